@@ -1,0 +1,120 @@
+//! Claims: what people say, and the criterion by which facts decide it.
+
+use std::fmt;
+
+use crate::evidence::{Absent, Evidence};
+
+/// What the facts say about a claim on this machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Verdict {
+    /// True as said.
+    Holds,
+    /// True, but an expert would add something.
+    Caveat,
+    /// False as said.
+    DoesNotHold,
+    /// This machine cannot show it: one CPU, no permission, too noisy.
+    Inconclusive,
+    /// Not a statement about operating systems.
+    Lexical,
+    /// No program of this project answers it yet.
+    NotBuilt,
+    /// The experiment crashed, hung or ended without its facts.
+    Failed,
+}
+
+impl Verdict {
+    /// All verdicts, in the order in which they are counted.
+    pub const ALL: [Verdict; 7] = [
+        Verdict::Holds,
+        Verdict::Caveat,
+        Verdict::DoesNotHold,
+        Verdict::Inconclusive,
+        Verdict::Lexical,
+        Verdict::NotBuilt,
+        Verdict::Failed,
+    ];
+
+    /// The words that stand in tables and JSON.
+    pub fn words(self) -> &'static str {
+        match self {
+            Verdict::Holds => "holds",
+            Verdict::Caveat => "holds, with a caveat",
+            Verdict::DoesNotHold => "does not hold",
+            Verdict::Inconclusive => "inconclusive here",
+            Verdict::Lexical => "lexical",
+            Verdict::NotBuilt => "not built yet",
+            Verdict::Failed => "failed",
+        }
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.words())
+    }
+}
+
+/// A verdict and the figures it rests on, in a sentence.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Judgement {
+    /// What the facts say.
+    pub verdict: Verdict,
+    /// Why, in one sentence with figures.
+    pub because: String,
+}
+
+impl Judgement {
+    /// A verdict with its reason.
+    pub fn new(verdict: Verdict, because: impl Into<String>) -> Judgement {
+        Judgement { verdict, because: because.into() }
+    }
+
+    /// [`Verdict::Holds`].
+    pub fn holds(because: impl Into<String>) -> Judgement {
+        Judgement::new(Verdict::Holds, because)
+    }
+
+    /// [`Verdict::Caveat`].
+    pub fn caveat(because: impl Into<String>) -> Judgement {
+        Judgement::new(Verdict::Caveat, because)
+    }
+
+    /// [`Verdict::DoesNotHold`].
+    pub fn does_not_hold(because: impl Into<String>) -> Judgement {
+        Judgement::new(Verdict::DoesNotHold, because)
+    }
+
+    /// [`Verdict::Inconclusive`].
+    pub fn inconclusive(because: impl Into<String>) -> Judgement {
+        Judgement::new(Verdict::Inconclusive, because)
+    }
+}
+
+/// A statement about processes and threads that a package answers.
+pub struct Claim {
+    /// The stable name, as in the ledger.
+    pub id: &'static str,
+    /// Its number in the ledger, 1 to 70.
+    pub number: u32,
+    /// The statement, in the project's own words.
+    pub says: &'static str,
+    /// The verdict that the book expects.
+    pub expected: Verdict,
+    /// What an expert would add.
+    pub nuance: &'static str,
+    /// The criterion: facts in, verdict and reason out.
+    pub judge: fn(&Evidence) -> Result<Judgement, Absent>,
+}
+
+impl Claim {
+    /// Applies the criterion. A fact that is missing for a declared reason makes the claim
+    /// inconclusive; one that is missing without a reason makes it failed.
+    pub fn verdict(&self, evidence: &Evidence) -> Judgement {
+        match (self.judge)(evidence) {
+            Ok(judgement) => judgement,
+            Err(Absent::Declared(why)) => Judgement::inconclusive(why),
+            Err(Absent::Undeclared(why)) => Judgement::new(Verdict::Failed, why),
+        }
+    }
+}

@@ -1,0 +1,186 @@
+//! The command line that every concept's program has.
+
+use std::ffi::OsString;
+use std::io::{self, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use clap::{Arg, ArgAction, Command};
+use serde_json::json;
+
+use crate::{Effort, Evidence, Experiment, Package, Run, Verdict, narrate, serve, supervise};
+
+/// Runs a concept's program: all its experiments, or those that are named.
+pub fn main(package: &'static Package) -> ExitCode {
+    if !cfg!(target_os = "linux") {
+        eprintln!("{}: this program shows how Linux works and needs Linux", package.name);
+        return ExitCode::FAILURE;
+    }
+    serve(&[package]);
+    match run(package, std::env::args_os().collect()) {
+        Ok(status) => status,
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "{}: {}", package.name, sentence(&error));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// An error in one sentence; a reader that went away is said in plain words.
+fn sentence(error: &anyhow::Error) -> String {
+    match error.downcast_ref::<io::Error>().map(io::Error::kind) {
+        Some(io::ErrorKind::BrokenPipe) => "nobody reads the output any more".to_owned(),
+        _ => format!("{error:#}"),
+    }
+}
+
+fn command(package: &Package) -> Command {
+    let flag = |name: &'static str, help: &'static str| {
+        Arg::new(name).long(name).help(help).action(ArgAction::SetTrue)
+    };
+    Command::new(package.name)
+        .about(package.about)
+        .arg(Arg::new("experiment").num_args(0..).help("Experiments to run; all without any"))
+        .arg(flag("list", "List the experiments and the questions they answer"))
+        .arg(flag("json", "Print facts and verdicts as one JSON object instead of the story"))
+        .arg(flag("full", "Take the time that good figures need"))
+        .arg(
+            Arg::new("trace")
+                .long("trace")
+                .value_name("FILE")
+                .value_parser(clap::value_parser!(PathBuf))
+                .help("Write what happened when as Chrome trace events, for ui.perfetto.dev"),
+        )
+}
+
+fn run(package: &'static Package, arguments: Vec<OsString>) -> Result<ExitCode> {
+    let given = match command(package).try_get_matches_from(arguments) {
+        Ok(given) => given,
+        Err(error) if !error.use_stderr() => {
+            writeln!(io::stdout(), "{}", error.to_string().trim_end())?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        Err(error) => {
+            return Ok(usage(package, error.to_string().lines().next().unwrap_or("error:")));
+        }
+    };
+    let mut chosen: Vec<&Experiment> = Vec::new();
+    for name in given.get_many::<String>("experiment").into_iter().flatten() {
+        match package.experiments.iter().find(|experiment| experiment.name == name) {
+            Some(experiment) => chosen.push(experiment),
+            None => {
+                return Ok(usage(
+                    package,
+                    &format!("error: there is no experiment '{name}'; --list shows them"),
+                ));
+            }
+        }
+    }
+    if chosen.is_empty() {
+        chosen.extend(package.experiments);
+    }
+    if given.get_flag("list") {
+        for experiment in package.experiments {
+            writeln!(io::stdout(), "{:<18} {}", experiment.name, experiment.question)?;
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
+    let json = given.get_flag("json");
+    let trace = given.get_one::<PathBuf>("trace").map(|path| begin_trace(path)).transpose()?;
+    let run = Run {
+        effort: if given.get_flag("full") { Effort::Full } else { Effort::Normal },
+        quiet: json,
+        colour: io::stdout().is_terminal()
+            && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty()),
+        trace: trace.as_deref(),
+    };
+    let outcome = tell(package, &chosen, &run, json);
+    if let Some(path) = &trace {
+        end_trace(path)?;
+    }
+    outcome
+}
+
+fn usage(package: &Package, error: &str) -> ExitCode {
+    let error = error.strip_prefix("error: ").unwrap_or(error);
+    let _ = writeln!(io::stderr(), "{}: {error} (--help shows the usage)", package.name);
+    ExitCode::from(2)
+}
+
+fn tell(
+    package: &'static Package,
+    chosen: &[&Experiment],
+    run: &Run<'_>,
+    json: bool,
+) -> Result<ExitCode> {
+    let mut found: Vec<(&str, Result<Evidence, String>)> = Vec::new();
+    let mut failed = false;
+    for (index, experiment) in chosen.iter().enumerate() {
+        if !json {
+            let gap = if index > 0 { "\n" } else { "" };
+            writeln!(io::stdout(), "{gap}{}: {}", experiment.name, experiment.question)?;
+        }
+        let evidence =
+            run.experiment(package.name, experiment).map_err(|error| format!("{error:#}"));
+        if let Err(why) = &evidence {
+            writeln!(io::stderr(), "{}: {why}", package.name)?;
+            failed = true;
+        }
+        found.push((experiment.name, evidence));
+    }
+    let judged = package.judge(|name| {
+        let (_, evidence) = found.iter().find(|(found, _)| *found == name)?;
+        Some(evidence.as_ref().map_err(Clone::clone))
+    });
+    failed |= judged.iter().any(|(_, judgement, _)| judgement.verdict == Verdict::Failed);
+    if json {
+        let object = json!({
+            "package": package.name,
+            "machine": crate::machine::describe(),
+            "experiments": found.iter().map(|(name, evidence)| json!({
+                "name": name,
+                "facts": evidence.as_ref().ok().map(Evidence::facts_json),
+                "error": evidence.as_ref().err(),
+            })).collect::<Vec<_>>(),
+            "claims": judged.iter().map(|(claim, judgement, _)| json!({
+                "id": claim.id,
+                "verdict": judgement.verdict.words(),
+                "expected": claim.expected.words(),
+                "because": judgement.because,
+            })).collect::<Vec<_>>(),
+        });
+        writeln!(io::stdout(), "{object:#}")?;
+    } else {
+        for (claim, judgement, _) in &judged {
+            writeln!(
+                io::stdout(),
+                "\n\"{}\"\n  {}: {}",
+                claim.says,
+                judgement.verdict,
+                judgement.because
+            )?;
+            if judgement.verdict == Verdict::Caveat {
+                writeln!(io::stdout(), "  {}", claim.nuance)?;
+            }
+        }
+    }
+    Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// Empties the trace file, begins the JSON array, and records this process too.
+fn begin_trace(path: &Path) -> Result<PathBuf> {
+    std::fs::write(path, "[\n").with_context(|| format!("write {}", path.display()))?;
+    let path = path.canonicalize().with_context(|| format!("find {}", path.display()))?;
+    narrate::set_up(true, false, supervise::open_trace(&path).ok());
+    narrate::say("main", format_args!("started"));
+    Ok(path)
+}
+
+/// Ends the JSON array. A trace without this end, of a program that was killed, opens as well.
+fn end_trace(path: &Path) -> Result<()> {
+    narrate::say("main", format_args!("ended"));
+    let mut file = std::fs::OpenOptions::new().append(true).open(path).context("open the trace")?;
+    file.write_all(b"{\"ph\":\"M\",\"name\":\"end\",\"pid\":0,\"tid\":0,\"args\":{}}]\n")
+        .context("write the trace")
+}

@@ -1,0 +1,289 @@
+//! Evidence: the named facts an experiment found, with their units.
+
+use std::fmt;
+
+use serde_json::{Map, Value as Json, json};
+
+/// What was found, as a number, a truth value or a word.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Value {
+    /// A count or a measured quantity, in the fact's unit.
+    Number(f64),
+    /// Whether something was observed.
+    Truth(bool),
+    /// A name, such as an errno or a signal.
+    Text(String),
+}
+
+macro_rules! value_from {
+    ($($kind:ty => $make:expr),* $(,)?) => {$(
+        impl From<$kind> for Value {
+            fn from(value: $kind) -> Value { $make(value) }
+        }
+    )*};
+}
+
+value_from! {
+    f64 => Value::Number,
+    u32 => |n| Value::Number(f64::from(n)),
+    i32 => |n| Value::Number(f64::from(n)),
+    u64 => |n| Value::Number(n as f64),
+    i64 => |n| Value::Number(n as f64),
+    usize => |n| Value::Number(n as f64),
+    bool => Value::Truth,
+    String => Value::Text,
+    &str => |text: &str| Value::Text(text.to_owned()),
+}
+
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Value::Number(n) if n.fract() == 0.0 && n.abs() < 1e15 => write!(f, "{n:.0}"),
+            Value::Number(n) if n.abs() >= 100.0 => write!(f, "{n:.0}"),
+            Value::Number(n) => write!(f, "{n:.2}"),
+            Value::Truth(true) => f.write_str("yes"),
+            Value::Truth(false) => f.write_str("no"),
+            Value::Text(text) => f.write_str(text),
+        }
+    }
+}
+
+/// Many measurements of one quantity: how many, and three order statistics.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Summary {
+    /// Number of samples.
+    pub n: usize,
+    /// The smallest sample.
+    pub min: f64,
+    /// Half of the samples are smaller.
+    pub median: f64,
+    /// Nine tenths of the samples are smaller.
+    pub p90: f64,
+}
+
+impl Summary {
+    /// Sorts and summarises `samples`; `None` if there are none.
+    pub fn of(mut samples: Vec<f64>) -> Option<Summary> {
+        samples.sort_by(f64::total_cmp);
+        let last = samples.len().checked_sub(1)?;
+        let at = |share: f64| samples[(last as f64 * share).round() as usize];
+        let middle = samples.len() / 2;
+        let median = if samples.len().is_multiple_of(2) {
+            (samples[middle - 1] + samples[middle]) / 2.0
+        } else {
+            samples[middle]
+        };
+        Some(Summary { n: samples.len(), min: samples[0], median, p90: at(0.9) })
+    }
+}
+
+/// One finding. Its name is unique within its package.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Fact {
+    /// What was looked at.
+    pub name: String,
+    /// What was found; for samples, the median.
+    pub value: Value,
+    /// The unit of the value, empty for counts, truths and words.
+    pub unit: String,
+    /// The distribution, where the value is a median.
+    pub samples: Option<Summary>,
+}
+
+/// Why a criterion could not be applied.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Absent {
+    /// The experiment said that this machine cannot show it, and why.
+    Declared(String),
+    /// The experiment ended without the fact: a failure, never an excuse.
+    Undeclared(String),
+}
+
+/// The facts of one experiment, and those it could not establish here.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Evidence {
+    facts: Vec<Fact>,
+    missing: Vec<(String, String)>,
+}
+
+impl Evidence {
+    /// No facts yet.
+    pub fn new() -> Evidence {
+        Evidence::default()
+    }
+
+    /// Adds a count, a truth or a word.
+    pub fn fact(self, name: &str, value: impl Into<Value>) -> Evidence {
+        self.measured(name, value, "")
+    }
+
+    /// Adds a quantity in `unit`.
+    pub fn measured(mut self, name: &str, value: impl Into<Value>, unit: &str) -> Evidence {
+        self.facts.push(Fact {
+            name: name.to_owned(),
+            value: value.into(),
+            unit: unit.to_owned(),
+            samples: None,
+        });
+        self
+    }
+
+    /// Adds a sampled quantity in `unit`; its value is the median.
+    pub fn sampled(mut self, name: &str, samples: Summary, unit: &str) -> Evidence {
+        self.facts.push(Fact {
+            name: name.to_owned(),
+            value: Value::Number(samples.median),
+            unit: unit.to_owned(),
+            samples: Some(samples),
+        });
+        self
+    }
+
+    /// Declares that this machine cannot show `name`, and why.
+    pub fn missing(mut self, name: &str, why: impl Into<String>) -> Evidence {
+        self.missing.push((name.to_owned(), why.into()));
+        self
+    }
+
+    /// Adds everything that `other` found.
+    pub fn merge(&mut self, other: Evidence) {
+        self.facts.extend(other.facts);
+        self.missing.extend(other.missing);
+    }
+
+    /// The facts, in the order in which they were found.
+    pub fn facts(&self) -> &[Fact] {
+        &self.facts
+    }
+
+    /// The value of the fact `name`.
+    pub fn value(&self, name: &str) -> Result<&Value, Absent> {
+        if let Some(fact) = self.facts.iter().find(|fact| fact.name == name) {
+            return Ok(&fact.value);
+        }
+        Err(match self.missing.iter().find(|(missing, _)| missing == name) {
+            Some((_, why)) => Absent::Declared(why.clone()),
+            None => Absent::Undeclared(format!("the fact `{name}` was not established")),
+        })
+    }
+
+    /// The fact `name` as a number.
+    pub fn number(&self, name: &str) -> Result<f64, Absent> {
+        match self.value(name)? {
+            Value::Number(number) => Ok(*number),
+            other => Err(Absent::Undeclared(format!("`{name}` is not a number but {other}"))),
+        }
+    }
+
+    /// The fact `name` as a truth value.
+    pub fn truth(&self, name: &str) -> Result<bool, Absent> {
+        match self.value(name)? {
+            Value::Truth(truth) => Ok(*truth),
+            other => Err(Absent::Undeclared(format!("`{name}` is not yes or no but {other}"))),
+        }
+    }
+
+    /// The fact `name` as a word.
+    pub fn text(&self, name: &str) -> Result<&str, Absent> {
+        match self.value(name)? {
+            Value::Text(text) => Ok(text),
+            other => Err(Absent::Undeclared(format!("`{name}` is not a word but {other}"))),
+        }
+    }
+
+    /// The facts as JSON: `name`, `value`, `unit`, and for samples `n`, `min`, `median`, `p90`.
+    pub fn facts_json(&self) -> Json {
+        self.facts.iter().map(fact_json).collect()
+    }
+
+    /// Everything as JSON, for the way from the experiment's process to its supervisor.
+    pub fn to_json(&self) -> Json {
+        json!({ "facts": self.facts_json(), "missing": self.missing })
+    }
+
+    /// The reverse of [`Evidence::to_json`]; `None` if the text is not of that shape.
+    pub fn from_json(json: &Json) -> Option<Evidence> {
+        let facts = json["facts"].as_array()?.iter().map(fact_from_json).collect::<Option<_>>()?;
+        let missing = json["missing"]
+            .as_array()?
+            .iter()
+            .map(|pair| Some((pair[0].as_str()?.to_owned(), pair[1].as_str()?.to_owned())))
+            .collect::<Option<_>>()?;
+        Some(Evidence { facts, missing })
+    }
+}
+
+fn fact_json(fact: &Fact) -> Json {
+    let mut object = Map::new();
+    object.insert("name".into(), json!(fact.name));
+    object.insert(
+        "value".into(),
+        match &fact.value {
+            Value::Number(number) => json!(number),
+            Value::Truth(truth) => json!(truth),
+            Value::Text(text) => json!(text),
+        },
+    );
+    object.insert("unit".into(), json!(fact.unit));
+    if let Some(samples) = fact.samples {
+        object.insert("n".into(), json!(samples.n));
+        object.insert("min".into(), json!(samples.min));
+        object.insert("median".into(), json!(samples.median));
+        object.insert("p90".into(), json!(samples.p90));
+    }
+    Json::Object(object)
+}
+
+fn fact_from_json(json: &Json) -> Option<Fact> {
+    let value = match &json["value"] {
+        Json::Number(number) => Value::Number(number.as_f64()?),
+        Json::Bool(truth) => Value::Truth(*truth),
+        Json::String(text) => Value::Text(text.clone()),
+        _ => return None,
+    };
+    let samples = match json["n"].as_u64() {
+        None => None,
+        Some(n) => Some(Summary {
+            n: n as usize,
+            min: json["min"].as_f64()?,
+            median: json["median"].as_f64()?,
+            p90: json["p90"].as_f64()?,
+        }),
+    };
+    Some(Fact {
+        name: json["name"].as_str()?.to_owned(),
+        value,
+        unit: json["unit"].as_str()?.to_owned(),
+        samples,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn summary_takes_the_middle_of_an_even_number_of_samples() {
+        let summary = Summary::of(vec![4.0, 1.0, 3.0, 2.0]).unwrap();
+        assert_eq!((summary.n, summary.min, summary.median), (4, 1.0, 2.5));
+        assert_eq!(Summary::of(vec![]), None);
+    }
+
+    #[test]
+    fn evidence_survives_the_way_through_json() {
+        let evidence = Evidence::new()
+            .fact("children", 2)
+            .fact("lived", true)
+            .measured("signal", "SIGSEGV", "")
+            .sampled("fork", Summary::of(vec![1.0, 2.0, 3.0]).unwrap(), "µs")
+            .missing("smt", "this CPU has no SMT");
+        assert_eq!(Evidence::from_json(&evidence.to_json()), Some(evidence));
+    }
+
+    #[test]
+    fn a_fact_nobody_declared_is_a_failure() {
+        let evidence = Evidence::new().missing("smt", "no SMT");
+        assert_eq!(evidence.number("smt"), Err(Absent::Declared("no SMT".into())));
+        assert!(matches!(evidence.number("fork"), Err(Absent::Undeclared(_))));
+    }
+}

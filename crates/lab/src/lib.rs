@@ -1,0 +1,108 @@
+//! What every experiment of this project stands on.
+//!
+//! A concept crate is a [`Package`]: a list of [`Experiment`]s and the [`Claim`]s they answer. An
+//! experiment tells its story with [`say!`] and returns [`Evidence`]; a claim's criterion turns
+//! the evidence into a verdict. Data flows one way: system call, fact, criterion, verdict.
+
+pub mod child;
+mod claim;
+mod command_line;
+mod evidence;
+pub mod machine;
+pub mod narrate;
+pub mod sample;
+mod supervise;
+
+pub use claim::{Claim, Judgement, Verdict};
+pub use command_line::main;
+pub use evidence::{Absent, Evidence, Fact, Summary, Value};
+pub use supervise::{Run, role, serve};
+
+/// One concept: a crate, a program and a chapter of the same name.
+pub struct Package {
+    /// The name of all three.
+    pub name: &'static str,
+    /// What the concept is, in one sentence.
+    pub about: &'static str,
+    /// In the order in which they are best run.
+    pub experiments: &'static [Experiment],
+    /// The statements that this package answers.
+    pub claims: &'static [Claim],
+    /// Parts that experiments play in processes of their own.
+    pub roles: &'static [Role],
+}
+
+/// A question, and the function that answers it before the reader's eyes.
+pub struct Experiment {
+    /// What a user types after `--`.
+    pub name: &'static str,
+    /// What it asks.
+    pub question: &'static str,
+    /// The ids of the claims that its facts bear on.
+    pub claims: &'static [&'static str],
+    /// Tells the story and returns the facts.
+    pub run: fn(&Lab) -> anyhow::Result<Evidence>,
+}
+
+/// A part that this program plays when an experiment executes it again; see [`role`].
+pub struct Role {
+    /// Unique within its package.
+    pub name: &'static str,
+    /// Plays the part, with the arguments that the experiment gave.
+    pub run: fn(&[&str]) -> anyhow::Result<()>,
+}
+
+/// What an experiment is told about its run.
+#[derive(Clone, Copy, Debug)]
+pub struct Lab {
+    /// How much time to take.
+    pub effort: Effort,
+}
+
+impl Lab {
+    /// Picks a quantity by effort: for the comparison, for a reader, for `--full`.
+    pub fn by_effort<T>(&self, quick: T, normal: T, full: T) -> T {
+        match self.effort {
+            Effort::Quick => quick,
+            Effort::Normal => normal,
+            Effort::Full => full,
+        }
+    }
+}
+
+/// How much time an experiment takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effort {
+    /// A fraction of a second, for the comparison.
+    Quick,
+    /// Up to about a second, for a reader.
+    Normal,
+    /// As long as good figures need.
+    Full,
+}
+
+impl Package {
+    /// Judges every claim whose experiments all ran. `evidence` yields what an experiment found,
+    /// the reason why it failed, or `None` if it did not run.
+    pub fn judge<'a>(
+        &self,
+        evidence: impl Fn(&str) -> Option<Result<&'a Evidence, String>>,
+    ) -> Vec<(&'static Claim, Judgement, Evidence)> {
+        let mut judged = Vec::new();
+        'claims: for claim in self.claims {
+            let mut all = Evidence::new();
+            for experiment in self.experiments.iter().filter(|e| e.claims.contains(&claim.id)) {
+                match evidence(experiment.name) {
+                    None => continue 'claims,
+                    Some(Ok(found)) => all.merge(found.clone()),
+                    Some(Err(why)) => {
+                        judged.push((claim, Judgement::new(Verdict::Failed, why), all));
+                        continue 'claims;
+                    }
+                }
+            }
+            judged.push((claim, claim.verdict(&all), all));
+        }
+        judged
+    }
+}

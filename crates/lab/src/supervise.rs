@@ -1,0 +1,208 @@
+//! Runs one experiment in a process of its own, so that a crash, a hang or a leftover of one
+//! experiment costs its own row and nothing else.
+
+use std::io::Read;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use nix::sys::memfd::{MFdFlags, memfd_create};
+
+use crate::child::{self, Child};
+use crate::{Effort, Evidence, Experiment, Lab, Package, narrate};
+
+/// First argument of a process that runs one experiment for a supervisor.
+const EXPERIMENT_FLAG: &str = "--experiment-for-supervisor";
+/// First argument of a process that plays a role in an experiment.
+const ROLE_FLAG: &str = "--role-in-experiment";
+/// The trace file's absolute path, for processes that execute this program again.
+const TRACE_VARIABLE: &str = "LAB_TRACE";
+
+/// How an experiment is run by its supervisor.
+#[derive(Clone, Copy, Debug)]
+pub struct Run<'a> {
+    /// How much time the experiment takes.
+    pub effort: Effort,
+    /// Whether the story is kept off standard output.
+    pub quiet: bool,
+    /// Whether roles are coloured.
+    pub colour: bool,
+    /// Where trace events go.
+    pub trace: Option<&'a std::path::Path>,
+}
+
+impl Run<'_> {
+    /// Runs `package/experiment` in a child process and returns what it found. An experiment that
+    /// crashes, hangs, fails or leaves a process behind is an error that says so.
+    pub fn experiment(&self, package: &str, experiment: &Experiment) -> Result<Evidence> {
+        let name = experiment.name;
+        let report =
+            memfd_create(c"evidence", MFdFlags::empty()).map_err(child::explain("memfd_create"))?;
+        let _ = nix::sys::prctl::set_child_subreaper(true);
+        let mut command = Command::new("/proc/self/exe");
+        command
+            .arg0(package)
+            .args([EXPERIMENT_FLAG, package, name])
+            .arg(report.as_raw_fd().to_string())
+            .arg(self.effort.word())
+            .args([self.quiet, self.colour].map(|yes| if yes { "1" } else { "0" }))
+            .stdin(Stdio::null());
+        if self.quiet {
+            command.stdout(Stdio::null()).stderr(Stdio::piped());
+        }
+        if let Some(path) = self.trace {
+            command.env(TRACE_VARIABLE, path);
+        }
+        let mut process = command.spawn().with_context(|| format!("{package} -- {name}: spawn"))?;
+        let child = Child::adopt(nix::unistd::Pid::from_raw(process.id() as i32));
+        let limit = self.effort.limit();
+        let in_time = child.ends_within(limit)?;
+        if !in_time {
+            child.signal(nix::sys::signal::Signal::SIGKILL);
+        }
+        let status = process.wait().context("wait")?;
+        std::mem::forget(child);
+        let leftovers = child::sweep();
+        let mut errors = String::new();
+        if let Some(mut stderr) = process.stderr.take() {
+            let _ = stderr.read_to_string(&mut errors);
+        }
+        if !in_time {
+            bail!("{package} -- {name} was stopped after {} s", limit.as_secs());
+        }
+        if let Some(signal) = status.signal() {
+            let signal =
+                nix::sys::signal::Signal::try_from(signal).map_or("a signal", |s| s.as_str());
+            bail!("{package} -- {name} was ended by {signal}");
+        }
+        if !status.success() {
+            let last = errors.lines().last().unwrap_or("see the line above");
+            bail!("{package} -- {name} failed: {last}");
+        }
+        if leftovers > 0 {
+            bail!("{package} -- {name} left {leftovers} processes behind");
+        }
+        let text = read_whole(report)?;
+        serde_json::from_str(&text)
+            .ok()
+            .and_then(|json| Evidence::from_json(&json))
+            .with_context(|| format!("{package} -- {name} ended without its evidence"))
+    }
+}
+
+fn read_whole(fd: OwnedFd) -> Result<String> {
+    use std::io::Seek;
+    let mut file = std::fs::File::from(fd);
+    let mut text = String::new();
+    file.rewind().context("lseek")?;
+    file.read_to_string(&mut text).context("read")?;
+    Ok(text)
+}
+
+/// A command that executes this program again, to play `role` of `package`.
+pub fn role(package: &str, role: &str) -> Command {
+    let mut command = Command::new("/proc/self/exe");
+    command.arg0(role).args([ROLE_FLAG, package, role]);
+    command
+}
+
+/// If this process was started by a supervisor or to play a role, does that and never returns.
+pub fn serve(packages: &[&Package]) {
+    let arguments: Vec<String> =
+        std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let outcome = match words[..] {
+        [_, EXPERIMENT_FLAG, package, name, fd, effort, quiet, colour] => {
+            // The supervisor is the parent, unless it has already died.
+            child::die_with(nix::unistd::getppid());
+            narrate::set_up(quiet == "1", colour == "1", inherited_trace());
+            experiment(packages, package, name, fd, effort)
+        }
+        [_, ROLE_FLAG, package, name, ref rest @ ..] => {
+            child::die_with(nix::unistd::getppid());
+            narrate::set_up(false, false, inherited_trace());
+            let found = packages
+                .iter()
+                .filter(|candidate| candidate.name == package)
+                .flat_map(|package| package.roles)
+                .find(|role| role.name == name);
+            match found {
+                Some(role) => (role.run)(rest),
+                None => Err(anyhow::anyhow!("there is no role {name}")),
+            }
+        }
+        _ => return,
+    };
+    match outcome {
+        Ok(()) => std::process::exit(0),
+        Err(error) => {
+            eprintln!("{error:#}");
+            std::process::exit(1)
+        }
+    }
+}
+
+fn experiment(
+    packages: &[&Package],
+    package: &str,
+    name: &str,
+    fd: &str,
+    effort: &str,
+) -> Result<()> {
+    let experiment = packages
+        .iter()
+        .filter(|candidate| candidate.name == package)
+        .flat_map(|package| package.experiments)
+        .find(|experiment| experiment.name == name)
+        .with_context(|| format!("there is no experiment {package} -- {name}"))?;
+    let fd: i32 = fd.parse().context("the evidence descriptor")?;
+    let effort = Effort::of_word(effort).context("the effort")?;
+    nix::fcntl::fcntl(
+        // SAFETY: the supervisor opened this descriptor for us and nothing else uses it.
+        unsafe { std::os::fd::BorrowedFd::borrow_raw(fd) },
+        nix::fcntl::FcntlArg::F_SETFD(nix::fcntl::FdFlag::FD_CLOEXEC),
+    )
+    .context("the evidence descriptor")?;
+    // SAFETY: as above; from here on the file owns it.
+    let mut report = std::fs::File::from(unsafe { OwnedFd::from_raw_fd(fd) });
+    let evidence = (experiment.run)(&Lab { effort })?;
+    std::io::Write::write_all(&mut report, evidence.to_json().to_string().as_bytes())
+        .context("write the evidence")
+}
+
+fn inherited_trace() -> Option<i32> {
+    open_trace(std::path::Path::new(&std::env::var_os(TRACE_VARIABLE)?)).ok()
+}
+
+/// Opens a trace for appending; the descriptor stays open until the process ends.
+pub(crate) fn open_trace(path: &std::path::Path) -> std::io::Result<i32> {
+    use std::os::fd::IntoRawFd;
+    Ok(std::fs::OpenOptions::new().append(true).open(path)?.into_raw_fd())
+}
+
+impl Effort {
+    /// How long one experiment may take before it is stopped.
+    pub fn limit(self) -> Duration {
+        Duration::from_secs(match self {
+            Effort::Quick => 20,
+            Effort::Normal => 40,
+            Effort::Full => 300,
+        })
+    }
+
+    fn word(self) -> &'static str {
+        match self {
+            Effort::Quick => "quick",
+            Effort::Normal => "normal",
+            Effort::Full => "full",
+        }
+    }
+
+    fn of_word(word: &str) -> Option<Effort> {
+        [Effort::Quick, Effort::Normal, Effort::Full]
+            .into_iter()
+            .find(|effort| effort.word() == word)
+    }
+}
