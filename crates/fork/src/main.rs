@@ -1,0 +1,5 @@
+//! `cargo run -p fork`: one call, two returns.
+
+fn main() -> std::process::ExitCode {
+    lab::main(&fork::PACKAGE)
+}
