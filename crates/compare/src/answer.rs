@@ -1,0 +1,117 @@
+//! Every statement of the ledger with the verdict that this machine gives.
+
+use lab::{Evidence, Experiment, Package, Run, Verdict};
+use serde_json::{Value as Json, json};
+
+use crate::ledger::{Entry, LEDGER};
+
+/// A statement and what became of it here.
+pub struct Answer {
+    /// The statement.
+    pub entry: &'static Entry,
+    /// The experiments that bear on it.
+    pub experiments: Vec<&'static str>,
+    /// Computed from their facts.
+    pub verdict: Verdict,
+    /// Why, in a sentence with figures.
+    pub because: String,
+    /// The facts.
+    pub evidence: Evidence,
+}
+
+impl Answer {
+    /// Whether this machine agrees with the book. What could not be shown here does not count.
+    pub fn agrees(&self) -> bool {
+        match self.verdict {
+            Verdict::Inconclusive | Verdict::NotBuilt => true,
+            Verdict::Failed => false,
+            verdict => verdict == self.entry.expected,
+        }
+    }
+
+    /// The answer as JSON.
+    pub fn json(&self) -> Json {
+        json!({
+            "id": self.entry.id,
+            "number": self.entry.number,
+            "claim": self.entry.says,
+            "package": self.entry.package,
+            "experiment": self.experiments,
+            "verdict": self.verdict.words(),
+            "expected": self.entry.expected.words(),
+            "because": self.because,
+            "facts": self.evidence.facts_json(),
+        })
+    }
+}
+
+/// The experiments that bear on one of the `wanted` claims; all that bear on any, if none is named.
+pub fn experiments(
+    packages: &[&'static Package],
+    wanted: &[&str],
+) -> Vec<(&'static Package, &'static Experiment)> {
+    packages
+        .iter()
+        .flat_map(|package| {
+            package.experiments.iter().map(move |experiment| (*package, experiment))
+        })
+        .filter(|(package, experiment)| {
+            experiment.claims.iter().any(|id| {
+                wanted.is_empty() || wanted.contains(id) || wanted.contains(&package.name)
+            })
+        })
+        .collect()
+}
+
+/// Runs the experiments, each in a process of its own, and judges every statement.
+pub fn answer(
+    packages: &[&'static Package],
+    chosen: &[(&'static Package, &'static Experiment)],
+    run: &Run<'_>,
+    mut progress: impl FnMut(&str),
+) -> (Vec<Answer>, Evidence) {
+    let mut found = Vec::new();
+    for (package, experiment) in chosen {
+        progress(&format!("{} -- {}", package.name, experiment.name));
+        let evidence =
+            run.experiment(package.name, experiment).map_err(|error| format!("{error:#}"));
+        found.push((package.name, experiment.name, evidence));
+    }
+    let mut judged = Vec::new();
+    for package in packages {
+        judged.extend(package.judge(|name| {
+            let (_, _, evidence) =
+                found.iter().find(|(p, e, _)| *p == package.name && *e == name)?;
+            Some(evidence.as_ref().map_err(Clone::clone))
+        }));
+    }
+    let answers = LEDGER
+        .iter()
+        .filter_map(|entry| {
+            let package = packages.iter().find(|package| package.name == entry.package);
+            let experiments: Vec<_> = package
+                .iter()
+                .flat_map(|package| package.experiments)
+                .filter(|experiment| experiment.claims.contains(&entry.id))
+                .map(|experiment| experiment.name)
+                .collect();
+            let (verdict, because, evidence) =
+                match judged.iter().find(|(claim, _, _)| claim.id == entry.id) {
+                    Some((_, judgement, facts)) => {
+                        (judgement.verdict, judgement.because.clone(), facts.clone())
+                    }
+                    None if experiments.is_empty() => {
+                        (Verdict::NotBuilt, "no program answers it yet".to_owned(), Evidence::new())
+                    }
+                    // Its experiments exist but were not asked for.
+                    None => return None,
+                };
+            Some(Answer { entry, experiments, verdict, because, evidence })
+        })
+        .collect();
+    let mut all = Evidence::new();
+    for (_, _, evidence) in found {
+        all.merge(evidence.unwrap_or_default());
+    }
+    (answers, all)
+}

@@ -1,0 +1,159 @@
+//! The classic table of process against thread, with figures in both columns.
+
+use lab::{Evidence, Value, Verdict};
+use serde_json::{Value as Json, json};
+
+use crate::answer::Answer;
+
+/// One row of the table: where its figures come from, and which claims it sums up.
+pub struct Row {
+    name: &'static str,
+    question: &'static str,
+    process: &'static str,
+    thread: &'static str,
+    claims: &'static [&'static str],
+}
+
+const fn row(
+    name: &'static str,
+    question: &'static str,
+    process: &'static str,
+    thread: &'static str,
+    claims: &'static [&'static str],
+) -> Row {
+    Row { name, question, process, thread, claims }
+}
+
+/// The rows. `process` and `thread` name facts; a claim's package says where to look.
+pub const ROWS: &[Row] = &[
+    row(
+        "memory",
+        "a write reaches the other",
+        "process: other sees the write",
+        "thread: other sees the write",
+        &["own-address-space", "threads-share-memory"],
+    ),
+    row("creation", "make one, wait for its end", "fork", "thread", &["thread-creation-faster"]),
+    row(
+        "communication",
+        "round trip, one CPU",
+        "process round trip",
+        "thread round trip",
+        &["ipc-slower"],
+    ),
+    row(
+        "overhead",
+        "memory per idle one",
+        "memory per process",
+        "memory per thread",
+        &["threads-lightweight"],
+    ),
+    row(
+        "crash impact",
+        "survivors of a null write",
+        "process: survivors",
+        "thread: survivors",
+        &["process-crash-contained", "thread-crash-kills-process"],
+    ),
+    row(
+        "use",
+        "the same task, its result returned",
+        "process: result returned by",
+        "thread: result returned by",
+        &["python-process-listing", "python-thread-listing"],
+    ),
+];
+
+/// A row with its figures, its ratio and the verdict of the claims that it sums up.
+pub struct Filled {
+    /// The row itself.
+    pub row: &'static Row,
+    process: Option<(Value, String)>,
+    thread: Option<(Value, String)>,
+    /// The worst verdict of its claims.
+    pub verdict: Verdict,
+}
+
+/// Fills every row from the answers.
+pub fn fill(answers: &[Answer], evidence: &Evidence) -> Vec<Filled> {
+    let fact = |name: &str| {
+        let fact = evidence.facts().iter().find(|fact| fact.name == name)?;
+        Some((fact.value.clone(), fact.unit.clone()))
+    };
+    ROWS.iter()
+        .map(|row| Filled {
+            row,
+            process: fact(row.process),
+            thread: fact(row.thread),
+            verdict: answers
+                .iter()
+                .filter(|answer| row.claims.contains(&answer.entry.id))
+                .map(|answer| answer.verdict)
+                .max_by_key(|verdict| Verdict::ALL.iter().position(|other| other == verdict))
+                .unwrap_or(Verdict::NotBuilt),
+        })
+        .collect()
+}
+
+impl Filled {
+    /// How many times larger the process's figure is; `None` where there is nothing to divide.
+    fn ratio(&self) -> Option<f64> {
+        match (&self.process, &self.thread) {
+            (Some((Value::Number(process), a)), Some((Value::Number(thread), b)))
+                if a == b && !a.is_empty() && *thread > 0.0 =>
+            {
+                Some(process / thread)
+            }
+            _ => None,
+        }
+    }
+
+    /// The row as a line of the table.
+    pub fn line(&self) -> String {
+        let ratio = self.ratio().map_or("".to_owned(), |ratio| format!("{ratio:.1} x"));
+        format!(
+            "{:<14} {:<36} {:>16} {:>16} {:>8}  {}",
+            self.row.name,
+            self.row.question,
+            cell(&self.process),
+            cell(&self.thread),
+            ratio,
+            self.verdict
+        )
+    }
+
+    /// The row as JSON.
+    pub fn json(&self) -> Json {
+        let figure = |figure: &Option<(Value, String)>| match figure {
+            None => Json::Null,
+            Some((Value::Number(value), unit)) => json!({ "value": value, "unit": unit }),
+            Some((Value::Truth(value), _)) => json!({ "value": value, "unit": "" }),
+            Some((Value::Text(value), _)) => json!({ "value": value, "unit": "" }),
+        };
+        json!({
+            "name": self.row.name,
+            "question": self.row.question,
+            "process": figure(&self.process),
+            "thread": figure(&self.thread),
+            "ratio": self.ratio(),
+            "verdict": self.verdict.words(),
+            "claims": self.row.claims,
+        })
+    }
+}
+
+/// The line above the rows.
+pub fn heading() -> String {
+    format!(
+        "{:<14} {:<36} {:>16} {:>16} {:>8}  {}",
+        "", "", "process", "thread", "ratio", "verdict"
+    )
+}
+
+fn cell(figure: &Option<(Value, String)>) -> String {
+    match figure {
+        None => "-".to_owned(),
+        Some((value, unit)) if unit.is_empty() => value.to_string(),
+        Some((value, unit)) => format!("{value} {unit}"),
+    }
+}

@@ -1,0 +1,66 @@
+//! The main job, as a user runs it.
+
+use std::fs::File;
+use std::process::{Command, Output};
+
+fn compare(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_compare")).args(arguments).output().expect("compare starts")
+}
+
+#[test]
+fn json_is_one_object_with_all_statements() {
+    let output = compare(&["--json"]);
+    assert!(output.status.success(), "{output:?}");
+    let json: serde_json::Value = serde_json::from_slice(&output.stdout).expect("one JSON object");
+    assert_eq!(json["claims"].as_array().map(Vec::len), Some(70));
+    let counted: u64 =
+        json["counts"].as_object().unwrap().values().filter_map(|n| n.as_u64()).sum();
+    assert_eq!(counted, 70);
+    assert_eq!(json["counts"]["failed"], 0, "{json:#}");
+    for claim in json["claims"].as_array().unwrap() {
+        assert_ne!(claim["because"], "", "{claim}");
+    }
+}
+
+#[test]
+fn usage_errors_are_one_sentence_and_status_2() {
+    for arguments in [&["--nonsense"][..], &["--only", "no-such-claim"], &["diff", "one"]] {
+        let output = compare(arguments);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(stderr.lines().count(), 1, "{stderr}");
+    }
+}
+
+#[test]
+fn a_full_device_is_a_failure_in_one_sentence() {
+    for arguments in [&["--list"][..], &["--only", "fork"], &["--help"]] {
+        let output = Command::new(env!("CARGO_BIN_EXE_compare"))
+            .args(arguments)
+            .stdout(File::options().write(true).open("/dev/full").unwrap())
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}");
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(stderr.lines().count(), 1, "{stderr}");
+    }
+}
+
+#[test]
+fn diff_names_what_differs() {
+    let directory = tempfile::tempdir().unwrap();
+    let write = |name: &str, verdict: &str| {
+        let path = directory.path().join(name);
+        let json = serde_json::json!({
+            "schema": 1, "machine": {"kernel": name, "model": "m"}, "rows": [],
+            "claims": [{"id": "x", "claim": "A statement.", "verdict": verdict}],
+        });
+        std::fs::write(&path, json.to_string()).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let (a, b) = (write("a", "holds"), write("b", "does not hold"));
+    let output = compare(&["diff", &a, &b]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.contains("A statement.\n  a: holds\n  b: does not hold"), "{text}");
+    assert!(compare(&["diff", &a, "/nonexistent"]).status.code() == Some(1));
+}
