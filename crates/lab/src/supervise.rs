@@ -44,7 +44,7 @@ impl Run<'_> {
         let mut command = Command::new("/proc/self/exe");
         command
             .arg0(package)
-            .args([EXPERIMENT_FLAG, package, name])
+            .args([EXPERIMENT_FLAG, &std::process::id().to_string(), package, name])
             .arg(report.as_raw_fd().to_string())
             .arg(self.effort.word())
             .args([self.quiet, self.colour].map(|yes| if yes { "1" } else { "0" }))
@@ -104,7 +104,7 @@ fn read_whole(fd: OwnedFd) -> Result<String> {
 /// A command that executes this program again, to play `role` of `package`.
 pub fn role(package: &str, role: &str) -> Command {
     let mut command = Command::new("/proc/self/exe");
-    command.arg0(role).args([ROLE_FLAG, package, role]);
+    command.arg0(role).args([ROLE_FLAG, &std::process::id().to_string(), package, role]);
     command
 }
 
@@ -114,14 +114,13 @@ pub fn serve(packages: &[&Package]) {
         std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let outcome = match words[..] {
-        [_, EXPERIMENT_FLAG, package, name, fd, effort, quiet, colour] => {
-            // The supervisor is the parent, unless it has already died.
-            child::die_with(nix::unistd::getppid());
+        [_, EXPERIMENT_FLAG, parent, package, name, fd, effort, quiet, colour] => {
+            die_with(parent);
             narrate::set_up(quiet == "1", colour == "1", inherited_trace());
             experiment(packages, package, name, fd, effort)
         }
-        [_, ROLE_FLAG, package, name, ref rest @ ..] => {
-            child::die_with(nix::unistd::getppid());
+        [_, ROLE_FLAG, parent, package, name, ref rest @ ..] => {
+            die_with(parent);
             narrate::set_up(false, false, inherited_trace());
             let found = packages
                 .iter()
@@ -142,6 +141,11 @@ pub fn serve(packages: &[&Package]) {
             std::process::exit(1)
         }
     }
+}
+
+/// Ties this process to the one that started it, whose pid stands on the command line.
+fn die_with(parent: &str) {
+    child::die_with(nix::unistd::Pid::from_raw(parent.parse().unwrap_or(0)));
 }
 
 fn experiment(
