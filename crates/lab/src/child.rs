@@ -147,6 +147,16 @@ pub fn pidfd_open(pid: Pid) -> nix::Result<OwnedFd> {
     Errno::result(fd).map(|fd| unsafe { OwnedFd::from_raw_fd(fd as i32) })
 }
 
+/// A wait status in words: `exited with 7`, `was ended by SIGSEGV`.
+pub fn in_words(status: WaitStatus) -> String {
+    match status {
+        WaitStatus::Exited(_, code) => format!("exited with {code}"),
+        WaitStatus::Signaled(_, signal, _) => format!("was ended by {signal}"),
+        WaitStatus::Stopped(_, signal) => format!("was stopped by {signal}"),
+        other => format!("changed its state: {other:?}"),
+    }
+}
+
 /// Says what an errno of `call` means and what to do about it.
 pub fn explain(call: &'static str) -> impl Fn(Errno) -> anyhow::Error {
     move |errno| {

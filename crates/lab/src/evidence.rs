@@ -219,6 +219,8 @@ fn fact_json(fact: &Fact) -> Json {
     object.insert(
         "value".into(),
         match &fact.value {
+            // A count is written as a count: 7, not 7.0.
+            Value::Number(n) if n.fract() == 0.0 && n.abs() < 1e15 => json!(*n as i64),
             Value::Number(number) => json!(number),
             Value::Truth(truth) => json!(truth),
             Value::Text(text) => json!(text),
