@@ -1,5 +1,6 @@
 //! Every statement of the ledger with the verdict that this machine gives.
 
+use anyhow::Result;
 use lab::{Evidence, Experiment, Package, Run, Verdict};
 use serde_json::{Value as Json, json};
 
@@ -64,17 +65,17 @@ pub fn experiments(
 }
 
 /// Runs the experiments, each in a process of its own, and judges every statement.
+/// An experiment that fails costs the statements that it bears on and nothing else.
 pub fn answer(
     packages: &[&'static Package],
     chosen: &[(&'static Package, &'static Experiment)],
     run: &Run<'_>,
     mut progress: impl FnMut(&str),
-) -> (Vec<Answer>, Evidence) {
+) -> Result<(Vec<Answer>, Evidence)> {
     let mut found = Vec::new();
     for (package, experiment) in chosen {
         progress(&format!("{} -- {}", package.name, experiment.name));
-        let evidence =
-            run.experiment(package.name, experiment).map_err(|error| format!("{error:#}"));
+        let evidence = run.experiment(package.name, experiment)?;
         found.push((package.name, experiment.name, evidence));
     }
     let mut judged = Vec::new();
@@ -113,5 +114,5 @@ pub fn answer(
     for (_, _, evidence) in found {
         all.merge(evidence.unwrap_or_default());
     }
-    (answers, all)
+    Ok((answers, all))
 }

@@ -135,7 +135,7 @@ fn compare(given: &ArgMatches) -> Result<ExitCode> {
     let (mut answers, evidence) = answer::answer(PACKAGES, &chosen, &run, |what| {
         bar.set_message(what.to_owned());
         bar.inc(1);
-    });
+    })?;
     bar.finish_and_clear();
     if !wanted.is_empty() {
         answers.retain(|answer| {

@@ -173,6 +173,14 @@ pub fn explain(call: &'static str) -> impl Fn(Errno) -> anyhow::Error {
     }
 }
 
+/// The same for an error of the standard library.
+pub fn explain_io(call: &'static str) -> impl Fn(std::io::Error) -> anyhow::Error {
+    move |error| match error.raw_os_error() {
+        Some(errno) => explain(call)(Errno::from_raw(errno)),
+        None => anyhow::Error::new(error).context(call),
+    }
+}
+
 /// Kills and reaps every child that this process still has, until none is left; returns how many
 /// there were. With `PR_SET_CHILD_SUBREAPER` orphaned grandchildren are among them.
 pub(crate) fn sweep() -> usize {

@@ -121,8 +121,7 @@ fn tell(
             let gap = if index > 0 { "\n" } else { "" };
             writeln!(io::stdout(), "{gap}{}: {}", experiment.name, experiment.question)?;
         }
-        let evidence =
-            run.experiment(package.name, experiment).map_err(|error| format!("{error:#}"));
+        let evidence = run.experiment(package.name, experiment)?;
         if let Err(why) = &evidence {
             writeln!(io::stderr(), "{}: {why}", package.name)?;
             failed = true;

@@ -7,8 +7,9 @@ use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use nix::sys::memfd::{MFdFlags, memfd_create};
+use serde_json::{Value as Json, json};
 
 use crate::child::{self, Child};
 use crate::{Effort, Evidence, Experiment, Lab, Package, narrate};
@@ -34,9 +35,17 @@ pub struct Run<'a> {
 }
 
 impl Run<'_> {
-    /// Runs `package/experiment` in a child process and returns what it found. An experiment that
-    /// crashes, hangs, fails or leaves a process behind is an error that says so.
-    pub fn experiment(&self, package: &str, experiment: &Experiment) -> Result<Evidence> {
+    /// Runs `package/experiment` in a child process and returns what it found, or why it failed:
+    /// it crashed, hung, gave up or left a process behind.
+    ///
+    /// # Errors
+    ///
+    /// If no experiment can be started here at all.
+    pub fn experiment(
+        &self,
+        package: &str,
+        experiment: &Experiment,
+    ) -> Result<Result<Evidence, String>> {
         let name = experiment.name;
         let report =
             memfd_create(c"evidence", MFdFlags::empty()).map_err(child::explain("memfd_create"))?;
@@ -55,7 +64,7 @@ impl Run<'_> {
         if let Some(path) = self.trace {
             command.env(TRACE_VARIABLE, path);
         }
-        let mut process = command.spawn().with_context(|| format!("{package} -- {name}: spawn"))?;
+        let mut process = command.spawn().map_err(child::explain_io("fork"))?;
         let child = Child::adopt(nix::unistd::Pid::from_raw(process.id() as i32));
         let limit = self.effort.limit();
         let in_time = child.ends_within(limit)?;
@@ -69,26 +78,34 @@ impl Run<'_> {
         if let Some(mut stderr) = process.stderr.take() {
             let _ = stderr.read_to_string(&mut errors);
         }
-        if !in_time {
-            bail!("{package} -- {name} was stopped after {} s", limit.as_secs());
-        }
-        if let Some(signal) = status.signal() {
-            let signal =
-                nix::sys::signal::Signal::try_from(signal).map_or("a signal", |s| s.as_str());
-            bail!("{package} -- {name} was ended by {signal}");
-        }
-        if !status.success() {
-            let last = errors.lines().last().unwrap_or("see the line above");
-            bail!("{package} -- {name} failed: {last}");
-        }
-        if leftovers > 0 {
-            bail!("{package} -- {name} left {leftovers} processes behind");
-        }
         let text = read_whole(report)?;
-        serde_json::from_str(&text)
+        let found: Option<Result<Evidence, String>> = serde_json::from_str(&text)
             .ok()
-            .and_then(|json| Evidence::from_json(&json))
-            .with_context(|| format!("{package} -- {name} ended without its evidence"))
+            .and_then(|json: Json| match json["error"].as_str() {
+                Some(error) => Some(Err(error.to_owned())),
+                None => Evidence::from_json(&json).map(Ok),
+            });
+        let why = if !in_time {
+            format!("was stopped after {} s", limit.as_secs())
+        } else if let Some(signal) = status.signal() {
+            let signal = nix::sys::signal::Signal::try_from(signal);
+            format!("was ended by {}", signal.map_or("a signal", |signal| signal.as_str()))
+        } else if let Some(Err(error)) = found {
+            return Ok(Err(format!("{name}: {error}")));
+        } else if !status.success() {
+            let code = status.code().unwrap_or(-1);
+            match errors.lines().last() {
+                Some(last) => format!("exited with {code}: {last}"),
+                None => format!("exited with {code}"),
+            }
+        } else if leftovers > 0 {
+            format!("left {leftovers} processes behind")
+        } else if let Some(Ok(evidence)) = found {
+            return Ok(Ok(evidence));
+        } else {
+            "ended without its evidence".to_owned()
+        };
+        Ok(Err(format!("{name} {why}")))
     }
 }
 
@@ -171,8 +188,11 @@ fn experiment(
     .context("the evidence descriptor")?;
     // SAFETY: as above; from here on the file owns it.
     let mut report = std::fs::File::from(unsafe { OwnedFd::from_raw_fd(fd) });
-    let evidence = (experiment.run)(&Lab { effort })?;
-    std::io::Write::write_all(&mut report, evidence.to_json().to_string().as_bytes())
+    let found = match (experiment.run)(&Lab { effort }) {
+        Ok(evidence) => evidence.to_json(),
+        Err(error) => json!({ "error": format!("{error:#}") }),
+    };
+    std::io::Write::write_all(&mut report, found.to_string().as_bytes())
         .context("write the evidence")
 }
 
