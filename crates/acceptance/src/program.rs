@@ -164,8 +164,7 @@ impl Program {
         one.set(first.expect("there is a CPU")).expect("it is in range");
         // SAFETY: the closure makes one system call and touches nothing that could be locked.
         unsafe {
-            command
-                .pre_exec(move || Ok(nix::sched::sched_setaffinity(Pid::from_raw(0), &one)?));
+            command.pre_exec(move || Ok(nix::sched::sched_setaffinity(Pid::from_raw(0), &one)?));
         }
         self.ends_well(&finish(command));
     }
@@ -194,8 +193,7 @@ impl Program {
             (Resource::RLIMIT_NOFILE, 20),
         ] {
             // The limit on processes does not bind root.
-            let mut command =
-                if root { place.command_as_nobody(&[]) } else { self.command(&[]) };
+            let mut command = if root { place.command_as_nobody(&[]) } else { self.command(&[]) };
             // SAFETY: the closure makes one system call and touches nothing that could be locked.
             unsafe { command.pre_exec(move || Ok(setrlimit(limit, value, value)?)) };
             // Where the limit stops the program from being started at all, nothing is to be said.
@@ -245,8 +243,7 @@ impl Program {
     /// A run of all experiments, in a process group of its own, its processes marked.
     fn marked(&self, temporary: &std::path::Path) -> (String, Child) {
         static RUNS: AtomicU32 = AtomicU32::new(0);
-        let mark =
-            format!("{}-{}", std::process::id(), RUNS.fetch_add(1, Ordering::Relaxed));
+        let mark = format!("{}-{}", std::process::id(), RUNS.fetch_add(1, Ordering::Relaxed));
         let mut command = self.command(&[]);
         command.env(MARK, &mark).env("TMPDIR", temporary).process_group(0);
         command.stdout(Stdio::null()).stderr(Stdio::piped());

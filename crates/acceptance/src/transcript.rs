@@ -61,7 +61,7 @@ impl Grade {
         Ok(match word {
             "exact" => Grade::Exact,
             "any-order" => {
-                ensure!(phrases.len() % 2 == 0, "phrases come in pairs: {text}");
+                ensure!(phrases.len().is_multiple_of(2), "phrases come in pairs: {text}");
                 let pairs = phrases.chunks(2).map(|p| (p[0].clone(), p[1].clone()));
                 Grade::AnyOrder(pairs.collect())
             }
@@ -76,11 +76,9 @@ impl Grade {
             Grade::AnyOrder(pairs) => pairs.iter().fold("any-order".to_owned(), |text, (a, b)| {
                 format!("{text} \"{a}\" before \"{b}\"")
             }),
-            Grade::Varies(phrases) => {
-                phrases.iter().fold("varies".to_owned(), |text, phrase| {
-                    format!("{text} \"{phrase}\"")
-                })
-            }
+            Grade::Varies(phrases) => phrases
+                .iter()
+                .fold("varies".to_owned(), |text, phrase| format!("{text} \"{phrase}\"")),
         }
     }
 }
@@ -286,7 +284,8 @@ fn parts(line: &str) -> Vec<Part<'_>> {
             let end = rest
                 .char_indices()
                 .find(|(at, c)| {
-                    let inside = rest[at + c.len_utf8()..].starts_with(|c: char| c.is_ascii_digit());
+                    let inside =
+                        rest[at + c.len_utf8()..].starts_with(|c: char| c.is_ascii_digit());
                     !(c.is_ascii_digit() || (matches!(c, '.' | ',') && inside))
                 })
                 .map_or(rest.len(), |(at, _)| at);
@@ -435,7 +434,8 @@ mod tests {
     #[test]
     fn any_order_keeps_the_lines_and_the_order_that_is_demanded() {
         let grade = Grade::parse(r#"any-order "asks" before "answers""#).unwrap();
-        let recorded = section(grade, &["x: Why?", "[a 100] asks", "[b 101] idles", "[c 102] answers"]);
+        let recorded =
+            section(grade, &["x: Why?", "[a 100] asks", "[b 101] idles", "[c 102] answers"]);
         let ok = ["x: Why?", "[b 5] idles", "[a 7] asks", "[c 6] answers"];
         assert_eq!(recorded.compare(&lines(&ok)), Ok(()));
         let turned = ["x: Why?", "[b 5] idles", "[c 6] answers", "[a 7] asks"];
@@ -455,7 +455,9 @@ mod tests {
         assert!(recorded.compare(&lines(&["x: Why?", "[main 9] odd run"])).is_err());
         let strange = ["x: Why?", "[main 9] 3 updates were lost, now", "[main 9] b", "[main 9] c"];
         assert!(recorded.compare(&lines(&strange)).is_err());
-        assert!(section(Grade::Varies(vec![]), &["x: Why?"]).compare(&lines(&["x: Why?"])).is_err());
+        assert!(
+            section(Grade::Varies(vec![]), &["x: Why?"]).compare(&lines(&["x: Why?"])).is_err()
+        );
     }
 
     #[test]

@@ -4,12 +4,12 @@ use anyhow::Result;
 use lab::{Evidence, Experiment, Package, Run, Verdict};
 use serde_json::{Value as Json, json};
 
-use crate::ledger::{Entry, LEDGER};
+use crate::ledger::{Entry, ledger};
 
 /// A statement and what became of it here.
 pub struct Answer {
     /// The statement.
-    pub entry: &'static Entry,
+    pub entry: Entry,
     /// The experiments that bear on it.
     pub experiments: Vec<&'static str>,
     /// Computed from their facts.
@@ -86,8 +86,8 @@ pub fn answer(
             Some(evidence.as_ref().map_err(Clone::clone))
         }));
     }
-    let answers = LEDGER
-        .iter()
+    let answers = ledger()
+        .into_iter()
         .filter_map(|entry| {
             let package = packages.iter().find(|package| package.name == entry.package);
             let experiments: Vec<_> = package

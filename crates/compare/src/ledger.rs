@@ -1,13 +1,16 @@
-//! The ledger: the 70 statements that this project answers, in its own words.
+//! The ledger: the statements that this project answers, in its own words.
 //!
-//! A statement whose package exists is answered by that package's [`lab::Claim`] of the same id;
-//! the others are shown as not built yet.
+//! A statement whose package exists stands in that package, as a [`lab::Claim`] beside its
+//! criterion. Here stand those that no program answers yet.
 
 use lab::Verdict::{self, Caveat, DoesNotHold, Holds, Lexical};
 
+use crate::packages::PACKAGES;
+
 /// One statement of the ledger.
+#[derive(Clone, Copy)]
 pub struct Entry {
-    /// 1 to 70.
+    /// The statement's number; the ledger counts from 1 without a gap.
     pub number: u32,
     /// The stable name.
     pub id: &'static str,
@@ -17,6 +20,25 @@ pub struct Entry {
     pub expected: Verdict,
     /// The statement.
     pub says: &'static str,
+    /// What an expert would add; empty while no program answers the statement.
+    pub nuance: &'static str,
+}
+
+/// All statements, by number.
+pub fn ledger() -> Vec<Entry> {
+    let built = PACKAGES.iter().flat_map(|package| {
+        package.claims.iter().map(|claim| Entry {
+            number: claim.number,
+            id: claim.id,
+            package: package.name,
+            expected: claim.expected,
+            says: claim.says,
+            nuance: claim.nuance,
+        })
+    });
+    let mut all: Vec<Entry> = built.chain(NOT_BUILT.iter().copied()).collect();
+    all.sort_by_key(|entry| entry.number);
+    all
 }
 
 const fn entry(
@@ -26,11 +48,11 @@ const fn entry(
     expected: Verdict,
     says: &'static str,
 ) -> Entry {
-    Entry { number, id, package, expected, says }
+    Entry { number, id, package, expected, says, nuance: "" }
 }
 
-/// All statements, by number.
-pub const LEDGER: &[Entry] = &[
+/// The statements that no program answers yet.
+pub const NOT_BUILT: &[Entry] = &[
     entry(1, "running-instance", "processes", Holds, "A process is one run of a program."),
     entry(
         2,
@@ -139,13 +161,6 @@ pub const LEDGER: &[Entry] = &[
         "creation-cost",
         DoesNotHold,
         "Processes are slow to make because memory must be allocated.",
-    ),
-    entry(
-        20,
-        "creation-duplicates-parent",
-        "fork",
-        Caveat,
-        "Creating a process duplicates the parent, with a memory space and resources of its own.",
     ),
     entry(
         21,
@@ -432,3 +447,75 @@ pub const LEDGER: &[Entry] = &[
         "A browser uses threads for its window, downloads and network.",
     ),
 ];
+
+/// The ledger as a page of the book.
+pub fn page() -> String {
+    let mut page = String::from(
+        "# The ledger\n\nEvery statement that this project answers, the verdict that the book \
+         expects, and what an expert would add. The page is made from the programs: their \
+         verdicts are computed on your machine by `cargo run`, and `cargo run -q -- --check` \
+         says where it disagrees.\n",
+    );
+    for entry in ledger() {
+        let package = match PACKAGES.iter().any(|package| package.name == entry.package) {
+            true => format!("[{0}]({0}.md)", entry.package),
+            false => format!("{}, not built yet", entry.package),
+        };
+        page += &format!(
+            "\n## {}. {}\n\n`{}` · **{}** · {package}\n",
+            entry.number, entry.says, entry.id, entry.expected
+        );
+        if !entry.nuance.is_empty() {
+            page += &format!("\n{}\n", entry.nuance);
+        }
+    }
+    page
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_ledger_counts_from_1_without_a_gap() {
+        let numbers: Vec<u32> = ledger().iter().map(|entry| entry.number).collect();
+        assert_eq!(numbers, (1..=numbers.len() as u32).collect::<Vec<_>>());
+        assert!(numbers.len() >= 70);
+    }
+
+    #[test]
+    fn every_statement_has_an_id_of_its_own() {
+        let mut ids: Vec<&str> = ledger().iter().map(|entry| entry.id).collect();
+        ids.sort_unstable();
+        assert!(ids.windows(2).all(|pair| pair[0] != pair[1]), "{ids:?}");
+    }
+
+    #[test]
+    fn what_is_not_built_belongs_to_no_package_that_is() {
+        for entry in NOT_BUILT {
+            assert!(!PACKAGES.iter().any(|package| package.name == entry.package), "{}", entry.id);
+        }
+    }
+
+    #[test]
+    fn every_claim_is_borne_on_by_an_experiment_of_its_package() {
+        for package in PACKAGES {
+            for claim in package.claims {
+                let borne = package.experiments.iter().any(|e| e.claims.contains(&claim.id));
+                assert!(borne, "no experiment bears on {}", claim.id);
+            }
+            for experiment in package.experiments {
+                for id in experiment.claims {
+                    assert!(package.claims.iter().any(|claim| claim.id == *id), "{id}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_books_page_is_up_to_date() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../book/src/ledger.md");
+        let text = std::fs::read_to_string(path).expect("the page");
+        assert_eq!(text, page(), "scripts/record rewrites it");
+    }
+}

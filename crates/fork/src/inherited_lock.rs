@@ -19,6 +19,7 @@ fn run(_: &Lab) -> Result<Evidence> {
     let lock = Mutex::new(());
     let (held, release) = (Barrier::new(2), Barrier::new(2));
     std::thread::scope(|threads| {
+        // ANCHOR: holder
         threads.spawn(|| {
             let guard = lock.lock().expect("nobody panics while holding the lock");
             let _span = span!("holder", "holds the lock");
@@ -29,6 +30,7 @@ fn run(_: &Lab) -> Result<Evidence> {
         held.wait();
         let outcome = fork_while_held(&lock);
         release.wait();
+        // ANCHOR_END: holder
         outcome
     })
 }

@@ -79,9 +79,8 @@ impl Run<'_> {
             let _ = stderr.read_to_string(&mut errors);
         }
         let text = read_whole(report)?;
-        let found: Option<Result<Evidence, String>> = serde_json::from_str(&text)
-            .ok()
-            .and_then(|json: Json| match json["error"].as_str() {
+        let found: Option<Result<Evidence, String>> =
+            serde_json::from_str(&text).ok().and_then(|json: Json| match json["error"].as_str() {
                 Some(error) => Some(Err(error.to_owned())),
                 None => Evidence::from_json(&json).map(Ok),
             });
@@ -121,7 +120,9 @@ fn read_whole(fd: OwnedFd) -> Result<String> {
 /// A command that executes this program again, to play `role` of `package`.
 pub fn role(package: &str, role: &str) -> Command {
     let mut command = Command::new("/proc/self/exe");
-    command.arg0(role).args([ROLE_FLAG, &std::process::id().to_string(), package, role]);
+    let colour = if narrate::in_colour() { "1" } else { "0" };
+    let parent = std::process::id().to_string();
+    command.arg0(role).args([ROLE_FLAG, &parent, colour, package, role]);
     command
 }
 
@@ -136,9 +137,9 @@ pub fn serve(packages: &[&Package]) {
             narrate::set_up(quiet == "1", colour == "1", inherited_trace());
             experiment(packages, package, name, fd, effort)
         }
-        [_, ROLE_FLAG, parent, package, name, ref rest @ ..] => {
+        [_, ROLE_FLAG, parent, colour, package, name, ref rest @ ..] => {
             die_with(parent);
-            narrate::set_up(false, false, inherited_trace());
+            narrate::set_up(false, colour == "1", inherited_trace());
             let found = packages
                 .iter()
                 .filter(|candidate| candidate.name == package)

@@ -25,7 +25,9 @@ pub fn record(packages: &[String]) -> Result<()> {
             .collect();
         let path = folder(package).join("transcript.txt");
         let before = match fs::read_to_string(&path) {
-            Ok(text) => Transcript::parse(&text).with_context(|| path.display().to_string())?.sections,
+            Ok(text) => {
+                Transcript::parse(&text).with_context(|| path.display().to_string())?.sections
+            }
             Err(_) => Vec::new(),
         };
         let mut transcript = Transcript::of_output(package, &run(package, &[])?, &names);
