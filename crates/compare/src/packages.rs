@@ -2,5 +2,8 @@
 
 use lab::Package;
 
+#[rustfmt::skip] // One line each, for `cargo xtask new`.
 /// Every concept crate of the workspace.
-pub const PACKAGES: &[&Package] = &[&fork::PACKAGE];
+pub const PACKAGES: &[&Package] = &[
+    &fork::PACKAGE,
+];

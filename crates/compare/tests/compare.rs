@@ -12,10 +12,11 @@ fn json_is_one_object_with_all_statements() {
     let output = compare(&["--json"]);
     assert!(output.status.success(), "{output:?}");
     let json: serde_json::Value = serde_json::from_slice(&output.stdout).expect("one JSON object");
-    assert_eq!(json["claims"].as_array().map(Vec::len), Some(70));
+    let claims = json["claims"].as_array().expect("claims").len();
+    assert!(claims >= 70, "{claims}");
     let counted: u64 =
         json["counts"].as_object().unwrap().values().filter_map(|n| n.as_u64()).sum();
-    assert_eq!(counted, 70);
+    assert_eq!(counted, claims as u64);
     assert_eq!(json["counts"]["failed"], 0, "{json:#}");
     for claim in json["claims"].as_array().unwrap() {
         assert_ne!(claim["because"], "", "{claim}");

@@ -4,6 +4,7 @@
 //! begins a concept.
 
 mod record;
+mod skeleton;
 mod workspace;
 
 use std::process::ExitCode;
@@ -28,6 +29,10 @@ fn main() -> ExitCode {
     };
     let outcome = match given.subcommand() {
         Some(("record", matches)) => record::record(&names(matches)),
+        Some(("new", matches)) => {
+            let word = |name: &str| matches.get_one::<String>(name).expect("clap requires it");
+            skeleton::begin(word("package"), word("about"))
+        }
         _ => unreachable!("clap requires a subcommand"),
     };
     match outcome {
@@ -47,5 +52,11 @@ fn command() -> Command {
             Command::new("record")
                 .about("Run concepts' programs and rewrite their transcripts")
                 .arg(Arg::new("package").num_args(0..).help("All concepts without any")),
+        )
+        .subcommand(
+            Command::new("new")
+                .about("Begin a concept: package, tests, transcript, chapter, ledger, map")
+                .arg(Arg::new("package").required(true).help("Lower-case letters and hyphens"))
+                .arg(Arg::new("about").required(true).help("What the concept is, in a phrase")),
         )
 }
