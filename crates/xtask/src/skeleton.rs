@@ -53,11 +53,8 @@ pub fn begin(name: &str, about: &str) -> Result<()> {
     write(&top().join("book/src").join(format!("{name}.md")), &chapter)?;
 
     edit("Cargo.toml", |text| {
-        after_last(
-            text,
-            |line| line.contains("path = \"crates/"),
-            &format!("{name} = {{ path = \"crates/{name}\" }}"),
-        )
+        let line = format!("{name} = {{ path = \"crates/{name}\" }}");
+        sorted_in(text, |line| line.contains("path = \"crates/"), &line)
     })?;
     edit("README.md", |text| {
         after_last(
@@ -70,19 +67,18 @@ pub fn begin(name: &str, about: &str) -> Result<()> {
         after_last(text, is_concept, &format!("- [{name}]({name}.md)"))
     })?;
     edit("crates/compare/Cargo.toml", |text| {
-        text.replacen("lab.workspace", &format!("{name}.workspace = true\nlab.workspace"), 1)
+        let is_ours = |line: &str| {
+            line.split_once(".workspace").is_some_and(|(name, _)| folder(name).exists())
+        };
+        sorted_in(text, is_ours, &format!("{name}.workspace = true"))
     })?;
     edit("crates/compare/src/packages.rs", |text| {
         text.replacen("\n];", &format!("\n    &{ident}::PACKAGE,\n];"), 1)
     })?;
+    cargo(&["fmt", "-p", name])?;
     record::record(&[name.to_owned()])?;
-    let page = Command::new(env!("CARGO"))
-        .current_dir(top())
-        .args(["run", "-q", "-p", "compare", "--", "--markdown"])
-        .output()
-        .context("cargo run")?;
-    ensure!(page.status.success(), "{}", String::from_utf8_lossy(&page.stderr).trim());
-    fs::write(top().join("book/src/ledger.md"), page.stdout).context("write the ledger's page")?;
+    let page = cargo(&["run", "-q", "-p", "compare", "--", "--markdown"])?;
+    fs::write(top().join("book/src/ledger.md"), page).context("write the ledger's page")?;
     println!(
         "The concept {name} stands: crates/{name}, book/src/{name}.md. Write its first experiment \
          in crates/{name}/src/first_look.rs, then scripts/record {name}."
@@ -125,13 +121,9 @@ fn take_statements(package: &str) -> Result<Vec<Statement>> {
         }
     }
     if taken.is_empty() {
-        let listed = Command::new(env!("CARGO"))
-            .current_dir(top())
-            .args(["run", "-q", "-p", "compare", "--", "--list"])
-            .output()
-            .context("cargo run")?;
+        let listed = cargo(&["run", "-q", "-p", "compare", "--", "--list"])?;
         taken.push(Statement {
-            number: String::from_utf8_lossy(&listed.stdout).lines().count() as u32 + 1,
+            number: listed.lines().count() as u32 + 1,
             id: format!("{package}-statement"),
             expected: "Holds".to_owned(),
             says: "What do people say about it?".to_owned(),
@@ -154,6 +146,18 @@ fn claims(statements: &[Statement]) -> String {
         .collect()
 }
 
+/// Runs cargo at the top of the workspace and returns what it prints.
+fn cargo(arguments: &[&str]) -> Result<String> {
+    let output = Command::new(env!("CARGO"))
+        .current_dir(top())
+        .args(arguments)
+        .output()
+        .with_context(|| format!("cargo {}", arguments[0]))?;
+    let errors = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "cargo {}: {}", arguments[0], errors.trim());
+    String::from_utf8(output.stdout).context("cargo printed no UTF-8")
+}
+
 fn write(path: &Path, text: &str) -> Result<()> {
     fs::create_dir_all(path.parent().expect("it stands in a folder")).context("make folders")?;
     fs::write(path, text).with_context(|| path.display().to_string())
@@ -164,6 +168,16 @@ fn edit(name: &str, change: impl Fn(&str) -> String) -> Result<()> {
     let changed = change(&text);
     ensure!(changed != text, "{name} has no place for a new concept");
     fs::write(top().join(name), changed).with_context(|| name.to_owned())
+}
+
+/// The text with a line added to the sorted lines that are `is_like` it.
+fn sorted_in(text: &str, is_like: impl Fn(&str) -> bool, line: &str) -> String {
+    let mut lines: Vec<&str> = text.lines().collect();
+    match lines.iter().position(|other| is_like(other) && *other > line) {
+        Some(next) => lines.insert(next, line),
+        None => return after_last(text, is_like, line),
+    }
+    lines.join("\n") + "\n"
 }
 
 /// The text with a line added after the last one that `is_like` it.
