@@ -1,15 +1,17 @@
 //! `cargo xtask`: what contributors run.
 //!
 //! `record [PACKAGE...]` runs concepts' programs and rewrites their transcripts; `new PACKAGE`
-//! begins a concept.
+//! begins a concept; `draw TRACE FIGURE` draws a trace as SVG.
 
+mod draw;
 mod record;
 mod skeleton;
 mod workspace;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Arg, Command};
+use clap::{Arg, Command, value_parser};
 
 fn main() -> ExitCode {
     let given = match command().try_get_matches() {
@@ -29,6 +31,13 @@ fn main() -> ExitCode {
     };
     let outcome = match given.subcommand() {
         Some(("record", matches)) => record::record(&names(matches)),
+        Some(("draw", matches)) => {
+            let path = |name: &str| {
+                let path = matches.get_one::<PathBuf>(name).expect("clap requires it");
+                path.as_path()
+            };
+            draw::draw(path("trace"), path("figure"))
+        }
         Some(("new", matches)) => {
             let word = |name: &str| matches.get_one::<String>(name).expect("clap requires it");
             skeleton::begin(word("package"), word("about"))
@@ -45,6 +54,8 @@ fn main() -> ExitCode {
 }
 
 fn command() -> Command {
+    let path =
+        |name: &'static str| Arg::new(name).required(true).value_parser(value_parser!(PathBuf));
     Command::new("xtask")
         .about("What contributors of this project run")
         .subcommand_required(true)
@@ -52,6 +63,12 @@ fn command() -> Command {
             Command::new("record")
                 .about("Run concepts' programs and rewrite their transcripts")
                 .arg(Arg::new("package").num_args(0..).help("All concepts without any")),
+        )
+        .subcommand(
+            Command::new("draw")
+                .about("Draw a trace as SVG: a column for each thread, a bar for each stretch")
+                .arg(path("trace").help("What a program wrote with --trace"))
+                .arg(path("figure").help("The SVG file to write")),
         )
         .subcommand(
             Command::new("new")
