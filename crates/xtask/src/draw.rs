@@ -25,6 +25,13 @@ struct Event {
     phase: char,
 }
 
+/// A thread that tells something.
+#[derive(Clone)]
+struct Column {
+    name: String,
+    process: i64,
+}
+
 /// Draws the trace in `from` as SVG into `to`; the figure takes the colour of the text around it.
 pub fn draw(from: &Path, to: &Path) -> Result<()> {
     let text = fs::read_to_string(from).with_context(|| from.display().to_string())?;
@@ -33,13 +40,13 @@ pub fn draw(from: &Path, to: &Path) -> Result<()> {
 }
 
 fn figure(trace: &str) -> Result<String> {
-    let (names, events) = read(trace)?;
+    let (threads, events) = read(trace)?;
     ensure!(!events.is_empty(), "no thread tells anything in this trace");
-    let width = MARGIN + names.len() * COLUMN;
+    let width = MARGIN + threads.len() * COLUMN;
     let start = events[0].microseconds;
     let mut body = String::new();
-    let mut open: Vec<Vec<usize>> = vec![Vec::new(); names.len()];
-    let mut spoke_at = vec![0; names.len()];
+    let mut open: Vec<Vec<usize>> = vec![Vec::new(); threads.len()];
+    let mut spoke_at = vec![0; threads.len()];
     let mut y = 3 * LINE;
     for event in &events {
         let x = MARGIN + event.column * COLUMN;
@@ -78,7 +85,7 @@ fn figure(trace: &str) -> Result<String> {
         }
     }
     let mut heads = String::new();
-    for (column, (name, process)) in names.iter().enumerate() {
+    for (column, Column { name, process }) in threads.iter().enumerate() {
         let x = MARGIN + column * COLUMN;
         let name = escaped(name);
         let _ = writeln!(
@@ -87,7 +94,7 @@ fn figure(trace: &str) -> Result<String> {
             2 * LINE
         );
     }
-    let told: Vec<&str> = names.iter().map(|(name, _)| name.as_str()).collect();
+    let told: Vec<&str> = threads.iter().map(|thread| thread.name.as_str()).collect();
     Ok(format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {y}\" width=\"{width}\" \
          role=\"img\" fill=\"currentColor\" font-size=\"12\">\n<title>What happened when in {}\
@@ -107,7 +114,7 @@ fn bar(body: &mut String, x: usize, top: usize, bottom: usize) {
 
 /// The threads that tell something, with their processes, by first appearance, and the events in
 /// the order of time.
-fn read(trace: &str) -> Result<(Vec<(String, i64)>, Vec<Event>)> {
+fn read(trace: &str) -> Result<(Vec<Column>, Vec<Event>)> {
     // The trace of a program that was killed lacks its end.
     let whole = trace.trim_end().trim_end_matches(']').trim_end().trim_end_matches(',');
     let all: Vec<Value> =
@@ -116,7 +123,7 @@ fn read(trace: &str) -> Result<(Vec<(String, i64)>, Vec<Event>)> {
     for event in all.iter().filter(|event| event["name"] == "thread_name") {
         let name = event["args"]["name"].as_str().unwrap_or("?").to_owned();
         let process = event["pid"].as_i64().unwrap_or(0);
-        called.entry(event["tid"].as_i64()).or_insert((name, process));
+        called.entry(event["tid"].as_i64()).or_insert(Column { name, process });
     }
     let mut told: Vec<&Value> =
         all.iter().filter(|event| event["ph"] != "M" && event["cat"] != "main").collect();
@@ -138,9 +145,9 @@ fn read(trace: &str) -> Result<(Vec<(String, i64)>, Vec<Event>)> {
             phase: event["ph"].as_str().and_then(|phase| phase.chars().next()).unwrap_or('i'),
         });
     }
-    let names =
-        columns.iter().map(|tid| called.get(tid).cloned().unwrap_or(("?".into(), 0))).collect();
-    Ok((names, events))
+    let nobody = Column { name: "?".to_owned(), process: 0 };
+    let threads = columns.iter().map(|tid| called.get(tid).unwrap_or(&nobody).clone()).collect();
+    Ok((threads, events))
 }
 
 /// The text in lines of at most `width` characters, where its words allow it.
