@@ -188,7 +188,7 @@ fn compare(given: &ArgMatches) -> Result<ExitCode> {
 fn print(rows: &[table::Filled], answers: &[Answer], statements: bool, seconds: f64) -> Result<()> {
     let mut text = format!("{}\n\n{}\n", lab::machine::one_line(), table::heading());
     for row in rows {
-        text += &format!("{}\n", row.line());
+        text += &format!("{}\n", row.lines());
     }
     text.push('\n');
     for answer in answers {

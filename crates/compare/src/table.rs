@@ -108,17 +108,13 @@ impl Filled {
         }
     }
 
-    /// The row as a line of the table.
-    pub fn line(&self) -> String {
+    /// The row as two lines of the table: the figures, and what was asked.
+    pub fn lines(&self) -> String {
         let ratio = self.ratio().map_or("".to_owned(), |ratio| format!("{ratio:.1} x"));
+        let (process, thread) = (cell(&self.process), cell(&self.thread));
         format!(
-            "{:<14} {:<36} {:>16} {:>16} {:>8}  {}",
-            self.row.name,
-            self.row.question,
-            cell(&self.process),
-            cell(&self.thread),
-            ratio,
-            self.verdict
+            "{:<14}{process:>16}{thread:>16}{ratio:>9}  {}\n  {}",
+            self.row.name, self.verdict, self.row.question
         )
     }
 
@@ -144,10 +140,7 @@ impl Filled {
 
 /// The line above the rows.
 pub fn heading() -> String {
-    format!(
-        "{:<14} {:<36} {:>16} {:>16} {:>8}  {}",
-        "", "", "process", "thread", "ratio", "verdict"
-    )
+    format!("{:<14}{:>16}{:>16}{:>9}  verdict", "", "process", "thread", "ratio")
 }
 
 fn cell(figure: &Option<(Value, String)>) -> String {

@@ -24,6 +24,20 @@ fn json_is_one_object_with_all_statements() {
 }
 
 #[test]
+fn the_table_is_what_the_book_shows() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/transcript.txt");
+    let text = std::fs::read_to_string(path).expect("transcript.txt");
+    let recorded = acceptance::transcript::Transcript::parse(&text).expect("it is well formed");
+    let output = compare(&[]);
+    assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
+    let text = String::from_utf8(output.stdout).unwrap();
+    let mut lines: Vec<String> = text.lines().map(|line| line.trim_end().to_owned()).collect();
+    // The first line names the machine.
+    lines[0].clone_from(&recorded.sections[0].lines[0]);
+    assert_eq!(recorded.sections[0].compare(&lines), Ok(()), "scripts/record compare rewrites it");
+}
+
+#[test]
 fn usage_errors_are_one_sentence_and_status_2() {
     for arguments in [&["--nonsense"][..], &["--only", "no-such-claim"], &["diff", "one"]] {
         let output = compare(arguments);
