@@ -46,6 +46,24 @@ impl Answer {
     }
 }
 
+/// What the experiments found, and the statements that their facts decide.
+pub struct Outcome {
+    /// In the order of the ledger.
+    pub answers: Vec<Answer>,
+    /// In the order in which they ran.
+    pub found: Vec<Found>,
+}
+
+/// What one experiment found.
+pub struct Found {
+    /// The package.
+    pub package: &'static str,
+    /// The experiment's name.
+    pub experiment: &'static str,
+    /// Its facts, or why there are none.
+    pub evidence: Result<Evidence, String>,
+}
+
 /// The experiments that bear on one of the `wanted` claims; all that bear on any, if none is named.
 pub fn experiments(
     packages: &[&'static Package],
@@ -71,19 +89,18 @@ pub fn answer(
     chosen: &[(&'static Package, &'static Experiment)],
     run: &Run<'_>,
     mut progress: impl FnMut(&str),
-) -> Result<(Vec<Answer>, Evidence)> {
+) -> Result<Outcome> {
     let mut found = Vec::new();
     for (package, experiment) in chosen {
         progress(&format!("{} -- {}", package.name, experiment.name));
         let evidence = run.experiment(package.name, experiment)?;
-        found.push((package.name, experiment.name, evidence));
+        found.push(Found { package: package.name, experiment: experiment.name, evidence });
     }
     let mut judged = Vec::new();
     for package in packages {
         judged.extend(package.judge(|name| {
-            let (_, _, evidence) =
-                found.iter().find(|(p, e, _)| *p == package.name && *e == name)?;
-            Some(evidence.as_ref().map_err(Clone::clone))
+            let is_it = |found: &&Found| found.package == package.name && found.experiment == name;
+            Some(found.iter().find(is_it)?.evidence.as_ref().map_err(Clone::clone))
         }));
     }
     let answers = ledger()
@@ -110,9 +127,5 @@ pub fn answer(
             Some(Answer { entry, experiments, verdict, because, evidence })
         })
         .collect();
-    let mut all = Evidence::new();
-    for (_, _, evidence) in found {
-        all.merge(evidence.unwrap_or_default());
-    }
-    Ok((answers, all))
+    Ok(Outcome { answers, found })
 }

@@ -4,6 +4,7 @@ mod answer;
 mod difference;
 mod ledger;
 mod packages;
+mod report;
 mod table;
 
 use std::io::{self, IsTerminal, Write};
@@ -11,13 +12,13 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use lab::{Effort, Run, Verdict};
 use serde_json::json;
 
-use answer::Answer;
+use answer::{Answer, Outcome};
 use ledger::ledger;
 use packages::PACKAGES;
 
@@ -63,6 +64,13 @@ fn command() -> Command {
         )
         .args_conflicts_with_subcommands(true)
         .arg(flag("json", "Print one JSON object and nothing else"))
+        .arg(
+            Arg::new("html")
+                .long("html")
+                .value_name("FILE")
+                .value_parser(clap::value_parser!(PathBuf))
+                .help("Write a page with plots, the machine and all statements, too"),
+        )
         .arg(flag("check", "Fail where this machine disagrees with the book"))
         .arg(flag("list", "List the statements and the packages that answer them"))
         .arg(flag("markdown", "Print the statements as the book's page").hide(true))
@@ -138,7 +146,7 @@ fn compare(given: &ArgMatches) -> Result<ExitCode> {
         colour: false,
         trace: None,
     };
-    let (mut answers, evidence) = answer::answer(PACKAGES, &chosen, &run, |what| {
+    let Outcome { mut answers, found } = answer::answer(PACKAGES, &chosen, &run, |what| {
         bar.set_message(what.to_owned());
         bar.inc(1);
     })?;
@@ -149,7 +157,11 @@ fn compare(given: &ArgMatches) -> Result<ExitCode> {
         });
     }
     let seconds = start.elapsed().as_secs_f64();
-    let rows = table::fill(&answers, &evidence);
+    let rows = table::fill(&answers, &found);
+    if let Some(path) = given.get_one::<PathBuf>("html") {
+        let page = report::page(&rows, &answers, &found, seconds)?;
+        std::fs::write(path, page).with_context(|| format!("write {}", path.display()))?;
+    }
     if given.get_flag("json") {
         let counts: serde_json::Map<_, _> = Verdict::ALL
             .iter()
