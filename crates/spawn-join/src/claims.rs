@@ -37,10 +37,11 @@ fn python_process_listing(facts: &Evidence) -> Result<Judgement, Absent> {
         return Ok(Judgement::does_not_hold("the same in Rust ran in the parent"));
     }
     let version = facts.text("python: version")?;
-    let method = facts.text("python: start method")?;
+    let method = facts.text("python: default start method")?;
     let ran = format!("Python {version} ran it in another process, which exited with {code}");
-    let mut but =
-        vec![format!("how that process starts depends on the start method, here {method}")];
+    let mut but = vec![format!(
+        "how that process starts depends on the start method, here {method} by default"
+    )];
     if !facts.truth("python: a listing on one line compiles")? {
         but.insert(0, "printed on one line the listing is a SyntaxError".to_owned());
     }
@@ -86,7 +87,7 @@ mod tests {
     fn process(differs: bool, code: i32, one_line: bool) -> Verdict {
         let facts = Evidence::new()
             .fact("python: version", "3.11.7")
-            .fact("python: start method", "fork")
+            .fact("python: default start method", "fork")
             .fact("python: process listing prints", "a task")
             .fact("python: a listing on one line compiles", one_line)
             .fact("python process: process id differs", differs)

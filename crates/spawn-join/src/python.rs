@@ -30,7 +30,7 @@ const START_METHODS: &str = include_str!("python/start_methods.py");
 /// What observe.py prints, and the facts that it makes.
 const FACTS: &[(&str, &str)] = &[
     ("version", "python: version"),
-    ("method", "python: start method"),
+    ("method", "python: default start method"),
     ("gil", "python: GIL"),
     ("one_line_compiles", "python: a listing on one line compiles"),
     ("process_pid_differs", "python process: process id differs"),
@@ -44,6 +44,13 @@ const FACTS: &[(&str, &str)] = &[
     ("failing_thread_join_raises", "python thread: join raises what the task raised"),
 ];
 
+const PROCESS_PRINTS: &str = "python: process listing prints";
+const THREAD_PRINTS: &str = "python: thread listing prints";
+
+/// Python 3.14 and newer start processes by a server that keeps a directory in /tmp, which stays
+/// there if this program is killed. The lesson is the same without.
+const BY_FORK: &str = "import multiprocessing\nmultiprocessing.set_start_method('fork')\n";
+
 fn run(lab: &Lab) -> Result<Evidence> {
     say!("main", "one listing says: Process(target=task), start, join");
     say!("main", "the other says: Thread(target=task), start, join");
@@ -52,8 +59,8 @@ fn run(lab: &Lab) -> Result<Evidence> {
     let Some(observed) = python(OBSERVE, &arguments)? else {
         let why = "there is no python3 (3.8 or newer) here";
         say!("main", "{why}, so neither can be run");
-        let names = FACTS.iter().map(|(_, fact)| fact);
-        return Ok(names.fold(Evidence::new(), |evidence, fact| evidence.missing(fact, why)));
+        let facts = FACTS.iter().map(|(_, fact)| *fact).chain([PROCESS_PRINTS, THREAD_PRINTS]);
+        return Ok(facts.fold(Evidence::new(), |evidence, fact| evidence.missing(fact, why)));
     };
     let mut evidence = Evidence::new();
     for (name, fact) in FACTS {
@@ -66,11 +73,10 @@ fn run(lab: &Lab) -> Result<Evidence> {
             (word, _) => evidence.fact(fact, word),
         };
     }
-    let process_says = python(PROCESS_LISTING, &[])?.unwrap_or_default();
+    let process_says = python(&format!("{BY_FORK}{PROCESS_LISTING}"), &[])?.unwrap_or_default();
     let thread_says = python(THREAD_LISTING, &[])?.unwrap_or_default();
-    evidence = evidence
-        .fact("python: process listing prints", process_says.trim())
-        .fact("python: thread listing prints", thread_says.trim());
+    evidence =
+        evidence.fact(PROCESS_PRINTS, process_says.trim()).fact(THREAD_PRINTS, thread_says.trim());
     tell(&evidence).map_err(|absent| anyhow::anyhow!("{absent:?}"))?;
     if lab.effort != Effort::Quick {
         evidence.merge(start_methods(lab.by_effort(0, 3, 30))?);
@@ -82,16 +88,19 @@ fn tell(facts: &Evidence) -> Result<(), Absent> {
     let either = |fact, yes, no| facts.truth(fact).map(|truth| if truth { yes } else { no });
     say!(
         "main",
-        "Python {} with the GIL {} starts processes by {}",
+        "Python {} with the GIL {}; by default it starts processes by {}",
         facts.text("python: version")?,
         facts.text("python: GIL")?,
-        facts.text("python: start method")?,
+        facts.text("python: default start method")?,
     );
+    if facts.text("python: default start method")? != "fork" {
+        say!("main", "here it is told to fork, because a server could leave a directory behind");
+    }
     say!(
         "main",
         "they print \"{}\" and \"{}\"",
-        facts.text("python: process listing prints")?,
-        facts.text("python: thread listing prints")?,
+        facts.text(PROCESS_PRINTS)?,
+        facts.text(THREAD_PRINTS)?,
     );
     let one_line = either("python: a listing on one line compiles", "compiles", "SyntaxError")?;
     say!("main", "the same, printed on one line: {one_line}");

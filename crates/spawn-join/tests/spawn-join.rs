@@ -13,7 +13,7 @@ fn an_exit_status_keeps_eight_bits_and_join_keeps_everything() {
 
 #[test]
 fn only_what_lies_outside_the_process_survives_it() {
-    let fact = |fact| PROGRAM.fact("what-survives", fact);
+    let fact = |fact: &str| PROGRAM.fact("what-survives", fact);
     for (change, survives_a_process) in [("global", false), ("directory", false), ("file", true)] {
         assert_eq!(fact(&format!("thread: {change} changed")), true, "{change}");
         assert_eq!(fact(&format!("process: {change} changed")), survives_a_process, "{change}");

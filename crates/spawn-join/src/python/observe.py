@@ -43,9 +43,10 @@ def compiles(listing):
 if __name__ == "__main__":
     if sys.version_info < (3, 8):
         sys.exit(127)
+    multiprocessing.set_start_method("fork")
     here = (os.getpid(), threading.get_native_id())
     print("version", platform.python_version())
-    print("method", multiprocessing.get_start_method())
+    print("method", multiprocessing.get_all_start_methods()[0])
     print("gil", "on" if getattr(sys, "_is_gil_enabled", lambda: True)() else "off")
     print("one_line_compiles", any(compiles(listing) for listing in sys.argv[1:]))
     process, from_process = run(multiprocessing.Process, task)
