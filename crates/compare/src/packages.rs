@@ -6,4 +6,7 @@ use lab::Package;
 /// Every concept crate of the workspace.
 pub const PACKAGES: &[&Package] = &[
     &fork::PACKAGE,
+    &spawn_join::PACKAGE,
+    &threads::PACKAGE,
+    &address_space::PACKAGE,
 ];

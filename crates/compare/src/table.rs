@@ -132,7 +132,7 @@ impl Filled {
     pub fn lines(&self) -> String {
         let [process, thread, ratio] = self.cells();
         format!(
-            "{:<14}{process:>16}{thread:>16}{ratio:>9}  {}\n  {}",
+            "{:<13}{process:>19}{thread:>17}{ratio:>8}  {}\n  {}",
             self.row.name, self.verdict, self.row.question
         )
     }
@@ -165,7 +165,7 @@ impl Filled {
 
 /// The line above the rows.
 pub fn heading() -> String {
-    format!("{:<14}{:>16}{:>16}{:>9}  verdict", "", "process", "thread", "ratio")
+    format!("{:<13}{:>19}{:>17}{:>8}  verdict", "", "process", "thread", "ratio")
 }
 
 fn cell(figure: &Option<(Value, String)>) -> String {
