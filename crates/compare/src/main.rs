@@ -140,12 +140,8 @@ fn compare(given: &ArgMatches) -> Result<ExitCode> {
     let chosen = answer::experiments(PACKAGES, &wanted);
     let bar = progress_bar(chosen.len() as u64);
     let full = given.get_flag("full");
-    let run = Run {
-        effort: if full { Effort::Full } else { Effort::Quick },
-        quiet: true,
-        colour: false,
-        trace: None,
-    };
+    let effort = if full { Effort::Full } else { Effort::Quick };
+    let run = Run { effort, limit: effort.limit(), quiet: true, colour: false, trace: None };
     let Outcome { mut answers, found } = answer::answer(PACKAGES, &chosen, &run, |what| {
         bar.set_message(what.to_owned());
         bar.inc(1);

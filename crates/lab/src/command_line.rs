@@ -88,8 +88,10 @@ fn run(package: &'static Package, arguments: Vec<OsString>) -> Result<ExitCode> 
     }
     let json = given.get_flag("json");
     let trace = given.get_one::<PathBuf>("trace").map(|path| begin_trace(path)).transpose()?;
+    let effort = if given.get_flag("full") { Effort::Full } else { Effort::Normal };
     let run = Run {
-        effort: if given.get_flag("full") { Effort::Full } else { Effort::Normal },
+        effort,
+        limit: effort.limit(),
         quiet: json,
         colour: io::stdout().is_terminal()
             && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty()),

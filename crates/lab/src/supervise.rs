@@ -26,6 +26,8 @@ const TRACE_VARIABLE: &str = "LAB_TRACE";
 pub struct Run<'a> {
     /// How much time the experiment takes.
     pub effort: Effort,
+    /// After how long it is stopped; [`Effort::limit`] is generous.
+    pub limit: Duration,
     /// Whether the story is kept off standard output.
     pub quiet: bool,
     /// Whether roles are coloured.
@@ -66,8 +68,7 @@ impl Run<'_> {
         }
         let mut process = command.spawn().map_err(child::explain_io("fork"))?;
         let child = Child::adopt(nix::unistd::Pid::from_raw(process.id() as i32));
-        let limit = self.effort.limit();
-        let in_time = child.ends_within(limit)?;
+        let in_time = child.ends_within(self.limit)?;
         if !in_time {
             child.signal(nix::sys::signal::Signal::SIGKILL);
         }
@@ -85,7 +86,7 @@ impl Run<'_> {
                 None => Evidence::from_json(&json).map(Ok),
             });
         let why = if !in_time {
-            format!("was stopped after {} s", limit.as_secs())
+            format!("was stopped after {} s", self.limit.as_secs())
         } else if let Some(signal) = status.signal() {
             let signal = nix::sys::signal::Signal::try_from(signal);
             format!("was ended by {}", signal.map_or("a signal", |signal| signal.as_str()))
@@ -98,7 +99,7 @@ impl Run<'_> {
                 None => format!("exited with {code}"),
             }
         } else if leftovers > 0 {
-            format!("left {leftovers} processes behind")
+            format!("left {leftovers} process{} behind", if leftovers == 1 { "" } else { "es" })
         } else if let Some(Ok(evidence)) = found {
             return Ok(Ok(evidence));
         } else {
