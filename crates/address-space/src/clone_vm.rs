@@ -21,7 +21,6 @@ pub const EXPERIMENT: Experiment = Experiment {
     run,
 };
 
-// ANCHOR: child
 /// What the parent hands to the child: its own variables, by address.
 struct Shared {
     value: AtomicU64,
@@ -47,7 +46,6 @@ extern "C" fn child(shared: *mut c_void) -> c_int {
     }
     0
 }
-// ANCHOR_END: child
 
 fn run(_: &Lab) -> Result<Evidence> {
     let (told, tell) = pipe().map_err(explain("pipe"))?;

@@ -17,7 +17,6 @@ pub const EXPERIMENT: Experiment = Experiment {
 
 const LENGTH: NonZeroUsize = NonZeroUsize::new(4096).unwrap();
 
-// ANCHOR: story
 fn run(_: &Lab) -> Result<Evidence> {
     let private = map(MapFlags::MAP_PRIVATE)?;
     let shared = map(MapFlags::MAP_SHARED)?;
@@ -38,7 +37,6 @@ fn run(_: &Lab) -> Result<Evidence> {
     let (private_value, shared_value) =
         unsafe { (private.read_volatile(), shared.read_volatile()) };
     say!("parent", "finds {private_value} in the private page, {shared_value} in the shared one");
-    // ANCHOR_END: story
     for page in [private, shared] {
         // SAFETY: nothing refers to the page any more.
         unsafe { munmap(page.cast(), LENGTH.get()) }.context("munmap")?;

@@ -16,7 +16,6 @@ pub const EXPERIMENT: Experiment = Experiment {
     run,
 };
 
-// ANCHOR: story
 static VALUE: AtomicU64 = AtomicU64::new(0);
 
 thread_local! {
@@ -43,7 +42,6 @@ fn run(_: &Lab) -> Result<Evidence> {
 
     let value = VALUE.load(Ordering::SeqCst);
     say!("main", "finds {value}, {on_stack} and {on_heap}; its thread-local is {}", OWN.get());
-    // ANCHOR_END: story
     let right = published()?;
     say!("main", "while another thread wrote {ITEMS} items, it read {right} of them right");
     Ok(Evidence::new()

@@ -75,7 +75,6 @@ pub const ROLE: Role = Role {
     },
 };
 
-// ANCHOR: program
 fn by_a_program() -> Result<Vec<u32>> {
     let mut program = lab::role("spawn-join", ROLE.name);
     let output = program.arg(LIMIT.to_string()).output().map_err(explain_io("fork"))?;
@@ -83,4 +82,3 @@ fn by_a_program() -> Result<Vec<u32>> {
     let text = String::from_utf8(output.stdout)?;
     text.lines().map(|line| line.parse().with_context(|| format!("not a number: {line}"))).collect()
 }
-// ANCHOR_END: program

@@ -19,7 +19,6 @@ pub const EXPERIMENT: Experiment = Experiment {
     run,
 };
 
-// ANCHOR: story
 static GLOBAL: AtomicU64 = AtomicU64::new(0);
 
 /// The task: changes memory, the current directory, and a file that is open.
@@ -54,7 +53,6 @@ fn run(_: &Lab) -> Result<Evidence> {
     child.wait()?;
     let process = Left::now(&file)?;
     process.tell("process");
-    // ANCHOR_END: story
     Ok(Evidence::new()
         .fact("thread: global changed", thread.global == 1)
         .fact("thread: directory changed", thread.directory == "/")

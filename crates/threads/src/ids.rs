@@ -18,7 +18,6 @@ pub const EXPERIMENT: Experiment = Experiment {
 
 const STARTED: usize = 3;
 
-// ANCHOR: story
 fn run(_: &Lab) -> Result<Evidence> {
     let process = getpid();
     say!("main", "getpid returns {process}, gettid {}: the first thread has both", gettid());
@@ -39,7 +38,6 @@ fn run(_: &Lab) -> Result<Evidence> {
         }
         threads_of_this_process()
     })?;
-    // ANCHOR_END: story
     say!("main", "/proc/{process}/task listed {} threads", listed.len());
 
     let processes = distinct(ids.iter().map(|(pid, _)| *pid));

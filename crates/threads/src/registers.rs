@@ -38,7 +38,6 @@ fn run(_: &Lab) -> Result<Evidence> {
         // Both threads end when this block does: nobody writes any more, and the lock is free.
         let (_writer, _held) = (writer, lock.lock());
         let introduce = tell.clone();
-        // ANCHOR: waiters
         spawn(scope, "reader", move || {
             let _ = introduce.send((gettid(), own_stack()));
             let _ = nix::unistd::read(&reader, &mut [0]);
@@ -53,7 +52,6 @@ fn run(_: &Lab) -> Result<Evidence> {
         let (locker, locker_stack) = told.recv()?;
         let reader = Registers::of_thread_in(libc::SYS_read, reader)?;
         let locker = Registers::of_thread_in(libc::SYS_futex, locker)?;
-        // ANCHOR_END: waiters
         say!("main", "process {} has two threads that wait:", getpid());
         tell_where("input in read", &reader)?;
         tell_where("a lock in futex", &locker)?;

@@ -23,7 +23,6 @@ thread_local! {
 }
 
 fn run(_: &Lab) -> Result<Evidence> {
-    // ANCHOR: visits
     VISITS.set(1);
     say!("main", "sets the thread-local variable VISITS to {}", VISITS.get());
     let (tell, told) = mpsc::channel();
@@ -45,7 +44,6 @@ fn run(_: &Lab) -> Result<Evidence> {
         anyhow::Ok((found, reached))
     })?;
     say!("main", "still has {}, but can read the worker's {reached} by its address", VISITS.get());
-    // ANCHOR_END: visits
 
     Errno::clear();
     let worker_errno = in_a_thread(|| {
