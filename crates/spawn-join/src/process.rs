@@ -40,7 +40,7 @@ fn run(_: &Lab) -> Result<Evidence> {
 
     let primes = by_a_program()?;
     let right = primes == expected;
-    say!("parent", "starts a program for the same task: what it prints comes through a pipe");
+    say!("parent", "starts a program for the same task, and reads what it prints");
     say!("parent", "read {} primes, {}", primes.len(), if right { "all right" } else { "wrong" });
 
     // SAFETY: as above.
@@ -51,11 +51,7 @@ fn run(_: &Lab) -> Result<Evidence> {
         })
     }?;
     let pid = child.pid();
-    say!(
-        "parent",
-        "of a child that does not exit, waitpid says: child {pid} {}",
-        in_words(child.kill()?)
-    );
+    say!("parent", "waitpid says of another: child {pid} {}", in_words(child.kill()?));
     Ok(Evidence::new()
         .fact("process: process id differs", pid != getpid())
         .fact("process: exit status", status)

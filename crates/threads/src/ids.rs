@@ -60,7 +60,7 @@ fn kernel_thread(evidence: Evidence) -> Evidence {
     let of_the_kernel = field("PPid") == Some("0") && field("VmSize").is_none();
     match field("Name") {
         Some(name) if of_the_kernel => {
-            say!("main", "thread 2, {name}, is the kernel's own: it has no memory of any program");
+            say!("main", "thread 2, {name}, is the kernel's own and in no program");
             evidence.fact(FACT, true)
         }
         _ => evidence.missing(FACT, "no kernel thread can be seen from this pid namespace"),

@@ -73,7 +73,7 @@ fn tell_where(what: &str, registers: &Registers) -> Result<()> {
     say!("main", "thread {thread} waits for {what}: system call {call}");
     say!(
         "main",
-        "  stack pointer {stack_pointer:#x}, program counter {program_counter:#x} in {}",
+        "  sp {stack_pointer:#x}, pc {program_counter:#x} in {}",
         code.rsplit('/').next().unwrap_or(code),
     );
     Ok(())

@@ -60,9 +60,9 @@ fn places() -> Result<Evidence> {
         guards += usize::from(guarded);
         say!(
             "main",
-            "a thread's local is at {address:#x}, in a stack of {} KiB{}",
+            "a thread's local: {address:#x}, in a stack of {} KiB{}",
             stack.len() / 1024,
-            if guarded { " above a guard page" } else { "" },
+            if guarded { ", above a guard" } else { "" },
         );
     }
     let apart = locals.iter().enumerate().all(|(index, (_, stack))| {
