@@ -170,7 +170,9 @@ fn python(script: &str, arguments: &[String]) -> Result<Option<String>> {
         })
     };
     let process = match command.spawn() {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::PermissionDenied) => {
+            return Ok(None);
+        }
         spawned => spawned.map_err(explain_io("fork"))?,
     };
     let status = Child::adopt(Pid::from_raw(process.id() as i32)).wait()?;

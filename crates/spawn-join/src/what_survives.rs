@@ -43,7 +43,7 @@ fn run(_: &Lab) -> Result<Evidence> {
     thread.tell("thread");
 
     let file = reset()?;
-    // SAFETY: this process has one thread again, so the child inherits no lock that is held.
+    // SAFETY: the thread was joined, so the child inherits no lock that someone else holds.
     let child = unsafe {
         Child::fork(|| {
             say!("child", "sets the global to 1, changes the directory, writes to the file");

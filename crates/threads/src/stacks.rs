@@ -37,19 +37,23 @@ fn places() -> Result<Evidence> {
     let (tell, told) = mpsc::channel();
     let gate = Mutex::new(());
     let (locals, mappings) = thread::scope(|scope| {
-        let _closed = gate.lock();
-        let mut locals = Vec::new();
+        let closed = gate.lock();
+        let (mut locals, mut workers) = (Vec::new(), Vec::new());
         for _ in 0..THREADS {
             let (tell, gate) = (tell.clone(), &gate);
-            spawn(scope, "worker", move || {
+            workers.push(spawn(scope, "worker", move || {
                 let local = 0u8;
                 let _ = tell.send((&raw const local as usize, own_stack()));
                 drop(gate.lock());
-            })?;
+            })?);
             let (address, stack): (usize, Result<Range<usize>>) = told.recv()?;
             locals.push((address, stack?));
         }
-        anyhow::Ok((locals, mappings()?))
+        let mappings = mappings()?;
+        drop(closed);
+        // A scope waits for its closures only, join for the end of the threads themselves.
+        workers.into_iter().for_each(|worker| drop(worker.join()));
+        anyhow::Ok((locals, mappings))
     })?;
     let (mut inside, mut guards) = (0, 0);
     for (address, stack) in &locals {
@@ -89,7 +93,7 @@ fn write_to_another_stack() -> Result<Evidence> {
             // SAFETY: `local` is alive, and the only write to it happened before the message.
             unsafe { (&raw const local).read_volatile() }
         })?;
-        spawn(scope, "stranger", move || {
+        let stranger = spawn(scope, "stranger", move || {
             if let Ok(address) = told_address.recv() {
                 // SAFETY: the owner keeps its variable alive and untouched until it is told.
                 unsafe { (address as *mut i32).write_volatile(99) };
@@ -98,6 +102,7 @@ fn write_to_another_stack() -> Result<Evidence> {
             let _ = tell_written.send(());
         })?;
         let holds = owner.join().map_err(|_| anyhow::anyhow!("the owner panicked"))?;
+        let _ = stranger.join();
         say!("main", "the owner had put 7 there and finds {holds}");
         Ok(Evidence::new().fact("write to another stack arrives", holds == 99))
     })
@@ -145,7 +150,7 @@ const SMALL: usize = 256 * 1024;
 fn overflow() -> Result<Evidence> {
     let words = memfd_create(c"stderr", MFdFlags::MFD_CLOEXEC).map_err(explain("memfd_create"))?;
     say!("main", "in a child process, a thread with {} KiB recurses without end", SMALL / 1024);
-    // SAFETY: this process has one thread again, so no lock is held by anyone else.
+    // SAFETY: every thread was joined, so the child inherits no lock that someone else holds.
     let child = unsafe {
         Child::fork(|| {
             no_core_dump();
