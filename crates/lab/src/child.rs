@@ -32,8 +32,13 @@ pub fn exit(status: i32) -> ! {
 }
 
 /// Turns core dumps off, for a process whose crash is the lesson.
+///
+/// A limit of zero stops a dump into a file. Where `core_pattern` names a program the limit does
+/// not bind (core(5)), so the process is marked as not dumpable too. Then /proc/pid/syscall and
+/// its like are closed to an unprivileged parent.
 pub fn no_core_dump() {
     let _ = nix::sys::resource::setrlimit(nix::sys::resource::Resource::RLIMIT_CORE, 0, 0);
+    let _ = nix::sys::prctl::set_dumpable(false);
 }
 
 /// A child process. Dropped, it is killed and reaped.
@@ -195,5 +200,25 @@ pub(crate) fn sweep() -> usize {
             Err(Errno::EINTR) => {}
             Err(_) => return swept,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_crash_without_core_dump_says_so_in_its_status() {
+        // SAFETY: the child calls setrlimit, prctl and raise, all plain system calls.
+        let child = unsafe {
+            Child::fork(|| {
+                no_core_dump();
+                let _ = nix::sys::signal::raise(Signal::SIGQUIT);
+                0
+            })
+        }
+        .unwrap();
+        let pid = child.pid();
+        assert_eq!(child.wait().unwrap(), WaitStatus::Signaled(pid, Signal::SIGQUIT, false));
     }
 }
