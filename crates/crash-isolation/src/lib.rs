@@ -14,6 +14,7 @@ mod process_matrix;
 mod shared_memory;
 mod soft_errors;
 mod thread_matrix;
+mod watched;
 
 /// The package for the command line and the comparison.
 pub const PACKAGE: lab::Package = lab::Package {

@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use lab::child::{Child, no_core_dump};
 use lab::{Evidence, Experiment, Lab, say};
 
-use crate::process_matrix::exact;
+use crate::watched::{exact, spawn};
 
 pub const EXPERIMENT: Experiment = Experiment {
     name: "panic",
@@ -37,7 +37,7 @@ fn run(_: &Lab) -> Result<Evidence> {
 // ANCHOR: unwind
 fn joined(notes: &PipeWriter) {
     std::thread::scope(|threads| {
-        let outcome = threads.spawn(|| fails_in_the_middle(notes)).join();
+        let outcome = spawn(threads, || fails_in_the_middle(notes)).join();
         if let Err(error) = outcome {
             let message: &&str = error.downcast_ref().unwrap_or(&"?");
             say!("main", "join returned Err(\"{message}\"), and I go on");

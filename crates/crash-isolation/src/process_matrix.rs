@@ -5,13 +5,13 @@ use std::io::{Read, Write};
 use std::process::Stdio;
 
 use anyhow::{Context, Result, ensure};
-use lab::child::{Child, explain, in_words};
+use lab::child::{Child, explain, explain_io};
 use lab::{Evidence, Experiment, Lab, Role, say};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
-use nix::sys::wait::WaitStatus;
 use nix::unistd::Pid;
 
 use crate::fault::{self, Fault, UNWINDS};
+use crate::watched::exact;
 
 pub const EXPERIMENT: Experiment = Experiment {
     name: "process-matrix",
@@ -79,7 +79,7 @@ fn one_of_eight(fault: &Fault) -> Result<(String, usize)> {
         .arg(fault.name)
         .stderr(Stdio::null())
         .spawn()
-        .context("spawn")?;
+        .map_err(explain_io("posix_spawn"))?;
     let status = Child::adopt(Pid::from_raw(victim.id() as i32)).wait()?;
     start.write_all(&[0; SIBLINGS]).context("write")?;
     for sibling in siblings {
@@ -102,13 +102,6 @@ pub const VICTIM: Role = Role {
         Ok(())
     },
 };
-
-/// A wait status in words. A core dump would leave a file behind, so it is an error.
-pub fn exact(status: WaitStatus) -> Result<String> {
-    let dumped = matches!(status, WaitStatus::Signaled(_, _, true));
-    ensure!(!dumped, "a core was dumped: {status:?}");
-    Ok(in_words(status))
-}
 
 /// Without a limit the overflow would eat all memory before it is noticed.
 fn limit_the_stack() -> Result<()> {

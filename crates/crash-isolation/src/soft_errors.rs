@@ -19,7 +19,7 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::stat::Mode;
 use nix::sys::wait::WaitStatus;
 
-use crate::fault;
+use crate::watched::{exact, silence, spawn};
 
 pub const EXPERIMENT: Experiment = Experiment {
     name: "soft-errors",
@@ -101,7 +101,7 @@ fn run(_: &Lab) -> Result<Evidence> {
 fn in_a_process(mistake: &Mistake) -> Result<(bool, bool)> {
     const SEEN: i32 = 0b100;
     let body = || {
-        fault::silence();
+        silence();
         match (mistake.show)() {
             Ok((harm, guard)) => SEEN | i32::from(harm) << 1 | i32::from(guard),
             Err(error) => {
@@ -113,14 +113,14 @@ fn in_a_process(mistake: &Mistake) -> Result<(bool, bool)> {
     // SAFETY: this process has one thread, so the child inherits no lock that someone else holds.
     match unsafe { Child::fork(body) }?.wait()? {
         WaitStatus::Exited(_, bits) if bits & SEEN != 0 => Ok((bits & 2 != 0, bits & 1 != 0)),
-        status => bail!("{}: the process {}", mistake.name, lab::child::in_words(status)),
+        status => bail!("{}: the process {}", mistake.name, exact(status)?),
     }
 }
 
 fn panic_under_a_lock() -> Result<(bool, bool)> {
     let stock = Mutex::new(3);
     scope(|threads| {
-        let thread = threads.spawn(|| {
+        let thread = spawn(threads, || {
             let mut stock = stock.lock().expect("nobody has panicked yet");
             *stock -= 1;
             panic!("half way through a change")
@@ -138,7 +138,7 @@ fn write_past_the_end() -> Result<(bool, bool)> {
     let mut memory = [0_u8; 32]; // The first half is the thread's, the second its neighbour's.
     let start = AtomicPtr::new(memory.as_mut_ptr());
     scope(|threads| {
-        threads.spawn(|| {
+        spawn(threads, || {
             for index in 0..=16 {
                 // SAFETY: inside `memory`. Nothing says whose half it is, which is the lesson.
                 unsafe { start.load(Relaxed).add(index).write(0xFF) }
@@ -150,7 +150,7 @@ fn write_past_the_end() -> Result<(bool, bool)> {
     memory.fill(0);
     let (mine, neighbours) = memory.split_at_mut(16);
     let outcome = scope(|threads| {
-        threads.spawn(|| (0..=16).for_each(|index| mine[black_box(index)] = 0xFF)).join()
+        spawn(threads, || (0..=16).for_each(|index| mine[black_box(index)] = 0xFF)).join()
     });
     Ok((harm, outcome.is_err() && neighbours[0] == 0))
 }
@@ -175,7 +175,7 @@ fn leak() -> Result<(bool, bool)> {
     // SAFETY: this process has one thread now, so the child inherits no lock.
     unsafe { Child::fork(leak_to_the_limit) }?.wait()?;
     let guard = works();
-    scope(|threads| threads.spawn(leak_to_the_limit).join().is_ok());
+    scope(|threads| spawn(threads, leak_to_the_limit).join().is_ok());
     Ok((!works(), guard))
 }
 
@@ -183,7 +183,7 @@ fn change_directory() -> Result<(bool, bool)> {
     std::env::set_current_dir("/proc").context("chdir")?;
     let directory = File::open(".").context("open")?;
     let before = File::open("version").is_ok();
-    scope(|threads| threads.spawn(|| std::env::set_current_dir("/")).join().is_ok());
+    scope(|threads| spawn(threads, || std::env::set_current_dir("/")).join().is_ok());
     let harm = before && File::open("version").is_err();
     Ok((harm, openat(&directory, "version", OFlag::O_RDONLY, Mode::empty()).is_ok()))
 }
@@ -193,7 +193,7 @@ fn close_by_number() -> Result<(bool, bool)> {
     let duplicate = file.try_clone().context("dup")?;
     let number = file.as_raw_fd();
     // SAFETY: closes what another owns, which is the lesson; the owner is forgotten below.
-    scope(|threads| threads.spawn(move || unsafe { libc::close(number) }).join().is_ok());
+    scope(|threads| spawn(threads, move || unsafe { libc::close(number) }).join().is_ok());
     let error = (&file).write(b"x").err().and_then(|error| error.raw_os_error());
     std::mem::forget(file);
     Ok((error == Some(Errno::EBADF as i32), (&duplicate).write(b"x").is_ok()))
@@ -202,7 +202,7 @@ fn close_by_number() -> Result<(bool, bool)> {
 fn loop_under_a_lock() -> Result<(bool, bool)> {
     let (lock, held, stop) = (Mutex::new(()), AtomicBool::new(false), AtomicBool::new(false));
     Ok(scope(|threads| {
-        threads.spawn(|| {
+        spawn(threads, || {
             let _guard = lock.lock();
             held.store(true, Relaxed);
             while !stop.load(Relaxed) {

@@ -12,7 +12,7 @@ use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction
 use nix::unistd::{Pid, gettid};
 
 use crate::fault::{self, Fault, UNWINDS};
-use crate::process_matrix::exact;
+use crate::watched::{exact, silence, spawn, spawn_detached};
 
 pub const EXPERIMENT: Experiment = Experiment {
     name: "thread-matrix",
@@ -75,7 +75,9 @@ fn one_of_eight(fault: &Fault) -> Result<(String, usize)> {
     let process = unsafe { Child::fork(|| eight_threads(*fault, &go, &done, &name)) }?;
     drop((done, name));
     let mut victim = [0; 4];
-    names.read_exact(&mut victim).context("the victim's thread id")?;
+    if names.read_exact(&mut victim).is_err() {
+        bail!("the process {}", exact(process.wait()?)?);
+    }
     wait_for_end_of_thread(process.pid(), i32::from_ne_bytes(victim))?;
     start.write_all(&[0; OTHERS]).context("write")?;
     let status = process.wait()?;
@@ -86,14 +88,14 @@ fn one_of_eight(fault: &Fault) -> Result<(String, usize)> {
 
 fn eight_threads(fault: Fault, go: &PipeReader, done: &PipeWriter, name: &PipeWriter) -> i32 {
     lab::child::no_core_dump();
-    fault::silence();
+    silence();
     std::thread::scope(|threads| {
         for _ in 0..OTHERS {
-            threads.spawn(|| fault::work(go, done));
+            spawn(threads, || fault::work(go, done));
         }
         let mut name = name.try_clone().expect("a descriptor is free");
         // Not of the scope: it would wait for ever for a thread that the raw system call ended.
-        std::thread::spawn(move || {
+        spawn_detached(move || {
             let _ = name.write_all(&gettid().as_raw().to_ne_bytes());
             (fault.commit)();
         });
