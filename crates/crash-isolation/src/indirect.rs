@@ -4,7 +4,7 @@
 use std::io::{Read, Write};
 
 use anyhow::{Context, Result, ensure};
-use lab::child::{Child, explain};
+use lab::child::explain;
 use lab::{Evidence, Experiment, Lab, say};
 use nix::errno::Errno;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
@@ -14,6 +14,7 @@ use nix::unistd::{Pid, getpid, pause, setpgid};
 
 use crate::fault::default_action;
 use crate::shared_memory;
+use crate::watched::{child, ended_by};
 
 pub const EXPERIMENT: Experiment = Experiment {
     name: "indirect",
@@ -40,7 +41,7 @@ const CHANNELS: [Channel; 6] = [
     },
     Channel {
         name: "process group",
-        harm: "one worker's SIGINT ends the others of its group",
+        harm: "a worker's SIGINT ends its whole group",
         guard: "a group of its own, setpgid",
         show: process_group,
     },
@@ -58,7 +59,7 @@ const CHANNELS: [Channel; 6] = [
     },
     Channel {
         name: "shared address space",
-        harm: "a clone(CLONE_VM) child writes the parent's data; the parent outlives its SIGSEGV",
+        harm: "a clone(CLONE_VM) child writes its parent's data",
         guard: "fork: the child writes its copy",
         show: shared_memory::address_space,
     },
@@ -179,15 +180,4 @@ fn queued_signals() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("SigQ:"))?;
     line.trim().split('/').next()?.parse().ok()
-}
-
-/// Forks a child of this process, which has one thread.
-pub fn child(body: impl FnOnce() -> i32) -> Result<Child> {
-    // SAFETY: this process has one thread, so the child inherits no lock that someone else holds.
-    unsafe { Child::fork(body) }
-}
-
-/// Waits for the child; whether `signal` ended it.
-pub fn ended_by(child: Child, signal: Signal) -> Result<bool> {
-    Ok(matches!(child.wait()?, WaitStatus::Signaled(_, by, _) if by == signal))
 }

@@ -5,10 +5,10 @@ use std::io::{PipeWriter, Read, Write};
 use std::panic::{catch_unwind, set_hook};
 
 use anyhow::{Context, Result};
-use lab::child::{Child, no_core_dump};
+use lab::child::no_core_dump;
 use lab::{Evidence, Experiment, Lab, say};
 
-use crate::watched::{exact, spawn};
+use crate::watched::{child, exact, spawn};
 
 pub const EXPERIMENT: Experiment = Experiment {
     name: "panic",
@@ -71,18 +71,16 @@ fn aborting(notes: &PipeWriter) {
 /// Runs `body` in a child; returns how the child ended and what it noted down.
 fn in_a_process(body: fn(&PipeWriter)) -> Result<(String, String)> {
     let (mut reader, writer) = std::io::pipe().context("pipe")?;
-    let child = || {
+    let process = child(|| {
         no_core_dump();
         set_hook(Box::new(|panic| {
             say!("worker", "panics: {}", panic.payload_as_str().unwrap_or("?"));
         }));
         body(&writer);
         0
-    };
-    // SAFETY: this process has one thread, so the child inherits no lock that someone else holds.
-    let child = unsafe { Child::fork(child) }?;
+    })?;
     drop(writer);
-    let status = child.wait()?;
+    let status = process.wait()?;
     let mut notes = String::new();
     reader.read_to_string(&mut notes).context("read")?;
     Ok((exact(status)?, notes))

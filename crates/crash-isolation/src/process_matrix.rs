@@ -11,7 +11,7 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::unistd::Pid;
 
 use crate::fault::{self, Fault, UNWINDS};
-use crate::watched::exact;
+use crate::watched::{child, exact};
 
 pub const EXPERIMENT: Experiment = Experiment {
     name: "process-matrix",
@@ -43,10 +43,7 @@ fn run(_: &Lab) -> Result<Evidence> {
         let (status, survivors) = one_of_eight(&fault)?;
         let name = fault.name;
         let ended = format!("{status},");
-        say!(
-            "parent",
-            "{name:<14} the victim {ended:<21} {survivors} of {SIBLINGS} siblings finish"
-        );
+        say!("parent", "{name:<14} the victim {ended:<21} {survivors} of {SIBLINGS} others finish");
         ensure!(status == expected, "{name}: the victim {status}, but it should: {expected}");
         evidence = evidence.fact(&format!("process: {name}: status"), status);
         fewest = fewest.min(survivors);
@@ -67,12 +64,7 @@ fn one_of_eight(fault: &Fault) -> Result<(String, usize)> {
     let (mut finished, done) = std::io::pipe().context("pipe")?;
     let mut siblings = Vec::new();
     for _ in 0..SIBLINGS {
-        let body = || {
-            fault::work(&go, &done);
-            0
-        };
-        // SAFETY: this process has one thread, so the child inherits no lock that someone else holds.
-        siblings.push(unsafe { Child::fork(body) }?);
+        siblings.push(child(|| fault::work(&go, &done))?);
     }
     drop(done);
     let victim = lab::role("crash-isolation", VICTIM.name)

@@ -13,7 +13,7 @@ use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::Pid;
 
 use crate::fault::{NULL_WRITE, default_action};
-use crate::indirect::{child, ended_by};
+use crate::watched::{child, ended_by};
 
 /// A mutex of pthreads in shared memory; its owner is killed while it holds it.
 pub fn killed_lock_holder() -> Result<(bool, bool)> {

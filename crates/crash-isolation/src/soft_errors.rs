@@ -11,7 +11,6 @@ use std::thread::scope;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use lab::child::Child;
 use lab::{Evidence, Experiment, Lab, say};
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, openat};
@@ -19,7 +18,7 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::stat::Mode;
 use nix::sys::wait::WaitStatus;
 
-use crate::watched::{exact, silence, spawn};
+use crate::watched::{child, exact, silence, spawn};
 
 pub const EXPERIMENT: Experiment = Experiment {
     name: "soft-errors",
@@ -110,8 +109,7 @@ fn in_a_process(mistake: &Mistake) -> Result<(bool, bool)> {
             }
         }
     };
-    // SAFETY: this process has one thread, so the child inherits no lock that someone else holds.
-    match unsafe { Child::fork(body) }?.wait()? {
+    match child(body)?.wait()? {
         WaitStatus::Exited(_, bits) if bits & SEEN != 0 => Ok((bits & 2 != 0, bits & 1 != 0)),
         status => bail!("{}: the process {}", mistake.name, exact(status)?),
     }
@@ -172,8 +170,7 @@ fn leak() -> Result<(bool, bool)> {
         0
     };
     let works = || Vec::<u8>::new().try_reserve_exact(SOME).is_ok();
-    // SAFETY: this process has one thread now, so the child inherits no lock.
-    unsafe { Child::fork(leak_to_the_limit) }?.wait()?;
+    child(leak_to_the_limit)?.wait()?;
     let guard = works();
     scope(|threads| spawn(threads, leak_to_the_limit).join().is_ok());
     Ok((!works(), guard))

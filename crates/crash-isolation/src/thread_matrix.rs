@@ -6,13 +6,13 @@ use std::io::{PipeReader, PipeWriter, Read, Write};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
-use lab::child::{Child, LIMIT};
+use lab::child::LIMIT;
 use lab::{Evidence, Experiment, Lab, say};
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
 use nix::unistd::{Pid, gettid};
 
 use crate::fault::{self, Fault, UNWINDS};
-use crate::watched::{exact, silence, spawn, spawn_detached};
+use crate::watched::{child, exact, silence, spawn, spawn_detached};
 
 pub const EXPERIMENT: Experiment = Experiment {
     name: "thread-matrix",
@@ -71,8 +71,7 @@ fn one_of_eight(fault: &Fault) -> Result<(String, usize)> {
     let (go, mut start) = std::io::pipe().context("pipe")?;
     let (mut finished, done) = std::io::pipe().context("pipe")?;
     let (mut names, name) = std::io::pipe().context("pipe")?;
-    // SAFETY: this process has one thread, so the child inherits no lock that someone else holds.
-    let process = unsafe { Child::fork(|| eight_threads(*fault, &go, &done, &name)) }?;
+    let process = child(|| eight_threads(*fault, &go, &done, &name))?;
     drop((done, name));
     let mut victim = [0; 4];
     if names.read_exact(&mut victim).is_err() {

@@ -4,12 +4,24 @@ use std::fs::File;
 use std::thread::{Builder, Scope, ScopedJoinHandle};
 
 use anyhow::{Result, bail, ensure};
-use lab::child::{exit, explain, in_words};
+use lab::child::{Child, exit, explain, in_words};
 use nix::errno::Errno;
+use nix::sys::signal::Signal;
 use nix::sys::wait::WaitStatus;
 
 /// A child that can't start a thread exits with this status, EX_TEMPFAIL of sysexits.h(3head).
 const NO_THREAD: i32 = 75;
+
+/// Forks a child of this process, which has one thread.
+pub fn child(body: impl FnOnce() -> i32) -> Result<Child> {
+    // SAFETY: this process has one thread, so the child inherits no lock that someone else holds.
+    unsafe { Child::fork(body) }
+}
+
+/// Waits for the child; whether `signal` ended it.
+pub fn ended_by(child: Child, signal: Signal) -> Result<bool> {
+    Ok(matches!(child.wait()?, WaitStatus::Signaled(_, by, _) if by == signal))
+}
 
 /// Starts a scoped thread, or ends this child.
 pub fn spawn<'scope, T: Send + 'scope>(

@@ -105,8 +105,8 @@ fn left_to_chance(times: u64) -> Result<u64> {
     let add = || {
         start.wait();
         for _ in 0..times {
-            // What `counter += 1` is made of. `black_box` keeps the compiler from making one
-            // addition out of a million.
+            // What `counter += 1` is made of. `black_box` keeps the compiler
+            // from making one addition out of a million.
             let seen = black_box(counter.load(Relaxed));
             counter.store(seen + 1, Relaxed);
         }

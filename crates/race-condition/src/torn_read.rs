@@ -20,7 +20,7 @@ const OLD: u128 = u64::MAX as u128;
 const NEW: u128 = OLD + 1;
 
 fn run(lab: &Lab) -> Result<Evidence> {
-    say!("main", "a counter of 128 bits goes from {OLD} to {NEW}");
+    say!("main", "in two words, from {OLD} to {NEW}");
     let rounds = lab.by_effort(100, 500, 5000);
     let (torn, example) = forced(rounds)?;
     say!("main", "read between its two words, {torn} of {rounds} times it is {example}");
