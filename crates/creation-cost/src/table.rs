@@ -49,13 +49,13 @@ fn run(lab: &Lab) -> Result<Evidence> {
     say!("parent", "makes each of them on CPU {cpu}, in turn, in {rounds} rounds");
     let (measured, attempts) = measure(rounds, batch, &mut ways)?;
     // ANCHOR_END: run
-    say!("parent", "{:<22} {:>9}  {:>7}  made by", "", "CPU time", "");
+    say!("parent", "{:<22} {:>9} {:>10}  made by", "", "CPU time", "to thread");
     let mut found = Evidence::new().fact("attempts", attempts);
     for (index, (way, made_by)) in ways.iter().zip(made_by).enumerate() {
         let (time, ratio) = (measured.microseconds(index), measured.ratio(index, THREAD));
         let by = made_by.unwrap_or("unknown: this machine forbids ptrace");
         let name = way.name;
-        say!("parent", "{name:<22} {:>6.1} µs  {:>5.2} x  {by}", time.median, ratio.median);
+        say!("parent", "{name:<22} {:>6.1} µs {:>8.2} x  {by}", time.median, ratio.median);
         found = found.sampled(name, time, "µs");
         found = found.sampled(&format!("{name} / thread"), ratio, "");
         found = match made_by {

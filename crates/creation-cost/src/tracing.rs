@@ -93,6 +93,9 @@ pub fn traced(body: impl FnOnce() -> Result<()>) -> Result<Option<Vec<Event>>> {
 /// The number of the system call that `task` is about to make; `None` at a call's return.
 fn entered(task: Pid) -> Option<u64> {
     let info = ptrace::syscall_info(task).ok()?;
+    if info.op != libc::PTRACE_SYSCALL_INFO_ENTRY {
+        return None;
+    }
     // SAFETY: the kernel says that the entry is what it filled in.
-    (info.op == libc::PTRACE_SYSCALL_INFO_ENTRY).then(|| unsafe { info.u.entry.nr })
+    Some(unsafe { info.u.entry.nr })
 }
