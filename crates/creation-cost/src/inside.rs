@@ -4,6 +4,7 @@ use std::sync::mpsc::channel;
 use std::thread;
 
 use anyhow::{Context, Result};
+use lab::child::explain_io;
 use lab::{Evidence, Experiment, Lab, say};
 
 use crate::mappings::{Mapping, mappings};
@@ -80,7 +81,7 @@ fn while_a_thread_lives<T>(look: fn() -> Result<T>) -> Result<(Own, T)> {
             let _ = tell.send(Own::find());
             let _ = ended.recv();
         })
-        .context("thread")?;
+        .map_err(explain_io("thread"))?;
     let own = told.recv().context("the thread told nothing")?;
     let seen = look();
     drop(end);

@@ -7,7 +7,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use lab::child::{exit, explain};
+use lab::child::{exit, explain, explain_io};
 use nix::errno::Errno;
 use nix::spawn::{PosixSpawnAttr, PosixSpawnFileActions, posix_spawn};
 use nix::sys::resource::{UsageWho, getrusage};
@@ -17,7 +17,7 @@ use nix::unistd::{ForkResult, Pid, execve, fork};
 
 /// `std::thread::spawn` and `join`.
 pub fn thread() -> Result<()> {
-    let thread = std::thread::Builder::new().spawn(|| {}).context("thread")?;
+    let thread = std::thread::Builder::new().spawn(|| {}).map_err(explain_io("thread"))?;
     ensure!(thread.join().is_ok(), "the thread panicked");
     Ok(())
 }
@@ -111,7 +111,7 @@ impl Program {
 
     /// `std::process::Command`.
     pub fn commanded(&self) -> Result<()> {
-        let status = Command::new(&self.path).env_clear().status().context("Command")?;
+        let status = Command::new(&self.path).env_clear().status().map_err(explain_io("fork"))?;
         ensure!(status.success(), "{} ended with {status}", self.path.display());
         Ok(())
     }
@@ -123,7 +123,7 @@ impl Program {
         let mut command = Command::new(&self.path);
         // SAFETY: the closure does nothing.
         unsafe { command.env_clear().pre_exec(|| Ok(())) };
-        let status = command.status().context("Command")?;
+        let status = command.status().map_err(explain_io("fork"))?;
         ensure!(status.success(), "{} ended with {status}", self.path.display());
         Ok(())
     }

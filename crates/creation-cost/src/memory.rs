@@ -5,6 +5,7 @@ use std::num::NonZeroUsize;
 use std::ptr::NonNull;
 
 use anyhow::{Context, Result};
+use lab::child::explain;
 use nix::sys::mman::{MapFlags, MmapAdvise, ProtFlags, madvise, mmap_anonymous, munmap};
 
 /// An anonymous mapping; unmapped when dropped.
@@ -33,7 +34,8 @@ impl Memory {
         let bytes = NonZeroUsize::new(bytes).context("nothing to map")?;
         let access = ProtFlags::PROT_READ | ProtFlags::PROT_WRITE;
         // SAFETY: the kernel chooses the place of a new mapping; nothing is overlaid.
-        let start = unsafe { mmap_anonymous(None, bytes, access, kind) }.context("mmap")?.cast();
+        let start =
+            unsafe { mmap_anonymous(None, bytes, access, kind) }.map_err(explain("mmap"))?.cast();
         let memory = Memory { start, bytes };
         // A kernel without huge pages refuses this advice, and then it is not needed.
         let _ = memory.advise(memory.bytes.get(), pages);
