@@ -20,7 +20,6 @@ pub const EXPERIMENT: Experiment = Experiment {
 
 fn run(lab: &Lab) -> Result<Evidence> {
     let calls = system_calls()?;
-    // ANCHOR: maps
     let before = mappings()?;
     let (own, after) = while_a_thread_lives(mappings)?;
     let new: Vec<&Mapping> =
@@ -31,7 +30,6 @@ fn run(lab: &Lab) -> Result<Evidence> {
         let what = own.purpose(mapping, &after);
         say!("parent", "  {size:>6} KiB, {resident:>3} KiB in use, {} {what}", mapping.access);
     }
-    // ANCHOR_END: maps
     let reserved: usize = new.iter().map(|mapping| mapping.size()).sum();
     let stack = new.iter().find(|mapping| mapping.range.contains(&own.local));
     let tls_on_stack = stack.is_some_and(|stack| stack.range.contains(&own.errno));

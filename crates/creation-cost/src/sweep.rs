@@ -18,7 +18,6 @@ pub const EXPERIMENT: Experiment = Experiment {
 
 const MIB: usize = 1 << 20;
 
-// ANCHOR: run
 fn run(lab: &Lab) -> Result<Evidence> {
     let program = Program::find();
     let most = affordable(lab.by_effort(128, 256, 1024) * MIB);
@@ -55,7 +54,6 @@ fn run(lab: &Lab) -> Result<Evidence> {
     // So short a batch makes each round one operation.
     let batch = Duration::from_nanos(1);
     let measured = Rounds::measure(lab.by_effort(5, 7, 15), batch, &mut cases)?;
-    // ANCHOR_END: run
 
     let mut found = Evidence::new().measured("parent's memory", mib, "MiB");
     say!("parent", "{:<30} {:>8} {:>11}", "what a fork sees of it", "CPU time", "to nothing");

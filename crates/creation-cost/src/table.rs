@@ -23,7 +23,6 @@ struct Way<'a> {
     make: Box<dyn FnMut() -> Result<()> + 'a>,
 }
 
-// ANCHOR: run
 fn run(lab: &Lab) -> Result<Evidence> {
     let mut borrowed = Borrowed::new();
     let program = Program::find();
@@ -48,7 +47,6 @@ fn run(lab: &Lab) -> Result<Evidence> {
     let batch = Duration::from_millis(lab.by_effort(1, 2, 5));
     say!("parent", "makes each of them on CPU {cpu}, in turn, in {rounds} rounds");
     let (measured, attempts) = measure(rounds, batch, &mut ways)?;
-    // ANCHOR_END: run
     say!("parent", "{:<22} {:>9} {:>10}  made by", "", "CPU time", "to thread");
     let mut found = Evidence::new().fact("attempts", attempts);
     for (index, (way, made_by)) in ways.iter().zip(made_by).enumerate() {

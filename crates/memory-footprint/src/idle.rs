@@ -89,6 +89,7 @@ fn run(lab: &Lab) -> Result<Evidence> {
     let ratio = process_all / thread_all;
     say!("parent", "{:<24} {thread_all:>12.1} {process_all:>12.1}", "together");
     say!("parent", "a process holds {ratio:.1} x as much as a thread");
+    say!("parent", "RSS would say {:.0} KiB for each process", process.rss);
     Ok(found
         .measured("memory per thread", thread_all, "KiB")
         .measured("memory per process", process_all, "KiB")
@@ -111,7 +112,6 @@ impl Footprint {
     }
 }
 
-// ANCHOR: threads
 /// Makes idle threads, as many as wanted or allowed, and looks at what this process and the
 /// kernel hold more than before.
 fn threads(wanted: usize) -> Result<Footprint> {
@@ -144,11 +144,10 @@ fn threads(wanted: usize) -> Result<Footprint> {
         })
     })
 }
-// ANCHOR_END: threads
 
-// ANCHOR: processes
 /// Forks idle processes, as many as wanted or allowed, and looks at what they and the kernel hold.
 fn processes(wanted: usize) -> Result<Footprint> {
+    // ANCHOR: processes
     let before = system()?;
     let (asleep, tell) = pipe().map_err(explain("pipe"))?;
     let mut idle = Vec::with_capacity(wanted);
@@ -169,6 +168,7 @@ fn processes(wanted: usize) -> Result<Footprint> {
     let made = idle.len();
     std::fs::File::from(asleep).read_exact(&mut vec![0; made]).context("read")?;
     let now = system()?;
+    // ANCHOR_END: processes
     // They are all alike, so a few dozen tell the mean.
     let some: Vec<Pid> = idle.iter().step_by(made.div_ceil(32).max(1)).map(Child::pid).collect();
     let mean = |look: &dyn Fn(Pid) -> Result<f64>| -> Result<f64> {
@@ -183,7 +183,6 @@ fn processes(wanted: usize) -> Result<Footprint> {
         slab: (now.slab - before.slab) / made as f64,
     })
 }
-// ANCHOR_END: processes
 
 /// Measures in a child, so that arenas and cached stacks of threads that ended are not copied to
 /// the processes that are forked afterwards.

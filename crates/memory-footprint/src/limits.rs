@@ -84,7 +84,6 @@ fn become_a_user_who_can_be_limited(parent: Pid) -> Result<()> {
     Ok(())
 }
 
-// ANCHOR: both
 fn try_both() -> Result<(usize, usize)> {
     let now = tasks_of(getuid())?;
     let (_, hard) = getrlimit(Resource::RLIMIT_NPROC).map_err(explain("getrlimit"))?;
@@ -135,7 +134,6 @@ fn try_both() -> Result<(usize, usize)> {
     });
     Ok((processes, threads))
 }
-// ANCHOR_END: both
 
 /// How many tasks a user has: the threads of all processes with that real user id.
 fn tasks_of(user: Uid) -> Result<u64> {

@@ -126,7 +126,6 @@ impl Threads {
     }
 }
 
-// ANCHOR: descend
 /// Uses so many bytes of stack, and returns.
 fn descend(bytes: usize) {
     let mut frame = [0u8; 4096];
@@ -136,4 +135,3 @@ fn descend(bytes: usize) {
     }
     black_box(&mut frame);
 }
-// ANCHOR_END: descend
