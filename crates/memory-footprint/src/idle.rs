@@ -152,8 +152,7 @@ fn processes(wanted: usize) -> Result<Footprint> {
     let (asleep, tell) = pipe().map_err(explain("pipe"))?;
     let mut idle = Vec::with_capacity(wanted);
     while idle.len() < wanted {
-        // SAFETY: this process has one thread, so the child inherits no lock that someone else
-        // holds.
+        // SAFETY: this process has one thread, so nobody else holds a lock.
         let child = unsafe {
             Child::fork(|| {
                 let _ = nix::unistd::write(&tell, &[1]);
