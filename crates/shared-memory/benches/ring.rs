@@ -20,13 +20,14 @@ use crossbeam::queue::ArrayQueue;
 use lab::Summary;
 use lab::child::Child;
 use lab::sample::{Pinned, allowed_cpus};
+use nix::sys::resource::{UsageWho, getrusage};
 use shared_memory::distance::{Distance, Probe};
 use shared_memory::futex::{self, Scope};
 use shared_memory::spsc_ring::{Consumer, Producer, Ring};
 
 /// Samples of one contestant at one message size.
 const ROUNDS: usize = 40;
-const BATCH: Duration = Duration::from_millis(5);
+const BATCH: Duration = Duration::from_millis(2);
 
 fn main() -> Result<()> {
     if std::env::args().any(|argument| argument == "--test" || argument == "--list") {
@@ -36,7 +37,7 @@ fn main() -> Result<()> {
     let [near, .., far] = cpus[..] else { bail!("the benchmark needs two CPUs, one is allowed") };
     println!("{}", lab::machine::one_line());
     println!("Receiver on CPU {near}, sender on CPU {far}. Nanoseconds per message, median.");
-    println!("In brackets: how many times as long as rtrb, median of ratios measured in turn.");
+    println!("x rtrb: how many times as long as rtrb, median of ratios measured in turn.");
     let _pinned = Pinned::to(near)?;
     compare::<1>(4096, far)?;
     compare::<8>(1024, far)?;
@@ -47,8 +48,9 @@ fn main() -> Result<()> {
 /// A message of `WORDS` words, which all hold the message's number.
 type Message<const WORDS: usize> = [u64; WORDS];
 
-const CONTESTANTS: [(&str, Kind); 8] = [
+const CONTESTANTS: [(&str, Kind); 9] = [
     ("rtrb, threads", Kind::Rtrb),
+    ("rtrb, looking seldom, threads", Kind::RtrbSeldom),
     ("rtrb in chunks, threads", Kind::RtrbChunks),
     ("ArrayQueue, threads", Kind::ArrayQueue),
     ("ring, processes", Kind::Ring),
@@ -62,6 +64,7 @@ const CONTESTANTS: [(&str, Kind); 8] = [
 #[repr(u32)]
 enum Kind {
     Rtrb = 1,
+    RtrbSeldom,
     RtrbChunks,
     ArrayQueue,
     Ring,
@@ -71,8 +74,14 @@ enum Kind {
     Memcpy,
 }
 
-/// The most messages that one batch shows to the other side at once.
-const CHUNK: usize = 128;
+/// How many bytes a batch shows to the other side at once, at most.
+const CHUNK: usize = 8 << 10;
+
+/// How many messages that is, but at least one, and at most an eighth of the ring.
+const fn chunk<const WORDS: usize>() -> usize {
+    let messages = CHUNK / size_of::<Message<WORDS>>();
+    if messages > 0 { messages } else { 1 }
+}
 
 fn compare<const WORDS: usize>(capacity: usize, sender_cpu: usize) -> Result<()> {
     let ring = Ring::<Message<WORDS>>::create(capacity)?;
@@ -87,6 +96,7 @@ fn compare<const WORDS: usize>(capacity: usize, sender_cpu: usize) -> Result<()>
         Child::fork(|| {
             let _pinned = Pinned::to(sender_cpu);
             let Ok(mut producer) = ring.producer() else { return 1 };
+            producer.looks_before_sleep(u32::MAX);
             let mut pipe = File::from(OwnedFd::from(pipe_in));
             let mut socket = File::from(OwnedFd::from(socket_in));
             process.serve(|kind, count| match kind {
@@ -99,6 +109,7 @@ fn compare<const WORDS: usize>(capacity: usize, sender_cpu: usize) -> Result<()>
         })
     }?;
     let mut consumer = ring.consumer()?;
+    consumer.looks_before_sleep(u32::MAX);
     let (mut rtrb_in, mut rtrb_out) = rtrb::RingBuffer::<Message<WORDS>>::new(capacity);
     let queue = ArrayQueue::<Message<WORDS>>::new(capacity);
 
@@ -107,15 +118,8 @@ fn compare<const WORDS: usize>(capacity: usize, sender_cpu: usize) -> Result<()>
         threads.spawn(move || {
             let _pinned = Pinned::to(sender_cpu);
             thread.serve(|kind, count| match kind {
-                kind if kind == Kind::Rtrb as u32 => {
-                    for number in 0..count {
-                        let mut message = [number; WORDS];
-                        while let Err(rtrb::PushError::Full(back)) = rtrb_in.push(message) {
-                            message = back;
-                            spin_loop();
-                        }
-                    }
-                }
+                kind if kind == Kind::Rtrb as u32 => send_to_rtrb(&mut rtrb_in, count, 1),
+                kind if kind == Kind::RtrbSeldom as u32 => send_to_rtrb(&mut rtrb_in, count, 64),
                 kind if kind == Kind::RtrbChunks as u32 => send_chunks(&mut rtrb_in, count),
                 _ => {
                     for number in 0..count {
@@ -130,10 +134,11 @@ fn compare<const WORDS: usize>(capacity: usize, sender_cpu: usize) -> Result<()>
         });
         let mut receive = |kind: Kind, count: u64| -> Result<u64> {
             Ok(match kind {
-                Kind::Rtrb => receive(count, || rtrb_out.pop().ok()),
+                Kind::Rtrb => receive(count, 1, || rtrb_out.pop().ok()),
+                Kind::RtrbSeldom => receive(count, 64, || rtrb_out.pop().ok()),
                 Kind::RtrbChunks => receive_chunks(&mut rtrb_out, count),
-                Kind::ArrayQueue => receive(count, || queue.pop()),
-                Kind::Ring => receive(count, || consumer.try_pop()),
+                Kind::ArrayQueue => receive(count, 1, || queue.pop()),
+                Kind::Ring => receive(count, 1, || consumer.pop().ok()),
                 Kind::RingBatches => receive_batches(&mut consumer, count),
                 Kind::Pipe => read_all::<WORDS>(&mut pipe, count)?,
                 Kind::Socket => read_all::<WORDS>(&mut socket, count)?,
@@ -147,7 +152,7 @@ fn compare<const WORDS: usize>(capacity: usize, sender_cpu: usize) -> Result<()>
         for round in 0..=ROUNDS {
             for (index, (_, kind)) in CONTESTANTS.iter().enumerate() {
                 let desk = match kind {
-                    Kind::Rtrb | Kind::RtrbChunks | Kind::ArrayQueue => thread,
+                    Kind::Rtrb | Kind::RtrbSeldom | Kind::RtrbChunks | Kind::ArrayQueue => thread,
                     _ => process,
                 };
                 if !std::ptr::eq(desk, busy) {
@@ -160,14 +165,19 @@ fn compare<const WORDS: usize>(capacity: usize, sender_cpu: usize) -> Result<()>
                 let before = desk.probe.ask().context("the sender is stuck")?;
                 desk.done()?;
                 let mut count = sizes[index].max(64);
+                let mut disturbed;
                 let per_message = loop {
-                    let start = Instant::now();
+                    let (start, before) = (Instant::now(), switches());
                     if *kind != Kind::Memcpy {
                         desk.order(*kind as u32, count);
                     }
                     let sum = receive(*kind, count)?;
                     let took = start.elapsed();
                     desk.done()?;
+                    disturbed = switches() - before;
+                    if *kind != Kind::Memcpy {
+                        disturbed += desk.switches.load(Relaxed);
+                    }
                     let should = (WORDS as u64).wrapping_mul(count * (count - 1) / 2);
                     ensure!(sum == should, "a message was lost or changed on the way");
                     if round > 0 {
@@ -183,7 +193,8 @@ fn compare<const WORDS: usize>(capacity: usize, sender_cpu: usize) -> Result<()>
                 desk.order(Desk::PROBE, 0);
                 let after = desk.probe.ask().context("the sender is stuck")?;
                 desk.done()?;
-                if round > 0 {
+                let sleeps = matches!(kind, Kind::Pipe | Kind::Socket);
+                if round > 0 && (disturbed == 0 || sleeps) {
                     samples.add(round, index, per_message, before, after);
                 }
             }
@@ -205,6 +216,8 @@ struct Desk {
     order: AtomicU32,
     count: AtomicU64,
     finished: AtomicU32,
+    /// How often the sender lost its CPU during the last order.
+    switches: AtomicU64,
     probe: Probe,
 }
 
@@ -221,11 +234,13 @@ impl Desk {
                 Desk::NOTHING => spin_loop(),
                 Desk::REST => futex::wait(&self.order, Desk::REST, Scope::Shared, None),
                 order => {
+                    let before = switches();
                     match order {
                         Desk::STOP => return,
                         Desk::PROBE => self.probe.answer(),
                         kind => send(kind, self.count.load(Relaxed)),
                     }
+                    self.switches.store(switches() - before, Relaxed);
                     self.order.store(Desk::NOTHING, Relaxed);
                     self.finished.store(1, Release);
                 }
@@ -253,12 +268,39 @@ impl Desk {
     }
 }
 
+/// How often this thread lost its CPU so far, getrusage(2). For one that spins that is a sign that
+/// somebody else uses the CPU.
+fn switches() -> u64 {
+    let usage = getrusage(UsageWho::RUSAGE_THREAD);
+    usage.map_or(0, |u| (u.voluntary_context_switches() + u.involuntary_context_switches()) as u64)
+}
+
 fn send_to_ring<const WORDS: usize>(producer: &mut Producer<'_, Message<WORDS>>, count: u64) {
     for number in 0..count {
         let message = [number; WORDS];
-        while !producer.try_push(&message) {
-            spin_loop();
+        if producer.push(&message).is_err() {
+            return;
         }
+    }
+}
+
+fn send_to_rtrb<const WORDS: usize>(
+    producer: &mut rtrb::Producer<Message<WORDS>>,
+    count: u64,
+    pauses: u32,
+) {
+    for number in 0..count {
+        let mut message = [number; WORDS];
+        while let Err(rtrb::PushError::Full(back)) = producer.push(message) {
+            message = back;
+            pause(pauses);
+        }
+    }
+}
+
+fn pause(times: u32) {
+    for _ in 0..times {
+        spin_loop();
     }
 }
 
@@ -266,7 +308,7 @@ fn send_batches<const WORDS: usize>(producer: &mut Producer<'_, Message<WORDS>>,
     let mut number = 0;
     while number < count {
         let room = producer.room();
-        let some = room.len().min(CHUNK).min((count - number) as usize);
+        let some = room.len().min(chunk::<WORDS>()).min((count - number) as usize);
         for slot in &mut room[..some] {
             *slot = [number; WORDS];
             number += 1;
@@ -281,7 +323,7 @@ fn send_batches<const WORDS: usize>(producer: &mut Producer<'_, Message<WORDS>>,
 fn send_chunks<const WORDS: usize>(producer: &mut rtrb::Producer<Message<WORDS>>, count: u64) {
     let mut number = 0;
     while number < count {
-        let some = producer.slots().min(CHUNK).min((count - number) as usize);
+        let some = producer.slots().min(chunk::<WORDS>()).min((count - number) as usize);
         if let Ok(chunk) = producer.write_chunk_uninit(some) {
             chunk.fill_from_iter((number..).map(|number| [number; WORDS]));
         }
@@ -306,13 +348,17 @@ fn sum<const WORDS: usize>(message: &Message<WORDS>) -> u64 {
     message.iter().fold(0, |sum: u64, word| sum.wrapping_add(*word))
 }
 
-fn receive<const WORDS: usize>(count: u64, mut pop: impl FnMut() -> Option<Message<WORDS>>) -> u64 {
+fn receive<const WORDS: usize>(
+    count: u64,
+    pauses: u32,
+    mut pop: impl FnMut() -> Option<Message<WORDS>>,
+) -> u64 {
     let mut total = 0u64;
     for _ in 0..count {
         total = total.wrapping_add(loop {
             match pop() {
                 Some(message) => break sum(&message),
-                None => spin_loop(),
+                None => pause(pauses),
             }
         });
     }
@@ -326,8 +372,8 @@ fn receive_batches<const WORDS: usize>(
     let (mut total, mut got) = (0u64, 0);
     while got < count {
         let ready = consumer.ready();
-        let some = ready.len();
-        for message in ready {
+        let some = ready.len().min(chunk::<WORDS>());
+        for message in &ready[..some] {
             total = total.wrapping_add(sum(message));
         }
         consumer.release(some);
@@ -345,7 +391,7 @@ fn receive_chunks<const WORDS: usize>(
 ) -> u64 {
     let (mut total, mut got) = (0u64, 0);
     while got < count {
-        let some = consumer.slots();
+        let some = consumer.slots().min(chunk::<WORDS>());
         if let Ok(chunk) = consumer.read_chunk(some) {
             let (first, second) = chunk.as_slices();
             for message in first.iter().chain(second) {
@@ -419,7 +465,7 @@ impl Samples {
             if self.of(0, distance).len() < 3 {
                 continue;
             }
-            println!("  {distance:<26} {:>10} {:>8} {:>8} {:>4}", "ns", "GB/s", "x rtrb", "n");
+            println!("  {distance:<30} {:>10} {:>8} {:>8} {:>4}", "ns", "GB/s", "x rtrb", "n");
             let rivals = self.of(0, distance);
             for (index, (name, _)) in CONTESTANTS.iter().enumerate() {
                 let own = self.of(index, distance);
@@ -432,7 +478,7 @@ impl Samples {
                     continue;
                 };
                 println!(
-                    "  {name:<26} {:>10.1} {:>8.2} {:>8.2} {:>4}",
+                    "  {name:<30} {:>10.1} {:>8.2} {:>8.2} {:>4}",
                     ns.median,
                     bytes as f64 / ns.median,
                     ratio.median,

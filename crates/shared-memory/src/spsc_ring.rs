@@ -10,7 +10,7 @@
 //! - **Batches.** [`Producer::room`] and [`Consumer::ready`] lend the slots themselves: many
 //!   messages are written or read in place, and shown to the other end at once.
 //!
-//! An end that finds nothing to do looks again for a while and then sleeps in futex(2). That the
+//! An end that finds nothing to do looks again now and then for a while, then sleeps in futex(2). That the
 //! fast path needs no fence for this is the work of membarrier(2): the one who goes to sleep makes
 //! the other CPUs order their memory accesses, as the other would otherwise have to do each time.
 //! Each end holds a robust mutex as a sign of life; if it dies, the kernel says so to the other.
@@ -48,8 +48,11 @@ const MAGIC: u64 = u64::from_le_bytes(*b"spscrng1");
 const LOOK_FOR_LIFE: Duration = Duration::from_millis(50);
 /// How long a sleeper sleeps if the kernel has no membarrier(2) and a wake-up may be missed.
 const WITHOUT_BARRIER: Duration = Duration::from_millis(1);
-/// How often an end looks again before it sleeps: about the cost of being woken.
-const LOOKS_BEFORE_SLEEP: u32 = 1000;
+/// How long an end pauses between two looks. To look takes a cache line away from the other end,
+/// which is writing it; who looks seldom finds many messages for the price of one journey.
+const PAUSES: u32 = 64;
+/// How often an end looks before it sleeps: for about as long as it takes to be woken.
+const LOOKS_BEFORE_SLEEP: u32 = 50;
 
 /// The beginning of the shared memory. Both processes see it at addresses of their own.
 #[repr(C)]
@@ -191,7 +194,7 @@ impl<T: Pod> Ring<T> {
         Ok(End {
             // SAFETY: the slots begin inside the mapping, which is longer than SLOTS_AT.
             slots: unsafe { self.memory.as_mut_ptr().add(SLOTS_AT).cast() },
-            capacity: self.header().capacity,
+            mask: self.header().capacity - 1,
             own,
             peer,
             lead,
@@ -216,7 +219,7 @@ impl<T> AsFd for Ring<T> {
 /// consumer's position, a consumer up to the producer's.
 struct End<'ring, T> {
     slots: *mut T,
-    capacity: u64,
+    mask: u64,
     own: &'ring Side,
     peer: &'ring Side,
     /// How far this end may be beyond the other's position.
@@ -243,7 +246,7 @@ impl<T: Pod> End<'_, T> {
             return None;
         }
         // SAFETY: a masked position is below the capacity, for which the mapping has room.
-        Some(unsafe { self.slots.add((self.position & (self.capacity - 1)) as usize) })
+        Some(unsafe { self.slots.add((self.position & self.mask) as usize) })
     }
 
     /// Gives the next `count` slots to the other end.
@@ -271,7 +274,7 @@ impl<T: Pod> End<'_, T> {
     #[inline]
     fn look(&mut self) -> bool {
         let limit = self.peer.position.0.load(Acquire).wrapping_add(self.lead);
-        self.corrupt = limit.wrapping_sub(self.position) > self.capacity;
+        self.corrupt = limit.wrapping_sub(self.position) > self.mask + 1;
         if !self.corrupt {
             self.limit = limit;
         }
@@ -286,12 +289,15 @@ impl<T: Pod> End<'_, T> {
     // ANCHOR_END: fast-path
 
     /// Returns when there is something to do, or nobody left to do it with.
+    #[cold]
     fn wait(&mut self) -> Result<(), Gone> {
         for _ in 0..self.looks {
+            for _ in 0..PAUSES {
+                std::hint::spin_loop();
+            }
             if self.look() {
                 return Ok(());
             }
-            std::hint::spin_loop();
         }
         // ANCHOR: sleep
         let status = &self.own.status.0;
@@ -353,7 +359,7 @@ impl<T: Pod> End<'_, T> {
     /// The slots that can be used in one piece.
     fn slice(&mut self) -> (*mut T, usize) {
         let Some(first) = self.next() else { return (self.slots, 0) };
-        let to_the_end = self.capacity - (self.position & (self.capacity - 1));
+        let to_the_end = self.mask + 1 - (self.position & self.mask);
         (first, (self.limit - self.position).min(to_the_end) as usize)
     }
 }
@@ -384,6 +390,7 @@ impl<T: Pod> Producer<'_, T> {
     }
 
     /// Sends a message; waits for room.
+    #[inline]
     pub fn push(&mut self, message: &T) -> Result<(), Gone> {
         while !self.try_push(message) {
             self.0.wait()?;
@@ -415,6 +422,12 @@ impl<T: Pod> Producer<'_, T> {
         self.0.wait()
     }
 
+    /// Sets how often this end looks before it sleeps. At first that is about the time that it
+    /// takes to be woken, or never where this thread may run on one CPU only.
+    pub fn looks_before_sleep(&mut self, looks: u32) {
+        self.0.looks = looks;
+    }
+
     /// How many system calls this end has made so far.
     pub fn system_calls(&self) -> u64 {
         self.0.calls
@@ -437,6 +450,7 @@ impl<T: Pod> Consumer<'_, T> {
 
     /// Receives the next message; waits for one. What a producer sent before it left or died is
     /// received before that is said.
+    #[inline]
     pub fn pop(&mut self) -> Result<T, Gone> {
         loop {
             if let Some(message) = self.try_pop() {
@@ -474,6 +488,12 @@ impl<T: Pod> Consumer<'_, T> {
     /// Waits until there is a message.
     pub fn wait(&mut self) -> Result<(), Gone> {
         self.0.wait()
+    }
+
+    /// Sets how often this end looks before it sleeps. At first that is about the time that it
+    /// takes to be woken, or never where this thread may run on one CPU only.
+    pub fn looks_before_sleep(&mut self, looks: u32) {
+        self.0.looks = looks;
     }
 
     /// How many system calls this end has made so far.
