@@ -469,12 +469,12 @@ impl Samples {
             let rivals = self.of(0, distance);
             for (index, (name, _)) in CONTESTANTS.iter().enumerate() {
                 let own = self.of(index, distance);
-                let ratios = own.iter().filter_map(|(round, ns)| {
+                let paired = own.iter().filter_map(|(round, ns)| {
                     let rival = rivals.iter().find(|rival| rival.0 == *round)?;
-                    Some(ns / rival.1)
+                    Some((*ns, ns / rival.1))
                 });
-                let Some(ratio) = Summary::of(ratios.collect()) else { continue };
-                let Some(ns) = Summary::of(own.iter().map(|(_, ns)| *ns).collect()) else {
+                let (ns, ratios) = paired.unzip();
+                let (Some(ns), Some(ratio)) = (Summary::of(ns), Summary::of(ratios)) else {
                     continue;
                 };
                 println!(

@@ -162,24 +162,16 @@ impl<T: Pod> Ring<T> {
     /// after a fork, not before: the end belongs to the thread that joined.
     pub fn producer(&self) -> Result<Producer<'_, T>> {
         let Header { producer, consumer, capacity, .. } = self.header();
-        Ok(Producer(self.join(producer, consumer, *capacity, 1)?))
+        Ok(Producer(self.join(producer, consumer, *capacity)?))
     }
 
     /// Joins as the consumer, on the same conditions as [`Ring::producer`].
     pub fn consumer(&self) -> Result<Consumer<'_, T>> {
         let Header { producer, consumer, capacity, .. } = self.header();
-        // Slots are given back an eighth of the ring at a time: a producer that waits for room
-        // then finds enough of it for a while.
-        Ok(Consumer(self.join(consumer, producer, 0, (capacity / 8).max(1))?))
+        Ok(Consumer { end: self.join(consumer, producer, 0)?, stride: (capacity / 8).max(1) })
     }
 
-    fn join<'a>(
-        &'a self,
-        own: &'a Side,
-        peer: &'a Side,
-        lead: u64,
-        stride: u64,
-    ) -> Result<End<'a, T>> {
+    fn join<'a>(&'a self, own: &'a Side, peer: &'a Side, lead: u64) -> Result<End<'a, T>> {
         match own.status.0.life.try_lock() {
             Ok(()) => {}
             Err(Errno::EOWNERDEAD) => own.status.0.life.make_consistent()?,
@@ -198,7 +190,6 @@ impl<T: Pod> Ring<T> {
             own,
             peer,
             lead,
-            stride,
             position,
             shown: position,
             limit: position,
@@ -224,8 +215,6 @@ struct End<'ring, T> {
     peer: &'ring Side,
     /// How far this end may be beyond the other's position.
     lead: u64,
-    /// How many messages may be done without telling the other end.
-    stride: u64,
     /// The next slot; grows for ever, so that a full and an empty ring differ.
     position: u64,
     /// The position that the other end can see.
@@ -249,15 +238,7 @@ impl<T: Pod> End<'_, T> {
         Some(unsafe { self.slots.add((self.position & self.mask) as usize) })
     }
 
-    /// Gives the next `count` slots to the other end.
-    #[inline]
-    fn advance(&mut self, count: u64) {
-        self.position += count;
-        if self.position - self.shown >= self.stride {
-            self.show();
-        }
-    }
-
+    /// Gives the slots before this end's position to the other end.
     #[inline]
     fn show(&mut self) {
         self.shown = self.position;
@@ -385,7 +366,8 @@ impl<T: Pod> Producer<'_, T> {
         let Some(slot) = self.0.next() else { return false };
         // SAFETY: the slot is inside the mapping, and the consumer is done with it.
         unsafe { slot.write(*message) };
-        self.0.advance(1);
+        self.0.position += 1;
+        self.0.show();
         true
     }
 
@@ -414,7 +396,8 @@ impl<T: Pod> Producer<'_, T> {
     #[inline]
     pub fn publish(&mut self, count: usize) {
         assert!(count as u64 <= self.0.limit - self.0.position, "more published than there was");
-        self.0.advance(count as u64);
+        self.0.position += count as u64;
+        self.0.show();
     }
 
     /// Waits until there is room.
@@ -435,16 +418,21 @@ impl<T: Pod> Producer<'_, T> {
 }
 
 /// The end that receives. It belongs to the thread that joined, whose death is its death.
-pub struct Consumer<'ring, T: Pod>(End<'ring, T>);
+pub struct Consumer<'ring, T: Pod> {
+    end: End<'ring, T>,
+    /// Slots are given back an eighth of the ring at a time: a producer that waits for room then
+    /// finds enough of it for a while.
+    stride: u64,
+}
 
 impl<T: Pod> Consumer<'_, T> {
     /// Receives the next message, if there is one.
     #[inline]
     pub fn try_pop(&mut self) -> Option<T> {
-        let slot = self.0.next()?;
+        let slot = self.end.next()?;
         // SAFETY: the slot is inside the mapping, and the producer has published it.
         let message = unsafe { slot.read() };
-        self.0.advance(1);
+        self.advance(1);
         Some(message)
     }
 
@@ -456,22 +444,22 @@ impl<T: Pod> Consumer<'_, T> {
             if let Some(message) = self.try_pop() {
                 return Ok(message);
             }
-            self.0.wait()?;
+            self.end.wait()?;
         }
     }
 
     /// The messages that can be read in place, in one piece; empty if there are none. A producer
     /// that breaks the protocol can change them while they are read.
     pub fn ready(&mut self) -> &[T] {
-        let (first, count) = self.0.slice();
+        let (first, count) = self.end.slice();
         // SAFETY: the slots are inside the mapping, published, and not written until released.
         unsafe { std::slice::from_raw_parts(first, count) }
     }
 
     /// How many messages there are at this moment.
     pub fn pending(&mut self) -> usize {
-        self.0.look();
-        (self.0.limit - self.0.position) as usize
+        self.end.look();
+        (self.end.limit - self.end.position) as usize
     }
 
     /// Gives back the first `count` messages of [`Consumer::ready`].
@@ -481,24 +469,32 @@ impl<T: Pod> Consumer<'_, T> {
     /// If there were not so many.
     #[inline]
     pub fn release(&mut self, count: usize) {
-        assert!(count as u64 <= self.0.limit - self.0.position, "more released than there was");
-        self.0.advance(count as u64);
+        assert!(count as u64 <= self.end.limit - self.end.position, "more released than there was");
+        self.advance(count as u64);
     }
 
     /// Waits until there is a message.
     pub fn wait(&mut self) -> Result<(), Gone> {
-        self.0.wait()
+        self.end.wait()
     }
 
     /// Sets how often this end looks before it sleeps. At first that is about the time that it
     /// takes to be woken, or never where this thread may run on one CPU only.
     pub fn looks_before_sleep(&mut self, looks: u32) {
-        self.0.looks = looks;
+        self.end.looks = looks;
     }
 
     /// How many system calls this end has made so far.
     pub fn system_calls(&self) -> u64 {
-        self.0.calls
+        self.end.calls
+    }
+
+    #[inline]
+    fn advance(&mut self, count: u64) {
+        self.end.position += count;
+        if self.end.position - self.end.shown >= self.stride {
+            self.end.show();
+        }
     }
 }
 
