@@ -47,7 +47,8 @@ fn run(_: &Lab) -> Result<Evidence> {
         new.write_volatile(42);
         word(&memory, OFFSET).write_volatile(42);
     }
-    say!("parent", "writes 42 at {old:p}, {new:p} and at word {OFFSET} of shared memory");
+    say!("parent", "writes 42 at {old:p}, on a new page at {new:p},");
+    say!("parent", "and at word {OFFSET} of shared memory, mapped at {:p}", memory.as_ptr());
     for message in [&raw const *old as usize, new as usize, OFFSET] {
         nix::unistd::write(&writer, &message.to_ne_bytes()).map_err(explain("write"))?;
     }

@@ -533,3 +533,136 @@ fn membarrier(command: libc::c_int) -> bool {
     // SAFETY: the call takes three integers and touches no memory of ours.
     unsafe { libc::syscall(libc::SYS_membarrier, command, 0, 0) == 0 }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Sends and receives `count` numbers by two threads that sleep whenever they can.
+    fn through(ring: &Ring<u64>, count: u64) {
+        std::thread::scope(|threads| {
+            threads.spawn(|| {
+                let mut producer = ring.producer().unwrap();
+                producer.looks_before_sleep(0);
+                for number in 0..count {
+                    producer.push(&number).unwrap();
+                }
+            });
+            let mut consumer = ring.consumer().unwrap();
+            consumer.looks_before_sleep(0);
+            for number in 0..count {
+                assert_eq!(consumer.pop(), Ok(number));
+            }
+            assert_eq!(consumer.pop(), Err(Gone::Left));
+        });
+    }
+
+    #[test]
+    fn small_rings_sleep_often_and_lose_nothing() {
+        for capacity in [1, 2, 16] {
+            through(&Ring::create(capacity).unwrap(), 20_000);
+        }
+    }
+
+    #[test]
+    fn a_ring_can_be_used_again() {
+        let ring = Ring::create(8).unwrap();
+        through(&ring, 100);
+        let mut producer = ring.producer().unwrap();
+        let mut consumer = ring.consumer().unwrap();
+        assert!(producer.try_push(&7));
+        assert_eq!(consumer.try_pop(), Some(7));
+    }
+
+    #[test]
+    fn a_full_ring_takes_no_more_and_an_empty_one_gives_none() {
+        let ring = Ring::create(4).unwrap();
+        let (mut producer, mut consumer) = (ring.producer().unwrap(), ring.consumer().unwrap());
+        assert_eq!(consumer.try_pop(), None);
+        assert!((0..4u64).all(|number| producer.try_push(&number)));
+        assert!(!producer.try_push(&4));
+        assert_eq!(consumer.pending(), 4);
+        assert_eq!(std::iter::from_fn(|| consumer.try_pop()).collect::<Vec<_>>(), [0, 1, 2, 3]);
+        assert!(producer.try_push(&4));
+    }
+
+    #[test]
+    fn batches_end_where_the_ring_ends() {
+        let ring = Ring::create(8).unwrap();
+        let (mut producer, mut consumer) = (ring.producer().unwrap(), ring.consumer().unwrap());
+        producer.room()[..6].copy_from_slice(&[0u64, 1, 2, 3, 4, 5]);
+        producer.publish(6);
+        assert_eq!(consumer.ready(), [0, 1, 2, 3, 4, 5]);
+        consumer.release(6);
+        assert_eq!(producer.room().len(), 2);
+        producer.publish(2);
+        assert!(producer.room().len() >= 5);
+    }
+
+    #[test]
+    #[should_panic(expected = "more published")]
+    fn no_more_can_be_published_than_there_is_room_for() {
+        let ring = Ring::<u64>::create(4).unwrap();
+        let mut producer = ring.producer().unwrap();
+        let room = producer.room().len();
+        producer.publish(room + 1);
+    }
+
+    #[test]
+    fn an_end_is_taken_by_one() {
+        let ring = Ring::<u64>::create(4).unwrap();
+        let first = ring.producer().unwrap();
+        assert!(ring.producer().is_err());
+        drop(first);
+        assert!(ring.producer().is_ok());
+    }
+
+    #[test]
+    fn a_death_is_noticed_and_the_dead_replaced() {
+        let ring = Ring::create(4).unwrap();
+        std::thread::scope(|threads| {
+            // A thread that ends without leaving the ring is as dead as a killed process.
+            threads.spawn(|| {
+                let mut producer = ring.producer().unwrap();
+                producer.push(&1u64).unwrap();
+                std::mem::forget(producer);
+            });
+        });
+        let mut consumer = ring.consumer().unwrap();
+        assert_eq!(consumer.pop(), Ok(1));
+        assert_eq!(consumer.pop(), Err(Gone::Died));
+        let mut heir = ring.producer().unwrap();
+        heir.push(&2).unwrap();
+        assert_eq!(consumer.pop(), Ok(2));
+    }
+
+    #[test]
+    fn a_position_that_cannot_be_is_noticed() {
+        let ring = Ring::<u64>::create(4).unwrap();
+        let (_producer, mut consumer) = (ring.producer().unwrap(), ring.consumer().unwrap());
+        for nonsense in [5, u64::MAX, 1 << 40] {
+            ring.header().producer.position.0.store(nonsense, Relaxed);
+            assert_eq!(consumer.try_pop(), None);
+            assert!(consumer.ready().is_empty());
+            assert_eq!(consumer.pop(), Err(Gone::Corrupt));
+        }
+    }
+
+    #[test]
+    fn only_a_sealed_ring_of_the_same_messages_is_opened() {
+        let ring = Ring::<u64>::create(4).unwrap();
+        let again = || ring.as_fd().try_clone_to_owned().unwrap();
+        assert!(Ring::<u64>::open(again()).is_ok());
+        assert!(Ring::<[u64; 2]>::open(again()).is_err());
+        let unsealed = memfd_create(c"other", MFdFlags::MFD_ALLOW_SEALING).unwrap();
+        nix::unistd::ftruncate(&unsealed, 8192).unwrap();
+        assert!(Ring::<u64>::open(unsealed.try_clone().unwrap()).is_err());
+        fcntl(&unsealed, FcntlArg::F_ADD_SEALS(SealFlag::F_SEAL_SHRINK)).unwrap();
+        assert!(Ring::<u64>::open(unsealed).is_err());
+    }
+
+    #[test]
+    fn the_header_fits_before_the_slots() {
+        assert!(size_of::<Header>() <= SLOTS_AT);
+    }
+}

@@ -49,11 +49,11 @@ fn run(_: &Lab) -> Result<Evidence> {
     }?;
     wait_until_asleep(&waiter, || page.step.load(Acquire) == 1)?;
     drop(guard);
-    let never_woken = !waiter.ends_within(Duration::from_millis(200))?;
+    let never_woken = !waiter.ends_within(Duration::from_millis(100))?;
     let free = page.lock.try_lock().is_ok();
     // ANCHOR_END: trap
 
-    say!("holder", "unlocked it 200 ms ago; it is {}", if free { "free" } else { "taken" });
+    say!("holder", "unlocked it 100 ms ago; it is {}", if free { "free" } else { "taken" });
     let asleep = sleeps(waiter.pid())?;
     if never_woken && asleep {
         say!("holder", "yet the waiter sleeps: the wake-up went to this process alone");
