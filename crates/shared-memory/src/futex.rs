@@ -41,7 +41,7 @@ fn wake_another_process(memory: &MmapRaw, scope: Scope) -> Result<i64> {
     let word = word(memory, 0);
     word.store(0, Relaxed);
     // Long where a wake-up will come, short where only the time-out will.
-    let patience = if scope == Scope::Shared { 5000 } else { 100 };
+    let patience = if scope == Scope::Shared { 5000 } else { 250 };
     // SAFETY: this process has one thread, so the child inherits no lock that someone else holds.
     let child = unsafe {
         Child::fork(|| {
