@@ -52,7 +52,7 @@ const WITHOUT_BARRIER: Duration = Duration::from_millis(1);
 /// which is writing it; who looks seldom finds many messages for the price of one journey.
 const PAUSES: u32 = 64;
 /// How often an end looks before it sleeps: for about as long as it takes to be woken.
-const LOOKS_BEFORE_SLEEP: u32 = 50;
+pub const LOOKS_BEFORE_SLEEP: u32 = 50;
 
 /// The beginning of the shared memory. Both processes see it at addresses of their own.
 #[repr(C)]
