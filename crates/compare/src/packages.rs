@@ -9,4 +9,10 @@ pub const PACKAGES: &[&Package] = &[
     &spawn_join::PACKAGE,
     &threads::PACKAGE,
     &address_space::PACKAGE,
+    &crash_isolation::PACKAGE,
+    &race_condition::PACKAGE,
+    &creation_cost::PACKAGE,
+    &memory_footprint::PACKAGE,
+    &shared_memory::PACKAGE,
+    &ipc_cost::PACKAGE,
 ];
