@@ -79,3 +79,42 @@ fn diff_names_what_differs() {
     assert!(text.contains("A statement.\n  a: holds\n  b: does not hold"), "{text}");
     assert!(compare(&["diff", &a, "/nonexistent"]).status.code() == Some(1));
 }
+
+/// The pid of a process whose command line has all these words, below `parent`.
+fn child_with(parent: u32, words: &[&str]) -> Option<i32> {
+    let path = format!("/proc/{parent}/task/{parent}/children");
+    let children = std::fs::read_to_string(path).ok()?;
+    children.split_whitespace().find_map(|pid| {
+        let line = std::fs::read_to_string(format!("/proc/{pid}/cmdline")).ok()?;
+        let has = |word: &&str| line.split('\0').any(|found| found == *word);
+        words.iter().all(has).then(|| pid.parse().ok())?
+    })
+}
+
+#[test]
+fn an_experiment_that_is_killed_costs_its_own_row_and_nothing_else() {
+    let mut comparison = Command::new(env!("CARGO_BIN_EXE_compare"))
+        .args(["--json", "--only", "creation-cost,fork"])
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .expect("compare starts");
+    let victim = loop {
+        if let Some(pid) = child_with(comparison.id(), &["creation-cost", "table"]) {
+            break pid;
+        }
+        assert!(comparison.try_wait().unwrap().is_none(), "it ended before the experiment began");
+    };
+    let killed = Command::new("kill").args(["-KILL", &victim.to_string()]).status().unwrap();
+    assert!(killed.success());
+    let output = comparison.wait_with_output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    for claim in json["claims"].as_array().unwrap() {
+        let bears = claim["experiment"].as_array().unwrap().contains(&"table".into());
+        let hit = bears && claim["package"] == "creation-cost";
+        assert_eq!(claim["verdict"] == "failed", hit, "{claim:#}");
+        if hit {
+            assert!(claim["because"].as_str().unwrap().contains("ended by SIGKILL"), "{claim:#}");
+        }
+    }
+}
