@@ -19,23 +19,26 @@ pub const EXPERIMENT: Experiment = Experiment {
 
 // ANCHOR: lines
 /// Two counters next to each other: the CPU moves both when it moves one.
-#[repr(align(128))]
 #[derive(Default)]
+#[repr(C, align(128))]
 struct Neighbours {
     first: AtomicU64,
     second: AtomicU64,
 }
 
 /// A counter alone. Lines have 64 bytes on most CPUs, some fetch them in pairs, others have 128.
-#[repr(align(128))]
 #[derive(Default)]
+#[repr(align(128))]
 struct Alone(AtomicU64);
 // ANCHOR_END: lines
 
 fn run(lab: &Lab) -> Result<Evidence> {
+    let (near, far) = (size_of::<AtomicU64>(), size_of::<Alone>());
+    say!("main", "two neighbours lie {near} bytes apart, in one cache line");
+    say!("main", "two counters alone lie {far} bytes apart, in a line each");
     let cpus = allowed_cpus();
     let [one, other, ..] = cpus[..] else {
-        let why = "two CPUs are needed to pull a cache line to and fro, and one is allowed";
+        let why = "two CPUs are needed to pull a line to and fro";
         say!("main", "{why}");
         return Ok(Evidence::new().missing("neighbours against alone", why));
     };
@@ -49,17 +52,13 @@ fn run(lab: &Lab) -> Result<Evidence> {
     let (Some(near), Some(far), Some(ratio)) =
         (column(|pair| pair.0), column(|pair| pair.1), column(|pair| pair.0 / pair.1))
     else {
-        let why = "the two threads never ran at the same time: others keep the CPUs busy";
+        let why = "the two never ran at the same time: others keep the CPUs busy";
         say!("main", "{why}");
         return Ok(Evidence::new().missing("neighbours against alone", why));
     };
-    say!("main", "in one cache line: {:.1} ns an addition", near.median);
-    say!("main", "in a line each: {:.1} ns an addition", far.median);
-    say!(
-        "main",
-        "the neighbours take {:.1} times as long, though they share nothing",
-        ratio.median
-    );
+    say!("main", "neighbours: {:.1} ns an addition", near.median);
+    say!("main", "alone: {:.1} ns an addition", far.median);
+    say!("main", "neighbours take {:.1} times as long, though they share nothing", ratio.median);
     Ok(Evidence::new()
         .sampled("addition, one line", near, "ns")
         .sampled("addition, a line each", far, "ns")

@@ -27,7 +27,7 @@ fn run(lab: &Lab) -> Result<Evidence> {
     say!("main", "{rounds} forced rounds: should be {}, is {is}", 2 * rounds);
     let lost_forced = 2 * rounds - is;
 
-    let times: u64 = lab.by_effort(1_000_000, 2_000_000, 50_000_000);
+    let times: u64 = lab.by_effort(1_000_000, 5_000_000, 50_000_000);
     let should = 2 * times;
     let (mut trials_with_loss, mut worst) = (0, 0.0_f64);
     for trial in 1..=TRIALS {
