@@ -43,7 +43,7 @@ fn run(lab: &Lab) -> Result<Evidence> {
         return Ok(Evidence::new().missing("neighbours against alone", why));
     };
     let enough = lab.by_effort(50, 200, 2000);
-    let end = Instant::now() + Duration::from_millis(lab.by_effort(200, 500, 5_000));
+    let end = Instant::now() + Duration::from_millis(lab.by_effort(200, 1_000, 5_000));
     let mut samples = Vec::new();
     while samples.len() < enough && Instant::now() < end {
         samples.extend(measure([one, other])?);
