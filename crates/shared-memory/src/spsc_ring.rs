@@ -99,6 +99,9 @@ pub struct Ring<T> {
 impl<T: Pod> Ring<T> {
     /// Makes a ring for `capacity` messages, which must be a power of two. It lives in a sealed
     /// memfd, and is gone with the last process that has it open or mapped.
+    ///
+    /// A consumer gives slots back an eighth of the ring at a time, and all of them when it finds
+    /// the ring empty. So a producer can count on seven eighths of the capacity.
     pub fn create(capacity: usize) -> Result<Ring<T>> {
         ensure!(capacity.is_power_of_two(), "a ring's capacity is a power of two");
         ensure!(size_of::<T>() > 0 && align_of::<T>() <= SLOTS_AT, "this message has no place");
