@@ -2,7 +2,7 @@
 //! owners sees the circle.
 
 use std::fs;
-use std::sync::Barrier;
+use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
 use std::thread;
 use std::time::Duration;
 
@@ -45,22 +45,30 @@ const NO_THREAD: i32 = 255;
 
 static A: Mutex<()> = Mutex::new(());
 static B: Mutex<()> = Mutex::new(());
-static EACH_HOLDS_ONE: Barrier = Barrier::new(2);
+static HELD: AtomicU32 = AtomicU32::new(0);
 
 // ANCHOR: freeze
 fn freeze_two_threads() {
     start("teller-1", || {
         let _a = A.lock();
-        EACH_HOLDS_ONE.wait();
+        meet();
         let _b = B.lock();
     });
     start("teller-2", || {
         let _b = B.lock();
-        EACH_HOLDS_ONE.wait();
+        meet();
         let _a = A.lock();
     });
 }
 // ANCHOR_END: freeze
+
+/// Spins until each holds its first lock: the tellers sleep for locks and for nothing else.
+fn meet() {
+    HELD.fetch_add(1, SeqCst);
+    while HELD.load(SeqCst) < 2 {
+        thread::yield_now();
+    }
+}
 
 fn start(name: &str, body: fn()) {
     if thread::Builder::new().name(name.to_owned()).spawn(body).is_err() {

@@ -23,12 +23,7 @@ pub const EXPERIMENT: Experiment = Experiment {
 fn run(lab: &Lab) -> Result<Evidence> {
     let attempts = lab.by_effort(200, 1000, 10_000);
     let in_step = both_transfer(|me, from, to, meet| {
-        for attempt in 1..=attempts {
-            if try_transfer(me, from, to, Some(meet)) {
-                return Some(attempt);
-            }
-        }
-        None
+        (1..=attempts).find(|_| try_transfer(me, from, to, Some(meet)))
     })?;
     let done = in_step.iter().flatten().count();
     say!("main", "in step: {attempts} attempts each, {done} transfers: a livelock, all are busy");
