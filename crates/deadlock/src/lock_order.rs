@@ -46,10 +46,10 @@ fn run(lab: &Lab) -> Result<Evidence> {
 
 // ANCHOR: transfer
 /// Moves money; the caller's order of accounts becomes the order of locks.
-fn transfer(me: &'static str, from: &Named<i64>, to: &Named<i64>, each_holds_one: &Barrier) {
+fn transfer(me: &'static str, from: &Named<i64>, to: &Named<i64>, meet: &Barrier) {
     let mut source = from.lock(me);
     let _first = span!(me, "holds {}", from.name());
-    each_holds_one.wait();
+    meet.wait(); // Each holds its first lock.
 
     let waits = span!(me, "waits for {}", to.name());
     let mut target = to.lock(me);

@@ -78,10 +78,11 @@ pub struct Edge {
 }
 
 // ANCHOR: cycle
-/// Follows the arrows from each waiting thread. If they lead back to where they began, everyone
-/// on the way waits, so nobody on the way will ever release what the others want.
+/// Follows the arrows from each waiting thread. If they lead back to where they began,
+/// everyone on the way waits, and nobody will ever release what the others want.
 ///
-/// A hold is written down after it began and struck out before it ends: every arrow is true.
+/// A hold is written down after it began and struck out before it ends, so every arrow
+/// is true.
 pub fn cycle() -> Option<Vec<Edge>> {
     book(|book| {
         book.waits.iter().find_map(|(first, _)| {

@@ -1,5 +1,6 @@
 //! The cure: everyone takes the locks in one and the same order.
 
+use std::sync::Barrier;
 use std::thread;
 
 use anyhow::{Result, ensure};
@@ -17,14 +18,19 @@ pub const EXPERIMENT: Experiment = Experiment {
 
 fn run(lab: &Lab) -> Result<Evidence> {
     let transfers = lab.by_effort(5_000, 5_000, 500_000);
+    let start = Barrier::new(2);
+    let repeat = |transfer: &dyn Fn()| {
+        start.wait();
+        (0..transfers).for_each(|_| transfer());
+    };
     let accounts = || [Account::new(1, "account A"), Account::new(2, "account B")];
 
     let [a, b] = &accounts();
     let as_given = watch(
         false,
         &[
-            ("teller-1", &|me| repeat(transfers, || as_given(me, a, b))),
-            ("teller-2", &|me| repeat(transfers, || as_given(me, b, a))),
+            ("teller-1", &|me| repeat(&|| as_given(me, a, b))),
+            ("teller-2", &|me| repeat(&|| as_given(me, b, a))),
         ],
     )?;
     let fate = if as_given.in_cycle > 0 { "froze" } else { "got through, by luck" };
@@ -34,8 +40,8 @@ fn run(lab: &Lab) -> Result<Evidence> {
     let ordered = watch(
         false,
         &[
-            ("teller-1", &|me| repeat(transfers, || in_order(me, a, b))),
-            ("teller-2", &|me| repeat(transfers, || in_order(me, b, a))),
+            ("teller-1", &|me| repeat(&|| in_order(me, a, b))),
+            ("teller-2", &|me| repeat(&|| in_order(me, b, a))),
         ],
     )?;
     let fate = if ordered.in_cycle > 0 { "froze" } else { "all got through" };
@@ -81,9 +87,3 @@ fn in_order(me: &'static str, from: &Account, to: &Account) {
     *target += 1;
 }
 // ANCHOR_END: in_order
-
-fn repeat(times: u32, transfer: impl Fn()) {
-    for _ in 0..times {
-        transfer();
-    }
-}
