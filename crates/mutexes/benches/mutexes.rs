@@ -164,10 +164,11 @@ fn verdict(control: f64, sentence: String) -> String {
 const BATCH: Duration = Duration::from_millis(1);
 /// Rounds before it is looked whether they suffice.
 const ROUNDS: usize = 50;
-/// Pairs of undisturbed batches that a ratio needs.
+/// Pairs of undisturbed batches that a good ratio has, and those that it needs.
+const PLENTY: usize = 300;
 const ENOUGH: usize = 60;
-/// When to give up.
-const LIMIT: Duration = Duration::from_secs(30);
+/// When it has to do with what there is.
+const LIMIT: Duration = Duration::from_secs(20);
 
 /// What one thread did in one batch.
 #[derive(Clone, Copy, Debug)]
@@ -188,7 +189,7 @@ type Job<'a> = Box<dyn Fn(usize, Duration) -> u64 + Sync + 'a>;
 fn contended(title: &str, cpus: [usize; 2], job: fn(usize) -> Job<'static>) -> Result<()> {
     let jobs: Vec<Job<'_>> = (0..NAMES.len()).map(job).collect();
     let (start, mut samples) = (Instant::now(), Vec::new());
-    while start.elapsed() < LIMIT && fewest_pairs(&samples) < ENOUGH {
+    while start.elapsed() < LIMIT && fewest_pairs(&samples) < PLENTY {
         let meeting = Meeting::default();
         let [ours, theirs] = std::thread::scope(|threads| -> Result<[Vec<Side>; 2]> {
             let other = threads.spawn(|| all_batches(1, cpus[1], &jobs, &meeting));

@@ -40,11 +40,11 @@ fn step<L: Lock + Sync>(name: &'static str, lab: &Lab) -> Result<Evidence> {
     let share = burnt.as_secs_f64() / waited.as_secs_f64();
     say!(
         "main",
-        "{name:<11} {}; a wait of {:.1} ms burns {:.2} ms of CPU time",
+        "{name:<11} free: {}; to wait {:.1} ms burns {:.2} ms of CPU time",
         match calls {
-            Some(true) => "a system call at every unlock",
-            Some(false) => "none while nobody waits",
-            None => "system calls cannot be seen here",
+            Some(true) => "a system call each time",
+            Some(false) => "no system call",
+            None => "not to be seen here",
         },
         waited.as_secs_f64() * 1e3,
         burnt.as_secs_f64() * 1e3,
