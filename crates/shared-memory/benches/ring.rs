@@ -147,60 +147,71 @@ fn compare<const WORDS: usize>(capacity: usize, sender_cpu: usize) -> Result<()>
                 Kind::Memcpy => copy::<WORDS>(capacity, count),
             })
         };
-        let mut busy = process;
-        process.wake(Desk::REST, 0);
-        let mut samples = Samples::new();
-        let mut sizes = [0u64; CONTESTANTS.len()];
-        for round in 0..=ROUNDS {
-            for (index, (_, kind)) in CONTESTANTS.iter().enumerate() {
-                let desk = match kind {
-                    Kind::Rtrb | Kind::RtrbSeldom | Kind::RtrbChunks | Kind::ArrayQueue => thread,
-                    _ => process,
-                };
-                if !std::ptr::eq(desk, busy) {
-                    desk.wake(Desk::PROBE, 0);
-                    busy.order(Desk::REST, 0);
-                    busy = desk;
-                } else {
-                    desk.order(Desk::PROBE, 0);
-                }
-                let before = desk.probe.ask().context("the sender is stuck")?;
-                desk.done()?;
-                let mut count = sizes[index].max(64);
-                let mut disturbed;
-                let per_message = loop {
-                    let (start, before) = (Instant::now(), switches());
-                    if *kind != Kind::Memcpy {
-                        desk.order(*kind as u32, count);
+        let outcome = (|| -> Result<Samples> {
+            let mut busy = process;
+            process.wake(Desk::REST, 0);
+            let mut samples = Samples::new();
+            let mut sizes = [0u64; CONTESTANTS.len()];
+            for round in 0..=ROUNDS {
+                for (index, (_, kind)) in CONTESTANTS.iter().enumerate() {
+                    let desk = match kind {
+                        Kind::Rtrb | Kind::RtrbSeldom | Kind::RtrbChunks | Kind::ArrayQueue => {
+                            thread
+                        }
+                        _ => process,
+                    };
+                    if !std::ptr::eq(desk, busy) {
+                        desk.wake(Desk::PROBE, 0);
+                        busy.order(Desk::REST, 0);
+                        busy = desk;
+                    } else {
+                        desk.order(Desk::PROBE, 0);
                     }
-                    let sum = receive(*kind, count)?;
-                    let took = start.elapsed();
+                    let before = desk.probe.ask().context("the sender is stuck")?;
                     desk.done()?;
-                    disturbed = switches() - before;
-                    if *kind != Kind::Memcpy {
-                        disturbed += desk.switches.load(Relaxed);
+                    let mut count = sizes[index].max(64);
+                    let mut disturbed;
+                    let per_message = loop {
+                        let (start, before) = (Instant::now(), switches());
+                        if *kind != Kind::Memcpy {
+                            desk.order(*kind as u32, count);
+                        }
+                        let sum = receive(*kind, count)?;
+                        let took = start.elapsed();
+                        desk.done()?;
+                        disturbed = switches() - before;
+                        if *kind != Kind::Memcpy {
+                            disturbed += desk.switches.load(Relaxed);
+                        }
+                        let should = (WORDS as u64).wrapping_mul(count * (count - 1) / 2);
+                        ensure!(sum == should, "a message was lost or changed on the way");
+                        if round > 0 {
+                            break took.as_nanos() as f64 / count as f64;
+                        }
+                        if took > BATCH / 2 {
+                            count =
+                                (count as f64 * BATCH.as_secs_f64() / took.as_secs_f64()) as u64;
+                            sizes[index] = count.max(64);
+                            break f64::NAN;
+                        }
+                        count *= 2;
+                    };
+                    desk.order(Desk::PROBE, 0);
+                    let after = desk.probe.ask().context("the sender is stuck")?;
+                    desk.done()?;
+                    let sleeps = matches!(kind, Kind::Pipe | Kind::Socket);
+                    if round > 0 && (disturbed == 0 || sleeps) {
+                        samples.add(round, index, per_message, before, after);
                     }
-                    let should = (WORDS as u64).wrapping_mul(count * (count - 1) / 2);
-                    ensure!(sum == should, "a message was lost or changed on the way");
-                    if round > 0 {
-                        break took.as_nanos() as f64 / count as f64;
-                    }
-                    if took > BATCH / 2 {
-                        count = (count as f64 * BATCH.as_secs_f64() / took.as_secs_f64()) as u64;
-                        sizes[index] = count.max(64);
-                        break f64::NAN;
-                    }
-                    count *= 2;
-                };
-                desk.order(Desk::PROBE, 0);
-                let after = desk.probe.ask().context("the sender is stuck")?;
-                desk.done()?;
-                let sleeps = matches!(kind, Kind::Pipe | Kind::Socket);
-                if round > 0 && (disturbed == 0 || sleeps) {
-                    samples.add(round, index, per_message, before, after);
                 }
             }
-        }
+            Ok(samples)
+        })();
+        // A sender that is stuck would be waited for in vain; the child dies with this process.
+        let samples = outcome.unwrap_or_else(|error| {
+            eprintln!("ring: {error:#}");
+            std::process::exit(1)
+        });
         // The one that sleeps is woken for it, the other is told.
         for desk in [process, thread] {
             desk.wake(Desk::STOP, 0);
@@ -262,7 +273,7 @@ impl Desk {
     }
 
     fn done(&self) -> Result<()> {
-        let end = Instant::now() + Duration::from_secs(5);
+        let end = Instant::now() + Duration::from_secs(10);
         while self.order.load(Relaxed) != Desk::NOTHING && self.finished.load(Acquire) == 0 {
             ensure!(Instant::now() < end, "the sender is stuck");
         }

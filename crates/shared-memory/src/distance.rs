@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 
 /// Round trips in one probe: short beside a sample, long beside reading the clock.
 const TRIPS: u64 = 200;
+/// How long the other side may be kept from its CPU by others.
+const LIMIT: Duration = Duration::from_secs(10);
 
 /// A class of distances.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -61,7 +63,7 @@ struct Padded(AtomicU64);
 
 impl Probe {
     /// Measures one round trip of a cache line; the other side is in [`Probe::answer`]. `None` if
-    /// it does not answer within a second.
+    /// it does not answer within ten seconds.
     pub fn ask(&self) -> Option<Duration> {
         let first = self.there.0.load(Acquire);
         let mut start = Instant::now();
@@ -74,7 +76,7 @@ impl Probe {
             let mut looks = 0u32;
             while self.back.0.load(Acquire) != first + trip + 1 {
                 looks += 1;
-                if looks.is_multiple_of(1 << 16) && asked.elapsed() > Duration::from_secs(1) {
+                if looks.is_multiple_of(1 << 16) && asked.elapsed() > LIMIT {
                     return None;
                 }
                 std::hint::spin_loop();
@@ -91,7 +93,7 @@ impl Probe {
             let mut looks = 0u32;
             while self.there.0.load(Acquire) != first + trip + 1 {
                 looks += 1;
-                if looks.is_multiple_of(1 << 16) && asked.elapsed() > Duration::from_secs(2) {
+                if looks.is_multiple_of(1 << 16) && asked.elapsed() > 2 * LIMIT {
                     return;
                 }
                 std::hint::spin_loop();

@@ -176,7 +176,8 @@ impl<T: Pod> Ring<T> {
     /// consumer that died gets again what the dead one had not given back.
     pub fn consumer(&self) -> Result<Consumer<'_, T>> {
         let Header { producer, consumer, .. } = self.header();
-        Ok(Consumer { end: self.join(consumer, producer, 0)?, stride: (self.capacity / 8).max(1) })
+        let end = self.join(consumer, producer, 0)?;
+        Ok(Consumer { shown: end.position, stride: (self.capacity / 8).max(1), end })
     }
 
     fn join<'a>(&'a self, own: &'a Side, peer: &'a Side, lead: u64) -> Result<End<'a, T>> {
@@ -199,7 +200,6 @@ impl<T: Pod> Ring<T> {
             peer,
             lead,
             position,
-            shown: position,
             limit: position,
             corrupt: false,
             looks: if lab::sample::allowed_cpus().len() > 1 { LOOKS_BEFORE_SLEEP } else { 0 },
@@ -225,8 +225,6 @@ struct End<'ring, T> {
     lead: u64,
     /// The next slot; grows for ever, so that a full and an empty ring differ.
     position: u64,
-    /// The position that the other end can see.
-    shown: u64,
     /// The position up to which this end may go without looking.
     limit: u64,
     corrupt: bool,
@@ -239,18 +237,18 @@ impl<T: Pod> End<'_, T> {
     // ANCHOR: fast-path
     #[inline]
     fn next(&mut self) -> Option<*mut T> {
-        if self.position == self.limit && !self.look() {
+        let position = self.position;
+        if position == self.limit && !self.look() {
             return None;
         }
         // SAFETY: a masked position is below the capacity, for which the mapping has room.
-        Some(unsafe { self.slots.add((self.position & self.mask) as usize) })
+        Some(unsafe { self.slots.add((position & self.mask) as usize) })
     }
 
-    /// Gives the slots before this end's position to the other end.
+    /// Gives the slots before `position` to the other end.
     #[inline]
-    fn show(&mut self) {
-        self.shown = self.position;
-        self.own.position.0.store(self.position, Release);
+    fn show(&mut self, position: u64) {
+        self.own.position.0.store(position, Release);
         // The compiler must not swap the store and the load. That the CPU does not is what the
         // other end's membarrier(2) sees to, before it sleeps.
         compiler_fence(SeqCst);
@@ -267,13 +265,7 @@ impl<T: Pod> End<'_, T> {
         if !self.corrupt {
             self.limit = limit;
         }
-        if self.limit != self.position {
-            return true;
-        }
-        if self.shown != self.position {
-            self.show();
-        }
-        false
+        self.limit != self.position
     }
     // ANCHOR_END: fast-path
 
@@ -370,10 +362,11 @@ impl<T: Pod> Producer<'_, T> {
     #[inline]
     pub fn try_push(&mut self, message: &T) -> bool {
         let Some(slot) = self.0.next() else { return false };
+        let position = self.0.position + 1;
         // SAFETY: the slot is inside the mapping, and the consumer is done with it.
         unsafe { slot.write(*message) };
-        self.0.position += 1;
-        self.0.show();
+        self.0.position = position;
+        self.0.show(position);
         true
     }
 
@@ -403,7 +396,7 @@ impl<T: Pod> Producer<'_, T> {
     pub fn publish(&mut self, count: usize) {
         assert!(count as u64 <= self.0.limit - self.0.position, "more published than there was");
         self.0.position += count as u64;
-        self.0.show();
+        self.0.show(self.0.position);
     }
 
     /// Waits until there is room.
@@ -429,13 +422,18 @@ pub struct Consumer<'ring, T: Pod> {
     /// Slots are given back an eighth of the ring at a time: a producer that waits for room then
     /// finds enough of it for a while.
     stride: u64,
+    /// The position that the producer can see.
+    shown: u64,
 }
 
 impl<T: Pod> Consumer<'_, T> {
     /// Receives the next message, if there is one.
     #[inline]
     pub fn try_pop(&mut self) -> Option<T> {
-        let slot = self.end.next()?;
+        let Some(slot) = self.end.next() else {
+            self.give_back();
+            return None;
+        };
         // SAFETY: the slot is inside the mapping, and the producer has published it.
         let message = unsafe { slot.read() };
         self.advance(1);
@@ -450,7 +448,7 @@ impl<T: Pod> Consumer<'_, T> {
             if let Some(message) = self.try_pop() {
                 return Ok(message);
             }
-            self.end.wait()?;
+            self.wait()?;
         }
     }
 
@@ -458,6 +456,9 @@ impl<T: Pod> Consumer<'_, T> {
     /// that breaks the protocol can change them while they are read.
     pub fn ready(&mut self) -> &[T] {
         let (first, count) = self.end.slice();
+        if count == 0 {
+            self.give_back();
+        }
         // SAFETY: the slots are inside the mapping, published, and not written until released.
         unsafe { std::slice::from_raw_parts(first, count) }
     }
@@ -481,6 +482,7 @@ impl<T: Pod> Consumer<'_, T> {
 
     /// Waits until there is a message.
     pub fn wait(&mut self) -> Result<(), Gone> {
+        self.give_back();
         self.end.wait()
     }
 
@@ -498,8 +500,16 @@ impl<T: Pod> Consumer<'_, T> {
     #[inline]
     fn advance(&mut self, count: u64) {
         self.end.position += count;
-        if self.end.position - self.end.shown >= self.stride {
-            self.end.show();
+        if self.end.position - self.shown >= self.stride {
+            self.give_back();
+        }
+    }
+
+    /// Shows the producer how far this end has come.
+    fn give_back(&mut self) {
+        if self.shown != self.end.position {
+            self.shown = self.end.position;
+            self.end.show(self.shown);
         }
     }
 }
