@@ -135,10 +135,11 @@ fn producer_dies() -> Result<(u64, Gone)> {
     let child = unsafe {
         Child::fork(|| {
             let Ok(mut producer) = ring.producer() else { return 1 };
+            // Said first: after the last message this process may be dead.
+            say!("producer", "sends {SENT} messages and would send more");
             for number in 0..SENT {
                 let _ = producer.push(&number);
             }
-            say!("producer", "has sent {SENT} messages and goes on");
             std::thread::sleep(Duration::from_secs(60));
             0
         })
