@@ -1,13 +1,12 @@
 //! The cure: everyone takes the locks in one and the same order.
 
 use std::sync::Barrier;
-use std::thread;
 
 use anyhow::{Result, ensure};
 use lab::{Evidence, Experiment, Lab, say};
 
 use crate::named::Named;
-use crate::watch::watch;
+use crate::watch::{pause_at, watch};
 
 pub const EXPERIMENT: Experiment = Experiment {
     name: "ordering",
@@ -19,9 +18,9 @@ pub const EXPERIMENT: Experiment = Experiment {
 fn run(lab: &Lab) -> Result<Evidence> {
     let transfers = lab.by_effort(5_000, 5_000, 500_000);
     let start = Barrier::new(2);
-    let repeat = |transfer: &dyn Fn()| {
+    let repeat = |transfer: &dyn Fn(u32)| {
         start.wait();
-        (0..transfers).for_each(|_| transfer());
+        (0..transfers).for_each(transfer);
     };
     let accounts = || [Account::new(1, "account A"), Account::new(2, "account B")];
 
@@ -29,8 +28,8 @@ fn run(lab: &Lab) -> Result<Evidence> {
     let as_given = watch(
         false,
         &[
-            ("teller-1", &|me| repeat(&|| as_given(me, a, b))),
-            ("teller-2", &|me| repeat(&|| as_given(me, b, a))),
+            ("teller-1", &|me| repeat(&|turn| as_given(me, a, b, turn))),
+            ("teller-2", &|me| repeat(&|turn| as_given(me, b, a, turn))),
         ],
     )?;
     let fate = if as_given.in_cycle > 0 { "froze" } else { "got through, by luck" };
@@ -40,8 +39,8 @@ fn run(lab: &Lab) -> Result<Evidence> {
     let ordered = watch(
         false,
         &[
-            ("teller-1", &|me| repeat(&|| in_order(me, a, b))),
-            ("teller-2", &|me| repeat(&|| in_order(me, b, a))),
+            ("teller-1", &|me| repeat(&|turn| in_order(me, a, b, turn))),
+            ("teller-2", &|me| repeat(&|turn| in_order(me, b, a, turn))),
         ],
     )?;
     let fate = if ordered.in_cycle > 0 { "froze" } else { "all got through" };
@@ -64,23 +63,23 @@ impl Account {
     }
 }
 
-fn as_given(me: &'static str, from: &Account, to: &Account) {
+fn as_given(me: &'static str, from: &Account, to: &Account, turn: u32) {
     let mut source = from.balance.lock(me);
-    thread::yield_now();
+    pause_at(turn);
     let mut target = to.balance.lock(me);
     *source -= 1;
     *target += 1;
 }
 
 // ANCHOR: in_order
-fn in_order(me: &'static str, from: &Account, to: &Account) {
+fn in_order(me: &'static str, from: &Account, to: &Account, turn: u32) {
     if from.number == to.number {
         return; // The same lock twice would be a cycle of one.
     }
     let from_first = from.number < to.number;
     let (low, high) = if from_first { (from, to) } else { (to, from) };
     let low = low.balance.lock(me);
-    thread::yield_now();
+    pause_at(turn);
     let high = high.balance.lock(me);
     let (mut source, mut target) = if from_first { (low, high) } else { (high, low) };
     *source -= 1;

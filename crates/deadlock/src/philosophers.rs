@@ -1,13 +1,12 @@
 //! Five philosophers, five forks, and each needs the two beside the plate (Dijkstra, 1965).
 
 use std::sync::{Barrier, Condvar, Mutex, PoisonError};
-use std::thread;
 
 use anyhow::{Result, ensure};
 use lab::{Evidence, Experiment, Lab, say, span};
 
 use crate::named::Named;
-use crate::watch::{Part, watch};
+use crate::watch::{Part, pause_at, watch};
 
 pub const EXPERIMENT: Experiment = Experiment {
     name: "philosophers",
@@ -34,18 +33,18 @@ fn run(lab: &Lab) -> Result<Evidence> {
 
     let forks = lay_the_table();
     let lower_first = dine(false, &|me, seat| {
-        for _ in 0..meals {
-            lower_fork_first(me, seat, &forks);
+        for meal in 0..meals {
+            lower_fork_first(me, seat, &forks, meal);
         }
     })?;
     tell("lower number first", meals, lower_first);
 
     let (forks, table) = (lay_the_table(), Table::default());
     let one_seat_empty = dine(false, &|me, seat| {
-        for _ in 0..meals {
+        for meal in 0..meals {
             table.with_a_seat(|| {
                 let _left = forks[seat].lock(me);
-                thread::yield_now();
+                pause_at(meal);
                 let _right = forks[(seat + 1) % SEATS].lock(me);
             });
         }
@@ -54,8 +53,8 @@ fn run(lab: &Lab) -> Result<Evidence> {
 
     let tray = Tray::default();
     let both_or_none = dine(false, &|_, seat| {
-        for _ in 0..meals {
-            tray.with_both(seat, thread::yield_now);
+        for meal in 0..meals {
+            tray.with_both(seat, || pause_at(meal));
         }
     })?;
     tell("both forks or none", meals, both_or_none);
@@ -76,10 +75,10 @@ fn tell(rule: &str, meals: u32, frozen: usize) {
 
 // ANCHOR: fixes
 /// Breaks the circle: the last one reaches across, for fork 0 before fork 4.
-fn lower_fork_first(me: &'static str, seat: usize, forks: &Forks) {
+fn lower_fork_first(me: &'static str, seat: usize, forks: &Forks, meal: u32) {
     let (left, right) = (seat, (seat + 1) % SEATS);
     let _first = forks[left.min(right)].lock(me);
-    thread::yield_now();
+    pause_at(meal);
     let _second = forks[left.max(right)].lock(me);
 }
 

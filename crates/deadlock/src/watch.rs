@@ -43,6 +43,14 @@ pub fn watch(aloud: bool, parts: &[Part<'_>]) -> Result<Outcome> {
     }
 }
 
+/// Sleeps for a moment at one turn in fifty, between two locks, so that others come in between
+/// on a machine with one CPU as well. (On a busy machine yielding costs a whole time slice.)
+pub fn pause_at(turn: u32) {
+    if turn.is_multiple_of(50) {
+        thread::sleep(Duration::from_micros(1));
+    }
+}
+
 fn run_and_watch(aloud: bool, parts: &[Part<'_>]) -> i32 {
     thread::scope(|scope| {
         let mut threads = Vec::new();

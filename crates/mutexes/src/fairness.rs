@@ -21,6 +21,9 @@ pub const EXPERIMENT: Experiment = Experiment {
     run,
 };
 
+/// Between two looks.
+const PAUSE: Duration = Duration::from_micros(20);
+
 fn run(lab: &Lab) -> Result<Evidence> {
     let trials = lab.by_effort(10, 20, 1000);
     // ANCHOR: mutexes
@@ -58,7 +61,7 @@ fn overtakes<G>(trials: u32, lock: &(dyn Fn() -> G + Sync), unlock: fn(G)) -> Re
         sleeper_id.store(nix::unistd::gettid().as_raw(), SeqCst);
         for next in 1..=trials {
             while trial.load(SeqCst) != next {
-                thread::yield_now(); // Not asleep: it is to sleep for the lock only.
+                thread::sleep(PAUSE); // Not in futex(2): that is kept for the lock.
             }
             let guard = lock();
             had.store(next, SeqCst);
@@ -81,7 +84,7 @@ fn overtakes<G>(trials: u32, lock: &(dyn Fn() -> G + Sync), unlock: fn(G)) -> Re
             overtaken += u32::from(had.load(SeqCst) != this);
             drop(again);
             while done.load(SeqCst) != this {
-                thread::yield_now();
+                thread::sleep(PAUSE);
             }
         }
         // ANCHOR_END: overtake
@@ -99,7 +102,7 @@ fn until_asleep(thread_id: &AtomicI32) {
         if fs::read_to_string(path).unwrap_or_default().split(' ').next() == Some(&futex) {
             return;
         }
-        thread::sleep(Duration::from_micros(50));
+        thread::sleep(PAUSE);
     }
     // To return would not do: the other thread waits for trials that will not come.
     eprintln!("a thread that waits for a lock was not seen asleep in {} s", 3 * LIMIT.as_secs());

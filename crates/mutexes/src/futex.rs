@@ -82,7 +82,7 @@ fn wait_for<L: Lock + Sync>(hold: Duration) -> Result<(Duration, Duration)> {
             thread::sleep(hold);
         })?;
         while !held.load(SeqCst) {
-            thread::yield_now();
+            thread::sleep(Duration::from_micros(20));
         }
         let (clock, cpu) = (Instant::now(), cpu_time()?);
         drop(lock.lock());

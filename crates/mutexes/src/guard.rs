@@ -74,7 +74,7 @@ fn watch_a_waiter() -> Result<bool> {
     let asleep = AtomicBool::new(false);
     let waiter = || {
         while !held.load(SeqCst) {
-            thread::yield_now();
+            thread::sleep(Duration::from_micros(20));
         }
         let wait = span!("waiter", "wants the lock");
         let task = format!("/proc/self/task/{}", nix::unistd::gettid());
