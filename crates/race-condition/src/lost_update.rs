@@ -8,7 +8,7 @@ use std::sync::{Barrier, Mutex};
 use anyhow::Result;
 use lab::{Evidence, Experiment, Lab, say};
 
-use crate::side_by_side::side_by_side;
+use crate::side_by_side::{Meeting, on_its_own_cpu, side_by_side};
 
 pub const EXPERIMENT: Experiment = Experiment {
     name: "lost-update",
@@ -101,9 +101,10 @@ fn forced(rounds: u64) -> Result<u64> {
 
 // ANCHOR: chance
 fn left_to_chance(times: u64) -> Result<u64> {
-    let (counter, start) = (AtomicU64::new(0), Barrier::new(2));
-    let add = || {
-        start.wait();
+    let (counter, start) = (AtomicU64::new(0), Meeting::default());
+    let add = |side| {
+        let _pinned = on_its_own_cpu(side);
+        start.wait(0);
         for _ in 0..times {
             // What `counter += 1` is made of. `black_box` keeps the compiler
             // from making one addition out of a million.
@@ -111,7 +112,7 @@ fn left_to_chance(times: u64) -> Result<u64> {
             counter.store(seen + 1, Relaxed);
         }
     };
-    side_by_side(add, add)?;
+    side_by_side(|| add(0), || add(1))?;
     Ok(counter.into_inner())
 }
 // ANCHOR_END: chance

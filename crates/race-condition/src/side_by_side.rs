@@ -6,6 +6,7 @@ use std::thread::{Builder, scope};
 
 use anyhow::Result;
 use lab::child::explain_io;
+use lab::sample::{Pinned, allowed_cpus};
 
 /// Runs both sides and returns what they return. If no thread can be started, neither side runs,
 /// so neither waits for the other in vain.
@@ -20,8 +21,14 @@ pub fn side_by_side<A: Send, B>(
     })
 }
 
-/// A place where two threads meet, again and again, and part within nanoseconds. They spin, so each
-/// needs a CPU of its own.
+/// Keeps this thread on a CPU of its own for as long as the value lives, where two are allowed.
+pub fn on_its_own_cpu(side: usize) -> Option<Pinned> {
+    let cpus = allowed_cpus();
+    Pinned::to(*cpus.get(side % cpus.len().max(1))?).ok()
+}
+
+/// A place where two threads meet, again and again, and part within nanoseconds. They spin, so with
+/// one CPU each meeting takes the rest of a time slice.
 #[derive(Default)]
 pub struct Meeting(AtomicUsize);
 

@@ -7,7 +7,7 @@ use std::sync::{Barrier, Mutex};
 use anyhow::Result;
 use lab::{Evidence, Experiment, Lab, say};
 
-use crate::side_by_side::side_by_side;
+use crate::side_by_side::{Meeting, on_its_own_cpu, side_by_side};
 
 pub const EXPERIMENT: Experiment = Experiment {
     name: "torn-read",
@@ -114,16 +114,18 @@ fn while_writing(
     write: impl Fn(u128) + Sync,
     read: impl Fn() -> u128,
 ) -> Result<(usize, usize)> {
-    let (start, done) = (Barrier::new(2), AtomicBool::new(false));
+    let (start, done) = (Meeting::default(), AtomicBool::new(false));
     let writer = || {
-        start.wait();
+        let _pinned = on_its_own_cpu(0);
+        start.wait(0);
         for round in 0..writes {
             write(if round % 2 == 0 { NEW } else { OLD });
         }
         done.store(true, Relaxed);
     };
     let reader = || {
-        start.wait();
+        let _pinned = on_its_own_cpu(1);
+        start.wait(0);
         let (mut torn, mut reads) = (0, 0);
         while reads == 0 || !done.load(Relaxed) {
             let seen = std::hint::black_box(read());
