@@ -2,10 +2,11 @@
 //! for ever, by nobody.
 
 use std::sync::{Barrier, Mutex};
+use std::thread::Builder;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use lab::child::{Child, in_words};
+use lab::child::{Child, explain_io, in_words};
 use lab::{Evidence, Experiment, Lab, say, span};
 
 pub const EXPERIMENT: Experiment = Experiment {
@@ -20,13 +21,14 @@ fn run(_: &Lab) -> Result<Evidence> {
     let (held, release) = (Barrier::new(2), Barrier::new(2));
     std::thread::scope(|threads| {
         // ANCHOR: holder
-        threads.spawn(|| {
+        let holder = Builder::new().spawn_scoped(threads, || {
             let guard = lock.lock().expect("nobody panics while holding the lock");
             let _span = span!("holder", "holds the lock");
             held.wait();
             release.wait();
             drop(guard);
         });
+        holder.map_err(explain_io("thread"))?;
         held.wait();
         let outcome = fork_while_held(&lock);
         release.wait();

@@ -117,7 +117,7 @@ fn tell(
     json: bool,
 ) -> Result<ExitCode> {
     let mut found: Vec<(&str, Result<Evidence, String>)> = Vec::new();
-    let mut failed = false;
+    let (mut failed, mut said) = (false, Vec::new());
     for (index, experiment) in chosen.iter().enumerate() {
         if !json {
             let gap = if index > 0 { "\n" } else { "" };
@@ -125,7 +125,12 @@ fn tell(
         }
         let evidence = run.experiment(package.name, experiment)?;
         if let Err(why) = &evidence {
-            writeln!(io::stderr(), "{}: {why}", package.name)?;
+            // A low limit stops many experiments; it is said once.
+            let reason = why.strip_prefix(experiment.name).unwrap_or(why);
+            if !said.iter().any(|other| other == reason) {
+                writeln!(io::stderr(), "{}: {why}", package.name)?;
+                said.push(reason.to_owned());
+            }
             failed = true;
         }
         found.push((experiment.name, evidence));
