@@ -3,10 +3,10 @@
 
 use std::cell::Cell;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::thread::{self, Scope, ScopedJoinHandle};
+use std::thread;
 
 use anyhow::Result;
-use lab::child::explain_io;
+use lab::thread::spawn;
 use lab::{Evidence, Experiment, Lab, say};
 
 pub const EXPERIMENT: Experiment = Experiment {
@@ -29,7 +29,7 @@ fn run(_: &Lab) -> Result<Evidence> {
     say!("main", "VALUE is {} at {here:#x}", VALUE.load(Ordering::SeqCst));
 
     let there = thread::scope(|scope| {
-        let writer = spawn(scope, || {
+        let writer = spawn(scope, "writer", || {
             VALUE.store(42, Ordering::SeqCst);
             (on_stack, *on_heap) = (43, 44);
             OWN.set(45);
@@ -62,7 +62,7 @@ fn published() -> Result<usize> {
     let ready = AtomicUsize::new(0);
     let wanted = |index: usize| index as u64 * 7 + 1;
     thread::scope(|scope| {
-        spawn(scope, || {
+        spawn(scope, "writer", || {
             for (index, item) in items.iter().enumerate() {
                 item.store(wanted(index), Ordering::Relaxed);
                 ready.store(index + 1, Ordering::Release);
@@ -82,11 +82,3 @@ fn published() -> Result<usize> {
     })
 }
 // ANCHOR_END: published
-
-/// Starts a scoped thread, or says why there can be none.
-fn spawn<'scope, T: Send + 'scope>(
-    scope: &'scope Scope<'scope, '_>,
-    body: impl FnOnce() -> T + Send + 'scope,
-) -> Result<ScopedJoinHandle<'scope, T>> {
-    thread::Builder::new().spawn_scoped(scope, body).map_err(explain_io("thread"))
-}

@@ -5,9 +5,9 @@ use std::thread;
 
 use anyhow::{Context, Result};
 use lab::child::explain_io;
+use lab::proc::{Mapping, mappings};
 use lab::{Evidence, Experiment, Lab, say};
 
-use crate::mappings::{Mapping, mappings};
 use crate::tracing::{Event, traced};
 use crate::{calls, kernel_stacks, making};
 
@@ -22,8 +22,10 @@ fn run(lab: &Lab) -> Result<Evidence> {
     let calls = system_calls()?;
     let before = mappings()?;
     let (own, after) = while_a_thread_lives(mappings)?;
-    let new: Vec<&Mapping> =
-        after.iter().filter(|now| before.iter().all(|then| then.range != now.range)).collect();
+    let new: Vec<&Mapping> = after
+        .iter()
+        .filter(|now| before.iter().all(|then| then.addresses != now.addresses))
+        .collect();
     say!("parent", "now it lives, and the address space has {} mappings more", new.len());
     for mapping in &new {
         let (size, resident) = (mapping.size(), mapping.resident);
@@ -31,8 +33,8 @@ fn run(lab: &Lab) -> Result<Evidence> {
         say!("parent", "  {size:>6} KiB, {resident:>3} KiB in use, {} {what}", mapping.access);
     }
     let reserved: usize = new.iter().map(|mapping| mapping.size()).sum();
-    let stack = new.iter().find(|mapping| mapping.range.contains(&own.local));
-    let tls_on_stack = stack.is_some_and(|stack| stack.range.contains(&own.errno));
+    let stack = new.iter().find(|mapping| mapping.addresses.contains(&own.local));
+    let tls_on_stack = stack.is_some_and(|stack| stack.addresses.contains(&own.errno));
     if tls_on_stack {
         say!("parent", "its thread-local variables, errno among them, lie on top of the stack");
     }
@@ -116,12 +118,12 @@ impl Own {
 
     /// What a mapping is for, by the addresses that it holds or stands beside.
     fn purpose(&self, mapping: &Mapping, all: &[Mapping]) -> &'static str {
-        let holds = |mapping: &Mapping, address| mapping.range.contains(&address);
+        let holds = |mapping: &Mapping, address| mapping.addresses.contains(&address);
         let beside = |address| {
             all.iter().any(|other| {
                 holds(other, address)
-                    && (other.range.start == mapping.range.end
-                        || other.range.end == mapping.range.start)
+                    && (other.addresses.start == mapping.addresses.end
+                        || other.addresses.end == mapping.addresses.start)
             })
         };
         match mapping.is_closed() {

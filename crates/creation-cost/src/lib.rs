@@ -10,7 +10,6 @@ mod claims;
 mod inside;
 mod kernel_stacks;
 mod making;
-mod mappings;
 mod memory;
 mod sweep;
 mod table;

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use lab::child::{Child, LIMIT, explain};
+use lab::proc::blocked_in;
 use lab::{Evidence, Experiment, Lab, say, span};
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, fcntl};
@@ -157,9 +158,8 @@ fn both_wait(one: &Child, two: &Child) -> Result<bool> {
 
 /// Whether the process sleeps in a call that locks a file.
 fn waits(child: &Child) -> bool {
-    let call = fs::read_to_string(format!("/proc/{}/syscall", child.pid())).unwrap_or_default();
-    let number = call.split(' ').next().and_then(|number| number.parse().ok());
-    [libc::SYS_fcntl, libc::SYS_flock].map(Some).contains(&number)
+    let call = blocked_in(child.pid());
+    [libc::SYS_fcntl, libc::SYS_flock].map(Some).contains(&call)
 }
 
 /// Reads `/proc/locks`, where `->` marks one who waits for the lock in the line above it.

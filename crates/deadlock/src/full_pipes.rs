@@ -1,13 +1,13 @@
 //! A deadlock without any lock: two processes write to each other, both pipes are full, and
 //! nobody reads.
 
-use std::fs;
 use std::io::{ErrorKind, Read, Write};
 use std::os::fd::AsFd;
 use std::time::Duration;
 
 use anyhow::{Result, bail, ensure};
 use lab::child::{Child, explain};
+use lab::proc::blocked_in;
 use lab::{Evidence, Experiment, Lab, say, span};
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -88,7 +88,9 @@ fn both(exchange: Exchange) -> Result<(usize, i32)> {
 
     while !one.ends_within(Duration::from_millis(1))? {
         // Both have filled a pipe once they sleep in write(2), and nobody reads before that ends.
-        if blocked_in_write(&one) && blocked_in_write(&two) && full(&here) && full(&there) {
+        let both_write =
+            [&one, &two].iter().all(|peer| blocked_in(peer.pid()) == Some(libc::SYS_write));
+        if both_write && full(&here) && full(&there) {
             say!("watchdog", "both pipes hold {capacity} bytes and are full");
             say!("watchdog", "each process waits for the other one to read; kills both");
             one.kill()?;
@@ -109,9 +111,4 @@ fn both(exchange: Exchange) -> Result<(usize, i32)> {
 fn full(pipe: &Pipe) -> bool {
     let mut end = [PollFd::new(pipe.writer.as_fd(), PollFlags::POLLOUT)];
     poll(&mut end, PollTimeout::ZERO) == Ok(0)
-}
-
-fn blocked_in_write(child: &Child) -> bool {
-    let call = fs::read_to_string(format!("/proc/{}/syscall", child.pid())).unwrap_or_default();
-    call.split(' ').next() == Some(&libc::SYS_write.to_string())
 }

@@ -2,11 +2,12 @@
 //! for ever, by nobody.
 
 use std::sync::{Barrier, Mutex};
-use std::thread::Builder;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use lab::child::{Child, explain_io, in_words};
+use lab::child::{Child, LIMIT, in_words};
+use lab::proc::comes_to_block_in;
+use lab::thread::spawn;
 use lab::{Evidence, Experiment, Lab, say, span};
 
 pub const EXPERIMENT: Experiment = Experiment {
@@ -21,14 +22,13 @@ fn run(_: &Lab) -> Result<Evidence> {
     let (held, release) = (Barrier::new(2), Barrier::new(2));
     std::thread::scope(|threads| {
         // ANCHOR: holder
-        let holder = Builder::new().spawn_scoped(threads, || {
+        spawn(threads, "holder", || {
             let guard = lock.lock().expect("nobody panics while holding the lock");
             let _span = span!("holder", "holds the lock");
             held.wait();
             release.wait();
             drop(guard);
-        });
-        holder.map_err(explain_io("thread"))?;
+        })?;
         held.wait();
         let outcome = fork_while_held(&lock);
         release.wait();
@@ -51,20 +51,11 @@ fn fork_while_held(lock: &Mutex<()>) -> Result<Evidence> {
             0
         })
     }?;
-    let waiting_in = loop {
-        // The child sleeps in the futex call for good, so this is soon seen.
-        let call = std::fs::read_to_string(format!("/proc/{}/syscall", child.pid()))?;
-        let number = call.split(' ').next().unwrap_or("").to_owned();
-        if number == libc::SYS_futex.to_string() || child.ends_within(Duration::from_millis(1))? {
-            break number;
-        }
-    };
+    let waits = comes_to_block_in(child.pid(), libc::SYS_futex, LIMIT);
     let hangs = !child.ends_within(Duration::from_millis(100))?;
     ensure!(hangs, "the child got a lock that nobody released");
     say!("forker", "child {} sleeps in futex and nobody will wake it", child.pid());
     let pid = child.pid();
     say!("forker", "child {pid} {}", in_words(child.kill()?));
-    Ok(Evidence::new()
-        .fact("child hangs", hangs)
-        .fact("child waits in futex", waiting_in == libc::SYS_futex.to_string()))
+    Ok(Evidence::new().fact("child hangs", hangs).fact("child waits in futex", waits))
 }

@@ -10,8 +10,10 @@ mod command_line;
 mod evidence;
 pub mod machine;
 pub mod narrate;
+pub mod proc;
 pub mod sample;
 mod supervise;
+pub mod thread;
 
 pub use claim::{Claim, Judgement, Verdict};
 pub use command_line::main;

@@ -1,16 +1,17 @@
 //! One thread sleeps for the lock, the other unlocks it and locks it again at once. Whose turn is
 //! it?
 
-use std::fs;
 use std::sync::atomic::{AtomicI32, AtomicU32, Ordering::SeqCst};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use lab::child::{LIMIT, explain};
+use lab::child::LIMIT;
+use lab::proc::comes_to_block_in;
 use lab::sample::{Pinned, allowed_cpus};
+use lab::thread::spawn;
 use lab::{Evidence, Experiment, Lab, say};
-use nix::errno::Errno;
+use nix::unistd::Pid;
 
 use crate::{Mutex, ThreeState};
 
@@ -71,9 +72,7 @@ fn overtakes<G>(trials: u32, lock: &(dyn Fn() -> G + Sync), unlock: fn(G)) -> Re
     };
     let mut overtaken = 0;
     thread::scope(|threads| {
-        let other = thread::Builder::new()
-            .spawn_scoped(threads, sleeper)
-            .map_err(|_| explain("thread")(Errno::EAGAIN))?;
+        let other = spawn(threads, "sleeper", sleeper)?;
         // ANCHOR: overtake
         for this in 1..=trials {
             let guard = lock();
@@ -95,14 +94,9 @@ fn overtakes<G>(trials: u32, lock: &(dyn Fn() -> G + Sync), unlock: fn(G)) -> Re
 
 /// Waits until the thread sleeps in futex(2).
 fn until_asleep(thread_id: &AtomicI32) {
-    let futex = libc::SYS_futex.to_string();
-    let end = Instant::now() + 3 * LIMIT;
-    while Instant::now() < end {
-        let path = format!("/proc/self/task/{}/syscall", thread_id.load(SeqCst));
-        if fs::read_to_string(path).unwrap_or_default().split(' ').next() == Some(&futex) {
-            return;
-        }
-        thread::sleep(PAUSE);
+    let thread = Pid::from_raw(thread_id.load(SeqCst));
+    if comes_to_block_in(thread, libc::SYS_futex, 3 * LIMIT) {
+        return;
     }
     // To return would not do: the other thread waits for trials that will not come.
     eprintln!("a thread that waits for a lock was not seen asleep in {} s", 3 * LIMIT.as_secs());

@@ -1,17 +1,18 @@
 //! A mutex keeps others out, its guard cannot forget to unlock, and the kernel is called only
 //! when somebody has to wait.
 
-use std::fs;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use lab::child::explain;
+use lab::proc::comes_to_block_in;
 use lab::sample::{Contestant, Rounds};
 use lab::{Evidence, Experiment, Lab, say, span};
 use nix::errno::Errno;
+use nix::unistd::Pid;
 
 use crate::no_kernel::calls_the_kernel;
 
@@ -77,10 +78,10 @@ fn watch_a_waiter() -> Result<bool> {
             thread::sleep(Duration::from_micros(20));
         }
         let wait = span!("waiter", "wants the lock");
-        let task = format!("/proc/self/task/{}", nix::unistd::gettid());
+        let waiter = nix::unistd::gettid();
         thread::scope(|threads| {
             let watcher = || {
-                asleep.store(sleeps_in_futex(&task), SeqCst);
+                asleep.store(sleeps_in_futex(waiter), SeqCst);
                 seen.store(true, SeqCst);
             };
             let started = thread::Builder::new().spawn_scoped(threads, watcher);
@@ -104,18 +105,13 @@ fn watch_a_waiter() -> Result<bool> {
 }
 
 /// Looks at a thread until it sleeps in futex(2), for a second at most.
-fn sleeps_in_futex(task: &str) -> bool {
-    let end = Instant::now() + Duration::from_secs(1);
-    let futex = libc::SYS_futex.to_string();
-    while Instant::now() < end {
-        let call = fs::read_to_string(format!("{task}/syscall")).unwrap_or_default();
-        if call.split(' ').next() == Some(&futex) {
-            say!("watcher", "the waiter sleeps in system call {futex}, futex");
-            return true;
-        }
-        thread::sleep(Duration::from_millis(1));
+fn sleeps_in_futex(thread: Pid) -> bool {
+    let (futex, limit) = (libc::SYS_futex, Duration::from_secs(1));
+    let asleep = comes_to_block_in(thread, futex, limit);
+    if asleep {
+        say!("watcher", "the waiter sleeps in system call {futex}, futex");
     }
-    false
+    asleep
 }
 
 /// Locks where every system call is fatal.

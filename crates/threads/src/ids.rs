@@ -4,10 +4,11 @@ use std::sync::{Mutex, mpsc};
 use std::thread;
 
 use anyhow::{Context, Result, ensure};
+use lab::thread::spawn;
 use lab::{Evidence, Experiment, Lab, say};
 use nix::unistd::{getpid, gettid};
 
-use crate::proc::{field, spawn, status, threads_of_this_process};
+use crate::proc::{field, status, threads_of_this_process};
 
 pub const EXPERIMENT: Experiment = Experiment {
     name: "ids",

@@ -9,10 +9,12 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use lab::child::explain;
+use lab::proc::mappings;
+use lab::thread::spawn;
 use lab::{Evidence, Experiment, Lab, say};
 use nix::unistd::{Pid, getpid, gettid};
 
-use crate::proc::{at, mappings, own_stack, spawn};
+use crate::proc::{at, own_stack};
 
 pub const EXPERIMENT: Experiment = Experiment {
     name: "registers",

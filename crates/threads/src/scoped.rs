@@ -4,9 +4,8 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::thread;
 
 use anyhow::Result;
+use lab::thread::spawn;
 use lab::{Evidence, Experiment, Lab, say};
-
-use crate::proc::spawn;
 
 pub const EXPERIMENT: Experiment = Experiment {
     name: "scoped",

@@ -9,11 +9,13 @@ use std::thread;
 
 use anyhow::{Context, Result, bail};
 use lab::child::{Child, explain, explain_io, no_core_dump};
+use lab::proc::mappings;
+use lab::thread::spawn;
 use lab::{Evidence, Experiment, Lab, say};
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::wait::WaitStatus;
 
-use crate::proc::{at, mappings, own_stack, spawn};
+use crate::proc::{at, own_stack};
 
 pub const EXPERIMENT: Experiment = Experiment {
     name: "stacks",
@@ -114,8 +116,8 @@ const RESERVED: usize = 64 * MIB;
 
 /// A stack's size is a reservation: pages come when they are first used.
 fn filled_when_used() -> Result<Evidence> {
-    let measure = || -> Result<(u64, u64)> {
-        let resident = || -> Result<u64> {
+    let measure = || -> Result<(usize, usize)> {
+        let resident = || -> Result<usize> {
             let local = 0u8;
             let mappings = mappings()?;
             Ok(at(&mappings, &raw const local as usize).context("the stack")?.resident)
@@ -178,7 +180,7 @@ fn overflow() -> Result<Evidence> {
 }
 
 #[expect(unconditional_recursion, reason = "it ends at the guard page, which is the lesson")]
-fn recurse(depth: u64) -> u64 {
+fn recurse(depth: usize) -> usize {
     let here = std::hint::black_box([depth; 64]);
     recurse(depth + 1) + here[0]
 }

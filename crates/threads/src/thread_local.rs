@@ -5,11 +5,10 @@ use std::sync::{Mutex, mpsc};
 use std::thread;
 
 use anyhow::{Context, Result};
+use lab::thread::spawn;
 use lab::{Evidence, Experiment, Lab, say};
 use nix::errno::Errno;
 use nix::sys::signal::{SigSet, Signal};
-
-use crate::proc::spawn;
 
 pub const EXPERIMENT: Experiment = Experiment {
     name: "thread-local",
