@@ -94,6 +94,9 @@ fn overtakes<G>(trials: u32, lock: &(dyn Fn() -> G + Sync), unlock: fn(G)) -> Re
 
 /// Waits until the thread sleeps in futex(2).
 fn until_asleep(thread_id: &AtomicI32) {
+    while thread_id.load(SeqCst) == 0 {
+        thread::sleep(PAUSE); // It has not begun yet.
+    }
     let thread = Pid::from_raw(thread_id.load(SeqCst));
     if comes_to_block_in(thread, libc::SYS_futex, 3 * LIMIT) {
         return;
