@@ -57,8 +57,8 @@ fn bounded() {
         })
     });
     for popped in 0..2 {
-        let inside = pushed.load(SeqCst) - popped;
-        assert!(inside <= 1, "{inside} items are inside a queue with room for 1");
+        let taken_in = pushed.load(SeqCst);
+        assert!(taken_in <= popped + 1, "{taken_in} items are in, {popped} out, with room for 1");
         assert_eq!(queue.pop(), Some(1), "popping what was pushed");
     }
     for producer in producers {

@@ -61,8 +61,7 @@ fn read() -> Option<String> {
     let mut packet = vec![0_u8; 64 * 1024];
     loop {
         // SAFETY: the buffer is writable and as long as said.
-        let length =
-            unsafe { libc::recv(DESCRIPTOR, packet.as_mut_ptr().cast(), packet.len(), 0) };
+        let length = unsafe { libc::recv(DESCRIPTOR, packet.as_mut_ptr().cast(), packet.len(), 0) };
         if length >= 0 {
             packet.truncate(length as usize);
             return String::from_utf8(packet).ok();

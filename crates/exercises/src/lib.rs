@@ -1,6 +1,140 @@
 //! Sixteen exercises, and what their checks stand on.
+//!
+//! # What an exercise is
+//!
+//! A directory of this crate. Its name is what a learner types: `cargo grade bounded-queue`.
+//!
+//! ```text
+//! bounded-queue/
+//!   exercise.toml     title, kind, checks with points, and why each wrong variant is wrong
+//!   starter.rs        what the learner begins with; it compiles
+//!   solution.rs       the solution that is shown
+//!   another.rs        a second right solution, written differently
+//!   wrong/*.rs        at least five variants that learners really write
+//!   checks.rs         a program: what must be true of a submission
+//!   hints.md          three hints, each saying more, parted by a line `---`
+//!   explanation.md    why the solution is right and the common wrong ways fail
+//! ```
+//!
+//! `cargo grade verify NAME` proves it: the starter fails as `exercise.toml` says, both solutions
+//! pass, and every wrong variant is caught by the named check with the named finding.
+//!
+//! # A submission is one file of plain Rust
+//!
+//! It is compiled as a library of the exercise's name with underscores, alone: `checks.rs` says
+//! `use bounded_queue::BoundedQueue;`. It says `std::sync` and `std::thread` as any program does.
+//! Where schedules are explored, the grader gives the compiler another library under the name
+//! `std` (and `core`, and `alloc`): the same names, and behind `sync`, `thread`, `thread_local!`
+//! and `hint::spin_loop` a scheduler that tries interleavings. `checks.rs` is compiled against the
+//! same library, so it also says `std::thread::spawn`. There is no way round it, and no facade to
+//! learn. Compiled with the usual `std`, the same file is a usual program.
+//!
+//! # The three kinds
+//!
+//! - `explored`, for threads: each check runs under thousands of schedules (half of them random,
+//!   half by probabilistic concurrency testing with two and with three preemptions), and fails at
+//!   the first that fails; then a shorter one is looked for. Waits of condition variables end for
+//!   no reason in every second execution, and `compare_exchange_weak` fails for none, as the
+//!   standard allows. Offered: `Arc`, `Weak`, `Mutex`, `RwLock`, `Condvar`, `Barrier`, `Once`,
+//!   `mpsc`, atomics (every ordering counts as `SeqCst`), `thread` with scopes, `Builder`, park.
+//!   Not offered: `OnceLock`, `LazyLock`. Time is not modelled: `sleep` only yields, and waits with
+//!   a limit end at any moment. A panic of a thread goes to who joins it; one that nobody joins
+//!   fails the check. So does a thread that is left when everything else has ended.
+//! - `weak`, for orderings: each check runs under every execution that the memory model allows, up
+//!   to three preemptions. Offered: `Arc`, atomics with their orderings, `fence`, `Mutex`,
+//!   `Condvar`, `RwLock`, `mpsc`, `thread` without scopes (at most four besides the first),
+//!   `hint::spin_loop`, and `cell::UnsafeCell`, whose `get` counts as an exclusive access at that
+//!   moment: call it anew for each access, and never share what it gave. None of it can be made in
+//!   a `const`. Keep models small: two or three threads, two or three operations each.
+//! - `process`, for processes: each check runs once, with the real `std`, `nix` and `libc`, in a
+//!   process of its own. It may run commands of `/bin` and `/usr/bin`, use `/tmp` and `/dev/shm`,
+//!   which are empty and its own, and see `/proc`, where only its own processes are. There is no
+//!   network, only Unix sockets. The clock decides nothing but that something hangs.
+//!
+//! # `exercise.toml`
+//!
+//! ```toml
+//! title = "Bounded queue"            # heading
+//! concept = "condition-variables"    # the crate and chapter it belongs to
+//! kind = "explored"                  # or "weak", "process"
+//! task = "Make push wait while ..."  # one or two sentences
+//! unsafe = false                     # whether a submission may contain `unsafe`
+//! seconds = 10.0                     # for all checks together; this is the default
+//!
+//! [tidy]                             # points for leaving nothing behind; without this table,
+//! points = 2                         # what is left behind fails the check that left it
+//!
+//! [[check]]                          # in the order in which they are run and shown
+//! name = "nothing-lost"              # as in checks.rs
+//! says = "every item is popped once" # what is true if it passes
+//! points = 2
+//! schedules = 2000                   # explored: 10,000 or more over all checks; weak: a limit
+//! exhaustive = false                 # explored: try all schedules first, up to that number
+//! seconds = 5.0                      # by the clock; this is the default
+//!
+//! [starter]                          # why the starter fails
+//! check = "nothing-lost"
+//! finding = "wrong"
+//! why = "pop gives up instead of waiting."
+//!
+//! [wrong.close-wakes-one]            # wrong/close-wakes-one.rs
+//! check = "close-wakes-all"          # a check, or "tidy", or "compile"
+//! finding = "deadlock"
+//! why = "Wakes one waiter at the close; the others wait for ever."
+//! ```
+//!
+//! The words for findings: `wrong` (an assertion of the checks failed), `panic` (of the
+//! submission), `deadlock`, `livelock` (runs without getting anywhere), `race` (weak), `stuck` (its
+//! time was up), `crash` (a signal), `ended-early` (it ended itself), `strayed` (a forked child came
+//! back out of the function), `memory`, `output`, `forged`; left behind: `zombie`, `running`,
+//! `thread`, `descriptor`, `shared-memory`, `file`; and with the check `compile`: `compile` and
+//! `refused`.
+//!
+//! # `checks.rs`
+//!
+//! ```ignore
+//! use bounded_queue::BoundedQueue;
+//! use exercises::{Check, serve};
+//!
+//! fn main() {
+//!     serve(&[
+//!         Check::explored("nothing-lost", nothing_lost),   // also Check::modelled, Check::plain
+//!     ]);
+//! }
+//!
+//! fn nothing_lost() {
+//!     let queue = Arc::new(BoundedQueue::new(1));
+//!     // ... threads, joins, and assertions with a sentence that says what was tried:
+//!     assert_eq!(queue.pop(), Some(1), "popping the oldest item");
+//! }
+//! ```
+//!
+//! - A check is a function that returns or panics. A panic whose place is in `checks.rs` is the
+//!   finding `wrong`, any other one `panic`; a panic in a thread is found by joining it with
+//!   `unwrap`. Write assertions so that their message reads: what was tried, what was expected, what
+//!   came.
+//! - Compare with `==` only values whose type is not the submission's, or its `PartialEq` decides.
+//! - Name threads (`thread::Builder::new().name(...)`): the names head the columns of a
+//!   counter-example. Locks are named by the field or variable that they are made for.
+//! - To prove that something must be able to proceed, make it necessary: hold one thing up, and let
+//!   the check go on only when the other has happened. Over-synchronisation is then a deadlock, and
+//!   the clock decides nothing. To prove that a thread sleeps instead of spinning,
+//!   `exercises::explored::until_others_block`.
+//! - A body is run thousands of times in one process, so it must not depend on state that survives
+//!   it, nor do what cannot be taken back.
+//! - Each check runs in a process of its own, so that one that crashes or hangs costs only itself.
+//!
+//! # How a verdict comes about
+//!
+//! The checks are a program that only the grader starts. It gets a secret and the name of one check
+//! over a channel (descriptor 3), says that the check begins, runs it, says how it ended, and waits;
+//! the grader then looks from outside at what was left behind, and only then lets it go. What is
+//! printed, and how the process ends, counts for nothing. The secret keeps accidents and simple
+//! tricks away; a submission runs in the same process as its checks, so one that searches its own
+//! memory could find it.
 
 mod channel;
+#[cfg(any(feature = "explored", feature = "weak"))]
 mod output;
 mod signals;
 

@@ -15,11 +15,7 @@ pub(crate) fn install() {
     let stack = Box::leak(vec![0_u8; STACK].into_boxed_slice());
     // SAFETY: the stack is never freed; the handlers have the signature that SA_SIGINFO asks for.
     unsafe {
-        let stack = libc::stack_t {
-            ss_sp: stack.as_mut_ptr().cast(),
-            ss_flags: 0,
-            ss_size: STACK,
-        };
+        let stack = libc::stack_t { ss_sp: stack.as_mut_ptr().cast(), ss_flags: 0, ss_size: STACK };
         libc::sigaltstack(&stack, ptr::null_mut());
         let mut action: libc::sigaction = std::mem::zeroed();
         action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK | libc::SA_RESETHAND;
@@ -42,7 +38,10 @@ extern "C" fn crashed(signal: i32, info: *mut libc::siginfo_t, _: *mut libc::c_v
         let address = unsafe { (*info).si_addr() }.addr();
         let panic = crate::last_panic().unwrap_or_default();
         let trace = Backtrace::force_capture();
-        channel::send("crash", &format!("{signal}\n{address:#x}\n{}\n{trace}", panic.replace('\n', " ")));
+        channel::send(
+            "crash",
+            &format!("{signal}\n{address:#x}\n{}\n{trace}", panic.replace('\n', " ")),
+        );
     }
     // SAFETY: the handler was reset when it was called, so this ends the process as it would have
     // ended without a handler.

@@ -105,5 +105,6 @@ pub(crate) fn diagnose() -> Failure {
             _ => Kind::Panic,
         },
     };
-    Failure::plain(kind, message, place)
+    let place = place.filter(|place| !place.file.contains("/loom-"));
+    Failure::plain(kind, message.trim().to_owned(), place)
 }

@@ -36,7 +36,8 @@ pub fn compile(
     let program = sandbox::nameless_file()?;
     let name = exercise.crate_name();
     let library = format!("lib{name}.rlib");
-    let text = |name: String, text: String| File { name, mode: 0o644, content: Content::Text(text) };
+    let text =
+        |name: String, text: String| File { name, mode: 0o644, content: Content::Text(text) };
     let files = vec![text(exercise.file_name(), source.to_owned())];
 
     let readable = vec![toolchain.sysroot.clone(), toolchain.dependencies.clone()];
@@ -82,6 +83,10 @@ pub fn compile(
     let mut first = common(&name);
     first.extend([exercise.file_name(), "--crate-type=rlib".to_owned()]);
     first.extend(["-Adead_code", "-Amissing_docs"].map(str::to_owned));
+    if let Some(std) = &toolchain.std {
+        // What `std::sync` stands for, `core::sync` stands for: there is no way round it.
+        first.extend(["core", "alloc"].map(|name| format!("--extern={name}={}", std.display())));
+    }
     if !exercise.unsafe_code {
         first.push("-Funsafe_code".to_owned());
     }
@@ -102,7 +107,10 @@ pub fn compile(
         files,
         // The checks come after the submission has been compiled, so it cannot include them.
         jobs: vec![submission, checks],
-        late: vec![Vec::new(), vec![text(exercises::CHECKS.to_owned(), exercise.file("checks.rs")?)]],
+        late: vec![
+            Vec::new(),
+            vec![text(exercises::CHECKS.to_owned(), exercise.file("checks.rs")?)],
+        ],
         fetch: Some((PROGRAM.to_owned(), program.as_raw_fd())),
         needed,
         without: without.to_vec(),

@@ -170,6 +170,9 @@ fn readable(source: &[u8]) -> Result<&str, String> {
     })
 }
 
+/// Where a check's result goes when it is there.
+type Slot = Mutex<Option<Result<(Judged, Account)>>>;
+
 /// Runs all checks, as many at a time as there are processors, and puts the results in order.
 fn run_checks(
     exercise: &Exercise,
@@ -184,8 +187,7 @@ fn run_checks(
     let end = Instant::now() + Duration::from_secs_f64(exercise.seconds);
     let processors = std::thread::available_parallelism().map_or(1, usize::from).min(checks.len());
     let next = AtomicUsize::new(0);
-    let results: Vec<Mutex<Option<Result<(Judged, Account)>>>> =
-        checks.iter().map(|_| Mutex::new(None)).collect();
+    let results: Vec<Slot> = checks.iter().map(|_| Mutex::new(None)).collect();
     std::thread::scope(|scope| {
         for _ in 0..processors {
             scope.spawn(|| {
@@ -304,9 +306,8 @@ fn understand(end: &End, exercise: &Exercise, judged: &mut Judged) -> Result<()>
         judged.findings.push(Finding::new("forged", message));
     }
     let packet = |kind: &str| end.packets.iter().find(|(it, _)| it == kind).map(|(_, body)| body);
-    let began = end.packets.first().is_some_and(|(kind, body)| {
-        kind == "begin" && *body == judged.check
-    });
+    let began =
+        end.packets.first().is_some_and(|(kind, body)| kind == "begin" && *body == judged.check);
     let finding = match &end.how {
         How::Done if packet("strayed").is_some() => Finding::new(
             "strayed",
@@ -336,7 +337,9 @@ fn understand(end: &End, exercise: &Exercise, judged: &mut Judged) -> Result<()>
             "ended-early",
             format!("The program ended itself with exit code {code} before the check was done."),
         ),
-        How::Killed(number) => crashed(*number, packet("crash").map(String::as_str), exercise, judged),
+        How::Killed(number) => {
+            crashed(*number, packet("crash").map(String::as_str), exercise, judged)
+        }
         How::TimeUp => Finding::new("stuck", stuck(end, exercise)),
         How::TooMuchMemory => Finding::new("memory", "More than 512 MiB of memory were used."),
         How::TooMuchOutput => Finding::new("output", "More than 256 KiB were printed."),
@@ -383,7 +386,9 @@ fn crashed(number: i32, said: Option<&str>, exercise: &Exercise, judged: &mut Ju
     let meaning = match Signal::try_from(number) {
         Ok(Signal::SIGSEGV) => format!(": it touched memory that it does not have ({address})"),
         Ok(Signal::SIGBUS) => format!(": it touched memory that is not there any more ({address})"),
-        Ok(Signal::SIGABRT) if !panic.is_empty() => format!(": a panic that nothing could catch:\n{panic}"),
+        Ok(Signal::SIGABRT) if !panic.is_empty() => {
+            format!(": a panic that nothing could catch:\n{panic}")
+        }
         Ok(Signal::SIGABRT) => ": it gave up by itself".to_owned(),
         Ok(Signal::SIGXCPU) => ": it used up its processor time".to_owned(),
         Ok(Signal::SIGXFSZ) => ": it wrote a file that is too large".to_owned(),

@@ -247,10 +247,10 @@ fn lanes(text: &mut String, failure: &Failure, names: &[String], style: Style) {
         let name = event.resource.and_then(|number| names.get(number)).map_or("", String::as_str);
         let what = event.what.replace("{}", name);
         let what = what.lines().next().unwrap_or_default();
-        let line = if event.place.file == exercises::CHECKS {
-            format!("c{}", event.place.line)
-        } else {
-            event.place.line.to_string()
+        let line = match event.place.line {
+            0 => String::new(),
+            line if event.place.file == exercises::CHECKS => format!("c{line}"),
+            line => line.to_string(),
         };
         let cell = cut(&format!("{line:>3} {what}"), width - 1);
         let _ = writeln!(text, "  {:1$}{cell}", "", lane * width);
@@ -335,7 +335,7 @@ fn thousands(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index) % 3 == 0 {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);

@@ -44,7 +44,7 @@ pub fn begin(exercise: &Exercise) -> Result<PathBuf> {
     if !path.try_exists()? {
         fs::create_dir_all(path.parent().context("a directory")?)?;
         fs::write(&path, exercise.file("starter.rs")?)?;
-        println!("{}", exercise.task);
+        println!("{} (chapter: {})", exercise.task, exercise.concept);
         println!("Your file is {}.\n", shown(&path));
     }
     Ok(path)
@@ -134,7 +134,10 @@ pub fn solution(exercise: &Exercise, give_up: bool) -> Result<bool> {
     let passed = Progress::read().passed.get(&exercise.name) == Some(&true);
     if !passed && !give_up {
         println!("Yours does not pass yet. Try a hint: cargo grade hint {}", exercise.name);
-        println!("To see the solution all the same: cargo grade solution {} --give-up", exercise.name);
+        println!(
+            "To see the solution all the same: cargo grade solution {} --give-up",
+            exercise.name
+        );
         return Ok(false);
     }
     println!("{}", exercise.file("solution.rs")?);

@@ -117,7 +117,9 @@ fn build(kind: Kind, word: &str, target: &Path, made_of: u64) -> Result<Toolchai
         // The file without a hash in its name is replaced when other features are built.
         let hashed = |file: &&&str| file.contains("/deps/");
         let library = files.iter().find(hashed).or(files.first());
-        if let Some(library) = library.filter(|file| file.ends_with("meta") || file.ends_with("lib")) {
+        if let Some(library) =
+            library.filter(|file| file.ends_with("meta") || file.ends_with("lib"))
+        {
             libraries.insert(name.to_owned(), Path::new(library).with_extension("rlib"));
         }
     }
@@ -137,15 +139,8 @@ fn build(kind: Kind, word: &str, target: &Path, made_of: u64) -> Result<Toolchai
         Kind::Explored | Kind::Weak => &[],
     };
     libraries.retain(|name, _| allowed.contains(&name.as_str()));
-    let mut toolchain = Toolchain {
-        made_of,
-        rustc,
-        sysroot,
-        dependencies,
-        exercises,
-        std: None,
-        libraries,
-    };
+    let mut toolchain =
+        Toolchain { made_of, rustc, sysroot, dependencies, exercises, std: None, libraries };
     if kind != Kind::Process {
         toolchain.std = Some(toolchain.stand_in(word)?);
     }

@@ -83,9 +83,7 @@ fn complete(exercise: &Exercise) -> bool {
         .into_iter()
         .flatten()
         .flatten()
-        .filter_map(|entry| {
-            entry.file_name().to_str()?.strip_suffix(".rs").map(str::to_owned)
-        })
+        .filter_map(|entry| entry.file_name().to_str()?.strip_suffix(".rs").map(str::to_owned))
         .collect();
     for name in files.iter().filter(|name| !exercise.wrong.contains_key(*name)) {
         missing.push(format!("wrong/{name}.rs is not in exercise.toml"));

@@ -16,7 +16,8 @@ pub fn run_all(commands: &mut [Command]) -> io::Result<Vec<i32>> {
             WaitStatus::Signaled(pid, signal, _) => (pid, 128 + signal as i32),
             _ => continue,
         };
-        let is = |child: &Option<Child>| child.as_ref().is_some_and(|c| c.id() as i32 == pid.as_raw());
+        let is =
+            |child: &Option<Child>| child.as_ref().is_some_and(|c| c.id() as i32 == pid.as_raw());
         if let Some(index) = children.iter().position(is) {
             ends[index] = end;
             left -= 1;

@@ -99,7 +99,7 @@ struct Run {
 
 /// Runs `body` under as many schedules as the order says, or under the one that it names.
 pub(crate) fn explore(body: fn(), order: &Order) -> Report {
-    let _quiet = output::Silence::new();
+    let quiet = output::Silence::new();
     prepare_hook();
     if let Some(replay) = &order.replay {
         let Some(steps) = Steps::from_text(replay) else {
@@ -109,8 +109,8 @@ pub(crate) fn explore(body: fn(), order: &Order) -> Report {
                 ..Report::default()
             };
         };
-        drop(_quiet);
-        let failure = follow(body, steps, true).err().map(told);
+        drop(quiet);
+        let failure = follow(body, steps, true).map(told);
         return Report { schedules: 1, exhaustive: false, failure };
     }
     let mut report = Report::default();
@@ -158,7 +158,7 @@ fn finish(body: fn(), mut report: Report, found: Option<Found>, order: &Order) -
         best = shorter(best, more.found);
     }
     best = shorten(body, best, end);
-    let Err(last) = follow(body, best.steps.clone(), true) else {
+    let Some(last) = follow(body, best.steps.clone(), true) else {
         // The submission does not do the same under the same schedule: it depends on something
         // outside, such as the time or an address.
         let mut failure = best.failure;
@@ -212,7 +212,7 @@ fn shorten(body: fn(), mut best: Found, end: Instant) -> Found {
                 return best;
             }
             let before = best.steps.length();
-            best = shorter(best, follow(body, steps, false).err());
+            best = shorter(best, follow(body, steps, false));
             if best.steps.length() < before {
                 again = true;
                 break;
@@ -222,11 +222,9 @@ fn shorten(body: fn(), mut best: Found, end: Instant) -> Found {
     best
 }
 
-fn follow(body: fn(), steps: Steps, recording: bool) -> Result<(), Found> {
-    match run(body, Follower::new(steps), recording).found {
-        Some(found) => Err(found),
-        None => Ok(()),
-    }
+/// Runs the one schedule; what it finds, if it fails.
+fn follow(body: fn(), steps: Steps, recording: bool) -> Option<Found> {
+    run(body, Follower::new(steps), recording).found
 }
 
 /// Runs `body` as often as the scheduler says, or up to the first failure.
@@ -311,7 +309,8 @@ fn prepare_hook() {
         world::with(|world| {
             world.panics.push(world::Panic { message: message.clone(), place });
             let at = world.task(me).at;
-            if let (true, Some(at)) = (world.recording, at) {
+            let own = message.starts_with("deadlock!") || message.starts_with("exceeded max_steps");
+            if let (true, false, Some(at)) = (world.recording, own, at) {
                 world.note(me, format!("panics: {message}"), None, at);
             }
         });

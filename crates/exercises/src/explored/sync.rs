@@ -138,13 +138,7 @@ impl<T: ?Sized> Drop for MutexGuard<'_, T> {
         let number = self.mutex.tag.number();
         drop(inner);
         world::released(number);
-        world::with(|world| {
-            let me = world::me();
-            let at = world.task(me).at;
-            if let (true, Some(at)) = (world.recording, at) {
-                world.note(me, "unlocks {}".to_owned(), Some(number), at);
-            }
-        });
+        world::unlocks(number);
     }
 }
 
@@ -492,9 +486,7 @@ pub use shuttled::{Once, OnceState};
 pub mod mpsc {
     use super::{Arc, Duration, Location, Obstacle, Tag, shuttled, world};
 
-    pub use std::sync::mpsc::{
-        RecvError, RecvTimeoutError, SendError, TryRecvError, TrySendError,
-    };
+    pub use std::sync::mpsc::{RecvError, RecvTimeoutError, SendError, TryRecvError, TrySendError};
 
     struct Channel(Tag);
 

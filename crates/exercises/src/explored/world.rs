@@ -148,6 +148,18 @@ pub(super) fn act(resource: Option<usize>, at: At, what: impl FnOnce() -> String
     }
 }
 
+/// Notes that the running thread unlocks something. Where, a guard does not know when it is dropped.
+pub(super) fn unlocks(resource: usize) {
+    let me = me();
+    with(|world| {
+        if world.recording {
+            let what = "unlocks {}".to_owned();
+            let place = report::Place::default();
+            world.events.push(report::Event { thread: me, what, resource: Some(resource), place });
+        }
+    });
+}
+
 /// The running thread is about to block.
 pub(super) fn wants(verb: &'static str, of: report::Obstacle, at: At) {
     let me = me();

@@ -123,8 +123,7 @@ fn wait_for(child: Pid) -> Result<WaitStatus> {
 /// Enters the namespaces and supervises there. Fails only before anything was run.
 fn enter(plan: Plan, spec: &Spec, account: &Account) -> Result<()> {
     let root = Uid::effective().is_root();
-    let mut account =
-        Account { missing: account.missing.clone(), ..Account::default() };
+    let mut account = Account { missing: account.missing.clone(), ..Account::default() };
     let mut spaces = Spaces { drop: root && spec.unprivileged, ..Spaces::default() };
     if plan == Plan::Bare {
         // Orphans come to the nearest subreaper, so none is lost.

@@ -108,9 +108,9 @@ impl Place {
         let needed = |place: &Path| spec.needed.iter().any(|needed| needed.starts_with(place));
         let places = ["/mnt", "/media", "/srv", "/opt", "/home", "/tmp"];
         let places = places.iter().map(Path::new).filter(|place| place.is_dir());
-        let work = places.filter(|place| !needed(place)).find(|place| {
-            memory_disk(place, "size=256m,mode=0755").is_ok()
-        });
+        let work = places
+            .filter(|place| !needed(place))
+            .find(|place| memory_disk(place, "size=256m,mode=0755").is_ok());
         let work = work.context("no directory to mount a working directory on")?.to_owned();
         let shared = Path::new("/dev/shm");
         if shared.is_dir() {
@@ -302,12 +302,8 @@ struct Watch<'a> {
 impl Watch<'_> {
     fn run(&mut self, filters: &[BpfProgram]) -> Result<()> {
         let job = self.job;
-        let (ours, theirs) = socketpair(
-            AddressFamily::Unix,
-            SockType::SeqPacket,
-            None,
-            SockFlag::SOCK_CLOEXEC,
-        )?;
+        let (ours, theirs) =
+            socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC)?;
         let (output, prints) = pipe2(OFlag::O_CLOEXEC)?;
         let (reads, _input) = pipe2(OFlag::O_CLOEXEC)?;
         let (failure, fails) = pipe2(OFlag::O_CLOEXEC)?;
@@ -425,7 +421,8 @@ impl Watch<'_> {
                 .map(|fd| (raw(&fd.as_fd()), fd.revents().unwrap_or(PollFlags::empty())))
                 .collect();
             drop(fds);
-            let is_ready = |fd: i32| ready.iter().any(|(it, events)| *it == fd && !events.is_empty());
+            let is_ready =
+                |fd: i32| ready.iter().any(|(it, events)| *it == fd && !events.is_empty());
             if is_ready(0) {
                 // Nothing more is ever written there: the grader is gone.
                 kill_all(self.spaces.process);
@@ -456,7 +453,7 @@ impl Watch<'_> {
             if is_ready(raw(self.children)) {
                 let _ = self.children.read_signal();
                 if let Some(how) = collect(child) {
-                    while open && matches!(self.read_packet(channel), Some(_)) {}
+                    while open && self.read_packet(channel).is_some() {}
                     self.end.how = how;
                     break;
                 }
@@ -614,8 +611,10 @@ fn threads_of_user() -> u64 {
     let me = nix::unistd::geteuid().as_raw();
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
     let mine = entries.filter(|entry| entry.metadata().is_ok_and(|m| m.uid() == me));
-    mine.map(|entry| fs::read_dir(entry.path().join("task")).map_or(0, |tasks| tasks.count() as u64))
-        .sum()
+    mine.map(|entry| {
+        fs::read_dir(entry.path().join("task")).map_or(0, |tasks| tasks.count() as u64)
+    })
+    .sum()
 }
 
 /// What execve takes, made before the fork.
