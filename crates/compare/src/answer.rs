@@ -1,14 +1,15 @@
 //! Every statement of the ledger with the verdict that this machine gives.
 
+use anyhow::Result;
 use lab::{Evidence, Experiment, Package, Run, Verdict};
 use serde_json::{Value as Json, json};
 
-use crate::ledger::{Entry, LEDGER};
+use crate::ledger::{Entry, ledger};
 
 /// A statement and what became of it here.
 pub struct Answer {
     /// The statement.
-    pub entry: &'static Entry,
+    pub entry: Entry,
     /// The experiments that bear on it.
     pub experiments: Vec<&'static str>,
     /// Computed from their facts.
@@ -45,6 +46,24 @@ impl Answer {
     }
 }
 
+/// What the experiments found, and the statements that their facts decide.
+pub struct Outcome {
+    /// In the order of the ledger.
+    pub answers: Vec<Answer>,
+    /// In the order in which they ran.
+    pub found: Vec<Found>,
+}
+
+/// What one experiment found.
+pub struct Found {
+    /// The package.
+    pub package: &'static str,
+    /// The experiment's name.
+    pub experiment: &'static str,
+    /// Its facts, or why there are none.
+    pub evidence: Result<Evidence, String>,
+}
+
 /// The experiments that bear on one of the `wanted` claims; all that bear on any, if none is named.
 pub fn experiments(
     packages: &[&'static Package],
@@ -64,29 +83,28 @@ pub fn experiments(
 }
 
 /// Runs the experiments, each in a process of its own, and judges every statement.
+/// An experiment that fails costs the statements that it bears on and nothing else.
 pub fn answer(
     packages: &[&'static Package],
     chosen: &[(&'static Package, &'static Experiment)],
     run: &Run<'_>,
     mut progress: impl FnMut(&str),
-) -> (Vec<Answer>, Evidence) {
+) -> Result<Outcome> {
     let mut found = Vec::new();
     for (package, experiment) in chosen {
         progress(&format!("{} -- {}", package.name, experiment.name));
-        let evidence =
-            run.experiment(package.name, experiment).map_err(|error| format!("{error:#}"));
-        found.push((package.name, experiment.name, evidence));
+        let evidence = run.experiment(package.name, experiment)?;
+        found.push(Found { package: package.name, experiment: experiment.name, evidence });
     }
     let mut judged = Vec::new();
     for package in packages {
         judged.extend(package.judge(|name| {
-            let (_, _, evidence) =
-                found.iter().find(|(p, e, _)| *p == package.name && *e == name)?;
-            Some(evidence.as_ref().map_err(Clone::clone))
+            let is_it = |found: &&Found| found.package == package.name && found.experiment == name;
+            Some(found.iter().find(is_it)?.evidence.as_ref().map_err(Clone::clone))
         }));
     }
-    let answers = LEDGER
-        .iter()
+    let answers = ledger()
+        .into_iter()
         .filter_map(|entry| {
             let package = packages.iter().find(|package| package.name == entry.package);
             let experiments: Vec<_> = package
@@ -109,9 +127,5 @@ pub fn answer(
             Some(Answer { entry, experiments, verdict, because, evidence })
         })
         .collect();
-    let mut all = Evidence::new();
-    for (_, _, evidence) in found {
-        all.merge(evidence.unwrap_or_default());
-    }
-    (answers, all)
+    Ok(Outcome { answers, found })
 }

@@ -1,13 +1,16 @@
-//! The ledger: the 70 statements that this project answers, in its own words.
+//! The ledger: the statements that this project answers, in its own words.
 //!
-//! A statement whose package exists is answered by that package's [`lab::Claim`] of the same id;
-//! the others are shown as not built yet.
+//! A statement whose package exists stands in that package, as a [`lab::Claim`] beside its
+//! criterion. Here stand those that no program answers yet.
 
 use lab::Verdict::{self, Caveat, DoesNotHold, Holds, Lexical};
 
+use crate::packages::PACKAGES;
+
 /// One statement of the ledger.
+#[derive(Clone, Copy)]
 pub struct Entry {
-    /// 1 to 70.
+    /// The statement's number; the ledger counts from 1 without a gap.
     pub number: u32,
     /// The stable name.
     pub id: &'static str,
@@ -17,6 +20,25 @@ pub struct Entry {
     pub expected: Verdict,
     /// The statement.
     pub says: &'static str,
+    /// What an expert would add; empty while no program answers the statement.
+    pub nuance: &'static str,
+}
+
+/// All statements, by number.
+pub fn ledger() -> Vec<Entry> {
+    let built = PACKAGES.iter().flat_map(|package| {
+        package.claims.iter().map(|claim| Entry {
+            number: claim.number,
+            id: claim.id,
+            package: package.name,
+            expected: claim.expected,
+            says: claim.says,
+            nuance: claim.nuance,
+        })
+    });
+    let mut all: Vec<Entry> = built.chain(NOT_BUILT.iter().copied()).collect();
+    all.sort_by_key(|entry| entry.number);
+    all
 }
 
 const fn entry(
@@ -26,11 +48,11 @@ const fn entry(
     expected: Verdict,
     says: &'static str,
 ) -> Entry {
-    Entry { number, id, package, expected, says }
+    Entry { number, id, package, expected, says, nuance: "" }
 }
 
-/// All statements, by number.
-pub const LEDGER: &[Entry] = &[
+/// The statements that no program answers yet.
+pub const NOT_BUILT: &[Entry] = &[
     entry(1, "running-instance", "processes", Holds, "A process is one run of a program."),
     entry(
         2,
@@ -41,20 +63,6 @@ pub const LEDGER: &[Entry] = &[
     ),
     entry(3, "process-is-a-program", "processes", DoesNotHold, "A process is a program."),
     entry(4, "to-process", "pipes", Lexical, "To process is to work on data."),
-    entry(
-        5,
-        "path-of-execution",
-        "threads",
-        Holds,
-        "A thread is one path of execution inside a process.",
-    ),
-    entry(
-        6,
-        "threads-inside-processes",
-        "threads",
-        Caveat,
-        "Threads live inside processes, one or more in each.",
-    ),
     entry(
         7,
         "smallest-schedulable-unit",
@@ -84,34 +92,12 @@ pub const LEDGER: &[Entry] = &[
         "Execution context and scheduling belong to the process.",
     ),
     entry(
-        11,
-        "own-address-space",
-        "address-space",
-        Caveat,
-        "Each process has an address space of its own.",
-    ),
-    entry(
         12,
         "no-direct-access",
         "memory-isolation",
         Caveat,
         "A process cannot reach into the memory of another without IPC.",
     ),
-    entry(
-        13,
-        "threads-share-memory",
-        "address-space",
-        Caveat,
-        "The threads of a process share its memory.",
-    ),
-    entry(
-        14,
-        "stack-inside-process",
-        "threads",
-        Holds,
-        "A thread's stack lies in the address space of its process.",
-    ),
-    entry(15, "isolation-costs-memory", "memory-footprint", Holds, "Isolation takes more memory."),
     entry(
         16,
         "threads-share-files",
@@ -125,41 +111,6 @@ pub const LEDGER: &[Entry] = &[
         "clone-flags",
         Caveat,
         "A process has system resources of its own.",
-    ),
-    entry(
-        18,
-        "thread-creation-faster",
-        "creation-cost",
-        Caveat,
-        "Making a thread is faster than making a process.",
-    ),
-    entry(
-        19,
-        "creation-slow-by-allocation",
-        "creation-cost",
-        DoesNotHold,
-        "Processes are slow to make because memory must be allocated.",
-    ),
-    entry(
-        20,
-        "creation-duplicates-parent",
-        "fork",
-        Caveat,
-        "Creating a process duplicates the parent, with a memory space and resources of its own.",
-    ),
-    entry(
-        21,
-        "thread-needs-only-a-stack",
-        "creation-cost",
-        DoesNotHold,
-        "A new thread needs a stack and nothing else.",
-    ),
-    entry(
-        22,
-        "threads-lightweight",
-        "memory-footprint",
-        Caveat,
-        "Threads are light, processes are heavy.",
     ),
     entry(
         23,
@@ -176,37 +127,13 @@ pub const LEDGER: &[Entry] = &[
         "Threads talk to each other directly, through memory.",
     ),
     entry(25, "processes-need-ipc", "pipes", Holds, "Processes need IPC to talk to each other."),
-    entry(26, "ipc-slower", "ipc-cost", Caveat, "IPC is slower than talking between threads."),
-    entry(27, "ipc-more-complex", "ipc-cost", Holds, "IPC is harder to program."),
-    entry(28, "ipc-costs-more", "ipc-cost", Caveat, "IPC takes more resources."),
-    entry(
-        29,
-        "cross-process-threads",
-        "shared-memory",
-        Caveat,
-        "Threads of different processes cannot talk to each other directly.",
-    ),
     entry(30, "ipc-by-sockets", "sockets", Holds, "They can talk through sockets."),
-    entry(
-        31,
-        "ipc-by-shared-memory",
-        "shared-memory",
-        Caveat,
-        "They can talk through shared memory.",
-    ),
     entry(
         32,
         "ipc-by-message-queues",
         "message-queues",
         Holds,
         "They can talk through message queues.",
-    ),
-    entry(
-        33,
-        "sharing-needs-synchronisation",
-        "race-condition",
-        Holds,
-        "Threads that share data must synchronise.",
     ),
     entry(34, "mutex-excludes", "mutexes", Holds, "A mutex keeps others out of a shared resource."),
     entry(
@@ -229,34 +156,6 @@ pub const LEDGER: &[Entry] = &[
         "deadlock",
         Caveat,
         "Two threads that wait for each other freeze the program.",
-    ),
-    entry(
-        38,
-        "process-crash-contained",
-        "crash-isolation",
-        Caveat,
-        "A crash of a process stays in that process.",
-    ),
-    entry(
-        39,
-        "faults-spread-indirectly",
-        "crash-isolation",
-        Caveat,
-        "A fault in one process does not reach others directly.",
-    ),
-    entry(
-        40,
-        "thread-crash-kills-process",
-        "crash-isolation",
-        Caveat,
-        "A crash in one thread ends the whole process.",
-    ),
-    entry(
-        41,
-        "thread-error-affects-all",
-        "crash-isolation",
-        Holds,
-        "An error in one thread can harm all the others.",
     ),
     entry(
         42,
@@ -347,20 +246,6 @@ pub const LEDGER: &[Entry] = &[
         "Reusing threads is faster than making new ones.",
     ),
     entry(
-        58,
-        "python-process-listing",
-        "spawn-join",
-        Caveat,
-        "In Python, a task runs as a process with multiprocessing.Process.",
-    ),
-    entry(
-        59,
-        "python-thread-listing",
-        "spawn-join",
-        Caveat,
-        "In Python, threading.Thread is the equivalent for a thread.",
-    ),
-    entry(
         60,
         "choose-processes-when",
         "choosing",
@@ -432,3 +317,75 @@ pub const LEDGER: &[Entry] = &[
         "A browser uses threads for its window, downloads and network.",
     ),
 ];
+
+/// The ledger as a page of the book.
+pub fn page() -> String {
+    let mut page = String::from(
+        "# The ledger\n\nEvery statement that this project answers, the verdict that the book \
+         expects, and what an expert would add. The page is made from the programs: their \
+         verdicts are computed on your machine by `cargo run`, and `cargo run -q -- --check` \
+         says where it disagrees.\n",
+    );
+    for entry in ledger() {
+        let package = match PACKAGES.iter().any(|package| package.name == entry.package) {
+            true => format!("[{0}]({0}.md)", entry.package),
+            false => format!("{}, not built yet", entry.package),
+        };
+        page += &format!(
+            "\n## {}. {}\n\n`{}` · **{}** · {package}\n",
+            entry.number, entry.says, entry.id, entry.expected
+        );
+        if !entry.nuance.is_empty() {
+            page += &format!("\n{}\n", entry.nuance);
+        }
+    }
+    page
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_ledger_counts_from_1_without_a_gap() {
+        let numbers: Vec<u32> = ledger().iter().map(|entry| entry.number).collect();
+        assert_eq!(numbers, (1..=numbers.len() as u32).collect::<Vec<_>>());
+        assert!(numbers.len() >= 70);
+    }
+
+    #[test]
+    fn every_statement_has_an_id_of_its_own() {
+        let mut ids: Vec<&str> = ledger().iter().map(|entry| entry.id).collect();
+        ids.sort_unstable();
+        assert!(ids.windows(2).all(|pair| pair[0] != pair[1]), "{ids:?}");
+    }
+
+    #[test]
+    fn what_is_not_built_belongs_to_no_package_that_is() {
+        for entry in NOT_BUILT {
+            assert!(!PACKAGES.iter().any(|package| package.name == entry.package), "{}", entry.id);
+        }
+    }
+
+    #[test]
+    fn every_claim_is_borne_on_by_an_experiment_of_its_package() {
+        for package in PACKAGES {
+            for claim in package.claims {
+                let borne = package.experiments.iter().any(|e| e.claims.contains(&claim.id));
+                assert!(borne, "no experiment bears on {}", claim.id);
+            }
+            for experiment in package.experiments {
+                for id in experiment.claims {
+                    assert!(package.claims.iter().any(|claim| claim.id == *id), "{id}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_books_page_is_up_to_date() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../book/src/ledger.md");
+        let text = std::fs::read_to_string(path).expect("the page");
+        assert_eq!(text, page(), "scripts/record rewrites it");
+    }
+}

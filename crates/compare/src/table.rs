@@ -3,12 +3,15 @@
 use lab::{Evidence, Value, Verdict};
 use serde_json::{Value as Json, json};
 
-use crate::answer::Answer;
+use crate::answer::{Answer, Found};
 
 /// One row of the table: where its figures come from, and which claims it sums up.
 pub struct Row {
-    name: &'static str,
-    question: &'static str,
+    /// What the classic table calls it.
+    pub name: &'static str,
+    /// What was asked.
+    pub question: &'static str,
+    package: &'static str,
     process: &'static str,
     thread: &'static str,
     claims: &'static [&'static str],
@@ -17,26 +20,36 @@ pub struct Row {
 const fn row(
     name: &'static str,
     question: &'static str,
+    package: &'static str,
     process: &'static str,
     thread: &'static str,
     claims: &'static [&'static str],
 ) -> Row {
-    Row { name, question, process, thread, claims }
+    Row { name, question, package, process, thread, claims }
 }
 
-/// The rows. `process` and `thread` name facts; a claim's package says where to look.
+/// The rows. `process` and `thread` name facts of the package.
 pub const ROWS: &[Row] = &[
     row(
         "memory",
         "a write reaches the other",
+        "address-space",
         "process: other sees the write",
         "thread: other sees the write",
         &["own-address-space", "threads-share-memory"],
     ),
-    row("creation", "make one, wait for its end", "fork", "thread", &["thread-creation-faster"]),
+    row(
+        "creation",
+        "make one, wait for its end",
+        "creation-cost",
+        "fork",
+        "thread",
+        &["thread-creation-faster"],
+    ),
     row(
         "communication",
         "round trip, one CPU",
+        "ipc-cost",
         "process round trip",
         "thread round trip",
         &["ipc-slower"],
@@ -44,6 +57,7 @@ pub const ROWS: &[Row] = &[
     row(
         "overhead",
         "memory per idle one",
+        "memory-footprint",
         "memory per process",
         "memory per thread",
         &["threads-lightweight"],
@@ -51,6 +65,7 @@ pub const ROWS: &[Row] = &[
     row(
         "crash impact",
         "survivors of a null write",
+        "crash-isolation",
         "process: survivors",
         "thread: survivors",
         &["process-crash-contained", "thread-crash-kills-process"],
@@ -58,6 +73,7 @@ pub const ROWS: &[Row] = &[
     row(
         "use",
         "the same task, its result returned",
+        "spawn-join",
         "process: result returned by",
         "thread: result returned by",
         &["python-process-listing", "python-thread-listing"],
@@ -74,17 +90,21 @@ pub struct Filled {
     pub verdict: Verdict,
 }
 
-/// Fills every row from the answers.
-pub fn fill(answers: &[Answer], evidence: &Evidence) -> Vec<Filled> {
-    let fact = |name: &str| {
-        let fact = evidence.facts().iter().find(|fact| fact.name == name)?;
+/// Fills every row from what was found.
+pub fn fill(answers: &[Answer], found: &[Found]) -> Vec<Filled> {
+    let fact = |package: &str, name: &str| {
+        let facts = found
+            .iter()
+            .filter(|found| found.package == package)
+            .filter_map(|found| found.evidence.as_ref().ok());
+        let fact = facts.flat_map(Evidence::facts).find(|fact| fact.name == name)?;
         Some((fact.value.clone(), fact.unit.clone()))
     };
     ROWS.iter()
         .map(|row| Filled {
             row,
-            process: fact(row.process),
-            thread: fact(row.thread),
+            process: fact(row.package, row.process),
+            thread: fact(row.package, row.thread),
             verdict: answers
                 .iter()
                 .filter(|answer| row.claims.contains(&answer.entry.id))
@@ -108,18 +128,19 @@ impl Filled {
         }
     }
 
-    /// The row as a line of the table.
-    pub fn line(&self) -> String {
-        let ratio = self.ratio().map_or("".to_owned(), |ratio| format!("{ratio:.1} x"));
+    /// The row as two lines of the table: the figures, and what was asked.
+    pub fn lines(&self) -> String {
+        let [process, thread, ratio] = self.cells();
         format!(
-            "{:<14} {:<36} {:>16} {:>16} {:>8}  {}",
-            self.row.name,
-            self.row.question,
-            cell(&self.process),
-            cell(&self.thread),
-            ratio,
-            self.verdict
+            "{:<13}{process:>19}{thread:>17}{ratio:>8}  {}\n  {}",
+            self.row.name, self.verdict, self.row.question
         )
+    }
+
+    /// The row's cells in words: process, thread, ratio.
+    pub fn cells(&self) -> [String; 3] {
+        let ratio = self.ratio().map_or("".to_owned(), |ratio| format!("{ratio:.1} x"));
+        [cell(&self.process), cell(&self.thread), ratio]
     }
 
     /// The row as JSON.
@@ -144,10 +165,7 @@ impl Filled {
 
 /// The line above the rows.
 pub fn heading() -> String {
-    format!(
-        "{:<14} {:<36} {:>16} {:>16} {:>8}  {}",
-        "", "", "process", "thread", "ratio", "verdict"
-    )
+    format!("{:<13}{:>19}{:>17}{:>8}  verdict", "", "process", "thread", "ratio")
 }
 
 fn cell(figure: &Option<(Value, String)>) -> String {

@@ -13,6 +13,7 @@ pub const CLAIMS: &[Claim] = &[Claim {
     judge: creation_duplicates_parent,
 }];
 
+// ANCHOR: criterion
 fn creation_duplicates_parent(facts: &Evidence) -> Result<Judgement, Absent> {
     let separate =
         facts.truth("parent keeps its value")? && facts.truth("snapshot is consistent")?;
@@ -38,6 +39,7 @@ fn creation_duplicates_parent(facts: &Evidence) -> Result<Judgement, Absent> {
         Judgement::caveat(format!("the parent keeps its values, but {}", but.join(", and ")))
     })
 }
+// ANCHOR_END: criterion
 
 #[cfg(test)]
 mod tests {

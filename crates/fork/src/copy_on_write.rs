@@ -39,6 +39,7 @@ fn run(_: &Lab) -> Result<Evidence> {
     // SAFETY: this process has one thread, so the child inherits no lock that someone else holds.
     let child = unsafe {
         Child::fork(|| {
+            // ANCHOR: faults
             let before = minor_faults();
             for index in 0..PAGES {
                 // SAFETY: the mapping was inherited at the same address.
@@ -47,6 +48,7 @@ fn run(_: &Lab) -> Result<Evidence> {
             let after_reading = minor_faults();
             write_every_page(2);
             let after_writing = minor_faults();
+            // ANCHOR_END: faults
             let (reading, writing) = (after_reading - before, after_writing - after_reading);
             let reads_free = reading * 10 < PAGES as i64;
             let writes_copy = writing >= PAGES as i64;

@@ -5,7 +5,7 @@ use std::sync::{Barrier, Mutex};
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use lab::child::Child;
+use lab::child::{Child, in_words};
 use lab::{Evidence, Experiment, Lab, say, span};
 
 pub const EXPERIMENT: Experiment = Experiment {
@@ -19,6 +19,7 @@ fn run(_: &Lab) -> Result<Evidence> {
     let lock = Mutex::new(());
     let (held, release) = (Barrier::new(2), Barrier::new(2));
     std::thread::scope(|threads| {
+        // ANCHOR: holder
         threads.spawn(|| {
             let guard = lock.lock().expect("nobody panics while holding the lock");
             let _span = span!("holder", "holds the lock");
@@ -29,6 +30,7 @@ fn run(_: &Lab) -> Result<Evidence> {
         held.wait();
         let outcome = fork_while_held(&lock);
         release.wait();
+        // ANCHOR_END: holder
         outcome
     })
 }
@@ -58,8 +60,8 @@ fn fork_while_held(lock: &Mutex<()>) -> Result<Evidence> {
     let hangs = !child.ends_within(Duration::from_millis(100))?;
     ensure!(hangs, "the child got a lock that nobody released");
     say!("forker", "child {} sleeps in futex and nobody will wake it", child.pid());
-    let status = child.kill()?;
-    say!("forker", "ends it: {status:?}");
+    let pid = child.pid();
+    say!("forker", "child {pid} {}", in_words(child.kill()?));
     Ok(Evidence::new()
         .fact("child hangs", hangs)
         .fact("child waits in futex", waiting_in == libc::SYS_futex.to_string()))

@@ -18,6 +18,7 @@ fn run(_: &Lab) -> Result<Evidence> {
     let parent = getpid();
     say!("parent", "calls fork, once");
 
+    // ANCHOR: fork
     // SAFETY: this process has one thread, so the child inherits no lock that someone else holds.
     match unsafe { fork() }.map_err(explain("fork"))? {
         ForkResult::Child => {
@@ -36,5 +37,5 @@ fn run(_: &Lab) -> Result<Evidence> {
                 .fact("child's pid differs", child != parent)
                 .fact("child's exit status", status))
         }
-    }
+    } // ANCHOR_END: fork
 }

@@ -32,8 +32,13 @@ pub fn exit(status: i32) -> ! {
 }
 
 /// Turns core dumps off, for a process whose crash is the lesson.
+///
+/// A limit of zero stops a dump into a file. Where `core_pattern` names a program the limit does
+/// not bind (core(5)), so the process is marked as not dumpable too. Then /proc/pid/syscall and
+/// its like are closed to an unprivileged parent.
 pub fn no_core_dump() {
     let _ = nix::sys::resource::setrlimit(nix::sys::resource::Resource::RLIMIT_CORE, 0, 0);
+    let _ = nix::sys::prctl::set_dumpable(false);
 }
 
 /// A child process. Dropped, it is killed and reaped.
@@ -147,6 +152,16 @@ pub fn pidfd_open(pid: Pid) -> nix::Result<OwnedFd> {
     Errno::result(fd).map(|fd| unsafe { OwnedFd::from_raw_fd(fd as i32) })
 }
 
+/// A wait status in words: `exited with 7`, `was ended by SIGSEGV`.
+pub fn in_words(status: WaitStatus) -> String {
+    match status {
+        WaitStatus::Exited(_, code) => format!("exited with {code}"),
+        WaitStatus::Signaled(_, signal, _) => format!("was ended by {signal}"),
+        WaitStatus::Stopped(_, signal) => format!("was stopped by {signal}"),
+        other => format!("changed its state: {other:?}"),
+    }
+}
+
 /// Says what an errno of `call` means and what to do about it.
 pub fn explain(call: &'static str) -> impl Fn(Errno) -> anyhow::Error {
     move |errno| {
@@ -160,6 +175,14 @@ pub fn explain(call: &'static str) -> impl Fn(Errno) -> anyhow::Error {
             _ => errno.desc(),
         };
         anyhow::anyhow!("{call}: {errno:?}: {meaning}")
+    }
+}
+
+/// The same for an error of the standard library.
+pub fn explain_io(call: &'static str) -> impl Fn(std::io::Error) -> anyhow::Error {
+    move |error| match error.raw_os_error() {
+        Some(errno) => explain(call)(Errno::from_raw(errno)),
+        None => anyhow::Error::new(error).context(call),
     }
 }
 
@@ -177,5 +200,25 @@ pub(crate) fn sweep() -> usize {
             Err(Errno::EINTR) => {}
             Err(_) => return swept,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_crash_without_core_dump_says_so_in_its_status() {
+        // SAFETY: the child calls setrlimit, prctl and raise, all plain system calls.
+        let child = unsafe {
+            Child::fork(|| {
+                no_core_dump();
+                let _ = nix::sys::signal::raise(Signal::SIGQUIT);
+                0
+            })
+        }
+        .unwrap();
+        let pid = child.pid();
+        assert_eq!(child.wait().unwrap(), WaitStatus::Signaled(pid, Signal::SIGQUIT, false));
     }
 }

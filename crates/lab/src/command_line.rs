@@ -88,8 +88,10 @@ fn run(package: &'static Package, arguments: Vec<OsString>) -> Result<ExitCode> 
     }
     let json = given.get_flag("json");
     let trace = given.get_one::<PathBuf>("trace").map(|path| begin_trace(path)).transpose()?;
+    let effort = if given.get_flag("full") { Effort::Full } else { Effort::Normal };
     let run = Run {
-        effort: if given.get_flag("full") { Effort::Full } else { Effort::Normal },
+        effort,
+        limit: effort.limit(),
         quiet: json,
         colour: io::stdout().is_terminal()
             && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty()),
@@ -121,8 +123,7 @@ fn tell(
             let gap = if index > 0 { "\n" } else { "" };
             writeln!(io::stdout(), "{gap}{}: {}", experiment.name, experiment.question)?;
         }
-        let evidence =
-            run.experiment(package.name, experiment).map_err(|error| format!("{error:#}"));
+        let evidence = run.experiment(package.name, experiment)?;
         if let Err(why) = &evidence {
             writeln!(io::stderr(), "{}: {why}", package.name)?;
             failed = true;
@@ -153,19 +154,29 @@ fn tell(
         writeln!(io::stdout(), "{object:#}")?;
     } else {
         for (claim, judgement, _) in &judged {
-            writeln!(
-                io::stdout(),
-                "\n\"{}\"\n  {}: {}",
-                claim.says,
-                judgement.verdict,
-                judgement.because
-            )?;
+            let verdict = format!("{}: {}", judgement.verdict, judgement.because);
+            writeln!(io::stdout(), "\n\"{}\"\n{}", claim.says, indented(&verdict))?;
             if judgement.verdict == Verdict::Caveat {
-                writeln!(io::stdout(), "  {}", claim.nuance)?;
+                writeln!(io::stdout(), "{}", indented(claim.nuance))?;
             }
         }
     }
     Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// The text in lines of at most 80 characters, each indented by two.
+fn indented(text: &str) -> String {
+    let mut lines = vec![String::new()];
+    for word in text.split_whitespace() {
+        let line = lines.last_mut().expect("there is one");
+        if !line.is_empty() && line.chars().count() + 1 + word.chars().count() > 78 {
+            lines.push(word.to_owned());
+        } else {
+            line.push_str(if line.is_empty() { "" } else { " " });
+            line.push_str(word);
+        }
+    }
+    format!("  {}", lines.join("\n  "))
 }
 
 /// Empties the trace file, begins the JSON array, and records this process too.
@@ -183,4 +194,18 @@ fn end_trace(path: &Path) -> Result<()> {
     let mut file = std::fs::OpenOptions::new().append(true).open(path).context("open the trace")?;
     file.write_all(b"{\"ph\":\"M\",\"name\":\"end\",\"pid\":0,\"tid\":0,\"args\":{}}]\n")
         .context("write the trace")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_reasons_are_broken_between_words() {
+        let text = "word ".repeat(40);
+        let lines = indented(&text);
+        assert!(lines.lines().all(|line| line.starts_with("  ") && line.len() <= 80));
+        assert_eq!(lines.split_whitespace().count(), 40);
+        assert_eq!(indented(""), "  ");
+    }
 }

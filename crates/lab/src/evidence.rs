@@ -40,6 +40,7 @@ impl fmt::Display for Value {
         match self {
             Value::Number(n) if n.fract() == 0.0 && n.abs() < 1e15 => write!(f, "{n:.0}"),
             Value::Number(n) if n.abs() >= 100.0 => write!(f, "{n:.0}"),
+            Value::Number(n) if n.abs() >= 10.0 => write!(f, "{n:.1}"),
             Value::Number(n) => write!(f, "{n:.2}"),
             Value::Truth(true) => f.write_str("yes"),
             Value::Truth(false) => f.write_str("no"),
@@ -219,6 +220,8 @@ fn fact_json(fact: &Fact) -> Json {
     object.insert(
         "value".into(),
         match &fact.value {
+            // A count is written as a count: 7, not 7.0.
+            Value::Number(n) if n.fract() == 0.0 && n.abs() < 1e15 => json!(*n as i64),
             Value::Number(number) => json!(number),
             Value::Truth(truth) => json!(truth),
             Value::Text(text) => json!(text),

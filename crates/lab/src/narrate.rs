@@ -68,6 +68,11 @@ pub(crate) fn set_up(quiet: bool, colour: bool, trace: Option<RawFd>) {
     TRACE.store(trace.unwrap_or(-1), Relaxed);
 }
 
+/// Whether roles are coloured here.
+pub(crate) fn in_colour() -> bool {
+    COLOUR.load(Relaxed)
+}
+
 /// Prints `[role tid] sentence` and records it in the trace. Use [`say!`](crate::say).
 pub fn say(role: &'static str, sentence: fmt::Arguments<'_>) {
     event(role, "i", sentence);

@@ -55,6 +55,7 @@ impl Rounds {
         for contestant in contestants.iter_mut() {
             sizes.push(calibrate(batch, &mut contestant.batch)?);
         }
+        // ANCHOR: measure
         let mut columns = vec![Vec::with_capacity(rounds); contestants.len()];
         for _ in 0..rounds {
             for ((contestant, size), column) in contestants.iter_mut().zip(&sizes).zip(&mut columns)
@@ -63,6 +64,7 @@ impl Rounds {
                 column.push(took.as_nanos() as f64 / f64::from(*size));
             }
         }
+        // ANCHOR_END: measure
         Ok(Rounds { columns })
     }
 

@@ -7,8 +7,9 @@ use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use nix::sys::memfd::{MFdFlags, memfd_create};
+use serde_json::{Value as Json, json};
 
 use crate::child::{self, Child};
 use crate::{Effort, Evidence, Experiment, Lab, Package, narrate};
@@ -25,6 +26,8 @@ const TRACE_VARIABLE: &str = "LAB_TRACE";
 pub struct Run<'a> {
     /// How much time the experiment takes.
     pub effort: Effort,
+    /// After how long it is stopped; [`Effort::limit`] is generous.
+    pub limit: Duration,
     /// Whether the story is kept off standard output.
     pub quiet: bool,
     /// Whether roles are coloured.
@@ -34,9 +37,17 @@ pub struct Run<'a> {
 }
 
 impl Run<'_> {
-    /// Runs `package/experiment` in a child process and returns what it found. An experiment that
-    /// crashes, hangs, fails or leaves a process behind is an error that says so.
-    pub fn experiment(&self, package: &str, experiment: &Experiment) -> Result<Evidence> {
+    /// Runs `package/experiment` in a child process and returns what it found, or why it failed:
+    /// it crashed, hung, gave up or left a process behind.
+    ///
+    /// # Errors
+    ///
+    /// If no experiment can be started here at all.
+    pub fn experiment(
+        &self,
+        package: &str,
+        experiment: &Experiment,
+    ) -> Result<Result<Evidence, String>> {
         let name = experiment.name;
         let report =
             memfd_create(c"evidence", MFdFlags::empty()).map_err(child::explain("memfd_create"))?;
@@ -55,10 +66,9 @@ impl Run<'_> {
         if let Some(path) = self.trace {
             command.env(TRACE_VARIABLE, path);
         }
-        let mut process = command.spawn().with_context(|| format!("{package} -- {name}: spawn"))?;
+        let mut process = command.spawn().map_err(child::explain_io("fork"))?;
         let child = Child::adopt(nix::unistd::Pid::from_raw(process.id() as i32));
-        let limit = self.effort.limit();
-        let in_time = child.ends_within(limit)?;
+        let in_time = child.ends_within(self.limit)?;
         if !in_time {
             child.signal(nix::sys::signal::Signal::SIGKILL);
         }
@@ -69,26 +79,33 @@ impl Run<'_> {
         if let Some(mut stderr) = process.stderr.take() {
             let _ = stderr.read_to_string(&mut errors);
         }
-        if !in_time {
-            bail!("{package} -- {name} was stopped after {} s", limit.as_secs());
-        }
-        if let Some(signal) = status.signal() {
-            let signal =
-                nix::sys::signal::Signal::try_from(signal).map_or("a signal", |s| s.as_str());
-            bail!("{package} -- {name} was ended by {signal}");
-        }
-        if !status.success() {
-            let last = errors.lines().last().unwrap_or("see the line above");
-            bail!("{package} -- {name} failed: {last}");
-        }
-        if leftovers > 0 {
-            bail!("{package} -- {name} left {leftovers} processes behind");
-        }
         let text = read_whole(report)?;
-        serde_json::from_str(&text)
-            .ok()
-            .and_then(|json| Evidence::from_json(&json))
-            .with_context(|| format!("{package} -- {name} ended without its evidence"))
+        let found: Option<Result<Evidence, String>> =
+            serde_json::from_str(&text).ok().and_then(|json: Json| match json["error"].as_str() {
+                Some(error) => Some(Err(error.to_owned())),
+                None => Evidence::from_json(&json).map(Ok),
+            });
+        let why = if !in_time {
+            format!("was stopped after {} s", self.limit.as_secs())
+        } else if let Some(signal) = status.signal() {
+            let signal = nix::sys::signal::Signal::try_from(signal);
+            format!("was ended by {}", signal.map_or("a signal", |signal| signal.as_str()))
+        } else if let Some(Err(error)) = found {
+            return Ok(Err(format!("{name}: {error}")));
+        } else if !status.success() {
+            let code = status.code().unwrap_or(-1);
+            match errors.lines().last() {
+                Some(last) => format!("exited with {code}: {last}"),
+                None => format!("exited with {code}"),
+            }
+        } else if leftovers > 0 {
+            format!("left {leftovers} process{} behind", if leftovers == 1 { "" } else { "es" })
+        } else if let Some(Ok(evidence)) = found {
+            return Ok(Ok(evidence));
+        } else {
+            "ended without its evidence".to_owned()
+        };
+        Ok(Err(format!("{name} {why}")))
     }
 }
 
@@ -104,7 +121,9 @@ fn read_whole(fd: OwnedFd) -> Result<String> {
 /// A command that executes this program again, to play `role` of `package`.
 pub fn role(package: &str, role: &str) -> Command {
     let mut command = Command::new("/proc/self/exe");
-    command.arg0(role).args([ROLE_FLAG, &std::process::id().to_string(), package, role]);
+    let colour = if narrate::in_colour() { "1" } else { "0" };
+    let parent = std::process::id().to_string();
+    command.arg0(role).args([ROLE_FLAG, &parent, colour, package, role]);
     command
 }
 
@@ -119,9 +138,9 @@ pub fn serve(packages: &[&Package]) {
             narrate::set_up(quiet == "1", colour == "1", inherited_trace());
             experiment(packages, package, name, fd, effort)
         }
-        [_, ROLE_FLAG, parent, package, name, ref rest @ ..] => {
+        [_, ROLE_FLAG, parent, colour, package, name, ref rest @ ..] => {
             die_with(parent);
-            narrate::set_up(false, false, inherited_trace());
+            narrate::set_up(false, colour == "1", inherited_trace());
             let found = packages
                 .iter()
                 .filter(|candidate| candidate.name == package)
@@ -171,8 +190,11 @@ fn experiment(
     .context("the evidence descriptor")?;
     // SAFETY: as above; from here on the file owns it.
     let mut report = std::fs::File::from(unsafe { OwnedFd::from_raw_fd(fd) });
-    let evidence = (experiment.run)(&Lab { effort })?;
-    std::io::Write::write_all(&mut report, evidence.to_json().to_string().as_bytes())
+    let found = match (experiment.run)(&Lab { effort }) {
+        Ok(evidence) => evidence.to_json(),
+        Err(error) => json!({ "error": format!("{error:#}") }),
+    };
+    std::io::Write::write_all(&mut report, found.to_string().as_bytes())
         .context("write the evidence")
 }
 

@@ -1,0 +1,65 @@
+//! What every concept's program must pass: it prints what the book shows, answers wrong arguments
+//! and broken outputs in one sentence, runs without privilege, on one CPU and with low limits,
+//! and leaves nothing behind, however it ends.
+//!
+//! A concept crate's `tests/NAME.rs` says `acceptance::tests!("NAME");` and adds tests of its own.
+
+mod guest;
+mod program;
+pub mod transcript;
+
+pub use program::{Ended, Program};
+
+/// Makes the tests that every concept's program must pass, and a constant `PROGRAM` for more.
+#[macro_export]
+macro_rules! tests {
+    ($name:literal) => {
+        /// The program under test.
+        #[allow(dead_code)]
+        const PROGRAM: $crate::Program = $crate::Program {
+            name: $name,
+            path: env!(concat!("CARGO_BIN_EXE_", $name)),
+            transcript: concat!(env!("CARGO_MANIFEST_DIR"), "/transcript.txt"),
+        };
+
+        #[test]
+        fn prints_what_the_book_shows() {
+            PROGRAM.prints_what_the_book_shows();
+        }
+
+        #[test]
+        fn verdicts_are_those_that_the_book_expects() {
+            PROGRAM.verdicts_are_those_that_the_book_expects();
+        }
+
+        #[test]
+        fn wrong_arguments_get_one_sentence_and_status_2() {
+            PROGRAM.wrong_arguments_get_one_sentence_and_status_2();
+        }
+
+        #[test]
+        fn a_broken_output_gets_one_sentence_and_status_1() {
+            PROGRAM.a_broken_output_gets_one_sentence_and_status_1();
+        }
+
+        #[test]
+        fn runs_on_one_cpu() {
+            PROGRAM.runs_on_one_cpu();
+        }
+
+        #[test]
+        fn runs_without_root() {
+            PROGRAM.runs_without_root();
+        }
+
+        #[test]
+        fn low_limits_are_said_in_a_sentence() {
+            PROGRAM.low_limits_are_said_in_a_sentence();
+        }
+
+        #[test]
+        fn leaves_nothing_behind_however_it_ends() {
+            PROGRAM.leaves_nothing_behind_however_it_ends();
+        }
+    };
+}

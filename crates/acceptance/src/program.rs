@@ -1,0 +1,324 @@
+//! A concept's program, run as users run it.
+
+use std::fs::File;
+use std::io::Read;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use nix::sched::CpuSet;
+use nix::sys::resource::{Resource, setrlimit};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use crate::guest::{MARK, Names, survivors};
+use crate::transcript::{self, Transcript};
+
+/// How long a run may take, however loaded the machine is.
+const LIMIT: Duration = Duration::from_secs(120);
+/// How often each signal is sent at a random moment.
+const KILLS: u32 = 3;
+/// The user that a program runs as to show that it needs no privilege: nobody.
+const NOBODY: u32 = 65534;
+
+/// A concept's program.
+#[derive(Clone, Copy, Debug)]
+pub struct Program {
+    /// The package's name.
+    pub name: &'static str,
+    /// The executable.
+    pub path: &'static str,
+    /// Its recorded transcript.
+    pub transcript: &'static str,
+}
+
+/// How a run ended and what it printed.
+#[derive(Debug)]
+pub struct Ended {
+    /// The wait status.
+    pub status: ExitStatus,
+    /// Standard output.
+    pub stdout: String,
+    /// Standard error.
+    pub stderr: String,
+}
+
+/// One test of a binary runs at a time: they measure, and they look at what the others left.
+fn alone() -> MutexGuard<'static, ()> {
+    static ONE: Mutex<()> = Mutex::new(());
+    ONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Program {
+    /// A command that runs the program with `arguments`.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(self.path);
+        command.args(arguments).stdin(Stdio::null()).env_remove("NO_COLOR");
+        command
+    }
+
+    /// Runs the program to its end.
+    ///
+    /// # Panics
+    ///
+    /// If it does not end in time.
+    pub fn run(&self, arguments: &[&str]) -> Ended {
+        let _alone = alone();
+        finish(self.command(arguments))
+    }
+
+    /// What `--json` prints with these arguments.
+    ///
+    /// # Panics
+    ///
+    /// If the run fails or prints anything else.
+    pub fn json(&self, arguments: &[&str]) -> serde_json::Value {
+        let ended = self.run(&[&["--json"], arguments].concat());
+        assert!(ended.status.success(), "{ended:?}");
+        serde_json::from_str(&ended.stdout).expect("one JSON object")
+    }
+
+    /// The value of the fact `fact` of `experiment`.
+    ///
+    /// # Panics
+    ///
+    /// If the run fails or does not find the fact.
+    pub fn fact(&self, experiment: &str, fact: &str) -> serde_json::Value {
+        let json = self.json(&[experiment]);
+        let facts = json["experiments"][0]["facts"].as_array().expect("facts");
+        let found = facts.iter().find(|found| found["name"] == fact);
+        found.unwrap_or_else(|| panic!("no fact `{fact}` in {json:#}"))["value"].clone()
+    }
+
+    /// Compares a fresh run with the recorded transcript, each section by its grade.
+    pub fn prints_what_the_book_shows(&self) {
+        let ended = self.run(&[]);
+        assert!(ended.status.success() && ended.stderr.is_empty(), "{ended:?}");
+        let text = std::fs::read_to_string(self.transcript).expect("transcript.txt");
+        let recorded = Transcript::parse(&text).expect("transcript.txt is well formed");
+        assert_eq!(recorded.command, transcript::command(self.name));
+        if let Err(difference) = recorded.compare(&ended.stdout) {
+            panic!("{difference}\nIf the change is meant: scripts/record {}", self.name);
+        }
+    }
+
+    /// Every verdict is the book's, or inconclusive for a reason that the machine gives.
+    pub fn verdicts_are_those_that_the_book_expects(&self) {
+        let json = self.json(&[]);
+        for claim in json["claims"].as_array().expect("claims") {
+            let fits =
+                claim["verdict"] == claim["expected"] || claim["verdict"] == "inconclusive here";
+            assert!(fits, "{claim:#}");
+        }
+    }
+
+    /// A wrong argument is answered in one sentence on standard error, with status 2.
+    pub fn wrong_arguments_get_one_sentence_and_status_2(&self) {
+        for wrong in [&["--nonsense"][..], &["no-such-experiment"], &["--trace"], &["--json=x"]] {
+            let ended = self.run(wrong);
+            assert_eq!(ended.status.code(), Some(2), "{wrong:?}: {ended:?}");
+            assert_eq!(ended.stderr.lines().count(), 1, "{wrong:?}: {}", ended.stderr);
+            assert_eq!(ended.stdout, "", "{wrong:?}");
+        }
+        let ended = self.run(&["--trace", "/nonexistent/trace.json"]);
+        assert_eq!(ended.status.code(), Some(1), "{ended:?}");
+        assert_eq!(ended.stderr.lines().count(), 1, "{}", ended.stderr);
+    }
+
+    /// A reader that went away and a full device are said in one sentence, with status 1.
+    pub fn a_broken_output_gets_one_sentence_and_status_1(&self) {
+        let _alone = alone();
+        for arguments in [&[][..], &["--list"], &["--json"], &["--help"]] {
+            let full = File::options().write(true).open("/dev/full").expect("/dev/full");
+            let (reader, closed) = nix::unistd::pipe().expect("pipe");
+            drop(reader);
+            for (what, output) in [("full", Stdio::from(full)), ("closed", Stdio::from(closed))] {
+                let mut command = self.command(arguments);
+                command.stdout(output).stderr(Stdio::piped());
+                let ended = wait(command.spawn().expect("the program starts"));
+                assert_eq!(ended.status.code(), Some(1), "{what} {arguments:?}: {ended:?}");
+                assert_eq!(ended.stderr.lines().count(), 1, "{what} {arguments:?}: {ended:?}");
+            }
+        }
+        // A reader that leaves after the first line, as `head -1` does.
+        let mut command = self.command(&[]);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("the program starts");
+        let mut first = [0];
+        let _ = child.stdout.take().expect("it is piped").read(&mut first);
+        let ended = wait(child);
+        assert!(matches!(ended.status.code(), Some(0 | 1)), "{ended:?}");
+        assert!(ended.stderr.lines().count() <= 1, "{ended:?}");
+    }
+
+    /// With one CPU the program shows what it can and says what it cannot.
+    pub fn runs_on_one_cpu(&self) {
+        let _alone = alone();
+        let mut command = self.command(&["--json"]);
+        let mut one = CpuSet::new();
+        let allowed = nix::sched::sched_getaffinity(Pid::from_raw(0)).expect("sched_getaffinity");
+        let first = (0..CpuSet::count()).find(|cpu| allowed.is_set(*cpu) == Ok(true));
+        one.set(first.expect("there is a CPU")).expect("it is in range");
+        // SAFETY: the closure makes one system call and touches nothing that could be locked.
+        unsafe {
+            command.pre_exec(move || Ok(nix::sched::sched_setaffinity(Pid::from_raw(0), &one)?));
+        }
+        self.ends_well(&finish(command));
+    }
+
+    /// Without privilege the program shows what it can and says what it cannot. A user who is
+    /// not root already runs every test so.
+    pub fn runs_without_root(&self) {
+        if !nix::unistd::getuid().is_root() {
+            return;
+        }
+        let _alone = alone();
+        let place = Place::for_everyone(self);
+        let ended = finish(place.command_as_nobody(&["--json"]));
+        self.ends_well(&ended);
+    }
+
+    /// With few processes or descriptors allowed the program works or says why it does not.
+    pub fn low_limits_are_said_in_a_sentence(&self) {
+        let _alone = alone();
+        let root = nix::unistd::getuid().is_root();
+        let place = Place::for_everyone(self);
+        for (limit, value) in [
+            (Resource::RLIMIT_NPROC, 1),
+            (Resource::RLIMIT_NPROC, 12),
+            (Resource::RLIMIT_NOFILE, 6),
+            (Resource::RLIMIT_NOFILE, 20),
+        ] {
+            // The limit on processes does not bind root.
+            let mut command = if root { place.command_as_nobody(&[]) } else { self.command(&[]) };
+            // SAFETY: the closure makes one system call and touches nothing that could be locked.
+            unsafe { command.pre_exec(move || Ok(setrlimit(limit, value, value)?)) };
+            // Where the limit stops the program from being started at all, nothing is to be said.
+            let Ok(ended) = try_finish(command) else { continue };
+            let said = format!("{limit:?} {value}: {ended:?}");
+            assert!(matches!(ended.status.code(), Some(0 | 1)), "{said}");
+            assert!(!ended.stderr.contains("panicked"), "{said}");
+            assert_eq!(ended.status.success(), ended.stderr.is_empty(), "{said}");
+        }
+    }
+
+    /// After its end, Ctrl-C, SIGTERM and SIGKILL at random moments nothing is left.
+    pub fn leaves_nothing_behind_however_it_ends(&self) {
+        let _alone = alone();
+        let temporary = tempfile::tempdir().expect("a temporary directory");
+        let before = Names::now(temporary.path());
+        let start = Instant::now();
+        let (mark, child) = self.marked(temporary.path());
+        let ended = wait(child);
+        let whole = start.elapsed();
+        self.ends_well(&ended);
+        assert_eq!(survivors(&mark), [""; 0], "after its end");
+        let mut random = Random::new();
+        for _ in 0..KILLS {
+            for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGKILL] {
+                let moment = whole.mul_f64(random.share());
+                let (mark, child) = self.marked(temporary.path());
+                let process = Pid::from_raw(child.id() as i32);
+                std::thread::sleep(moment);
+                // A terminal sends Ctrl-C to the whole foreground process group.
+                let whom = match signal {
+                    Signal::SIGINT => Pid::from_raw(-process.as_raw()),
+                    _ => process,
+                };
+                let _ = kill(whom, signal);
+                let ended = wait(child);
+                let said = format!("{signal} after {moment:?}: {ended:?}");
+                let by_signal = ended.status.signal() == Some(signal as i32);
+                assert!(by_signal || ended.status.success(), "{said}");
+                assert_eq!(survivors(&mark), [""; 0], "{said}");
+            }
+        }
+        let after = Names::now(temporary.path());
+        assert_eq!(after.added_since(&before), Vec::<&String>::new());
+    }
+
+    /// A run of all experiments, in a process group of its own, its processes marked.
+    fn marked(&self, temporary: &std::path::Path) -> (String, Child) {
+        static RUNS: AtomicU32 = AtomicU32::new(0);
+        let mark = format!("{}-{}", std::process::id(), RUNS.fetch_add(1, Ordering::Relaxed));
+        let mut command = self.command(&[]);
+        command.env(MARK, &mark).env("TMPDIR", temporary).process_group(0);
+        command.stdout(Stdio::null()).stderr(Stdio::piped());
+        (mark, command.spawn().expect("the program starts"))
+    }
+
+    fn ends_well(&self, ended: &Ended) {
+        assert!(ended.status.success(), "{ended:?}");
+        assert!(!ended.stderr.contains("panicked"), "{ended:?}");
+    }
+}
+
+/// A copy of the program where any user can read it.
+struct Place {
+    directory: tempfile::TempDir,
+    name: &'static str,
+}
+
+impl Place {
+    fn for_everyone(program: &Program) -> Place {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let everyone = std::fs::Permissions::from_mode(0o755);
+        std::fs::set_permissions(directory.path(), everyone).expect("chmod");
+        std::fs::copy(program.path, directory.path().join(program.name)).expect("copy");
+        Place { directory, name: program.name }
+    }
+
+    fn command_as_nobody(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(self.directory.path().join(self.name));
+        command.args(arguments).stdin(Stdio::null()).current_dir("/").uid(NOBODY).gid(NOBODY);
+        command
+    }
+}
+
+fn finish(command: Command) -> Ended {
+    try_finish(command).expect("the program starts")
+}
+
+fn try_finish(mut command: Command) -> std::io::Result<Ended> {
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    Ok(wait(command.spawn()?))
+}
+
+/// Waits for the end, reading what the child prints; one that takes too long is killed.
+fn wait(child: Child) -> Ended {
+    let pid = Pid::from_raw(child.id() as i32);
+    let (done, ended) = std::sync::mpsc::channel::<()>();
+    let watchdog = std::thread::spawn(move || {
+        let late = ended.recv_timeout(LIMIT) == Err(std::sync::mpsc::RecvTimeoutError::Timeout);
+        if late {
+            let _ = kill(pid, Signal::SIGKILL);
+        }
+        late
+    });
+    let Output { status, stdout, stderr } = child.wait_with_output().expect("wait");
+    drop(done);
+    let late = watchdog.join().expect("the watchdog does not panic");
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("the output is UTF-8");
+    let ended = Ended { status, stdout: text(stdout), stderr: text(stderr) };
+    assert!(!late, "it did not end within {LIMIT:?}: {ended:?}");
+    ended
+}
+
+/// Moments that differ from run to run; nothing depends on their quality.
+struct Random(std::hash::RandomState, u64);
+
+impl Random {
+    fn new() -> Random {
+        Random(std::hash::RandomState::new(), 0)
+    }
+
+    /// Between 0 and 1.
+    fn share(&mut self) -> f64 {
+        use std::hash::BuildHasher;
+        self.1 += 1;
+        self.0.hash_one(self.1) as f64 / u64::MAX as f64
+    }
+}

@@ -1,0 +1,183 @@
+//! A crash stays in its process, and reaches others all the same where they share something: a
+//! pipe, a process group, a lock, a record, an address space, a quota. Each channel has a guard.
+
+use std::io::{Read, Write};
+
+use anyhow::{Context, Result, ensure};
+use lab::child::explain;
+use lab::{Evidence, Experiment, Lab, say};
+use nix::errno::Errno;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use nix::sys::signal::{SigHandler, Signal, kill, raise, signal};
+use nix::sys::wait::WaitStatus;
+use nix::unistd::{Pid, getpid, pause, setpgid};
+
+use crate::fault::default_action;
+use crate::shared_memory;
+use crate::watched::{child, ended_by};
+
+pub const EXPERIMENT: Experiment = Experiment {
+    name: "indirect",
+    question: "By which ways does a crash reach other processes all the same?",
+    claims: &["process-crash-contained", "faults-spread-indirectly"],
+    run,
+};
+
+/// A way by which one process's fault reaches another.
+struct Channel {
+    name: &'static str,
+    harm: &'static str,
+    guard: &'static str,
+    /// Whether the harm was seen, and whether the guard kept it off.
+    show: fn() -> Result<(bool, bool)>,
+}
+
+const CHANNELS: [Channel; 6] = [
+    Channel {
+        name: "dead reader",
+        harm: "the writer is ended by SIGPIPE",
+        guard: "SIGPIPE ignored: write returns EPIPE",
+        show: dead_reader,
+    },
+    Channel {
+        name: "process group",
+        harm: "a worker's SIGINT ends its whole group",
+        guard: "a group of its own, setpgid",
+        show: process_group,
+    },
+    Channel {
+        name: "killed lock holder",
+        harm: "the lock is never released: EBUSY",
+        guard: "a robust mutex: EOWNERDEAD",
+        show: shared_memory::killed_lock_holder,
+    },
+    Channel {
+        name: "half-written record",
+        harm: "the reader finds money missing",
+        guard: "write a copy, publish it in one store",
+        show: shared_memory::half_written_record,
+    },
+    Channel {
+        name: "shared address space",
+        harm: "a clone(CLONE_VM) child writes its parent's data",
+        guard: "fork: the child writes its copy",
+        show: shared_memory::address_space,
+    },
+    Channel {
+        name: "quota of the user",
+        harm: "sigqueue fails in a neighbour: EAGAIN",
+        guard: "a lower limit for the greedy one, setrlimit",
+        show: quota,
+    },
+];
+
+fn run(_: &Lab) -> Result<Evidence> {
+    let (mut open, mut guarded) = (Vec::new(), 0);
+    for channel in &CHANNELS {
+        let name = channel.name;
+        let (harm, guard) = (channel.show)().with_context(|| name)?;
+        if harm {
+            open.push(name);
+            say!("parent", "{name:<20} {}", channel.harm);
+        } else {
+            say!("parent", "{name:<20} carries no harm here");
+        }
+        guarded += usize::from(guard);
+        say!("guard", "{}: {}", channel.guard, if guard { "no harm" } else { "harm all the same" });
+    }
+    Ok(Evidence::new()
+        .fact("channels", CHANNELS.len())
+        .fact("channels that carry harm", open.len())
+        .fact("harmful channels", open.join(", "))
+        .fact("channels with a guard", guarded))
+}
+
+// ANCHOR: dead-reader
+fn dead_reader() -> Result<(bool, bool)> {
+    let (reader, writer) = std::io::pipe().context("pipe")?;
+    child(|| i32::from(raise(Signal::SIGKILL).is_err()))?.wait()?; // The reader crashes.
+    drop(reader);
+    let write = || (&writer).write(b"x").map_err(|error| error.raw_os_error());
+    let unaware = child(|| {
+        let _ = default_action(Signal::SIGPIPE);
+        i32::from(write().is_err())
+    })?;
+    let aware = child(|| {
+        // SAFETY: an ignored signal runs no code of this process. Rust's main does this too.
+        let _ = unsafe { signal(Signal::SIGPIPE, SigHandler::SigIgn) };
+        i32::from(write() != Err(Some(Errno::EPIPE as i32)))
+    })?;
+    Ok((ended_by(unaware, Signal::SIGPIPE)?, matches!(aware.wait()?, WaitStatus::Exited(_, 0))))
+}
+// ANCHOR_END: dead-reader
+
+fn process_group() -> Result<(bool, bool)> {
+    let waits = || {
+        let _ = default_action(Signal::SIGINT);
+        loop {
+            pause();
+        }
+    };
+    let interrupts_its_group = |group: Pid| {
+        let _ = setpgid(Pid::from_raw(0), group);
+        let _ = default_action(Signal::SIGINT);
+        i32::from(kill(Pid::from_raw(0), Signal::SIGINT).is_err())
+    };
+    let leader_is_ended = |worker_has_own_group: bool| -> Result<bool> {
+        let leader = child(waits)?;
+        setpgid(leader.pid(), leader.pid()).map_err(explain("setpgid"))?;
+        let group = if worker_has_own_group { Pid::from_raw(0) } else { leader.pid() };
+        let worker = child(|| interrupts_its_group(group))?;
+        ensure!(ended_by(worker, Signal::SIGINT)?, "the worker survived its own SIGINT");
+        // A signal that was sent is there; a leader that still lives is ended here by SIGKILL.
+        leader.signal(Signal::SIGKILL);
+        ended_by(leader, Signal::SIGINT)
+    };
+    Ok((leader_is_ended(false)?, !leader_is_ended(true)?))
+}
+
+/// The kernel counts queued signals per user, as it counts processes: setrlimit(2),
+/// RLIMIT_SIGPENDING, which binds root too.
+fn quota() -> Result<(bool, bool)> {
+    let (_, hard) = getrlimit(Resource::RLIMIT_SIGPENDING).map_err(explain("getrlimit"))?;
+    let used = queued_signals().context("/proc/self/status has no SigQ")?;
+    let queue = |limit: u64, number: usize| {
+        let _ = setrlimit(Resource::RLIMIT_SIGPENDING, limit.min(hard), hard);
+        (0..number).all(|_| queue_a_signal().is_ok())
+    };
+    let neighbour_is_refused = |greedy_limit| -> Result<bool> {
+        let (mut ready, mut done) = std::io::pipe().context("pipe")?;
+        let _greedy = child(|| {
+            queue(greedy_limit, 128);
+            let _ = done.write_all(b".");
+            loop {
+                pause();
+            }
+        })?;
+        ready.read_exact(&mut [0]).context("read")?;
+        let neighbour = child(|| i32::from(!queue(used + 64, 1)))?;
+        Ok(matches!(neighbour.wait()?, WaitStatus::Exited(_, 1)))
+    };
+    Ok((neighbour_is_refused(hard)?, !neighbour_is_refused(used + 32)?))
+}
+
+/// Queues a blocked real-time signal for this process; it stays in the queue.
+fn queue_a_signal() -> nix::Result<()> {
+    let value = libc::sigval { sival_ptr: std::ptr::null_mut() };
+    // SAFETY: the set is initialised by sigemptyset before it is read; the calls take plain values.
+    let sent = unsafe {
+        let mut set: libc::sigset_t = std::mem::zeroed();
+        libc::sigemptyset(&mut set);
+        libc::sigaddset(&mut set, libc::SIGRTMIN());
+        libc::sigprocmask(libc::SIG_BLOCK, &set, std::ptr::null_mut());
+        libc::sigqueue(getpid().as_raw(), libc::SIGRTMIN(), value)
+    };
+    Errno::result(sent).map(drop)
+}
+
+/// How many signals are queued for all processes of this user, proc_pid_status(5).
+fn queued_signals() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("SigQ:"))?;
+    line.trim().split('/').next()?.parse().ok()
+}

@@ -1,0 +1,102 @@
+//! One of eight processes commits a fault. How it ended is told to its parent by wait(2), and the
+//! other seven finish their work.
+
+use std::io::{Read, Write};
+use std::process::Stdio;
+
+use anyhow::{Context, Result, ensure};
+use lab::child::{Child, explain, explain_io};
+use lab::{Evidence, Experiment, Lab, Role, say};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use nix::unistd::Pid;
+
+use crate::fault::{self, Fault, UNWINDS};
+use crate::watched::{child, exact};
+
+pub const EXPERIMENT: Experiment = Experiment {
+    name: "process-matrix",
+    question: "One of eight processes crashes. Who survives?",
+    claims: &["process-crash-contained", "faults-spread-indirectly"],
+    run,
+};
+
+/// Each fault, and the wait status that it must lead to.
+const FAULTS: [(Fault, &str); 9] = [
+    (fault::NULL_WRITE, "was ended by SIGSEGV"),
+    (fault::ABORT, "was ended by SIGABRT"),
+    (fault::STACK_OVERFLOW, "was ended by SIGABRT"),
+    (fault::EXIT, "exited with 7"),
+    (fault::SIGTERM, "was ended by SIGTERM"),
+    (fault::SIGKILL, "was ended by SIGKILL"),
+    (fault::OUT_OF_MEMORY, "was ended by SIGABRT"),
+    (fault::DOUBLE_PANIC, "was ended by SIGABRT"),
+    (fault::PANIC, if UNWINDS { "exited with 101" } else { "was ended by SIGABRT" }),
+];
+
+const SIBLINGS: usize = 7;
+
+fn run(_: &Lab) -> Result<Evidence> {
+    limit_the_stack()?;
+    let mut evidence = Evidence::new();
+    let (mut fewest, mut after_null_write) = (SIBLINGS, 0);
+    for (fault, expected) in FAULTS {
+        let (status, survivors) = one_of_eight(&fault)?;
+        let name = fault.name;
+        let ended = format!("{status},");
+        say!("parent", "{name:<14} the victim {ended:<21} {survivors} of {SIBLINGS} others finish");
+        ensure!(status == expected, "{name}: the victim {status}, but it should: {expected}");
+        evidence = evidence.fact(&format!("process: {name}: status"), status);
+        fewest = fewest.min(survivors);
+        if name == fault::NULL_WRITE.name {
+            after_null_write = survivors;
+        }
+    }
+    Ok(evidence
+        .fact("process: siblings", SIBLINGS)
+        .fact("process: faults", FAULTS.len())
+        .fact("process: fewest survivors", fewest)
+        .fact("process: survivors", format!("{after_null_write} of {SIBLINGS}")))
+}
+
+// ANCHOR: one-of-eight
+fn one_of_eight(fault: &Fault) -> Result<(String, usize)> {
+    let (go, mut start) = std::io::pipe().context("pipe")?;
+    let (mut finished, done) = std::io::pipe().context("pipe")?;
+    let mut siblings = Vec::new();
+    for _ in 0..SIBLINGS {
+        siblings.push(child(|| fault::work(&go, &done))?);
+    }
+    drop(done);
+    let victim = lab::role("crash-isolation", VICTIM.name)
+        .arg(fault.name)
+        .stderr(Stdio::null())
+        .spawn()
+        .map_err(explain_io("posix_spawn"))?;
+    let status = Child::adopt(Pid::from_raw(victim.id() as i32)).wait()?;
+    start.write_all(&[0; SIBLINGS]).context("write")?;
+    for sibling in siblings {
+        sibling.wait()?;
+    }
+    let mut results = String::new();
+    finished.read_to_string(&mut results).context("read")?;
+    Ok((exact(status)?, results.len()))
+}
+// ANCHOR_END: one-of-eight
+
+/// The part of the process that crashes: a program of its own, as users start them.
+pub const VICTIM: Role = Role {
+    name: "victim",
+    run: |arguments| {
+        lab::child::no_core_dump();
+        let named = FAULTS.iter().find(|(fault, _)| arguments == [fault.name]);
+        let (fault, _) = named.context("there is no such fault")?;
+        (fault.commit)();
+        Ok(())
+    },
+};
+
+/// Without a limit the overflow would eat all memory before it is noticed.
+fn limit_the_stack() -> Result<()> {
+    let (_, hard) = getrlimit(Resource::RLIMIT_STACK).map_err(explain("getrlimit"))?;
+    setrlimit(Resource::RLIMIT_STACK, hard.min(8 << 20), hard).map_err(explain("setrlimit"))
+}

@@ -1,0 +1,112 @@
+//! `fork` against the memory of the parent: what makes it slow is copying page-table entries.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use lab::sample::{Contestant, Pinned, Rounds, allowed_cpus};
+use lab::{Evidence, Experiment, Lab, say};
+
+use crate::making::{self, Program, cpu_time};
+use crate::memory::{Memory, available};
+
+pub const EXPERIMENT: Experiment = Experiment {
+    name: "sweep",
+    question: "Does fork get slower as the parent grows, and what exactly makes it so?",
+    claims: &["creation-slow-by-allocation"],
+    run,
+};
+
+const MIB: usize = 1 << 20;
+
+fn run(lab: &Lab) -> Result<Evidence> {
+    let program = Program::find();
+    let most = affordable(lab.by_effort(128, 256, 1024) * MIB);
+    let mib = most / MIB;
+    let (untouched, touched) = (Memory::private(most)?, Memory::private(most)?);
+    let (huge, shared) = (Memory::huge(most)?, Memory::shared(most)?);
+    touched.touch(most);
+    huge.touch(most);
+    shared.touch(most);
+    say!("parent", "holds {mib} MiB in four ways; madvise says what a fork sees of it");
+
+    let mut cases = vec![
+        forking("nothing", &touched, 0),
+        forking("a 16th, touched", &touched, most / 16),
+        forking("a quarter, touched", &touched, most / 4),
+        forking("all of it, touched", &touched, most),
+        forking("mapped, not touched", &untouched, most),
+        forking("touched, in huge pages", &huge, most),
+        forking("touched, but shared", &shared, most),
+    ];
+    if let Some(program) = &program {
+        let mut starting = |name, bytes, make: fn(&Program) -> Result<()>| {
+            let touched = &touched;
+            cases.push(Contestant::timed(name, move |_| {
+                touched.in_fork(bytes, || cpu_time(|| make(program)))
+            }));
+        };
+        starting("posix_spawn, small", 0, Program::spawned);
+        starting("posix_spawn, large", most, Program::spawned);
+        starting("Command, large", most, Program::commanded);
+        starting("Command with pre_exec, large", most, Program::commanded_with_pre_exec);
+    }
+    let _pinned = Pinned::to(allowed_cpus()[0])?;
+    // So short a batch makes each round one operation.
+    let batch = Duration::from_nanos(1);
+    let measured = Rounds::measure(lab.by_effort(5, 7, 15), batch, &mut cases)?;
+
+    let mut found = Evidence::new().measured("parent's memory", mib, "MiB");
+    say!("parent", "{:<30} {:>8} {:>11}", "what a fork sees of it", "CPU time", "to nothing");
+    for (index, case) in cases.iter().enumerate() {
+        let (time, ratio) = (measured.microseconds(index), measured.ratio(index, 0));
+        say!("parent", "{:<30} {:>5.0} µs {:>9.1} x", case.name, time.median, ratio.median);
+        found = found.sampled(case.name, time, "µs");
+        found = found.sampled(&format!("{} / nothing", case.name), ratio, "");
+    }
+    drop(cases);
+
+    let pages = (most / 4096) as f64;
+    let copied = (measured.nanoseconds(3).median - measured.nanoseconds(0).median) / pages;
+    say!("parent", "each touched page costs {copied:.0} ns: its page-table entry is copied");
+    let rewritten = rewriting(&touched, most)?.as_nanos() as f64 / pages;
+    say!("parent", "and {rewritten:.0} ns more later, when the parent writes to it again");
+    found = found.measured("fork, per touched page", copied, "ns").measured(
+        "the parent's next write, per page",
+        rewritten,
+        "ns",
+    );
+    if huge.in_huge_pages()? < most / 2 {
+        found = found.missing("huge pages given", "this machine gives no huge pages");
+    } else {
+        found = found.fact("huge pages given", true);
+    }
+    Ok(match program {
+        Some(_) => found.sampled("posix_spawn, large / small", measured.ratio(8, 7), ""),
+        None => {
+            found.missing("posix_spawn, large / small", "there is no program `true` on the PATH")
+        }
+    })
+}
+
+/// A fork that sees the first `bytes` of `memory` and nothing else of what is mapped here.
+fn forking<'a>(name: &'static str, memory: &'a Memory, bytes: usize) -> Contestant<'a> {
+    Contestant::timed(name, move |_| memory.in_fork(bytes, || cpu_time(making::forked)))
+}
+
+/// CPU time of the parent's writes to all pages after a fork, which has made them read-only.
+fn rewriting(memory: &Memory, bytes: usize) -> Result<Duration> {
+    memory.in_fork(bytes, making::forked)?;
+    cpu_time(|| {
+        memory.touch(bytes);
+        Ok(())
+    })
+}
+
+/// Halves `wanted` until the machine can hold it three times and keep a reserve.
+fn affordable(wanted: usize) -> usize {
+    let mut bytes = wanted;
+    while bytes > 16 * MIB && bytes * 4 > available() {
+        bytes /= 2;
+    }
+    bytes
+}

@@ -1,0 +1,169 @@
+//! What people say about the cost of communication, and the criteria by which the facts decide.
+
+use lab::{Absent, Claim, Evidence, Judgement, Verdict};
+
+/// The claims that this package answers.
+pub const CLAIMS: &[Claim] = &[
+    Claim {
+        id: "ipc-slower",
+        number: 26,
+        says: "IPC is slower than talking between threads.",
+        expected: Verdict::Caveat,
+        nuance: "The mechanism decides, not the boundary. The same call costs the same between \
+                 threads, and memory that two processes share is as fast as memory that two \
+                 threads share. Slower is what copies through the kernel, for both.",
+        judge: ipc_slower,
+    },
+    Claim {
+        id: "ipc-more-complex",
+        number: 27,
+        says: "IPC is harder to program.",
+        expected: Verdict::Holds,
+        nuance: "Framing, short reads, ends to be closed, a byte order, names to clean up, and a \
+                 peer that can die. In exchange the interface is explicit and can be tested.",
+        judge: ipc_more_complex,
+    },
+    Claim {
+        id: "ipc-costs-more",
+        number: 28,
+        says: "IPC takes more resources.",
+        expected: Verdict::Caveat,
+        nuance: "So it is where the kernel carries each message. A ring in shared memory needs no \
+                 system call for a message, and batches save threads as much as processes.",
+        judge: ipc_costs_more,
+    },
+];
+
+fn ipc_slower(facts: &Evidence) -> Result<Judgement, Absent> {
+    let measured = facts.number("mechanisms measured")?;
+    let same = facts.number("mechanisms that cost the same")?;
+    let slower = facts.number("mechanisms slower to a process")?;
+    let ratio = facts.number("round trips, process to thread")?;
+    let handed = facts.number("pointer handed to a thread: one large message")?;
+    let piped = facts.number("pipe: one large message")?;
+    let socket = facts.number("Unix socket: one large message")?;
+    let mebibytes = facts.number("bytes of the largest message")? / 1024.0 / 1024.0;
+    let copied = piped.min(socket) / handed;
+    let small = format!(
+        "a round trip to a process cost {ratio:.2} times one to a thread, the same by {same} of \
+         {measured} mechanisms"
+    );
+    let bulk =
+        format!("{mebibytes} MiB through the kernel took {copied:.0} times as long as a pointer");
+    Ok(if 2.0 * slower > measured {
+        Judgement::holds(format!("{small}, and {bulk}"))
+    } else if 2.0 * same <= measured {
+        Judgement::inconclusive(format!("too noisy: {small}"))
+    } else if copied >= 10.0 {
+        Judgement::caveat(format!("{small}, but {bulk}"))
+    } else {
+        Judgement::does_not_hold(format!("{small}, and {bulk}"))
+    })
+}
+
+fn ipc_more_complex(facts: &Evidence) -> Result<Judgement, Absent> {
+    const MEASURES: [&str; 3] = ["lines", "calls in the source", "places that can fail"];
+    let of = |version: &str| -> Result<[f64; 3], Absent> {
+        let mut sizes = [0.0; 3];
+        for (size, measure) in sizes.iter_mut().zip(MEASURES) {
+            *size = facts.number(&format!("{version}: {measure}"))?;
+        }
+        Ok(sizes)
+    };
+    let threads = of("threads")?;
+    let mut said = format!("threads took {} lines and {} failure paths", threads[0], threads[2]);
+    let mut fewest = true;
+    for version in ["pipes", "sockets", "shared memory"] {
+        let sizes = of(version)?;
+        fewest &= threads.iter().zip(sizes).all(|(threads, other)| *threads < other);
+        said.push_str(&format!(", {version} {} and {}", sizes[0], sizes[2]));
+    }
+    Ok(if fewest { Judgement::holds(said) } else { Judgement::does_not_hold(said) })
+}
+
+fn ipc_costs_more(facts: &Evidence) -> Result<Judgement, Absent> {
+    let calls = facts.number("pipe: system calls per message")?;
+    let copies = facts.number("pipe: copies per message")?;
+    let ring = facts.number("ring, in batches: system calls per message")?;
+    let kernel = format!("a pipe took {calls:.2} system calls and {copies:.2} copies a message");
+    Ok(if calls < 1.9 || copies < 1.9 {
+        Judgement::does_not_hold(kernel)
+    } else if ring < 0.1 {
+        let ring = format!("a ring between processes {ring:.3} system calls");
+        Judgement::caveat(format!("{kernel}, {ring}"))
+    } else {
+        Judgement::holds(format!("{kernel}, and a ring {ring:.3} system calls"))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn verdict(id: &str, facts: &Evidence) -> Verdict {
+        CLAIMS.iter().find(|claim| claim.id == id).unwrap().verdict(facts).verdict
+    }
+
+    fn trips(same: u32, slower: u32, piped: f64) -> Evidence {
+        Evidence::new()
+            .fact("mechanisms measured", 6)
+            .fact("mechanisms that cost the same", same)
+            .fact("mechanisms slower to a process", slower)
+            .fact("round trips, process to thread", 1.02)
+            .measured("pointer handed to a thread: one large message", 30.0, "µs")
+            .measured("pipe: one large message", piped, "µs")
+            .measured("Unix socket: one large message", piped, "µs")
+            .fact("bytes of the largest message", 64 << 20)
+    }
+
+    #[test]
+    fn equal_trips_and_slow_copies_are_a_caveat() {
+        assert_eq!(verdict("ipc-slower", &trips(6, 0, 30_000.0)), Verdict::Caveat);
+        assert_eq!(verdict("ipc-slower", &trips(6, 0, 60.0)), Verdict::DoesNotHold);
+        assert_eq!(verdict("ipc-slower", &trips(1, 5, 30_000.0)), Verdict::Holds);
+        assert_eq!(verdict("ipc-slower", &trips(2, 2, 30_000.0)), Verdict::Inconclusive);
+        assert_eq!(verdict("ipc-slower", &Evidence::new()), Verdict::Failed);
+    }
+
+    #[test]
+    fn no_undisturbed_measurement_is_inconclusive() {
+        let facts = Evidence::new().missing("mechanisms measured", "too much going on");
+        assert_eq!(verdict("ipc-slower", &facts), Verdict::Inconclusive);
+    }
+
+    fn sizes(threads: [u32; 3]) -> Evidence {
+        let mut facts = Evidence::new();
+        for (version, sizes) in [
+            ("threads", threads),
+            ("pipes", [25, 5, 8]),
+            ("sockets", [50, 8, 14]),
+            ("shared memory", [30, 4, 6]),
+        ] {
+            let measures = ["lines", "calls in the source", "places that can fail"];
+            for (measure, size) in measures.iter().zip(sizes) {
+                facts = facts.fact(&format!("{version}: {measure}"), size);
+            }
+        }
+        facts
+    }
+
+    #[test]
+    fn threads_must_have_the_fewest_of_all() {
+        assert_eq!(verdict("ipc-more-complex", &sizes([14, 2, 2])), Verdict::Holds);
+        assert_eq!(verdict("ipc-more-complex", &sizes([14, 2, 7])), Verdict::DoesNotHold);
+    }
+
+    fn messages(calls: f64, copies: f64, ring: f64) -> Evidence {
+        Evidence::new()
+            .fact("pipe: system calls per message", calls)
+            .fact("pipe: copies per message", copies)
+            .fact("ring, in batches: system calls per message", ring)
+    }
+
+    #[test]
+    fn a_ring_without_system_calls_is_a_caveat() {
+        assert_eq!(verdict("ipc-costs-more", &messages(2.0, 2.0, 0.01)), Verdict::Caveat);
+        assert_eq!(verdict("ipc-costs-more", &messages(2.0, 2.0, 2.0)), Verdict::Holds);
+        assert_eq!(verdict("ipc-costs-more", &messages(0.5, 2.0, 0.01)), Verdict::DoesNotHold);
+    }
+}

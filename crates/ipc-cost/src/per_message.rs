@@ -1,0 +1,275 @@
+//! What one message takes besides time: system calls, copies by the kernel, CPU time, switches.
+
+use std::fs::File;
+use std::io::{Read, Write};
+use std::os::fd::OwnedFd;
+use std::sync::mpsc::sync_channel;
+
+use anyhow::{Context, Result, ensure};
+use lab::child::{Child, explain_io};
+use lab::{Evidence, Experiment, Lab, say};
+use nix::sys::resource::{UsageWho, getrusage};
+use nix::sys::wait::WaitStatus;
+use shared_memory::spsc_ring::Ring;
+
+use crate::system_calls;
+
+pub const EXPERIMENT: Experiment = Experiment {
+    name: "per-message",
+    question: "What does a message cost besides time?",
+    claims: &["ipc-costs-more"],
+    run,
+};
+
+/// A message of 64 bytes.
+type Message = [u64; 8];
+
+/// A way to send so many messages to another thread or process.
+type Way = fn(u64) -> Result<()>;
+
+/// Each with how many times as many messages are sent, because they take so much less.
+const WAYS: [(&str, Way, u64); 6] = [
+    ("pipe", pipe, 1),
+    ("Unix socket", unix_socket, 1),
+    ("ring, one by one", ring, 50),
+    ("ring, in batches", ring_in_batches, 50),
+    ("thread channel", thread_channel, 1),
+    ("thread channel, batches", thread_channel_in_batches, 50),
+];
+
+/// Messages that are sent as one in the batched ways.
+const BATCH: u64 = 64;
+/// Messages that the ring holds.
+const CAPACITY: usize = 4096;
+
+fn run(lab: &Lab) -> Result<Evidence> {
+    let (traced, timed) = lab.by_effort((256, 1_024), (1_024, 8_192), (4_096, 65_536));
+    say!("counter", "messages of 64 bytes; of each");
+    let mut evidence = Evidence::new();
+    for (name, way, more) in WAYS {
+        let cost = cost(way, more * traced, more * timed)?;
+        let calls = cost.calls.map_or("     ?".to_owned(), |calls| format!("{calls:>6.3}"));
+        let copies = cost.copies.map_or("    ?".to_owned(), |copies| format!("{copies:>5.2}"));
+        say!(
+            "counter",
+            "{name:<24}{calls} calls {copies} copies {:>7.3} µs of CPU {:>7.4} switches",
+            cost.cpu,
+            cost.switches
+        );
+        let fact = |what: &str| format!("{name}: {what} per message");
+        evidence = match cost.calls {
+            Some(calls) => evidence.fact(&fact("system calls"), calls),
+            None => evidence.missing(&fact("system calls"), "ptrace(2) is not allowed here"),
+        };
+        evidence = match cost.copies {
+            Some(copies) => evidence.fact(&fact("copies"), copies),
+            None => evidence.missing(&fact("copies"), "this kernel has no /proc/PID/io"),
+        };
+        evidence = evidence
+            .measured(&fact("CPU time"), cost.cpu, "µs")
+            .fact(&fact("switches"), cost.switches);
+    }
+    Ok(evidence)
+}
+
+/// Per message.
+struct Cost {
+    calls: Option<f64>,
+    /// How often the kernel copied its bytes.
+    copies: Option<f64>,
+    /// In microseconds, of both parties.
+    cpu: f64,
+    switches: f64,
+}
+
+fn cost(way: Way, traced: u64, timed: u64) -> Result<Cost> {
+    // Twice as many messages need as much more as they need themselves; what is needed once for
+    // the ends of the link cancels out.
+    // ANCHOR: difference
+    let once = system_calls::count(|| way(traced))?;
+    let twice = system_calls::count(|| way(2 * traced))?;
+    let calls = once.zip(twice).map(|(once, twice)| (twice as f64 - once as f64) / traced as f64);
+    // ANCHOR_END: difference
+
+    let (before, copied) = (Used::by_children()?, copied_bytes());
+    // SAFETY: this process has one thread, so the child inherits no lock that someone else holds.
+    let child = unsafe { Child::fork(|| i32::from(way(timed).is_err())) }?;
+    ensure!(matches!(child.wait()?, WaitStatus::Exited(_, 0)), "a party failed");
+    let (after, bytes) = (Used::by_children()?, timed as f64 * size_of::<Message>() as f64);
+    Ok(Cost {
+        calls: calls.map(|calls| calls.max(0.0)),
+        copies: copied.zip(copied_bytes()).map(|(before, after)| (after - before) as f64 / bytes),
+        cpu: (after.microseconds - before.microseconds) / timed as f64,
+        switches: (after.switches - before.switches) as f64 / timed as f64,
+    })
+}
+
+struct Used {
+    microseconds: f64,
+    switches: i64,
+}
+
+impl Used {
+    /// What all children used that have ended and were waited for, getrusage(2).
+    fn by_children() -> Result<Used> {
+        let usage = getrusage(UsageWho::RUSAGE_CHILDREN).context("getrusage")?;
+        let time = usage.user_time() + usage.system_time();
+        Ok(Used {
+            microseconds: time.tv_sec() as f64 * 1e6 + time.tv_usec() as f64,
+            switches: usage.voluntary_context_switches() + usage.involuntary_context_switches(),
+        })
+    }
+}
+
+/// How many bytes the kernel copied in reads and writes of this process and of its children that
+/// were waited for, proc_pid_io(5). Each is one copy, in or out.
+fn copied_bytes() -> Option<u64> {
+    let text = std::fs::read_to_string("/proc/self/io").ok()?;
+    let field = |name: &str| {
+        let line = text.lines().find_map(|line| line.strip_prefix(name))?;
+        line.trim().parse::<u64>().ok()
+    };
+    Some(field("rchar:")? + field("wchar:")?)
+}
+
+/// The sum by which the receiver shows that it got every message.
+fn should(messages: u64) -> u64 {
+    8 * (messages * (messages - 1) / 2)
+}
+
+fn bytes(message: &Message) -> [u8; 64] {
+    let mut bytes = [0; 64];
+    for (place, word) in bytes.chunks_exact_mut(8).zip(message) {
+        place.copy_from_slice(&word.to_ne_bytes());
+    }
+    bytes
+}
+
+fn sum_of_bytes(bytes: &[u8; 64]) -> u64 {
+    bytes.chunks_exact(8).map(|word| u64::from_ne_bytes(word.try_into().expect("8 bytes"))).sum()
+}
+
+/// Writes each message to a stream, from a child, and reads it here.
+fn stream(messages: u64, mut input: impl Write, mut output: impl Read) -> Result<()> {
+    // SAFETY: this process has one thread, so the child inherits no lock that someone else holds.
+    let child = unsafe {
+        Child::fork(|| {
+            let failed = |number| input.write_all(&bytes(&[number; 8])).is_err();
+            i32::from((0..messages).any(failed))
+        })
+    }?;
+    let (mut message, mut sum) = ([0; 64], 0);
+    for _ in 0..messages {
+        output.read_exact(&mut message).context("read")?;
+        sum += sum_of_bytes(&message);
+    }
+    child.wait()?;
+    ensure!(sum == should(messages), "the sum is wrong");
+    Ok(())
+}
+
+fn pipe(messages: u64) -> Result<()> {
+    let (output, input) = std::io::pipe().map_err(explain_io("pipe"))?;
+    stream(messages, input, output)
+}
+
+fn unix_socket(messages: u64) -> Result<()> {
+    let (input, output) =
+        std::os::unix::net::UnixStream::pair().map_err(explain_io("socketpair"))?;
+    // As files, because the kernel counts the bytes of read(2) and write(2), not of recv(2).
+    stream(messages, File::from(OwnedFd::from(input)), File::from(OwnedFd::from(output)))
+}
+
+fn ring(messages: u64) -> Result<()> {
+    let ring = Ring::<Message>::create(CAPACITY)?;
+    // SAFETY: as above.
+    let child = unsafe {
+        Child::fork(|| {
+            let Ok(mut producer) = ring.producer() else { return 1 };
+            i32::from((0..messages).any(|number| producer.push(&[number; 8]).is_err()))
+        })
+    }?;
+    let mut consumer = ring.consumer()?;
+    let mut sum = 0;
+    for _ in 0..messages {
+        sum += consumer.pop()?.iter().sum::<u64>();
+    }
+    child.wait()?;
+    ensure!(sum == should(messages), "the sum is wrong");
+    Ok(())
+}
+
+fn ring_in_batches(messages: u64) -> Result<()> {
+    let ring = Ring::<Message>::create(CAPACITY)?;
+    // SAFETY: as above.
+    let child = unsafe {
+        Child::fork(|| {
+            let Ok(mut producer) = ring.producer() else { return 1 };
+            let mut number = 0;
+            while number < messages {
+                let room = producer.room();
+                let count = room.len().min(BATCH as usize).min((messages - number) as usize);
+                for slot in &mut room[..count] {
+                    *slot = [number; 8];
+                    number += 1;
+                }
+                producer.publish(count);
+                if count == 0 && producer.wait().is_err() {
+                    return 1;
+                }
+            }
+            0
+        })
+    }?;
+    let mut consumer = ring.consumer()?;
+    let (mut sum, mut got) = (0, 0);
+    while got < messages {
+        let ready = consumer.ready();
+        let count = ready.len();
+        sum += ready.iter().flatten().sum::<u64>();
+        consumer.release(count);
+        got += count as u64;
+        if count == 0 {
+            consumer.wait()?;
+        }
+    }
+    child.wait()?;
+    ensure!(sum == should(messages), "the sum is wrong");
+    Ok(())
+}
+
+/// The channel of std, between threads, where each message waits for the receiver.
+fn thread_channel(messages: u64) -> Result<()> {
+    let (sender, receiver) = sync_channel::<Message>(0);
+    through_threads(
+        messages,
+        move || (0..messages).all(|number| sender.send([number; 8]).is_ok()),
+        move || receiver.iter().map(|message| message.iter().sum::<u64>()).sum(),
+    )
+}
+
+/// The same, but a message of the channel is a batch of messages.
+fn thread_channel_in_batches(messages: u64) -> Result<()> {
+    let (sender, receiver) = sync_channel::<Vec<Message>>(4);
+    through_threads(
+        messages,
+        move || {
+            let batch =
+                |first: u64| (first..(first + BATCH).min(messages)).map(|n| [n; 8]).collect();
+            (0..messages).step_by(BATCH as usize).all(|first| sender.send(batch(first)).is_ok())
+        },
+        move || receiver.iter().flatten().flatten().sum(),
+    )
+}
+
+fn through_threads(
+    messages: u64,
+    send: impl FnOnce() -> bool + Send,
+    receive: impl FnOnce() -> u64,
+) -> Result<()> {
+    std::thread::scope(|threads| {
+        std::thread::Builder::new().spawn_scoped(threads, send).map_err(explain_io("thread"))?;
+        ensure!(receive() == should(messages), "the sum is wrong");
+        Ok(())
+    })
+}

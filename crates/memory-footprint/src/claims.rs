@@ -1,0 +1,125 @@
+//! What people say about the memory of threads and processes, and the criteria by which the facts
+//! decide.
+
+use lab::{Absent, Claim, Evidence, Judgement, Verdict};
+
+/// The claims that this package answers.
+pub const CLAIMS: &[Claim] = &[
+    Claim {
+        id: "isolation-costs-memory",
+        number: 15,
+        says: "Isolation takes more memory.",
+        expected: Verdict::Holds,
+        nuance: "The price of isolation is mostly page tables and the kernel's description of the \
+                 address space, some tens of KiB; it is not a second copy of the program.",
+        judge: isolation_costs_memory,
+    },
+    Claim {
+        id: "threads-lightweight",
+        number: 22,
+        says: "Threads are light, processes are heavy.",
+        expected: Verdict::Caveat,
+        nuance: "An idle process holds about three times what an idle thread holds, not a thousand \
+                 times. The resident set size suggests otherwise, because it counts shared pages \
+                 in full for each process. Both count against the limit on processes.",
+        judge: threads_lightweight,
+    },
+];
+
+/// A process's page tables have to be so many times a thread's.
+const ISOLATION: f64 = 5.0;
+
+fn isolation_costs_memory(facts: &Evidence) -> Result<Judgement, Absent> {
+    let thread_all = facts.number("memory per thread")?;
+    let process_all = facts.number("memory per process")?;
+    let thread = facts.number("thread: page tables")?;
+    let process = facts.number("process: page tables")?;
+    let figures = format!(
+        "a process holds {process_all:.0} KiB, {process:.0} of them page tables; a thread \
+         {thread_all:.0} and {thread:.1}"
+    );
+    Ok(if process_all <= thread_all {
+        Judgement::does_not_hold(figures)
+    } else if process >= thread * ISOLATION {
+        Judgement::holds(figures)
+    } else {
+        Judgement::inconclusive(format!("{figures}: too close to call"))
+    })
+}
+
+/// Heavier than this many threads is heavy without a caveat.
+const HEAVY: f64 = 15.0;
+/// Less than this is not heavier.
+const HEAVIER: f64 = 1.5;
+/// Where RSS is that many times PSS, it misleads.
+const MISLEADS: f64 = 3.0;
+
+fn threads_lightweight(facts: &Evidence) -> Result<Judgement, Absent> {
+    let thread = facts.number("memory per thread")?;
+    let process = facts.number("memory per process")?;
+    let misled = facts.number("executed: RSS / PSS")?;
+    let ratio = process / thread;
+    let figures =
+        format!("a process holds {process:.0} KiB, {ratio:.1} times a thread's {thread:.0}");
+    Ok(if ratio <= 1.0 {
+        Judgement::does_not_hold(figures)
+    } else if ratio < HEAVIER {
+        Judgement::inconclusive(format!("{figures}: too close to call"))
+    } else if ratio > HEAVY {
+        Judgement::holds(figures)
+    } else if misled >= MISLEADS {
+        Judgement::caveat(format!("{figures}; for a program RSS says {misled:.1} times its share"))
+    } else {
+        Judgement::caveat(figures)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn facts(thread: (f64, f64), process: (f64, f64)) -> Evidence {
+        Evidence::new()
+            .measured("memory per thread", thread.0, "KiB")
+            .measured("thread: page tables", thread.1, "KiB")
+            .measured("memory per process", process.0, "KiB")
+            .measured("process: page tables", process.1, "KiB")
+            .fact("executed: RSS / PSS", 8.0)
+    }
+
+    fn verdicts(facts: &Evidence) -> [Verdict; 2] {
+        [0, 1].map(|claim: usize| CLAIMS[claim].verdict(facts).verdict)
+    }
+
+    #[test]
+    fn three_times_as_much_holds_with_a_caveat() {
+        let facts = facts((37.0, 4.0), (113.0, 48.0));
+        assert_eq!(verdicts(&facts), [Verdict::Holds, Verdict::Caveat]);
+        let because = CLAIMS[1].verdict(&facts).because;
+        assert!(because.contains("3.1 times") && because.contains("8.0 times"), "{because}");
+    }
+
+    #[test]
+    fn a_thousand_times_as_much_holds() {
+        assert_eq!(verdicts(&facts((4.0, 1.0), (4000.0, 100.0)))[1], Verdict::Holds);
+    }
+
+    #[test]
+    fn a_process_that_holds_less_refutes_both() {
+        let refuted = [Verdict::DoesNotHold; 2];
+        assert_eq!(verdicts(&facts((40.0, 4.0), (39.0, 20.0))), refuted);
+    }
+
+    #[test]
+    fn what_is_close_is_not_called() {
+        let close = [Verdict::Inconclusive; 2];
+        assert_eq!(verdicts(&facts((40.0, 10.0), (50.0, 20.0))), close);
+    }
+
+    #[test]
+    fn too_few_processes_decide_nothing() {
+        let facts = Evidence::new().missing("memory per thread", "only 7 threads could be made");
+        assert_eq!(verdicts(&facts), [Verdict::Inconclusive; 2]);
+        assert_eq!(verdicts(&Evidence::new()), [Verdict::Failed; 2]);
+    }
+}

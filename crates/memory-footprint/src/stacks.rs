@@ -1,0 +1,137 @@
+//! A thread's stack: what is reserved, what is in use, and when it is given back.
+
+use std::hint::black_box;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread::{Builder, JoinHandle};
+
+use anyhow::{Context, Result};
+use lab::child::explain_io;
+use lab::{Evidence, Experiment, Lab, say};
+use nix::unistd::Pid;
+
+use crate::proc::{address_space, user};
+
+pub const EXPERIMENT: Experiment = Experiment {
+    name: "stacks",
+    question: "Does a thread with a stack of 2 MiB take 2 MiB?",
+    claims: &[],
+    run,
+};
+
+const KIB: usize = 1024;
+const LARGE: usize = 2048 * KIB;
+const SMALL: usize = 64 * KIB;
+const DEEP: usize = 256 * KIB;
+
+// ANCHOR: run
+fn run(lab: &Lab) -> Result<Evidence> {
+    let count = lab.by_effort(50, 100, 1000);
+    let before = Memory::now()?;
+    say!("main", "{:<38} {:>13} {:>11}", "MiB more than before", "address space", "in use");
+    let threads = Threads::make(count, LARGE)?;
+    let idle = before.until_now("threads with 2 MiB of stack, idle", count)?;
+    threads.go_deep()?;
+    let deep = before.until_now("each has been 256 KiB deep", count)?;
+    threads.end();
+    let ended = before.until_now("all have ended", count)?;
+
+    let before = Memory::now()?;
+    let threads = Threads::make(count, SMALL)?;
+    let small = before.until_now("threads with 64 KiB of stack, idle", count)?;
+    threads.end();
+    // ANCHOR_END: run
+    say!("main", "what is reserved beyond the stacks are the allocator's arenas, 64 MiB each");
+    say!("main", "the size of a stack costs address space; its depth, once reached, costs memory");
+    let each = |all: f64| all / count as f64;
+    Ok(Evidence::new()
+        .fact("threads with stacks", count)
+        .measured("address space for each thread", each(idle.reserved), "KiB")
+        .measured("in use for each idle thread", each(idle.in_use), "KiB")
+        .measured("in use after each was 256 KiB deep", each(deep.in_use), "KiB")
+        .measured("in use after all have ended", each(ended.in_use), "KiB")
+        .measured("in use for each with a small stack", each(small.in_use), "KiB"))
+}
+
+/// What this process has reserved and what it uses, in KiB.
+#[derive(Clone, Copy)]
+struct Memory {
+    reserved: f64,
+    in_use: f64,
+}
+
+impl Memory {
+    fn now() -> Result<Memory> {
+        let own = Pid::this();
+        Ok(Memory { reserved: address_space(own)?, in_use: user(own)?.rss })
+    }
+
+    /// How much has come since, shown in MiB.
+    fn until_now(&self, what: &str, count: usize) -> Result<Memory> {
+        let now = Memory::now()?;
+        let (reserved, in_use) = (now.reserved - self.reserved, now.in_use - self.in_use);
+        let what =
+            if what.starts_with("threads") { format!("{count} {what}") } else { what.into() };
+        say!("main", "{what:<38} {:>13.1} {:>11.1}", reserved / 1024.0, in_use / 1024.0);
+        Ok(Memory { reserved, in_use })
+    }
+}
+
+/// Threads that sleep until they are sent into the deep or to their end.
+struct Threads {
+    threads: Vec<(Sender<()>, JoinHandle<()>)>,
+    done: Receiver<()>,
+}
+
+impl Threads {
+    fn make(count: usize, stack: usize) -> Result<Threads> {
+        let (tell, done) = channel();
+        let mut threads = Vec::with_capacity(count);
+        for _ in 0..count {
+            let (order, orders) = channel();
+            let tell = tell.clone();
+            let body = move || {
+                let _ = tell.send(());
+                while orders.recv().is_ok() {
+                    descend(DEEP);
+                    let _ = tell.send(());
+                }
+            };
+            let thread = Builder::new().stack_size(stack).spawn(body);
+            threads.push((order, thread.map_err(explain_io("thread"))?));
+        }
+        let threads = Threads { threads, done };
+        threads.all_done()?;
+        Ok(threads)
+    }
+
+    fn go_deep(&self) -> Result<()> {
+        for (order, _) in &self.threads {
+            order.send(()).context("a thread ended early")?;
+        }
+        self.all_done()
+    }
+
+    fn all_done(&self) -> Result<()> {
+        for _ in &self.threads {
+            self.done.recv().context("a thread ended early")?;
+        }
+        Ok(())
+    }
+
+    fn end(self) {
+        for (order, thread) in self.threads {
+            drop(order);
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Uses so many bytes of stack, and returns.
+fn descend(bytes: usize) {
+    let mut frame = [0u8; 4096];
+    black_box(&mut frame);
+    if bytes > frame.len() {
+        descend(bytes - frame.len());
+    }
+    black_box(&mut frame);
+}

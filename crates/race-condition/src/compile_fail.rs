@@ -1,0 +1,160 @@
+//! Safe Rust refuses data races before the program exists: `Send` says what may move to another
+//! thread, `Sync` what may be used from two, and the borrow checker sees to the rest.
+
+use std::cell::Cell;
+use std::io::Write;
+use std::os::unix::process::CommandExt;
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, Mutex};
+use std::thread::Builder;
+
+use anyhow::{Context, Result, ensure};
+use lab::child::{die_with, explain_io};
+use lab::{Evidence, Experiment, Lab, say};
+use nix::unistd::getpid;
+
+use crate::side_by_side::side_by_side;
+
+pub const EXPERIMENT: Experiment = Experiment {
+    name: "compile-fail",
+    question: "Which races does the compiler refuse, and in which words?",
+    claims: &[],
+    run,
+};
+
+/// A program that must not compile, why, and the same done in a way that compiles.
+struct Refused {
+    name: &'static str,
+    source: &'static str,
+    /// As in `rustc --explain E0277`.
+    code: &'static str,
+    remedy: &'static str,
+    repaired: fn() -> Result<usize>,
+    result: usize,
+}
+
+const REFUSED: [Refused; 4] = [
+    Refused {
+        name: "Rc in a thread",
+        source: include_str!("refused/rc.rs"),
+        code: "E0277",
+        remedy: "Arc counts its owners atomically",
+        repaired: || {
+            let shared = Arc::new(7);
+            let copy = Arc::clone(&shared);
+            let thread = Builder::new().spawn(move || *copy).map_err(explain_io("thread"))?;
+            Ok(thread.join().expect("the thread does not panic"))
+        },
+        result: 7,
+    },
+    Refused {
+        name: "Cell used by two",
+        source: include_str!("refused/cell.rs"),
+        code: "E0277",
+        remedy: "a Mutex lets one at a time at it",
+        repaired: || {
+            let counter = Mutex::new(Cell::new(0));
+            let add = || counter.lock().map(|cell| cell.set(cell.get() + 1)).is_ok();
+            side_by_side(add, add)?;
+            Ok(counter.into_inner().expect("nobody panicked").get())
+        },
+        result: 2,
+    },
+    Refused {
+        name: "borrowed local",
+        source: include_str!("refused/borrowed_local.rs"),
+        code: "E0373",
+        remedy: "a scope that ends before the local does",
+        repaired: || {
+            let numbers = [1, 2, 3];
+            let (length, ()) = side_by_side(|| numbers.len(), || ())?;
+            Ok(length)
+        },
+        result: 3,
+    },
+    Refused {
+        name: "two writers",
+        source: include_str!("refused/two_writers.rs"),
+        code: "E0499",
+        remedy: "an atomic is written through a shared reference",
+        repaired: || {
+            let counter = AtomicUsize::new(0);
+            let add = || counter.fetch_add(1, Relaxed);
+            side_by_side(add, add)?;
+            Ok(counter.into_inner())
+        },
+        result: 2,
+    },
+];
+
+fn run(_: &Lab) -> Result<Evidence> {
+    let mut evidence = Evidence::new();
+    for program in &REFUSED {
+        let (name, is) = (program.name, (program.repaired)()?);
+        ensure!(is == program.result, "{name}, repaired: should be {}, is {is}", program.result);
+    }
+    evidence = evidence.fact("repaired programs that run", REFUSED.len());
+    for program in &REFUSED {
+        let name = program.name;
+        match ask_rustc(program.source)? {
+            Answer::Refused { code, words } => {
+                say!("rustc", "{name}: {code}: {words}");
+                say!("repaired", "{name}: {}", program.remedy);
+                ensure!(code == program.code, "{name}: refused for another reason, {code}");
+                evidence = evidence.fact(&format!("{name}: error"), code);
+            }
+            Answer::None(why) => {
+                say!("rustc", "{why}, so the programs to be refused are not tried here");
+                return Ok(evidence.missing("refused programs", why));
+            }
+        }
+    }
+    say!("main", "the {} repaired programs are part of this one, and run", REFUSED.len());
+    Ok(evidence.fact("refused programs", REFUSED.len()))
+}
+
+enum Answer {
+    Refused { code: String, words: String },
+    None(String),
+}
+
+// ANCHOR: rustc
+fn ask_rustc(source: &str) -> Result<Answer> {
+    let parent = getpid();
+    let mut rustc = Command::new("rustc");
+    rustc
+        .args(["-", "--edition=2024", "--emit=mir=-", "--error-format=short", "--color=never"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped());
+    // SAFETY: the closure makes two system calls and takes no lock.
+    unsafe {
+        rustc.pre_exec(move || {
+            die_with(parent);
+            Ok(())
+        })
+    };
+    let Ok(mut rustc) = rustc.spawn() else {
+        return Ok(Answer::None("there is no rustc here".to_owned()));
+    };
+    // If the compiler has gone before it read the program, its status says so.
+    let _ = rustc.stdin.take().context("stdin is piped")?.write_all(source.as_bytes());
+    let output = rustc.wait_with_output().context("wait")?;
+    ensure!(!output.status.success(), "rustc accepts a program that it must refuse");
+    let said = String::from_utf8_lossy(&output.stderr);
+    let first = said.lines().next().unwrap_or("nothing");
+    Ok(said
+        .lines()
+        .find_map(refusal)
+        .unwrap_or_else(|| Answer::None(format!("rustc says {first}"))))
+}
+// ANCHOR_END: rustc
+
+/// Reads `<anon>:6:24: error[E0277]: these words: and a label`.
+fn refusal(line: &str) -> Option<Answer> {
+    let (_, error) = line.split_once("error[")?;
+    let (code, words) = error.split_once("]: ")?;
+    let words = words.rsplit_once(": ").map_or(words, |(words, _label)| words);
+    Some(Answer::Refused { code: code.to_owned(), words: words.to_owned() })
+}

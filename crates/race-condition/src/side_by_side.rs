@@ -1,0 +1,40 @@
+//! Two sides at the same time: one in a thread of its own, the other in this one.
+
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::thread::{Builder, scope, yield_now};
+
+use anyhow::Result;
+use lab::child::explain_io;
+
+/// Runs both sides and returns what they return. If no thread can be started, neither side runs,
+/// so neither waits for the other in vain.
+pub fn side_by_side<A: Send, B>(
+    first: impl FnOnce() -> A + Send,
+    second: impl FnOnce() -> B,
+) -> Result<(A, B)> {
+    scope(|threads| {
+        let first = Builder::new().spawn_scoped(threads, first).map_err(explain_io("thread"))?;
+        let second = second();
+        Ok((first.join().expect("the first side does not panic"), second))
+    })
+}
+
+/// A place where two spinning threads meet, again and again, and part within nanoseconds.
+#[derive(Default)]
+pub struct Meeting(AtomicUsize);
+
+impl Meeting {
+    /// Waits until both have come for the `round`th time, counted from 0.
+    pub fn wait(&self, round: usize) {
+        self.0.fetch_add(1, SeqCst);
+        let mut patience = 10_000;
+        while self.0.load(SeqCst) < 2 * (round + 1) {
+            patience -= 1;
+            if patience == 0 {
+                // The other one needs a CPU, perhaps this one.
+                yield_now();
+                patience = 100;
+            }
+        }
+    }
+}

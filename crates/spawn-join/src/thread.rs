@@ -1,0 +1,55 @@
+//! A thread's result is a value of any type, and `join` hands over the value itself.
+
+use std::thread;
+
+use anyhow::{Result, anyhow};
+use lab::child::explain_io;
+use lab::{Evidence, Experiment, Lab, say};
+use nix::unistd::{getpid, gettid};
+
+use crate::task::{LIMIT, primes_below};
+
+pub const EXPERIMENT: Experiment = Experiment {
+    name: "thread",
+    question: "How does a thread hand back what it found?",
+    claims: &["python-thread-listing"],
+    run,
+};
+
+// ANCHOR: story
+fn run(_: &Lab) -> Result<Evidence> {
+    say!("main", "starts a thread that looks for the primes below {LIMIT}");
+    let task = || {
+        let primes = primes_below(LIMIT);
+        say!("thread", "found {} primes, and keeps them at {:p}", primes.len(), primes.as_ptr());
+        let place = primes.as_ptr() as usize;
+        (getpid(), gettid(), primes, place)
+    };
+    let worker = thread::Builder::new().spawn(task).map_err(explain_io("thread"))?;
+    let (pid, tid, primes, place) = worker.join().map_err(|_| anyhow!("the thread panicked"))?;
+
+    let (right, moved) = (primes == primes_below(LIMIT), primes.as_ptr() as usize == place);
+    say!("main", "join returned {} primes at {:p}", primes.len(), primes.as_ptr());
+    // ANCHOR_END: story
+    let payload = panicking()?;
+    say!("main", "join of a thread that panics returns an error: \"{payload}\"");
+    Ok(Evidence::new()
+        .fact("thread: same process id", pid == getpid())
+        .fact("thread: thread id differs", tid != gettid())
+        .fact("thread: result is right", right)
+        // The list lies where the thread built it: it was not translated into anything.
+        .fact("thread: result returned by", if moved { "join, any type" } else { "join, a copy" })
+        .fact("thread: panic returned by join", payload))
+}
+
+/// What `join` returns if the thread panics.
+fn panicking() -> Result<String> {
+    // The message that Rust prints by default is not wanted here.
+    let hook = std::panic::take_hook();
+    std::panic::set_hook(Box::new(|_| {}));
+    let worker = thread::Builder::new().spawn(|| -> () { panic!("no prime found") });
+    let outcome = worker.map_err(explain_io("thread")).map(thread::JoinHandle::join);
+    std::panic::set_hook(hook);
+    let payload = outcome?.err().ok_or_else(|| anyhow!("join of a thread that panicked is Ok"))?;
+    Ok(payload.downcast_ref::<&str>().copied().unwrap_or("of another type").to_owned())
+}

@@ -1,0 +1,31 @@
+//! A thread is a path of execution in a process: it runs the same program in the same memory.
+//!
+//! Of its own it has an id, registers, a stack, thread-local variables, `errno` and a signal
+//! mask. Everything else belongs to the process, and ends when the process ends.
+//!
+//! Source: pthreads(7), clone(2), proc(5).
+
+mod claims;
+mod ids;
+mod main_returns;
+mod proc;
+mod registers;
+mod scoped;
+mod stacks;
+mod thread_local;
+
+/// The package for the command line and the comparison.
+pub const PACKAGE: lab::Package = lab::Package {
+    name: "threads",
+    about: "Threads: several paths of execution in one process, and what each has of its own",
+    experiments: &[
+        ids::EXPERIMENT,
+        stacks::EXPERIMENT,
+        registers::EXPERIMENT,
+        thread_local::EXPERIMENT,
+        scoped::EXPERIMENT,
+        main_returns::EXPERIMENT,
+    ],
+    claims: claims::CLAIMS,
+    roles: &[main_returns::ROLE],
+};

@@ -1,0 +1,79 @@
+//! `cargo xtask`: what contributors run.
+//!
+//! `record [PACKAGE...]` runs concepts' programs and rewrites their transcripts; `new PACKAGE`
+//! begins a concept; `draw TRACE FIGURE` draws a trace as SVG.
+
+mod draw;
+mod record;
+mod skeleton;
+mod workspace;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Arg, Command, value_parser};
+
+fn main() -> ExitCode {
+    let given = match command().try_get_matches() {
+        Ok(given) => given,
+        Err(error) if !error.use_stderr() => {
+            print!("{error}");
+            return ExitCode::SUCCESS;
+        }
+        Err(error) => {
+            let text = error.to_string();
+            eprintln!("xtask: {}", text.lines().next().unwrap_or_default());
+            return ExitCode::from(2);
+        }
+    };
+    let names = |matches: &clap::ArgMatches| -> Vec<String> {
+        matches.get_many("package").into_iter().flatten().cloned().collect()
+    };
+    let outcome = match given.subcommand() {
+        Some(("record", matches)) => record::record(&names(matches)),
+        Some(("draw", matches)) => {
+            let path = |name: &str| {
+                let path = matches.get_one::<PathBuf>(name).expect("clap requires it");
+                path.as_path()
+            };
+            draw::draw(path("trace"), path("figure"))
+        }
+        Some(("new", matches)) => {
+            let word = |name: &str| matches.get_one::<String>(name).expect("clap requires it");
+            skeleton::begin(word("package"), word("about"))
+        }
+        _ => unreachable!("clap requires a subcommand"),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn command() -> Command {
+    let path =
+        |name: &'static str| Arg::new(name).required(true).value_parser(value_parser!(PathBuf));
+    Command::new("xtask")
+        .about("What contributors of this project run")
+        .subcommand_required(true)
+        .subcommand(
+            Command::new("record")
+                .about("Run concepts' programs and rewrite their transcripts")
+                .arg(Arg::new("package").num_args(0..).help("All concepts without any")),
+        )
+        .subcommand(
+            Command::new("draw")
+                .about("Draw a trace as SVG: a column for each thread, a bar for each stretch")
+                .arg(path("trace").help("What a program wrote with --trace"))
+                .arg(path("figure").help("The SVG file to write")),
+        )
+        .subcommand(
+            Command::new("new")
+                .about("Begin a concept: package, tests, transcript, chapter, ledger, map")
+                .arg(Arg::new("package").required(true).help("Lower-case letters and hyphens"))
+                .arg(Arg::new("about").required(true).help("What the concept is, in a phrase")),
+        )
+}

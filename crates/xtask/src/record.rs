@@ -1,0 +1,100 @@
+//! Transcripts: runs a concept's program and keeps what it prints.
+
+use std::fs;
+use std::process::Command;
+
+use acceptance::transcript::{Grade, Section, Transcript, VERDICTS};
+use anyhow::{Context, Result, bail, ensure};
+
+use crate::workspace::{concepts, folder, top};
+
+/// The package of the main job.
+const COMPARISON: &str = "compare";
+
+/// How often a new section is run to find its grade.
+const TRIALS: usize = 4;
+
+/// Rewrites the transcripts of `packages`, of all concepts if none is named. A section keeps its
+/// grade; a new one gets the strictest that several runs keep.
+pub fn record(packages: &[String]) -> Result<()> {
+    let mut known = concepts()?;
+    known.push(COMPARISON.to_owned());
+    if let Some(unknown) = packages.iter().find(|name| !known.contains(name)) {
+        bail!("there is no concept crate '{unknown}'");
+    }
+    for package in if packages.is_empty() { &known } else { packages } {
+        if package == COMPARISON {
+            record_table()?;
+            continue;
+        }
+        let names: Vec<String> = run(package, &["--list"])?
+            .lines()
+            .filter_map(|line| line.split_whitespace().next().map(str::to_owned))
+            .collect();
+        let path = folder(package).join("transcript.txt");
+        let before = match fs::read_to_string(&path) {
+            Ok(text) => {
+                Transcript::parse(&text).with_context(|| path.display().to_string())?.sections
+            }
+            Err(_) => Vec::new(),
+        };
+        let mut transcript = Transcript::of_output(package, &run(package, &[])?, &names);
+        let mut trials = Vec::new();
+        for section in &mut transcript.sections {
+            if let Some(kept) = before.iter().find(|kept| kept.name == section.name) {
+                section.grade = kept.grade.clone();
+            } else if section.name != VERDICTS {
+                while trials.len() < TRIALS {
+                    trials.push(Transcript::of_output(package, &run(package, &[])?, &names));
+                }
+                section.grade = grade(section, &trials);
+                println!("{package} -- {}: {:?}", section.name, section.grade);
+            }
+        }
+        fs::write(&path, transcript.text()).with_context(|| path.display().to_string())?;
+    }
+    Ok(())
+}
+
+/// Keeps the table that the comparison prints. Its words are the same everywhere, its figures and
+/// verdicts nowhere.
+fn record_table() -> Result<()> {
+    let output = run(COMPARISON, &[])?;
+    let phrases = ["memory", "creation", "communication", "overhead", "crash impact", "use"];
+    let section = Section {
+        name: "table".to_owned(),
+        grade: Grade::Varies(phrases.map(str::to_owned).to_vec()),
+        lines: output.lines().map(|line| line.trim_end().to_owned()).collect(),
+    };
+    let transcript = Transcript { command: "$ cargo run".to_owned(), sections: vec![section] };
+    let path = folder(COMPARISON).join("transcript.txt");
+    fs::write(&path, transcript.text()).with_context(|| path.display().to_string())
+}
+
+/// The strictest grade that all trials keep.
+fn grade(section: &Section, trials: &[Transcript]) -> Grade {
+    let question = section.lines.first().cloned().unwrap_or_default();
+    let kept = |grade: &Grade| {
+        let section = Section { grade: grade.clone(), ..section.clone() };
+        trials.iter().all(|trial| {
+            let fresh = trial.sections.iter().find(|fresh| fresh.name == section.name);
+            fresh.is_some_and(|fresh| section.compare(&fresh.lines).is_ok())
+        })
+    };
+    [Grade::Exact, Grade::AnyOrder(Vec::new())]
+        .into_iter()
+        .find(kept)
+        .unwrap_or(Grade::Varies(vec![question]))
+}
+
+fn run(package: &str, arguments: &[&str]) -> Result<String> {
+    let output = Command::new(env!("CARGO"))
+        .current_dir(top())
+        .args(["run", "-q", "-p", package, "--"])
+        .args(arguments)
+        .output()
+        .context("cargo run")?;
+    let errors = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "{package} failed: {}", errors.trim());
+    String::from_utf8(output.stdout).with_context(|| format!("{package} printed no UTF-8"))
+}

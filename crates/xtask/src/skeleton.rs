@@ -1,0 +1,190 @@
+//! The skeleton of a concept: package, tests, transcript, chapter, ledger and map, so that only the
+//! content is missing.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, Result, ensure};
+
+use crate::record;
+use crate::workspace::{folder, top};
+
+/// A statement as it stands in the ledger.
+struct Statement {
+    number: u32,
+    id: String,
+    expected: String,
+    says: String,
+}
+
+/// Begins the concept `name`. Statements of the ledger that wait for a package of this name move
+/// into it; if there is none, the ledger gets a new one.
+pub fn begin(name: &str, about: &str) -> Result<()> {
+    ensure!(
+        name.starts_with(|c: char| c.is_ascii_lowercase())
+            && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-'),
+        "a concept's name is made of lower-case letters and hyphens, unlike '{name}'"
+    );
+    ensure!(!folder(name).exists(), "crates/{name} exists");
+    let about = about.trim_end_matches('.');
+    let ident = name.replace('-', "_");
+    let statements = take_statements(name)?;
+    let ids: Vec<String> = statements.iter().map(|s| format!("\"{}\"", s.id)).collect();
+    let fill = |template: &str| {
+        template
+            .replace("{name}", name)
+            .replace("{ident}", &ident)
+            .replace("{about}", about)
+            .replace("{ids}", &ids.join(", "))
+            .replace("{claims}", &claims(&statements))
+    };
+    for (path, template) in [
+        ("Cargo.toml", include_str!("../skeleton/Cargo.toml.in")),
+        ("src/main.rs", include_str!("../skeleton/main.rs.in")),
+        ("src/lib.rs", include_str!("../skeleton/lib.rs.in")),
+        ("src/claims.rs", include_str!("../skeleton/claims.rs.in")),
+        ("src/first_look.rs", include_str!("../skeleton/first_look.rs.in")),
+        (&format!("tests/{name}.rs"), include_str!("../skeleton/tests.rs.in")),
+    ] {
+        write(&folder(name).join(path), &fill(template))?;
+    }
+    let chapter = fill(include_str!("../skeleton/chapter.md.in"));
+    write(&top().join("book/src").join(format!("{name}.md")), &chapter)?;
+
+    edit("Cargo.toml", |text| {
+        let line = format!("{name} = {{ path = \"crates/{name}\" }}");
+        sorted_in(text, |line| line.contains("path = \"crates/"), &line)
+    })?;
+    edit("README.md", |text| {
+        after_last(
+            text,
+            |line| line.starts_with("| [") && !is_tool(line),
+            &format!("| [{name}](crates/{name}) | {about} |"),
+        )
+    })?;
+    edit("book/src/SUMMARY.md", |text| {
+        after_last(text, is_concept, &format!("- [{name}]({name}.md)"))
+    })?;
+    edit("crates/compare/Cargo.toml", |text| {
+        let is_ours = |line: &str| {
+            line.split_once(".workspace").is_some_and(|(name, _)| folder(name).exists())
+        };
+        sorted_in(text, is_ours, &format!("{name}.workspace = true"))
+    })?;
+    edit("crates/compare/src/packages.rs", |text| {
+        text.replacen("\n];", &format!("\n    &{ident}::PACKAGE,\n];"), 1)
+    })?;
+    cargo(&["fmt", "-p", name])?;
+    record::record(&[name.to_owned()])?;
+    let page = cargo(&["run", "-q", "-p", "compare", "--", "--markdown"])?;
+    fs::write(top().join("book/src/ledger.md"), page).context("write the ledger's page")?;
+    println!(
+        "The concept {name} stands: crates/{name}, book/src/{name}.md. Write its first experiment \
+         in crates/{name}/src/first_look.rs, then scripts/record {name}."
+    );
+    Ok(())
+}
+
+/// A line of the README's map that is about a tool and not about a concept.
+fn is_tool(line: &str) -> bool {
+    let name = line.trim_start_matches("| [").split(']').next().unwrap_or_default();
+    !fs::read_to_string(folder(name).join("src/main.rs"))
+        .is_ok_and(|text| text.contains("lab::main("))
+}
+
+/// A line of SUMMARY.md that is about a concept.
+fn is_concept(line: &str) -> bool {
+    let name = line.trim_start_matches("- [").split(']').next().unwrap_or_default();
+    line.starts_with("- [") && folder(name).join("transcript.txt").exists()
+}
+
+/// Takes the statements of the package out of the list of those that are not built yet.
+fn take_statements(package: &str) -> Result<Vec<Statement>> {
+    const LEDGER: &str = "crates/compare/src/ledger.rs";
+    let path = top().join(LEDGER);
+    let text = fs::read_to_string(&path).context(LEDGER)?;
+    let mut taken = Vec::new();
+    let mut kept = text.clone();
+    for entry in text.split("    entry(").skip(1) {
+        let Some((arguments, _)) = entry.split_once("\n    ),\n") else { continue };
+        let words: Vec<&str> = arguments.splitn(5, ',').map(str::trim).collect();
+        let [number, id, owner, expected, says] = words[..] else { continue };
+        if owner.trim_matches('"') == package {
+            taken.push(Statement {
+                number: number.parse().context("a statement's number")?,
+                id: id.trim_matches('"').to_owned(),
+                expected: expected.to_owned(),
+                says: says.trim_end_matches(',').trim_matches('"').to_owned(),
+            });
+            kept = kept.replace(&format!("    entry({arguments}\n    ),\n"), "");
+        }
+    }
+    if taken.is_empty() {
+        let listed = cargo(&["run", "-q", "-p", "compare", "--", "--list"])?;
+        taken.push(Statement {
+            number: listed.lines().count() as u32 + 1,
+            id: format!("{package}-statement"),
+            expected: "Holds".to_owned(),
+            says: "What do people say about it?".to_owned(),
+        });
+    }
+    fs::write(&path, kept).context(LEDGER)?;
+    Ok(taken)
+}
+
+fn claims(statements: &[Statement]) -> String {
+    statements
+        .iter()
+        .map(|Statement { number, id, expected, says }| {
+            format!(
+                "    Claim {{\n        id: \"{id}\",\n        number: {number},\n        says: \
+                 \"{says}\",\n        expected: Verdict::{expected},\n        nuance: \"What an \
+                 expert would add.\",\n        judge: tried,\n    }},\n"
+            )
+        })
+        .collect()
+}
+
+/// Runs cargo at the top of the workspace and returns what it prints.
+fn cargo(arguments: &[&str]) -> Result<String> {
+    let output = Command::new(env!("CARGO"))
+        .current_dir(top())
+        .args(arguments)
+        .output()
+        .with_context(|| format!("cargo {}", arguments[0]))?;
+    let errors = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "cargo {}: {}", arguments[0], errors.trim());
+    String::from_utf8(output.stdout).context("cargo printed no UTF-8")
+}
+
+fn write(path: &Path, text: &str) -> Result<()> {
+    fs::create_dir_all(path.parent().expect("it stands in a folder")).context("make folders")?;
+    fs::write(path, text).with_context(|| path.display().to_string())
+}
+
+fn edit(name: &str, change: impl Fn(&str) -> String) -> Result<()> {
+    let text = fs::read_to_string(top().join(name)).with_context(|| name.to_owned())?;
+    let changed = change(&text);
+    ensure!(changed != text, "{name} has no place for a new concept");
+    fs::write(top().join(name), changed).with_context(|| name.to_owned())
+}
+
+/// The text with a line added to the sorted lines that are `is_like` it.
+fn sorted_in(text: &str, is_like: impl Fn(&str) -> bool, line: &str) -> String {
+    let mut lines: Vec<&str> = text.lines().collect();
+    match lines.iter().position(|other| is_like(other) && *other > line) {
+        Some(next) => lines.insert(next, line),
+        None => return after_last(text, is_like, line),
+    }
+    lines.join("\n") + "\n"
+}
+
+/// The text with a line added after the last one that `is_like` it.
+fn after_last(text: &str, is_like: impl Fn(&str) -> bool, line: &str) -> String {
+    let mut lines: Vec<&str> = text.lines().collect();
+    if let Some(last) = lines.iter().rposition(|line| is_like(line)) {
+        lines.insert(last + 1, line);
+    }
+    lines.join("\n") + "\n"
+}

@@ -1,0 +1,94 @@
+//! The README's map, the table of contents, the comparison and `crates/*` agree.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+fn top() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap().to_owned()
+}
+
+fn read(path: &str) -> String {
+    fs::read_to_string(top().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+fn crates() -> BTreeSet<String> {
+    let folders = fs::read_dir(top().join("crates")).unwrap();
+    folders.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+}
+
+fn concepts() -> BTreeSet<String> {
+    let is_concept = |name: &String| {
+        fs::read_to_string(top().join(format!("crates/{name}/src/main.rs")))
+            .is_ok_and(|text| text.contains("lab::main("))
+    };
+    crates().into_iter().filter(is_concept).collect()
+}
+
+/// The names in `[name](` of the lines that begin with `mark`.
+fn linked(text: &str, mark: &str) -> Vec<String> {
+    text.lines()
+        .filter_map(|line| {
+            line.strip_prefix(mark)?.split_once("](").map(|(name, _)| name.to_owned())
+        })
+        .collect()
+}
+
+#[test]
+fn the_map_names_every_crate_once() {
+    let map = linked(&read("README.md"), "| [");
+    let set: BTreeSet<String> = map.iter().cloned().collect();
+    assert_eq!(set.len(), map.len(), "a crate is named twice");
+    assert_eq!(set, crates());
+}
+
+#[test]
+fn every_concept_has_a_chapter_tests_and_a_transcript() {
+    let chapters: BTreeSet<String> =
+        linked(&read("book/src/SUMMARY.md"), "- [").into_iter().collect();
+    for name in concepts() {
+        assert!(chapters.contains(&name), "SUMMARY.md lacks {name}");
+        let chapter = read(&format!("book/src/{name}.md"));
+        assert!(chapter.starts_with(&format!("# {name}\n")), "{name}.md's title");
+        assert!(chapter.contains(&format!("$ cargo run -q -p {name}\n")), "{name}.md's command");
+        for section in ["## Predict", "## Break it", "## Why", "## Check yourself", "## Links"] {
+            assert!(chapter.contains(section), "{name}.md lacks {section}");
+        }
+        assert!(read(&format!("crates/{name}/tests/{name}.rs")).contains("acceptance::tests!("));
+        let transcript = read(&format!("crates/{name}/transcript.txt"));
+        assert!(transcript.starts_with(&format!("$ cargo run -q -p {name}\n")));
+    }
+}
+
+#[test]
+fn the_comparison_is_built_from_every_concept() {
+    let packages = read("crates/compare/src/packages.rs");
+    for name in concepts() {
+        let package = format!("&{}::PACKAGE", name.replace('-', "_"));
+        assert!(packages.contains(&package), "packages.rs lacks {name}");
+    }
+}
+
+#[test]
+fn folders_are_packages_and_nothing_else_stands_at_the_top() {
+    for name in crates() {
+        let manifest = read(&format!("crates/{name}/Cargo.toml"));
+        assert!(manifest.contains(&format!("name = \"{name}\"\n")), "crates/{name}");
+    }
+    let visible = fs::read_dir(top()).unwrap().filter_map(|entry| {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        (!name.starts_with('.') && name != "target").then_some(name)
+    });
+    let expected = [
+        "Cargo.lock",
+        "Cargo.toml",
+        "LICENSE",
+        "README.md",
+        "book",
+        "crates",
+        "rustfmt.toml",
+        "scripts",
+    ];
+    let visible: BTreeSet<String> = visible.collect();
+    assert_eq!(visible, expected.into_iter().map(str::to_owned).collect());
+}
