@@ -47,8 +47,9 @@
 //!   moment: call it anew for each access, and never share what it gave. None of it can be made in
 //!   a `const`. Keep models small: two or three threads, two or three operations each.
 //! - `process`, for processes: each check runs once, with the real `std`, `nix` and `libc`, in a
-//!   process of its own. It may run commands of `/bin` and `/usr/bin`, use `/tmp` and `/dev/shm`,
-//!   which are empty and its own, and see `/proc`, where only its own processes are. There is no
+//!   process of its own. It may run commands of `/bin` and `/usr/bin`, use the directory of
+//!   `std::env::temp_dir()` (`$TMPDIR`), which is empty and its own, and see `/proc`, where only its
+//!   own processes are. Named shared memory is its own too, where there is a mount namespace. There is no
 //!   network, only Unix sockets. The clock decides nothing but that something hangs.
 //!
 //! # `exercise.toml`

@@ -211,10 +211,11 @@ fn run_checks(
         verdict.isolation = account.isolation;
         verdict.missing = account.missing;
         if exercise.tidy.is_some() {
-            let left = account.ends.first().map(|end| left_behind(end, &judged.check));
+            let left = account.ends.first().map(|end| left_behind(end, &judged));
             untidy.extend(left.unwrap_or_default());
         } else if let Some(end) = account.ends.first() {
-            judged.findings.extend(left_behind(end, &judged.check));
+            let left = left_behind(end, &judged);
+            judged.findings.extend(left);
             judged.passed &= judged.findings.is_empty();
         }
         verdict.checks.push(judged);
@@ -444,9 +445,16 @@ fn stuck(end: &End, exercise: &Exercise) -> String {
     text
 }
 
-/// What a check left behind.
-fn left_behind(end: &End, check: &str) -> Vec<Finding> {
-    let left = &end.left;
+/// What a check left behind. One that failed has not tidied up after itself, so files, memory and
+/// descriptors may be its own.
+fn left_behind(end: &End, judged: &Judged) -> Vec<Finding> {
+    let mut left = end.left.clone();
+    if !judged.passed {
+        left.descriptors.clear();
+        left.shared_memory.clear();
+        left.files.clear();
+    }
+    let (left, check) = (&left, &judged.check);
     let kinds = [
         ("zombie", "ended children that nobody collected", &left.zombies),
         ("running", "processes that still run", &left.running),
