@@ -120,7 +120,7 @@
 //! - To prove that something must be able to proceed, make it necessary: hold one thing up, and let
 //!   the check go on only when the other has happened. Over-synchronisation is then a deadlock, and
 //!   the clock decides nothing. To prove that a thread sleeps instead of spinning,
-//!   `exercises::explored::until_others_block`.
+//!   `exercises::explored::until_others_block` (not with `exhaustive`).
 //! - A body is run thousands of times in one process, so it must not depend on state that survives
 //!   it, nor do what cannot be taken back.
 //! - Each check runs in a process of its own, so that one that crashes or hangs costs only itself.

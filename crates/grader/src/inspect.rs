@@ -18,7 +18,7 @@ pub fn archive(bytes: &[u8]) -> Vec<String> {
         if member.name() == b"lib.rmeta" {
             continue;
         }
-        let object = member.data(bytes).and_then(|data| object::File::parse(data));
+        let object = member.data(bytes).and_then(object::File::parse);
         let Ok(object) = object else {
             found.push("a part of the compiled submission that is not an object file".to_owned());
             continue;

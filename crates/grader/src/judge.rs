@@ -300,7 +300,13 @@ fn run_check(
 /// What the end of a check means.
 fn understand(end: &End, exercise: &Exercise, judged: &mut Judged) -> Result<()> {
     judged.seconds = end.seconds;
-    judged.output.clone_from(&end.output);
+    // What the explorer itself says is not for the learner.
+    let of_explorer = |line: &&str| {
+        line.starts_with("Test deadlocked, and SHUTTLE")
+            || line.starts_with("test panicked in task")
+    };
+    let lines = end.output.lines().filter(|line| !of_explorer(line));
+    judged.output = lines.map(|line| format!("{line}\n")).collect();
     judged.cut = end.cut;
     if end.forged {
         let message = "Something was written to the grader's channel that is not from the checks.";
