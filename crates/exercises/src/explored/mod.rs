@@ -332,10 +332,12 @@ mod tests {
     use super::thread;
     use super::*;
 
+    type Case = (&'static str, fn(), Option<Kind>);
+
     /// The explorer replaces the panic hook and the output of the process, so this is one test.
     #[test]
     fn what_std_does_happens_and_what_it_allows_is_tried() {
-        let cases: [(&str, fn(), Option<Kind>); 12] = [
+        let cases: [Case; 12] = [
             ("everything at once", everything_at_once, None),
             ("lost update", lost_update, Some(Kind::Wrong)),
             ("lock order", lock_order, Some(Kind::Deadlock)),
