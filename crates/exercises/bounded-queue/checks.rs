@@ -1,0 +1,153 @@
+//! What a bounded queue must do under every schedule.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::thread::{Builder, JoinHandle};
+
+use bounded_queue::BoundedQueue;
+use exercises::explored::until_others_block;
+use exercises::{Check, serve};
+
+fn main() {
+    serve(&[
+        Check::explored("one-thread", one_thread),
+        Check::explored("nothing-lost", nothing_lost),
+        Check::explored("bounded", bounded),
+        Check::explored("wakes-each", wakes_each),
+        Check::explored("many-waiters", many_waiters),
+        Check::explored("waits-asleep", waits_asleep),
+        Check::explored("close-wakes-all", close_wakes_all),
+        Check::explored("close-keeps-items", close_keeps_items),
+    ]);
+}
+
+fn start<T: Send + 'static>(name: &str, f: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
+    Builder::new().name(name.to_owned()).spawn(f).unwrap()
+}
+
+fn one_thread() {
+    let queue = BoundedQueue::new(2);
+    assert_eq!(queue.push(1), Ok(()), "pushing into a queue with room");
+    assert_eq!(queue.push(2), Ok(()), "pushing into a queue with room");
+    assert_eq!(queue.pop(), Some(1), "popping the oldest item");
+    assert_eq!(queue.push(3), Ok(()), "pushing again after a pop");
+    assert_eq!(queue.pop(), Some(2), "popping the oldest item");
+    assert_eq!(queue.pop(), Some(3), "popping the oldest item");
+}
+
+fn nothing_lost() {
+    let queue = Arc::new(BoundedQueue::new(1));
+    let to = queue.clone();
+    let producer = start("producer", move || (1..=3).all(|item| to.push(item).is_ok()));
+    let got: Vec<_> = (0..3).map(|_| queue.pop()).collect();
+    assert!(producer.join().unwrap(), "push refused an item though the queue is open");
+    assert_eq!(got, [Some(1), Some(2), Some(3)], "what came out of three pops");
+}
+
+/// Two producers push into a queue with room for one: what has been taken in is counted by them, so
+/// it can only be more than was seen here.
+fn bounded() {
+    let queue = Arc::new(BoundedQueue::new(1));
+    let pushed = Arc::new(AtomicUsize::new(0));
+    let producers = ["producer 1", "producer 2"].map(|name| {
+        let (queue, pushed) = (queue.clone(), pushed.clone());
+        start(name, move || {
+            queue.push(1).unwrap();
+            pushed.fetch_add(1, SeqCst);
+        })
+    });
+    for popped in 0..2 {
+        let taken_in = pushed.load(SeqCst);
+        assert!(taken_in <= popped + 1, "{taken_in} items are in, {popped} out, with room for 1");
+        assert_eq!(queue.pop(), Some(1), "popping what was pushed");
+    }
+    for producer in producers {
+        producer.join().unwrap();
+    }
+}
+
+/// Two consumers wait, two items come at once: one wake-up for both is one too few.
+fn wakes_each() {
+    let queue = Arc::new(BoundedQueue::new(2));
+    let consumers = ["consumer 1", "consumer 2"].map(|name| {
+        let queue = queue.clone();
+        start(name, move || queue.pop().unwrap())
+    });
+    queue.push(1).unwrap();
+    queue.push(1).unwrap();
+    for consumer in consumers {
+        assert_eq!(consumer.join().unwrap(), 1, "popping what was pushed");
+    }
+}
+
+/// Two producers and two consumers wait on the same queue: a wake-up that goes to the wrong one
+/// leaves everybody waiting.
+fn many_waiters() {
+    let queue = Arc::new(BoundedQueue::new(1));
+    let producers = ["producer 1", "producer 2"].map(|name| {
+        let queue = queue.clone();
+        start(name, move || queue.push(1).unwrap())
+    });
+    let consumers = ["consumer 1", "consumer 2"].map(|name| {
+        let queue = queue.clone();
+        start(name, move || queue.pop().unwrap())
+    });
+    for producer in producers {
+        producer.join().unwrap();
+    }
+    let sum: i32 = consumers.map(|consumer| consumer.join().unwrap()).iter().sum();
+    assert_eq!(sum, 2, "two items went in, their sum came out");
+}
+
+fn waits_asleep() {
+    let queue = Arc::new(BoundedQueue::new(1));
+    let from = queue.clone();
+    let consumer = start("consumer", move || from.pop());
+    until_others_block();
+    queue.push(1).unwrap();
+    assert_eq!(consumer.join().unwrap(), Some(1), "popping what was pushed");
+    queue.push(2).unwrap();
+    let to = queue.clone();
+    let producer = start("producer", move || to.push(3));
+    until_others_block();
+    assert_eq!(queue.pop(), Some(2), "popping the oldest item");
+    assert_eq!(producer.join().unwrap(), Ok(()), "pushing once there is room");
+}
+
+fn close_wakes_all() {
+    let queue = Arc::new(BoundedQueue::<i32>::new(1));
+    let consumers = ["consumer 1", "consumer 2"].map(|name| {
+        let queue = queue.clone();
+        start(name, move || queue.pop())
+    });
+    queue.close();
+    for consumer in consumers {
+        assert_eq!(consumer.join().unwrap(), None, "popping from a closed and empty queue");
+    }
+
+    let queue = Arc::new(BoundedQueue::new(1));
+    queue.push(1).unwrap();
+    let producers = ["producer 1", "producer 2"].map(|name| {
+        let queue = queue.clone();
+        start(name, move || queue.push(2))
+    });
+    queue.close();
+    for producer in producers {
+        assert_eq!(producer.join().unwrap(), Err(2), "pushing into a closed queue");
+    }
+}
+
+fn close_keeps_items() {
+    let queue = Arc::new(BoundedQueue::new(2));
+    queue.push(1).unwrap();
+    queue.push(2).unwrap();
+    queue.close();
+    assert_eq!(queue.push(3), Err(3), "pushing into a closed queue");
+    let others = queue.clone();
+    let consumer = start("consumer", move || others.pop());
+    let here = queue.pop();
+    let mut got = [consumer.join().unwrap(), here];
+    got.sort();
+    assert_eq!(got, [Some(1), Some(2)], "what was inside when the queue was closed");
+    assert_eq!(queue.pop(), None, "popping from a closed and empty queue");
+}

@@ -1,0 +1,306 @@
+//! `std::thread` under a scheduler that tries interleavings. A panic ends its thread and is handed
+//! to whoever joins it, as in std.
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
+use std::time::Duration;
+
+pub use shuttle::thread::{LocalKey, Thread, ThreadId};
+pub use std::thread::{Result, panicking};
+
+use super::world::{self, At};
+use crate::report::Obstacle;
+
+/// As [`std::thread::JoinHandle`].
+#[derive(Debug)]
+pub struct JoinHandle<T> {
+    inner: shuttle::thread::JoinHandle<Result<T>>,
+}
+
+/// As [`std::thread::ScopedJoinHandle`].
+#[derive(Debug)]
+pub struct ScopedJoinHandle<'scope, T> {
+    inner: shuttle::thread::ScopedJoinHandle<'scope, Result<T>>,
+}
+
+/// As [`std::thread::Scope`].
+#[derive(Debug)]
+#[repr(transparent)]
+pub struct Scope<'scope, 'env: 'scope>(shuttle::thread::Scope<'scope, 'env>);
+
+/// As [`std::thread::Builder`]. Names of threads appear in the grader's reports.
+#[derive(Debug, Default)]
+pub struct Builder {
+    name: Option<String>,
+}
+
+/// As [`std::thread::spawn`].
+#[track_caller]
+pub fn spawn<F, T>(f: F) -> JoinHandle<T>
+where
+    F: FnOnce() -> T + Send + 'static,
+    T: Send + 'static,
+{
+    spawn_named(None, f, Location::caller())
+}
+
+#[track_caller]
+fn spawn_named<F, T>(name: Option<String>, f: F, at: At) -> JoinHandle<T>
+where
+    F: FnOnce() -> T + Send + 'static,
+    T: Send + 'static,
+{
+    let mut builder = shuttle::thread::Builder::new();
+    if let Some(name) = &name {
+        builder = builder.name(name.clone());
+    }
+    let body = body(f);
+    let inner = builder.spawn(body).expect("an explored thread can always be made");
+    began(usize::from(inner.thread().id()), name, at);
+    JoinHandle { inner }
+}
+
+fn began(number: usize, name: Option<String>, at: At) {
+    let shown = name.clone().unwrap_or_else(|| format!("thread {number}"));
+    world::with(|world| world.task(number).name = name);
+    world::act(None, at, || format!("starts {shown}"));
+}
+
+/// Runs `f` as a thread does: a panic becomes the result.
+fn body<F: FnOnce() -> T, T>(f: F) -> impl FnOnce() -> Result<T> {
+    move || {
+        let result = catch_unwind(AssertUnwindSafe(f));
+        if let Err(payload) = result {
+            return Err(ended_by_panic(payload));
+        }
+        ended();
+        result
+    }
+}
+
+fn ended() {
+    let me = world::me();
+    world::with(|world| {
+        let task = world.task(me);
+        task.ended = true;
+        task.wants = None;
+    });
+}
+
+fn ended_by_panic(payload: Box<dyn Any + Send>) -> Box<dyn Any + Send> {
+    // When an execution is given up, the stacks of its threads are unwound by a panic of the
+    // explorer's own, which must reach the explorer.
+    if shuttle_engine::runtime::execution::ExecutionState::unwinding_for_teardown() {
+        resume_unwind(payload);
+    }
+    let me = world::me();
+    world::with(|world| {
+        let panic = world.panics.last().cloned();
+        let panic =
+            panic.unwrap_or(world::Panic { message: world::words(payload.as_ref()), place: None });
+        let task = world.task(me);
+        task.ended = true;
+        task.wants = None;
+        task.panic = Some(panic);
+    });
+    if world::with(|world| world.task(0).ended) {
+        // Who could join this thread has ended, so nobody will ever know.
+        resume_unwind(payload);
+    }
+    payload
+}
+
+fn join<T>(target: usize, at: At, join: impl FnOnce() -> Result<Result<T>>) -> Result<T> {
+    world::wants("joining", Obstacle::Thread(target), at);
+    let result = join().and_then(|result| result);
+    world::goes_on();
+    world::with(|world| world.task(target).panic = None);
+    world::act(None, at, || {
+        let name = world::with(|world| world.task(target).name.clone());
+        format!("has joined {}", name.unwrap_or_else(|| format!("thread {target}")))
+    });
+    result
+}
+
+impl<T> JoinHandle<T> {
+    /// As [`std::thread::JoinHandle::join`].
+    #[track_caller]
+    pub fn join(self) -> Result<T> {
+        let target = usize::from(self.inner.thread().id());
+        join(target, Location::caller(), || self.inner.join())
+    }
+
+    /// As [`std::thread::JoinHandle::thread`].
+    pub fn thread(&self) -> &Thread {
+        self.inner.thread()
+    }
+
+    /// As [`std::thread::JoinHandle::is_finished`].
+    pub fn is_finished(&self) -> bool {
+        yield_now();
+        let number = usize::from(self.inner.thread().id());
+        world::with(|world| world.task(number).ended)
+    }
+}
+
+impl<T> ScopedJoinHandle<'_, T> {
+    /// As [`std::thread::ScopedJoinHandle::join`].
+    #[track_caller]
+    pub fn join(self) -> Result<T> {
+        let target = usize::from(self.inner.thread().id());
+        join(target, Location::caller(), || self.inner.join())
+    }
+
+    /// As [`std::thread::ScopedJoinHandle::thread`].
+    pub fn thread(&self) -> &Thread {
+        self.inner.thread()
+    }
+
+    /// As [`std::thread::ScopedJoinHandle::is_finished`].
+    pub fn is_finished(&self) -> bool {
+        yield_now();
+        self.inner.is_finished()
+    }
+}
+
+/// As [`std::thread::scope`].
+#[track_caller]
+pub fn scope<'env, F, T>(f: F) -> T
+where
+    F: for<'scope> FnOnce(&'scope Scope<'scope, 'env>) -> T,
+{
+    let at = Location::caller();
+    let before = world::with(|world| world.tasks.len());
+    let result = shuttle::thread::scope(|inner: &shuttle::thread::Scope<'_, 'env>| {
+        // SAFETY: Scope is a transparent wrapper of what the reference points to.
+        let scope = unsafe { &*std::ptr::from_ref(inner).cast::<Scope<'_, 'env>>() };
+        // As in std, the threads are waited for even if `f` panics.
+        let result = catch_unwind(AssertUnwindSafe(|| f(scope)));
+        world::wants("waiting for the end of its scope", Obstacle::Unnamed, at);
+        result
+    });
+    world::goes_on();
+    let result = result.unwrap_or_else(|payload| resume_unwind(payload));
+    let unseen = world::with(|world| {
+        let mut unseen = None;
+        for task in world.tasks.iter_mut().skip(before.max(1)) {
+            unseen = task.panic.take().or(unseen);
+        }
+        unseen
+    });
+    if unseen.is_some() {
+        panic!("a scoped thread panicked");
+    }
+    result
+}
+
+impl<'scope> Scope<'scope, '_> {
+    /// As [`std::thread::Scope::spawn`].
+    #[track_caller]
+    pub fn spawn<F, T>(&'scope self, f: F) -> ScopedJoinHandle<'scope, T>
+    where
+        F: FnOnce() -> T + Send + 'scope,
+        T: Send + 'scope,
+    {
+        self.spawn_named(None, f, Location::caller())
+    }
+
+    #[track_caller]
+    fn spawn_named<F, T>(
+        &'scope self,
+        name: Option<String>,
+        f: F,
+        at: At,
+    ) -> ScopedJoinHandle<'scope, T>
+    where
+        F: FnOnce() -> T + Send + 'scope,
+        T: Send + 'scope,
+    {
+        let inner = self.0.spawn(body(f));
+        began(usize::from(inner.thread().id()), name, at);
+        ScopedJoinHandle { inner }
+    }
+}
+
+impl Builder {
+    /// As [`std::thread::Builder::new`].
+    pub fn new() -> Builder {
+        Builder::default()
+    }
+
+    /// As [`std::thread::Builder::name`].
+    pub fn name(mut self, name: String) -> Builder {
+        self.name = Some(name);
+        self
+    }
+
+    /// As [`std::thread::Builder::stack_size`], without an effect.
+    pub fn stack_size(self, _bytes: usize) -> Builder {
+        self
+    }
+
+    /// As [`std::thread::Builder::spawn`].
+    #[track_caller]
+    pub fn spawn<F, T>(self, f: F) -> std::io::Result<JoinHandle<T>>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        Ok(spawn_named(self.name, f, Location::caller()))
+    }
+
+    /// As [`std::thread::Builder::spawn_scoped`].
+    #[track_caller]
+    pub fn spawn_scoped<'scope, F, T>(
+        self,
+        scope: &'scope Scope<'scope, '_>,
+        f: F,
+    ) -> std::io::Result<ScopedJoinHandle<'scope, T>>
+    where
+        F: FnOnce() -> T + Send + 'scope,
+        T: Send + 'scope,
+    {
+        Ok(scope.spawn_named(self.name, f, Location::caller()))
+    }
+}
+
+/// As [`std::thread::yield_now`].
+#[track_caller]
+pub fn yield_now() {
+    world::act(None, Location::caller(), || "yields".to_owned());
+    shuttle::thread::yield_now();
+}
+
+/// As [`std::thread::sleep`]. Time is not modelled: anything may happen meanwhile, or nothing.
+#[track_caller]
+pub fn sleep(_time: Duration) {
+    world::act(None, Location::caller(), || "sleeps, which orders nothing".to_owned());
+    shuttle::thread::yield_now();
+}
+
+/// As [`std::thread::park`].
+#[track_caller]
+pub fn park() {
+    let at = Location::caller();
+    world::act(None, at, || "parks".to_owned());
+    world::wants("parked", Obstacle::Unnamed, at);
+    shuttle::thread::park();
+    world::goes_on();
+}
+
+/// As [`std::thread::park_timeout`]; time is not modelled, it ends at any moment.
+#[track_caller]
+pub fn park_timeout(_limit: Duration) {
+    world::act(None, Location::caller(), || "parks for a time".to_owned());
+    shuttle::thread::yield_now();
+}
+
+/// As [`std::thread::current`].
+pub fn current() -> Thread {
+    shuttle::thread::current()
+}
+
+/// As [`std::thread::available_parallelism`]: two, on every machine.
+pub fn available_parallelism() -> std::io::Result<std::num::NonZero<usize>> {
+    Ok(std::num::NonZero::<usize>::MIN.saturating_add(1))
+}

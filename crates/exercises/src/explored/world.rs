@@ -1,0 +1,243 @@
+//! What the facade knows about one execution: who holds what, who waits for what, who did what.
+//!
+//! All threads of an explored program are coroutines of one thread of the operating system, so a
+//! thread-local variable is shared by them all and never contended.
+
+use std::cell::{Cell, RefCell};
+use std::panic::Location;
+
+use crate::report;
+
+pub(super) type At = &'static Location<'static>;
+
+/// A thread of the explored program.
+#[derive(Default)]
+pub(super) struct Task {
+    pub(super) name: Option<String>,
+    pub(super) wants: Option<Want>,
+    pub(super) holds: Vec<(usize, At)>,
+    pub(super) at: Option<At>,
+    pub(super) ended: bool,
+    /// Its panic, until somebody takes notice of it by joining.
+    pub(super) panic: Option<Panic>,
+}
+
+/// What a blocked thread waits for.
+#[derive(Clone)]
+pub(super) struct Want {
+    pub(super) verb: &'static str,
+    pub(super) of: report::Obstacle,
+    pub(super) at: At,
+}
+
+/// A panic as the hook saw it.
+#[derive(Clone)]
+pub(super) struct Panic {
+    pub(super) message: String,
+    pub(super) place: Option<report::Place>,
+}
+
+struct Made {
+    kind: &'static str,
+    at: At,
+    address: usize,
+}
+
+#[derive(Default)]
+pub(super) struct World {
+    execution: u64,
+    /// Whether events are kept. Off while thousands of schedules are tried.
+    pub(super) recording: bool,
+    /// Whether waits of this execution may end without a reason.
+    pub(super) spurious: bool,
+    pub(super) tasks: Vec<Task>,
+    made: Vec<Made>,
+    events: Vec<report::Event>,
+    pub(super) panics: Vec<Panic>,
+    /// What the next panic is really about.
+    pub(super) really: Option<report::Kind>,
+}
+
+thread_local! {
+    static WORLD: RefCell<World> = RefCell::default();
+}
+
+pub(super) fn with<T>(f: impl FnOnce(&mut World) -> T) -> T {
+    WORLD.with(|world| f(&mut world.borrow_mut()))
+}
+
+/// The number of the running thread.
+pub(super) fn me() -> usize {
+    shuttle_engine::current::try_get_current_task().map_or(0, usize::from)
+}
+
+/// Forgets the previous execution.
+pub(super) fn begin(recording: bool) {
+    with(|world| {
+        let execution = world.execution + 1;
+        *world = World { execution, recording, ..World::default() };
+    });
+}
+
+/// The identity of something that threads block on, part of its memory.
+pub(super) struct Tag {
+    kind: &'static str,
+    at: At,
+    known: Cell<(u64, usize)>,
+}
+
+impl Tag {
+    #[track_caller]
+    pub(super) const fn new(kind: &'static str) -> Tag {
+        Tag { kind, at: Location::caller(), known: Cell::new((0, 0)) }
+    }
+
+    /// Its number in this execution.
+    pub(super) fn number(&self) -> usize {
+        with(|world| {
+            let (execution, number) = self.known.get();
+            let address = std::ptr::from_ref(self).addr();
+            if execution == world.execution {
+                world.made[number].address = address;
+                return number;
+            }
+            world.made.push(Made { kind: self.kind, at: self.at, address });
+            let number = world.made.len() - 1;
+            self.known.set((world.execution, number));
+            number
+        })
+    }
+}
+
+impl World {
+    pub(super) fn task(&mut self, number: usize) -> &mut Task {
+        while self.tasks.len() <= number {
+            self.tasks.push(Task::default());
+        }
+        &mut self.tasks[number]
+    }
+
+    /// The panic that explains the others: one that only passes a thread's panic or a poisoned lock
+    /// on says less than what came before it.
+    pub(super) fn cause(&mut self) -> Option<Panic> {
+        let passes_on = |panic: &Panic| {
+            let message = &panic.message;
+            message.contains("on an `Err` value: Any")
+                || message.contains("PoisonError")
+                || message == "a scoped thread panicked"
+        };
+        let cause = self.panics.iter().rfind(|panic| !passes_on(panic));
+        cause.or(self.panics.last()).cloned()
+    }
+
+    pub(super) fn note(&mut self, task: usize, what: String, resource: Option<usize>, at: At) {
+        self.events.push(report::Event { thread: task, what, resource, place: at.into() });
+    }
+}
+
+/// Notes an action of the running thread. The words are made only if somebody will read them.
+pub(super) fn act(resource: Option<usize>, at: At, what: impl FnOnce() -> String) {
+    let me = me();
+    let recording = with(|world| {
+        world.task(me).at = Some(at);
+        world.recording
+    });
+    if recording {
+        let what = what();
+        with(|world| world.note(me, what, resource, at));
+    }
+}
+
+/// Notes that the running thread unlocks something. Where, a guard does not know when it is dropped.
+pub(super) fn unlocks(resource: usize) {
+    let me = me();
+    with(|world| {
+        if world.recording {
+            let what = "unlocks {}".to_owned();
+            let place = report::Place::default();
+            world.events.push(report::Event { thread: me, what, resource: Some(resource), place });
+        }
+    });
+}
+
+/// The running thread is about to block.
+pub(super) fn wants(verb: &'static str, of: report::Obstacle, at: At) {
+    let me = me();
+    with(|world| {
+        let task = world.task(me);
+        task.at = Some(at);
+        task.wants = Some(Want { verb, of, at });
+    });
+}
+
+/// The running thread goes on.
+pub(super) fn goes_on() {
+    let me = me();
+    with(|world| world.task(me).wants = None);
+}
+
+/// The running thread holds a lock from now on.
+pub(super) fn acquired(resource: usize, at: At) {
+    let me = me();
+    with(|world| {
+        let task = world.task(me);
+        task.wants = None;
+        task.holds.push((resource, at));
+    });
+}
+
+/// The running thread has given a lock back.
+pub(super) fn released(resource: usize) {
+    let me = me();
+    with(|world| {
+        let holds = &mut world.task(me).holds;
+        if let Some(index) = holds.iter().rposition(|(held, _)| *held == resource) {
+            holds.remove(index);
+        }
+    });
+}
+
+/// Whether the running thread holds this lock.
+pub(super) fn holds(resource: usize) -> bool {
+    let me = me();
+    with(|world| world.task(me).holds.iter().any(|(held, _)| *held == resource))
+}
+
+/// The threads and what they block on, as the report shows them.
+pub(super) fn picture() -> (Vec<report::Thread>, Vec<report::Resource>, Vec<report::Event>) {
+    with(|world| {
+        let threads = (0..world.tasks.len())
+            .map(|number| {
+                let task = &world.tasks[number];
+                let blocked = task.wants.as_ref().filter(|_| !task.ended);
+                report::Thread {
+                    name: name(task, number),
+                    blocked: blocked.map(|w| (w.verb.to_owned(), w.of.clone(), w.at.into())),
+                    holds: task.holds.iter().map(|(held, at)| (*held, (*at).into())).collect(),
+                    at: task.at.map(Into::into),
+                    ended: task.ended,
+                }
+            })
+            .collect();
+        let resources = world.made.iter().map(|made| {
+            let siblings = || world.made.iter().filter(|m| std::ptr::eq(m.at, made.at));
+            report::Resource {
+                kind: made.kind.to_owned(),
+                made: made.at.into(),
+                rank: siblings().filter(|m| m.address < made.address).count(),
+                siblings: siblings().count(),
+            }
+        });
+        (threads, resources.collect(), std::mem::take(&mut world.events))
+    })
+}
+
+pub(super) fn name(task: &Task, number: usize) -> String {
+    match (&task.name, number) {
+        (Some(name), _) => name.clone(),
+        (None, 0) => "main".to_owned(),
+        (None, number) => format!("thread {number}"),
+    }
+}
+
+pub(super) use crate::words;

@@ -1,0 +1,347 @@
+//! What a check reports to the grader: plain text, one record a line, fields parted by tabs.
+
+use std::fmt::Write;
+
+/// A place in a source file.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Place {
+    /// The file's name as it was given to the compiler.
+    pub file: String,
+    /// Counted from 1.
+    pub line: u32,
+    /// Counted from 1.
+    pub column: u32,
+}
+
+impl From<&std::panic::Location<'_>> for Place {
+    fn from(at: &std::panic::Location<'_>) -> Place {
+        Place { file: at.file().to_owned(), line: at.line(), column: at.column() }
+    }
+}
+
+/// Something that threads block on: a lock, a condition variable, a channel.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Resource {
+    /// `mutex`, `condition variable`, ...
+    pub kind: String,
+    /// Where it was made; the grader finds its name in the source there.
+    pub made: Place,
+    /// Its rank among those made at the same place, by address.
+    pub rank: usize,
+    /// How many were made at the same place.
+    pub siblings: usize,
+}
+
+/// What a thread is blocked on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Obstacle {
+    /// The number of a [`Resource`].
+    Resource(usize),
+    /// The end of the thread of this number.
+    Thread(usize),
+    /// Something without a name: a token, the end of a scope.
+    Unnamed,
+}
+
+/// A thread at the moment of the failure.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Thread {
+    /// The name that the thread has in the report.
+    pub name: String,
+    /// What it waits for, in words that continue "blocked ...", and where.
+    pub blocked: Option<(String, Obstacle, Place)>,
+    /// The numbers of the locks that it holds, and where it took them.
+    pub holds: Vec<(usize, Place)>,
+    /// Where it last did something that others can see.
+    pub at: Option<Place>,
+    /// Whether it has ended.
+    pub ended: bool,
+}
+
+/// One step of the schedule that failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// The number of the thread that acted.
+    pub thread: usize,
+    /// What it did; `{}` stands for the name of the resource.
+    pub what: String,
+    /// The number of the resource, where there is one.
+    pub resource: Option<usize>,
+    /// Where in the source.
+    pub place: Place,
+}
+
+/// What kind of failure was found. The words are those of `exercise.toml`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// An assertion of the check failed.
+    Wrong,
+    /// The submission panicked.
+    Panic,
+    /// Threads wait for one another, or for something that nobody will do.
+    Deadlock,
+    /// Threads run for ever without getting anywhere.
+    Livelock,
+    /// A thread was left running, or waiting, when everything else had ended.
+    Thread,
+    /// Memory is accessed at the same time without an ordering between the accesses.
+    Race,
+}
+
+impl Kind {
+    /// All kinds, with their words.
+    pub const WORDS: &[(Kind, &str)] = &[
+        (Kind::Wrong, "wrong"),
+        (Kind::Panic, "panic"),
+        (Kind::Deadlock, "deadlock"),
+        (Kind::Livelock, "livelock"),
+        (Kind::Thread, "thread"),
+        (Kind::Race, "race"),
+    ];
+
+    /// The word for this kind.
+    pub fn word(self) -> &'static str {
+        Kind::WORDS.iter().find(|(kind, _)| *kind == self).map_or("", |(_, word)| word)
+    }
+}
+
+/// A failed check.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// What kind of failure.
+    pub kind: Kind,
+    /// What went wrong, one or more lines.
+    pub message: String,
+    /// Where, if at one place.
+    pub place: Option<Place>,
+    /// The threads at that moment, numbered by their position.
+    pub threads: Vec<Thread>,
+    /// What they may hold or wait for, numbered by position.
+    pub resources: Vec<Resource>,
+    /// The schedule that led there.
+    pub events: Vec<Event>,
+    /// Makes `cargo grade NAME --replay` run that schedule again.
+    pub replay: Option<String>,
+}
+
+impl Failure {
+    /// A failure that needs no schedule.
+    pub fn plain(kind: Kind, message: String, place: Option<Place>) -> Failure {
+        let (threads, resources, events) = (Vec::new(), Vec::new(), Vec::new());
+        Failure { kind, message, place, threads, resources, events, replay: None }
+    }
+}
+
+/// What a check came to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// How many schedules were run; 0 where none are explored.
+    pub schedules: u64,
+    /// Whether these were all schedules that there are.
+    pub exhaustive: bool,
+    /// Why the check failed, unless it passed.
+    pub failure: Option<Failure>,
+}
+
+impl Report {
+    /// Writes the report as text.
+    pub fn to_text(&self) -> String {
+        let mut text = String::new();
+        record(&mut text, &["schedules", &self.schedules.to_string(), flag(self.exhaustive)]);
+        let Some(failure) = &self.failure else { return text };
+        let mut fields = vec!["failure".to_owned(), failure.kind.word().to_owned()];
+        fields.push(failure.message.clone());
+        fields.extend(failure.place.iter().flat_map(place));
+        record(&mut text, &fields);
+        for resource in &failure.resources {
+            let mut fields = vec!["resource".to_owned(), resource.kind.clone()];
+            fields.extend(place(&resource.made));
+            fields.extend([resource.rank.to_string(), resource.siblings.to_string()]);
+            record(&mut text, &fields);
+        }
+        for thread in &failure.threads {
+            record(&mut text, &["thread", &thread.name, flag(thread.ended)]);
+            if let Some((verb, obstacle, at)) = &thread.blocked {
+                let (sort, number) = match obstacle {
+                    Obstacle::Resource(number) => ("resource", *number),
+                    Obstacle::Thread(number) => ("thread", *number),
+                    Obstacle::Unnamed => ("unnamed", 0),
+                };
+                let mut fields = vec!["blocked".to_owned(), verb.clone(), sort.to_owned()];
+                fields.push(number.to_string());
+                fields.extend(place(at));
+                record(&mut text, &fields);
+            }
+            for (number, at) in &thread.holds {
+                let mut fields = vec!["holds".to_owned(), number.to_string()];
+                fields.extend(place(at));
+                record(&mut text, &fields);
+            }
+            if let Some(at) = &thread.at {
+                let mut fields = vec!["at".to_owned()];
+                fields.extend(place(at));
+                record(&mut text, &fields);
+            }
+        }
+        for event in &failure.events {
+            let mut fields = vec!["event".to_owned(), event.thread.to_string(), event.what.clone()];
+            fields.push(event.resource.map(|number| number.to_string()).unwrap_or_default());
+            fields.extend(place(&event.place));
+            record(&mut text, &fields);
+        }
+        if let Some(replay) = &failure.replay {
+            record(&mut text, &["replay", replay]);
+        }
+        text
+    }
+
+    /// Reads what [`to_text`](Report::to_text) wrote; `None` if it is anything else.
+    pub fn from_text(text: &str) -> Option<Report> {
+        let mut report = Report::default();
+        for line in text.lines() {
+            let fields: Vec<String> = line.split('\t').map(unescape).collect();
+            let fields: Vec<&str> = fields.iter().map(String::as_str).collect();
+            if let ["schedules", count, exhaustive] = fields[..] {
+                report.schedules = count.parse().ok()?;
+                report.exhaustive = exhaustive == "yes";
+                continue;
+            }
+            if let ["failure", word, message, ref at @ ..] = fields[..] {
+                let kind = Kind::WORDS.iter().find(|(_, known)| *known == word)?.0;
+                let at = if at.is_empty() { None } else { Some(read_place(at)?) };
+                report.failure = Some(Failure::plain(kind, message.to_owned(), at));
+                continue;
+            }
+            let failure = report.failure.as_mut()?;
+            match fields[..] {
+                ["resource", kind, ref rest @ ..] if rest.len() == 5 => {
+                    failure.resources.push(Resource {
+                        kind: kind.to_owned(),
+                        made: read_place(&rest[..3])?,
+                        rank: rest[3].parse().ok()?,
+                        siblings: rest[4].parse().ok()?,
+                    });
+                }
+                ["thread", name, ended] => failure.threads.push(Thread {
+                    name: name.to_owned(),
+                    blocked: None,
+                    holds: Vec::new(),
+                    at: None,
+                    ended: ended == "yes",
+                }),
+                ["blocked", verb, sort, number, ref at @ ..] => {
+                    let number = number.parse().ok()?;
+                    let obstacle = match sort {
+                        "resource" => Obstacle::Resource(number),
+                        "thread" => Obstacle::Thread(number),
+                        _ => Obstacle::Unnamed,
+                    };
+                    let thread = failure.threads.last_mut()?;
+                    thread.blocked = Some((verb.to_owned(), obstacle, read_place(at)?));
+                }
+                ["holds", number, ref at @ ..] => {
+                    let held = (number.parse().ok()?, read_place(at)?);
+                    failure.threads.last_mut()?.holds.push(held);
+                }
+                ["at", ref at @ ..] => failure.threads.last_mut()?.at = Some(read_place(at)?),
+                ["event", thread, what, resource, ref at @ ..] => failure.events.push(Event {
+                    thread: thread.parse().ok()?,
+                    what: what.to_owned(),
+                    resource: resource.parse().ok(),
+                    place: read_place(at)?,
+                }),
+                ["replay", replay] => failure.replay = Some(replay.to_owned()),
+                _ => return None,
+            }
+        }
+        Some(report)
+    }
+}
+
+fn flag(set: bool) -> &'static str {
+    if set { "yes" } else { "no" }
+}
+
+fn place(place: &Place) -> [String; 3] {
+    [place.file.clone(), place.line.to_string(), place.column.to_string()]
+}
+
+fn read_place(fields: &[&str]) -> Option<Place> {
+    let [file, line, column] = fields[..] else { return None };
+    Some(Place { file: file.to_owned(), line: line.parse().ok()?, column: column.parse().ok()? })
+}
+
+fn record(text: &mut String, fields: &[impl AsRef<str>]) {
+    for (index, field) in fields.iter().enumerate() {
+        if index > 0 {
+            text.push('\t');
+        }
+        for character in field.as_ref().chars() {
+            match character {
+                '\\' => text.push_str("\\\\"),
+                '\t' => text.push_str("\\t"),
+                '\n' => text.push_str("\\n"),
+                '\r' => text.push_str("\\r"),
+                other => text.push(other),
+            }
+        }
+    }
+    let _ = writeln!(text);
+}
+
+fn unescape(field: &str) -> String {
+    let mut plain = String::with_capacity(field.len());
+    let mut characters = field.chars();
+    while let Some(character) = characters.next() {
+        if character != '\\' {
+            plain.push(character);
+            continue;
+        }
+        match characters.next() {
+            Some('t') => plain.push('\t'),
+            Some('n') => plain.push('\n'),
+            Some('r') => plain.push('\r'),
+            Some(other) => plain.push(other),
+            None => {}
+        }
+    }
+    plain
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_read_again() {
+        let at = Place { file: "a b.rs".into(), line: 3, column: 9 };
+        let failure = Failure {
+            kind: Kind::Deadlock,
+            message: "two\nlines\tand a \\ tab".into(),
+            place: Some(at.clone()),
+            threads: vec![Thread {
+                name: "producer".into(),
+                blocked: Some(("locking".into(), Obstacle::Resource(0), at.clone())),
+                holds: vec![(0, at.clone())],
+                at: Some(at.clone()),
+                ended: false,
+            }],
+            resources: vec![Resource {
+                kind: "mutex".into(),
+                made: at.clone(),
+                rank: 1,
+                siblings: 2,
+            }],
+            events: vec![Event {
+                thread: 0,
+                what: "locks {}".into(),
+                resource: Some(0),
+                place: at,
+            }],
+            replay: Some("0x3-1~ff".into()),
+        };
+        let report = Report { schedules: 7, exhaustive: true, failure: Some(failure) };
+        assert_eq!(Report::from_text(&report.to_text()), Some(report));
+        assert_eq!(Report::from_text("nonsense\n"), None);
+    }
+}

@@ -1,0 +1,58 @@
+//! Says where the program was when it crashed, or when the grader asks because it hangs.
+
+use std::backtrace::Backtrace;
+use std::ptr;
+
+use crate::channel;
+
+const CRASHES: [i32; 5] = [libc::SIGSEGV, libc::SIGBUS, libc::SIGILL, libc::SIGFPE, libc::SIGABRT];
+
+/// Bytes of the stack on which the handlers run: reading debug information takes some.
+const STACK: usize = 512 * 1024;
+
+/// Installs the handlers.
+pub(crate) fn install() {
+    let stack = Box::leak(vec![0_u8; STACK].into_boxed_slice());
+    // SAFETY: the stack is never freed; the handlers have the signature that SA_SIGINFO asks for.
+    unsafe {
+        let stack = libc::stack_t { ss_sp: stack.as_mut_ptr().cast(), ss_flags: 0, ss_size: STACK };
+        libc::sigaltstack(&stack, ptr::null_mut());
+        let mut action: libc::sigaction = std::mem::zeroed();
+        action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK | libc::SA_RESETHAND;
+        action.sa_sigaction = crashed as *const () as usize;
+        for signal in CRASHES {
+            libc::sigaction(signal, &action, ptr::null_mut());
+        }
+        action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK | libc::SA_RESTART;
+        action.sa_sigaction = asked as *const () as usize;
+        libc::sigaction(channel::WHERE_ARE_YOU, &action, ptr::null_mut());
+    }
+}
+
+// A backtrace is not on the list of what a signal handler may do (signal-safety(7)). The program
+// is lost at this point, and the grader does not wait for an answer for long.
+
+extern "C" fn crashed(signal: i32, info: *mut libc::siginfo_t, _: *mut libc::c_void) {
+    if channel::is_original() {
+        // SAFETY: the kernel passes a valid pointer to a handler with SA_SIGINFO.
+        let address = unsafe { (*info).si_addr() }.addr();
+        let panic = crate::last_panic().unwrap_or_default();
+        let trace = Backtrace::force_capture();
+        channel::send(
+            "crash",
+            &format!("{signal}\n{address:#x}\n{}\n{trace}", panic.replace('\n', " ")),
+        );
+    }
+    // SAFETY: the handler was reset when it was called, so this ends the process as it would have
+    // ended without a handler.
+    unsafe { libc::raise(signal) };
+}
+
+extern "C" fn asked(_: i32, _: *mut libc::siginfo_t, _: *mut libc::c_void) {
+    if channel::is_original() {
+        // SAFETY: gettid(2) is always safe to call.
+        let thread = unsafe { libc::gettid() };
+        let trace = Backtrace::force_capture();
+        channel::send("stuck", &format!("{thread}\n{trace}"));
+    }
+}

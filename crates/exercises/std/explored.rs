@@ -1,0 +1,11 @@
+//! Stands in for `std` where schedules are explored: the same names, and behind `sync` and
+//! `thread` a scheduler that tries interleavings.
+
+pub use ::std::*;
+
+pub use ::exercises::explored::{sync, thread, thread_local};
+
+pub mod hint {
+    pub use ::exercises::explored::spin_loop;
+    pub use ::std::hint::*;
+}

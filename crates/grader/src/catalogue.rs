@@ -1,0 +1,208 @@
+//! The exercises, as `crates/exercises/NAME/exercise.toml` describes them.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail, ensure};
+use serde::{Deserialize, Serialize};
+
+/// One exercise.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Exercise {
+    /// The name of its directory.
+    #[serde(skip)]
+    pub name: String,
+    /// Where everything about it is.
+    #[serde(skip)]
+    pub directory: PathBuf,
+    /// What it is called in a heading.
+    pub title: String,
+    /// The concept crate whose chapter it belongs to.
+    pub concept: String,
+    /// What it is run under.
+    pub kind: Kind,
+    /// What is to be done, in a sentence.
+    pub task: String,
+    /// Whether the submission may contain `unsafe`.
+    #[serde(rename = "unsafe")]
+    pub unsafe_code: bool,
+    /// How long all checks together may take, in seconds by the clock.
+    #[serde(default = "ten")]
+    pub seconds: f64,
+    /// In the order in which they are run.
+    #[serde(rename = "check")]
+    pub checks: Vec<Check>,
+    /// What it is worth to leave nothing behind; absent where nothing could be.
+    pub tidy: Option<Tidy>,
+    /// Why the starter fails.
+    pub starter: Expected,
+    /// Why each file of `wrong/` fails.
+    pub wrong: BTreeMap<String, Expected>,
+}
+
+/// What an exercise is run under.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// Under thousands of schedules.
+    Explored,
+    /// Under a model of weakly ordered memory.
+    Weak,
+    /// As it is, in a process of its own.
+    Process,
+}
+
+/// One check.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Check {
+    /// As in `checks.rs`.
+    pub name: String,
+    /// What is true if it passes.
+    pub says: String,
+    /// What it is worth.
+    pub points: u32,
+    /// How many schedules are tried.
+    #[serde(default = "thousand")]
+    pub schedules: u64,
+    /// Whether all schedules are tried first, as far as that number goes.
+    #[serde(default)]
+    pub exhaustive: bool,
+    /// How long it may take, in seconds by the clock.
+    #[serde(default = "five")]
+    pub seconds: f64,
+}
+
+/// What it is worth to leave nothing behind.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tidy {
+    /// How many points.
+    pub points: u32,
+}
+
+/// What a submission that is known to be wrong must be caught for.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Expected {
+    /// The check that catches it, or `tidy`.
+    pub check: String,
+    /// The word for what is found.
+    pub finding: String,
+    /// What is wrong with it, in a sentence.
+    pub why: String,
+}
+
+fn ten() -> f64 {
+    10.0
+}
+
+fn five() -> f64 {
+    5.0
+}
+
+fn thousand() -> u64 {
+    1000
+}
+
+/// The name of the check that looks at what was left behind.
+pub const TIDY: &str = "tidy";
+
+/// The directory of the workspace that this program was built in.
+pub fn workspace() -> &'static Path {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.ancestors().nth(2).unwrap_or(here)
+}
+
+fn directory() -> PathBuf {
+    workspace().join("crates/exercises")
+}
+
+/// The names of all exercises.
+pub fn names() -> Result<Vec<String>> {
+    let mut names = Vec::new();
+    for entry in fs::read_dir(directory()).context("crates/exercises")? {
+        let entry = entry?;
+        if entry.path().join("exercise.toml").is_file() {
+            names.push(entry.file_name().to_string_lossy().into_owned());
+        }
+    }
+    names.sort();
+    Ok(names)
+}
+
+/// Reads one exercise.
+pub fn load(name: &str) -> Result<Exercise> {
+    let known = names()?;
+    if !known.iter().any(|known| known == name) {
+        bail!("there is no exercise \"{name}\"; there are: {}", known.join(", "));
+    }
+    let directory = directory().join(name);
+    let text = fs::read_to_string(directory.join("exercise.toml"))?;
+    let mut exercise: Exercise =
+        toml::from_str(&text).with_context(|| format!("{name}/exercise.toml"))?;
+    exercise.name = name.to_owned();
+    exercise.directory = directory;
+    exercise.examine().with_context(|| format!("{name}/exercise.toml"))?;
+    Ok(exercise)
+}
+
+impl Exercise {
+    fn examine(&self) -> Result<()> {
+        ensure!(!self.checks.is_empty(), "there are no checks");
+        for (index, check) in self.checks.iter().enumerate() {
+            let earlier = &self.checks[..index];
+            ensure!(check.name != TIDY, "no check can be called \"{TIDY}\"");
+            ensure!(
+                earlier.iter().all(|other| other.name != check.name),
+                "there are two checks \"{}\"",
+                check.name
+            );
+        }
+        let known = |name: &str| {
+            self.checks.iter().any(|check| check.name == name)
+                || (name == TIDY && self.tidy.is_some())
+                || name == "compile"
+        };
+        for (name, expected) in &self.wrong {
+            ensure!(known(&expected.check), "wrong.{name}: no check \"{}\"", expected.check);
+        }
+        ensure!(known(&self.starter.check), "starter: no check \"{}\"", self.starter.check);
+        Ok(())
+    }
+
+    /// All points that there are.
+    pub fn points(&self) -> u32 {
+        let tidy = self.tidy.as_ref().map_or(0, |tidy| tidy.points);
+        self.checks.iter().map(|check| check.points).sum::<u32>() + tidy
+    }
+
+    /// The name under which a submission is compiled, as `checks.rs` uses it.
+    pub fn crate_name(&self) -> String {
+        self.name.replace('-', "_")
+    }
+
+    /// The name of the file that a submission is, in messages.
+    pub fn file_name(&self) -> String {
+        format!("{}.rs", self.name)
+    }
+
+    /// The file that the learner edits.
+    pub fn submission(&self) -> PathBuf {
+        workspace().join("exercises").join(self.file_name())
+    }
+
+    /// A file of the exercise.
+    pub fn file(&self, name: &str) -> Result<String> {
+        let path = self.directory.join(name);
+        fs::read_to_string(&path).with_context(|| format!("{}/{name}", self.name))
+    }
+
+    /// The three hints, each saying more than the one before.
+    pub fn hints(&self) -> Result<Vec<String>> {
+        let text = self.file("hints.md")?;
+        Ok(text.split("\n---\n").map(|hint| hint.trim().to_owned()).collect())
+    }
+}

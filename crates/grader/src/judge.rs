@@ -1,0 +1,480 @@
+//! Runs the checks on a submission and says what was found.
+
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use exercises::Order;
+use exercises::report::{Failure, Kind as Sort, Place, Report};
+use nix::sys::signal::Signal;
+use serde::Serialize;
+
+use crate::catalogue::{Check, Exercise, Kind, TIDY};
+use crate::compile::{Compiled, compile};
+use crate::sandbox::{self, Account, Content, End, File, How, Job, Limits, Spec};
+use crate::toolchain::Toolchain;
+
+/// How a submission is to be judged.
+#[derive(Clone, Debug, Default)]
+pub struct Manner {
+    /// Whether the compiler's messages are coloured.
+    pub colour: bool,
+    /// Isolation that is not to be used.
+    pub without: Vec<String>,
+    /// The check and the schedule to run again, instead of everything.
+    pub replay: Option<(String, String)>,
+}
+
+/// Everything that was found.
+#[derive(Debug, Default, Serialize)]
+pub struct Verdict {
+    /// The exercise.
+    pub exercise: String,
+    /// One for each check, in order; none if the submission does not compile.
+    pub checks: Vec<Judged>,
+    /// What keeps it from being run at all.
+    pub obstacle: Option<Finding>,
+    /// How many points there are.
+    pub possible: u32,
+    /// How many schedules were tried in all.
+    pub schedules: u64,
+    /// Seconds that compiling took.
+    pub compiling: f64,
+    /// Seconds that the checks took.
+    pub running: f64,
+    /// Which isolation was in force.
+    pub isolation: Vec<String>,
+    /// Which was not.
+    pub missing: Vec<String>,
+}
+
+/// What a check came to.
+#[derive(Debug, Serialize)]
+pub struct Judged {
+    /// Its name.
+    pub check: String,
+    /// What is true if it passed.
+    pub says: String,
+    /// What it is worth.
+    pub points: u32,
+    /// Whether it passed.
+    pub passed: bool,
+    /// Why it did not.
+    pub findings: Vec<Finding>,
+    /// How many schedules were tried.
+    pub schedules: u64,
+    /// Whether these were all.
+    pub exhaustive: bool,
+    /// What the submission printed.
+    pub output: String,
+    /// Whether it printed more than that.
+    pub cut: bool,
+    /// Seconds that it took.
+    pub seconds: f64,
+}
+
+/// Something that is wrong.
+#[derive(Debug, Serialize)]
+pub struct Finding {
+    /// The word for it, as in `exercise.toml`.
+    pub word: String,
+    /// What happened, one or more lines.
+    pub message: String,
+    /// The threads and their schedule, if they matter.
+    #[serde(skip)]
+    pub failure: Option<Box<Failure>>,
+    /// How to see it again.
+    pub replay: Option<String>,
+}
+
+impl Finding {
+    fn new(word: &str, message: impl Into<String>) -> Finding {
+        Finding { word: word.to_owned(), message: message.into(), failure: None, replay: None }
+    }
+}
+
+impl Verdict {
+    /// Whether everything is right.
+    pub fn passed(&self) -> bool {
+        self.obstacle.is_none()
+            && !self.checks.is_empty()
+            && self.checks.iter().all(|check| check.passed)
+    }
+
+    /// The points that it gets.
+    pub fn points(&self) -> u32 {
+        self.checks.iter().filter(|check| check.passed).map(|check| check.points).sum()
+    }
+
+    /// Whether this was found by that check.
+    pub fn caught(&self, check: &str, word: &str) -> bool {
+        let by_check = self.checks.iter().filter(|judged| judged.check == check);
+        let mut findings = by_check.flat_map(|judged| &judged.findings);
+        findings.any(|finding| finding.word == word)
+            || (check == "compile" && self.obstacle.as_ref().is_some_and(|it| it.word == word))
+    }
+}
+
+/// Judges a submission.
+pub fn judge(exercise: &Exercise, source: &[u8], manner: &Manner) -> Result<Verdict> {
+    let mut verdict = Verdict {
+        exercise: exercise.name.clone(),
+        possible: exercise.points(),
+        ..Verdict::default()
+    };
+    let source = match readable(source) {
+        Ok(source) => source,
+        Err(why) => {
+            verdict.obstacle = Some(Finding::new("compile", why));
+            return Ok(verdict);
+        }
+    };
+    let toolchain = Toolchain::get(exercise.kind)?;
+    let start = Instant::now();
+    let compiled = compile(exercise, source, &toolchain, manner.colour, &manner.without)?;
+    verdict.compiling = start.elapsed().as_secs_f64();
+    let program = match compiled {
+        Compiled::Program(program) => program,
+        Compiled::Rejected(said) => {
+            verdict.obstacle = Some(Finding::new("compile", said));
+            return Ok(verdict);
+        }
+        Compiled::Exceeded(what) => {
+            verdict.obstacle = Some(Finding::new("compile", what));
+            return Ok(verdict);
+        }
+        Compiled::Refused(what) => {
+            let message = format!("It contains {}.", what.join(", and "));
+            verdict.obstacle = Some(Finding::new("refused", message));
+            return Ok(verdict);
+        }
+    };
+    let start = Instant::now();
+    run_checks(exercise, &program, manner, &mut verdict)?;
+    verdict.running = start.elapsed().as_secs_f64();
+    Ok(verdict)
+}
+
+/// The longest file that is taken, in bytes.
+const LONGEST: usize = 256 << 10;
+
+fn readable(source: &[u8]) -> Result<&str, String> {
+    if source.len() > LONGEST {
+        return Err(format!("The file is longer than {} KiB.", LONGEST >> 10));
+    }
+    std::str::from_utf8(source).map_err(|error| {
+        let line = source[..error.valid_up_to()].split(|byte| *byte == b'\n').count();
+        format!("The file is not UTF-8 text: line {line} contains something else.")
+    })
+}
+
+/// Where a check's result goes when it is there.
+type Slot = Mutex<Option<Result<(Judged, Account)>>>;
+
+/// Runs all checks, as many at a time as there are processors, and puts the results in order.
+fn run_checks(
+    exercise: &Exercise,
+    program: &OwnedFd,
+    manner: &Manner,
+    verdict: &mut Verdict,
+) -> Result<()> {
+    let checks: Vec<&Check> = match &manner.replay {
+        None => exercise.checks.iter().collect(),
+        Some((name, _)) => exercise.checks.iter().filter(|check| check.name == *name).collect(),
+    };
+    let end = Instant::now() + Duration::from_secs_f64(exercise.seconds);
+    let processors = std::thread::available_parallelism().map_or(1, usize::from).min(checks.len());
+    let next = AtomicUsize::new(0);
+    let results: Vec<Slot> = checks.iter().map(|_| Mutex::new(None)).collect();
+    std::thread::scope(|scope| {
+        for _ in 0..processors {
+            scope.spawn(|| {
+                loop {
+                    let index = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(check) = checks.get(index) else { return };
+                    let left = end.saturating_duration_since(Instant::now()).as_secs_f64();
+                    let result = run_check(exercise, check, program, manner, left);
+                    if let Ok(mut slot) = results[index].lock() {
+                        *slot = Some(result);
+                    }
+                }
+            });
+        }
+    });
+    let mut untidy = Vec::new();
+    for result in results {
+        let result = result.into_inner().ok().flatten().context("a check was not run")?;
+        let (mut judged, account) = result?;
+        verdict.schedules += judged.schedules;
+        verdict.isolation = account.isolation;
+        verdict.missing = account.missing;
+        if exercise.tidy.is_some() {
+            let left = account.ends.first().map(|end| left_behind(end, &judged));
+            untidy.extend(left.unwrap_or_default());
+        } else if let Some(end) = account.ends.first() {
+            let left = left_behind(end, &judged);
+            judged.findings.extend(left);
+            judged.passed &= judged.findings.is_empty();
+        }
+        verdict.checks.push(judged);
+    }
+    if let (Some(tidy), None) = (&exercise.tidy, &manner.replay) {
+        // A submission that does nothing leaves nothing: tidiness counts where something was done.
+        let all_done = verdict.checks.iter().any(|check| check.passed);
+        verdict.checks.push(Judged {
+            check: TIDY.to_owned(),
+            says: "nothing is left behind".to_owned(),
+            points: tidy.points,
+            passed: untidy.is_empty() && all_done,
+            findings: untidy,
+            schedules: 0,
+            exhaustive: false,
+            output: String::new(),
+            cut: false,
+            seconds: 0.0,
+        });
+    }
+    Ok(())
+}
+
+fn run_check(
+    exercise: &Exercise,
+    check: &Check,
+    program: &OwnedFd,
+    manner: &Manner,
+    left: f64,
+) -> Result<(Judged, Account)> {
+    let mut judged = Judged {
+        check: check.name.clone(),
+        says: check.says.clone(),
+        points: check.points,
+        passed: false,
+        findings: Vec::new(),
+        schedules: 0,
+        exhaustive: false,
+        output: String::new(),
+        cut: false,
+        seconds: 0.0,
+    };
+    if left < 0.05 {
+        let message = format!(
+            "The time of {} s for all checks together was up before this one began.",
+            exercise.seconds
+        );
+        judged.findings.push(Finding::new("stuck", message));
+        return Ok((judged, Account::default()));
+    }
+    let order = Order {
+        check: check.name.clone(),
+        schedules: check.schedules,
+        exhaustive: check.exhaustive,
+        seed: 0x5eed,
+        replay: manner.replay.as_ref().map(|(_, schedule)| schedule.clone()),
+    };
+    let job = Job {
+        program: "checks".to_owned(),
+        environment: [("PATH", "/usr/bin:/bin"), ("HOME", "{tmp}"), ("LANG", "C.UTF-8")]
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .into(),
+        sees_processes: exercise.kind == Kind::Process,
+        limits: Limits { seconds: check.seconds.min(left), ..Limits::default() },
+        channel: Some((sandbox::secret()?, order.to_text())),
+        ..Job::default()
+    };
+    let content = Content::Descriptor(program.as_raw_fd());
+    let spec = Spec {
+        unprivileged: true,
+        files: vec![File { name: "checks".to_owned(), mode: 0o755, content }],
+        jobs: vec![job],
+        without: manner.without.clone(),
+        ..Spec::default()
+    };
+    let account = sandbox::run(&spec).with_context(|| format!("check {}", check.name))?;
+    let end = account.ends.first().context("the check was not run")?;
+    understand(end, exercise, &mut judged)?;
+    Ok((judged, account))
+}
+
+/// What the end of a check means.
+fn understand(end: &End, exercise: &Exercise, judged: &mut Judged) -> Result<()> {
+    judged.seconds = end.seconds;
+    // What the explorer itself says is not for the learner.
+    let of_explorer = |line: &&str| {
+        line.starts_with("Test deadlocked, and SHUTTLE")
+            || line.starts_with("test panicked in task")
+    };
+    let lines = end.output.lines().filter(|line| !of_explorer(line));
+    judged.output = lines.map(|line| format!("{line}\n")).collect();
+    judged.cut = end.cut;
+    if end.forged {
+        let message = "Something was written to the grader's channel that is not from the checks.";
+        judged.findings.push(Finding::new("forged", message));
+    }
+    let packet = |kind: &str| end.packets.iter().find(|(it, _)| it == kind).map(|(_, body)| body);
+    let began =
+        end.packets.first().is_some_and(|(kind, body)| kind == "begin" && *body == judged.check);
+    let finding = match &end.how {
+        How::Done if packet("strayed").is_some() => Finding::new(
+            "strayed",
+            "A child process came out of your function and went on as if it were the caller.\n\
+             A forked child must end with _exit, or execute another program.",
+        ),
+        How::Done if packet("unknown").is_some() => {
+            bail!("checks.rs has no check \"{}\"", judged.check)
+        }
+        How::Done => {
+            let report = packet("end").and_then(|text| Report::from_text(text));
+            let Some(report) = report.filter(|_| began) else {
+                judged.findings.push(Finding::new("forged", "The report cannot be read."));
+                return Ok(());
+            };
+            judged.schedules = report.schedules;
+            judged.exhaustive = report.exhaustive;
+            match report.failure {
+                None => {
+                    judged.passed = judged.findings.is_empty();
+                    return Ok(());
+                }
+                Some(failure) => failed(failure, &judged.check),
+            }
+        }
+        How::Exited(code) => Finding::new(
+            "ended-early",
+            format!("The program ended itself with exit code {code} before the check was done."),
+        ),
+        How::Killed(number) => {
+            crashed(*number, packet("crash").map(String::as_str), exercise, judged)
+        }
+        How::TimeUp => Finding::new("stuck", stuck(end, exercise)),
+        How::TooMuchMemory => Finding::new("memory", "More than 512 MiB of memory were used."),
+        How::TooMuchOutput => Finding::new("output", "More than 256 KiB were printed."),
+        How::NotStarted(why) => bail!("the check could not be started: {why}"),
+        How::Unknown => bail!("nothing is known of how the check ended"),
+    };
+    judged.findings.push(finding);
+    Ok(())
+}
+
+fn failed(failure: Failure, check: &str) -> Finding {
+    let replay = failure.replay.as_ref().map(|schedule| format!("{check}:{schedule}"));
+    let mut message = failure.message.clone();
+    if let Some(place) = &failure.place {
+        message.push_str(&format!("\nat {}", shown(place)));
+    }
+    let word = failure.kind.word().to_owned();
+    Finding { word, message, failure: Some(Box::new(failure)), replay }
+}
+
+fn shown(place: &Place) -> String {
+    format!("{}:{}", place.file, place.line)
+}
+
+/// What the end by a signal means.
+fn crashed(number: i32, said: Option<&str>, exercise: &Exercise, judged: &mut Judged) -> Finding {
+    let name = Signal::try_from(number).map_or("an unknown signal", Signal::as_str);
+    let mut lines = said.unwrap_or_default().splitn(4, '\n').skip(1);
+    let address = lines.next().unwrap_or_default();
+    let panic = lines.next().unwrap_or_default();
+    let trace = lines.next().unwrap_or_default();
+    if exercise.kind == Kind::Weak && number == libc::SIGABRT && !panic.is_empty() {
+        // A model that has failed cannot be taken apart: its end is a second panic.
+        let sort = match panic {
+            p if p.contains("Causality violation") => Sort::Race,
+            p if p.starts_with("deadlock") => Sort::Deadlock,
+            p if p.contains("maximum number of branches") => Sort::Livelock,
+            p if p.contains(exercises::CHECKS) => Sort::Wrong,
+            _ => Sort::Panic,
+        };
+        judged.schedules = 1;
+        return Finding::new(sort.word(), panic);
+    }
+    let meaning = match Signal::try_from(number) {
+        Ok(Signal::SIGSEGV) => format!(": it touched memory that it does not have ({address})"),
+        Ok(Signal::SIGBUS) => format!(": it touched memory that is not there any more ({address})"),
+        Ok(Signal::SIGABRT) if !panic.is_empty() => {
+            format!(": a panic that nothing could catch:\n{panic}")
+        }
+        Ok(Signal::SIGABRT) => ": it gave up by itself".to_owned(),
+        Ok(Signal::SIGXCPU) => ": it used up its processor time".to_owned(),
+        Ok(Signal::SIGXFSZ) => ": it wrote a file that is too large".to_owned(),
+        Ok(Signal::SIGKILL) => ": somebody sent it".to_owned(),
+        _ => String::new(),
+    };
+    let mut message = format!("The program was ended by {name}{meaning}.");
+    if let Some(at) = line_in(trace, exercise) {
+        message.push_str(&format!("\nat {at}"));
+    }
+    Finding::new("crash", message)
+}
+
+/// The innermost line of the submission in a backtrace.
+fn line_in(trace: &str, exercise: &Exercise) -> Option<String> {
+    let file = exercise.file_name();
+    let of = |file: &str| {
+        trace.lines().find_map(|line| {
+            let at = line.trim().strip_prefix("at ")?;
+            let start = at.rfind(file)?;
+            let mut parts = at[start..].split(':');
+            Some(format!("{}:{}", parts.next()?, parts.next()?))
+        })
+    };
+    of(&file).or_else(|| of(exercises::CHECKS))
+}
+
+/// What the threads of a program are doing whose time is up.
+fn stuck(end: &End, exercise: &Exercise) -> String {
+    let mut text = format!("It was still running after {:.1} s.", end.seconds);
+    for doing in &end.doing {
+        let what = match (doing.state, doing.call.as_str()) {
+            ('T' | 't', _) => "is stopped".to_owned(),
+            ('Z', _) => "has ended and was not collected".to_owned(),
+            ('R', _) => "is running: it spins, or computes for too long".to_owned(),
+            (_, "read") if doing.argument == 0 => "waits for input".to_owned(),
+            (_, "futex") => "waits for a lock, or for a thread (futex)".to_owned(),
+            (_, "wait4" | "waitid") => format!("waits for a child ({})", doing.call),
+            (_, "read" | "write") => format!("is blocked in {}({})", doing.call, doing.argument),
+            (_, "") => "is asleep".to_owned(),
+            (_, call) => format!("is blocked in {call}"),
+        };
+        let thread = doing.thread.to_string();
+        let answer = end.packets.iter().find_map(|(kind, body)| {
+            let (from, trace) = body.split_once('\n')?;
+            (kind == "stuck" && from == thread).then_some(trace)
+        });
+        let at = answer.and_then(|trace| line_in(trace, exercise));
+        let at = at.map(|at| format!(" at {at}")).unwrap_or_default();
+        let who = if doing.own { "thread" } else { "child process" };
+        text.push_str(&format!("\n{who} {} ({}) {what}{at}", doing.thread, doing.name));
+    }
+    text
+}
+
+/// What a check left behind. One that failed has not tidied up after itself, so files, memory and
+/// descriptors may be its own.
+fn left_behind(end: &End, judged: &Judged) -> Vec<Finding> {
+    let mut left = end.left.clone();
+    if !judged.passed {
+        left.descriptors.clear();
+        left.shared_memory.clear();
+        left.files.clear();
+    }
+    let (left, check) = (&left, &judged.check);
+    let kinds = [
+        ("zombie", "ended children that nobody collected", &left.zombies),
+        ("running", "processes that still run", &left.running),
+        ("thread", "threads that still run", &left.threads),
+        ("descriptor", "open descriptors", &left.descriptors),
+        ("shared-memory", "shared memory with a name", &left.shared_memory),
+        ("file", "temporary files", &left.files),
+    ];
+    let mut findings = Vec::new();
+    for (word, what, which) in kinds {
+        if !which.is_empty() {
+            let which = which.join(", ");
+            findings.push(Finding::new(word, format!("{what} after \"{check}\": {which}")));
+        }
+    }
+    findings
+}

@@ -1,0 +1,158 @@
+//! Judges exercises: compiles one file with the checks of its exercise, runs them in isolation, and
+//! says what happened. `cargo grade` runs it.
+
+mod catalogue;
+mod compile;
+mod doctor;
+mod inspect;
+mod judge;
+mod sandbox;
+mod show;
+mod submission;
+mod toolchain;
+mod verify;
+
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use clap::{Arg, ArgAction, ArgMatches, Command};
+
+use catalogue::Exercise;
+use judge::{Manner, judge};
+use show::Style;
+
+fn main() -> ExitCode {
+    let mut arguments = std::env::args().skip(1);
+    if arguments.next().as_deref() == Some(sandbox::KEEPER) {
+        sandbox::main(arguments.next().and_then(|pid| pid.parse().ok()).unwrap_or(0));
+    }
+    let matches = command().get_matches();
+    match run(&matches) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("grade: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn command() -> Command {
+    let name = || Arg::new("name").value_name("NAME").help("The exercise");
+    let without = || {
+        Arg::new("without")
+            .long("without")
+            .value_name("ISOLATION")
+            .action(ArgAction::Append)
+            .hide(true)
+            .help("Do without: namespaces, \"user namespace\", Landlock, seccomp")
+    };
+    Command::new("grade")
+        .bin_name("cargo grade")
+        .about("Judges exercises; without arguments, lists them")
+        .args_conflicts_with_subcommands(true)
+        .arg(name())
+        .arg(Arg::new("file").long("file").value_name("FILE").help("Judge this file instead"))
+        .arg(
+            Arg::new("replay")
+                .long("replay")
+                .value_name("STRING")
+                .help("Run the schedule again that a verdict named"),
+        )
+        .arg(without())
+        .subcommand(
+            Command::new("hint")
+                .about("Shows the next hint, of three")
+                .arg(name().required(true))
+                .arg(Arg::new("level").value_name("1-3").help("This hint instead")),
+        )
+        .subcommand(
+            Command::new("reset")
+                .about("Begins anew, and keeps what was there under another name")
+                .arg(name().required(true)),
+        )
+        .subcommand(
+            Command::new("solution")
+                .about("Shows the solution, once yours passes, and why others fail")
+                .arg(name().required(true))
+                .arg(
+                    Arg::new("give-up")
+                        .long("give-up")
+                        .action(ArgAction::SetTrue)
+                        .help("Show it although yours does not pass"),
+                ),
+        )
+        .subcommand(
+            Command::new("verify")
+                .about("Proves exercises: wrong variants are caught, right ones pass")
+                .arg(name()),
+        )
+        .subcommand(
+            Command::new("doctor").about("Says which isolation is in force here").arg(without()),
+        )
+}
+
+fn without(matches: &ArgMatches) -> Vec<String> {
+    matches.get_many::<String>("without").into_iter().flatten().cloned().collect()
+}
+
+fn run(matches: &ArgMatches) -> Result<bool> {
+    let style = Style::of_terminal();
+    let exercise = |matches: &ArgMatches| {
+        let name = matches.get_one::<String>("name").context("the name of an exercise")?;
+        catalogue::load(name)
+    };
+    match matches.subcommand() {
+        Some(("hint", matches)) => {
+            let level = matches.get_one::<String>("level");
+            let level = level.map(|level| level.parse()).transpose().context("1, 2 or 3")?;
+            submission::hint(&exercise(matches)?, level)
+        }
+        Some(("reset", matches)) => submission::reset(&exercise(matches)?),
+        Some(("solution", matches)) => {
+            submission::solution(&exercise(matches)?, matches.get_flag("give-up"))
+        }
+        Some(("verify", matches)) => {
+            let names = match matches.get_one::<String>("name") {
+                Some(name) => vec![name.clone()],
+                None => catalogue::names()?,
+            };
+            let mut good = true;
+            for name in names {
+                good &= verify::verify(&catalogue::load(&name)?, style)?;
+            }
+            Ok(good)
+        }
+        Some(("doctor", matches)) => doctor::doctor(&without(matches)),
+        _ if matches.contains_id("name") => grade(&exercise(matches)?, matches, style),
+        _ => submission::list(style),
+    }
+}
+
+fn grade(exercise: &Exercise, matches: &ArgMatches, style: Style) -> Result<bool> {
+    let path = match matches.get_one::<String>("file") {
+        Some(file) => file.into(),
+        None => submission::begin(exercise)?,
+    };
+    let source = submission::read(&path)?;
+    let replay = matches.get_one::<String>("replay");
+    let replay = replay.map(|replay| {
+        let (check, schedule) = replay.split_once(':').context("a replay is CHECK:SCHEDULE")?;
+        anyhow::Ok((check.to_owned(), schedule.to_owned()))
+    });
+    let manner =
+        Manner { colour: style.colour, without: without(matches), replay: replay.transpose()? };
+    let verdict = judge(exercise, &source, &manner)?;
+    let file = exercise.file_name();
+    let text = String::from_utf8_lossy(&source);
+    let checks = exercise.file("checks.rs")?;
+    let sources = [(file.as_str(), &*text), (exercises::CHECKS, checks.as_str())];
+    print!("{}", show::verdict(&verdict, &sources, style));
+    for missing in &verdict.missing {
+        eprintln!("Isolation is incomplete: {missing} (see `cargo grade doctor`).");
+    }
+    if manner.replay.is_none() && !matches.contains_id("file") {
+        submission::remember(exercise, verdict.passed())?;
+    }
+    Ok(verdict.passed())
+}

@@ -1,0 +1,203 @@
+//! Goes into namespaces as far as they are to be had, and forks the supervisor there.
+
+use std::fs;
+use std::io::{self, Read};
+
+use anyhow::{Context, Result, bail};
+use nix::errno::Errno;
+use nix::sched::{CloneFlags, unshare};
+use nix::sys::signal::Signal;
+use nix::sys::wait::{WaitStatus, waitpid};
+use nix::unistd::{ForkResult, Gid, Pid, Uid, fork, setgroups, setresgid, setresuid};
+
+use super::{Account, Spec, supervisor};
+
+/// Who nobody is, by convention.
+pub(super) const NOBODY: u32 = 65534;
+
+/// The user that the submission runs as, seen from inside.
+const INSIDE: u32 = 1000;
+
+/// Which namespaces are in force.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Spaces {
+    pub(super) user: bool,
+    pub(super) process: bool,
+    pub(super) mount: bool,
+    /// Privileges are still to be given up.
+    pub(super) drop: bool,
+}
+
+/// How a run can be isolated, from the best to the least.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Plan {
+    /// In a user namespace, and all others inside.
+    Unprivileged,
+    /// In all others, as root, where user namespaces are not allowed.
+    Root,
+    /// In none.
+    Bare,
+}
+
+/// The exit status of an attempt that could not be isolated as planned.
+const NOT_THIS_WAY: i32 = 42;
+
+/// The keeper's `main`; never returns.
+pub fn main(grader: i32) -> ! {
+    if let Err(error) = keep(grader) {
+        supervisor::tell(&Account { error: Some(format!("{error:#}")), ..Account::default() });
+    }
+    std::process::exit(0);
+}
+
+fn keep(grader: i32) -> Result<()> {
+    die_with(Pid::from_raw(grader));
+    let mut length = [0; 8];
+    io::stdin().read_exact(&mut length)?;
+    let mut text = vec![0; u64::from_le_bytes(length) as usize];
+    io::stdin().read_exact(&mut text)?;
+    let spec: Spec = serde_json::from_slice(&text)?;
+    let wanted = |name: &str| !spec.without.iter().any(|without| without == name);
+
+    let root = Uid::effective().is_root();
+    let mut account = Account::default();
+    for plan in [Plan::Unprivileged, Plan::Root, Plan::Bare] {
+        let possible = match plan {
+            Plan::Unprivileged => wanted("namespaces") && wanted("user namespace"),
+            Plan::Root => wanted("namespaces") && root,
+            Plan::Bare => true,
+        };
+        if !possible {
+            continue;
+        }
+        match attempt(plan, &spec, &account)? {
+            None => return Ok(()),
+            Some(why) => account.missing.push(why),
+        }
+    }
+    bail!("no way to run it was left")
+}
+
+/// Isolates and supervises in a child, since what a process has entered it cannot leave. Says why
+/// if it could not be isolated so.
+fn attempt(plan: Plan, spec: &Spec, account: &Account) -> Result<Option<String>> {
+    let keeper = nix::unistd::getpid();
+    let (reads, writes) = nix::unistd::pipe2(nix::fcntl::OFlag::O_CLOEXEC)?;
+    // SAFETY: this process has one thread.
+    match unsafe { fork() }.context("fork")? {
+        ForkResult::Child => {
+            drop(reads);
+            if plan != Plan::Bare {
+                die_with(keeper);
+            }
+            let error = match enter(plan, spec, account) {
+                Ok(()) => std::process::exit(0),
+                Err(error) => error,
+            };
+            let _ = nix::unistd::write(&writes, format!("{error:#}").as_bytes());
+            std::process::exit(NOT_THIS_WAY);
+        }
+        ForkResult::Parent { child } => {
+            drop(writes);
+            let ended = wait_for(child)?;
+            let mut why = String::new();
+            fs::File::from(reads).read_to_string(&mut why)?;
+            match ended {
+                WaitStatus::Exited(_, 0) => Ok(None),
+                WaitStatus::Exited(_, NOT_THIS_WAY) => Ok(Some(why)),
+                status => bail!("the supervisor ended with {status:?}"),
+            }
+        }
+    }
+}
+
+fn wait_for(child: Pid) -> Result<WaitStatus> {
+    loop {
+        match waitpid(child, None) {
+            Err(Errno::EINTR) => {}
+            status => return status.context("waitpid"),
+        }
+    }
+}
+
+/// Enters the namespaces and supervises there. Fails only before anything was run.
+fn enter(plan: Plan, spec: &Spec, account: &Account) -> Result<()> {
+    let root = Uid::effective().is_root();
+    let mut account = Account { missing: account.missing.clone(), ..Account::default() };
+    let mut spaces = Spaces { drop: root && spec.unprivileged, ..Spaces::default() };
+    if plan == Plan::Bare {
+        // Orphans come to the nearest subreaper, so none is lost.
+        nix::sys::prctl::set_child_subreaper(true)?;
+        supervisor::main(spec, spaces, account, |_| ());
+    }
+    if plan == Plan::Unprivileged {
+        if spaces.drop {
+            become_nobody()?;
+            spaces.drop = false;
+        }
+        let (uid, gid) = (Uid::effective(), Gid::effective());
+        unshare(CloneFlags::CLONE_NEWUSER).context("user namespace: not allowed here")?;
+        fs::write("/proc/self/setgroups", "deny").context("user namespace: setgroups")?;
+        fs::write("/proc/self/uid_map", format!("{INSIDE} {uid} 1"))
+            .context("user namespace: uid_map")?;
+        fs::write("/proc/self/gid_map", format!("{INSIDE} {gid} 1"))
+            .context("user namespace: gid_map")?;
+        account.isolation.push("user namespace".to_owned());
+        spaces.user = true;
+    }
+    for (name, flag) in [
+        ("process namespace", CloneFlags::CLONE_NEWPID),
+        ("mount namespace", CloneFlags::CLONE_NEWNS),
+        ("network namespace", CloneFlags::CLONE_NEWNET),
+        ("IPC namespace", CloneFlags::CLONE_NEWIPC),
+    ] {
+        unshare(flag).context(name)?;
+        account.isolation.push(name.to_owned());
+    }
+    (spaces.process, spaces.mount) = (true, true);
+    let parent = nix::unistd::getpid();
+    let (reads, writes) = nix::unistd::pipe2(nix::fcntl::OFlag::O_CLOEXEC)?;
+    // SAFETY: this process has one thread.
+    match unsafe { fork() }.context("fork")? {
+        ForkResult::Child => {
+            drop(reads);
+            // The parent is outside of the namespace, where every process looks like number 0.
+            let _ = (nix::sys::prctl::set_pdeathsig(Signal::SIGKILL), parent);
+            supervisor::main(spec, spaces, account, move |why| {
+                let _ = nix::unistd::write(&writes, why.as_bytes());
+                std::process::exit(NOT_THIS_WAY);
+            });
+        }
+        ForkResult::Parent { child } => {
+            drop(writes);
+            let ended = wait_for(child)?;
+            let mut why = String::new();
+            fs::File::from(reads).read_to_string(&mut why)?;
+            match ended {
+                WaitStatus::Exited(_, 0) => Ok(()),
+                WaitStatus::Exited(_, NOT_THIS_WAY) => bail!("namespaces: {why}"),
+                _ => std::process::exit(1),
+            }
+        }
+    }
+}
+
+/// Makes the kernel kill this process when `parent` ends, prctl(2).
+fn die_with(parent: Pid) {
+    let _ = nix::sys::prctl::set_pdeathsig(Signal::SIGKILL);
+    if nix::unistd::getppid() != parent {
+        std::process::exit(1);
+    }
+}
+
+/// Gives up root for good.
+pub(super) fn become_nobody() -> Result<()> {
+    let (uid, gid) = (Uid::from_raw(NOBODY), Gid::from_raw(NOBODY));
+    setgroups(&[]).context("setgroups")?;
+    setresgid(gid, gid, gid).context("setresgid")?;
+    setresuid(uid, uid, uid).context("setresuid")?;
+    // The change of user took both away.
+    let _ = nix::sys::prctl::set_dumpable(true);
+    let _ = nix::sys::prctl::set_pdeathsig(Signal::SIGKILL);
+    Ok(())
+}

@@ -1,0 +1,649 @@
+//! Starts each job, watches it, looks at what it left, and kills everything.
+
+use std::ffi::CString;
+use std::fs;
+use std::io::{Read, Write};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use nix::errno::Errno;
+use nix::fcntl::OFlag;
+use nix::mount::{MsFlags, mount};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::{SigSet, Signal, kill};
+use nix::sys::signalfd::{SfdFlags, SignalFd};
+use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, recv, send, socketpair};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::unistd::{ForkResult, Pid, fork, pipe2, setsid};
+use seccompiler::BpfProgram;
+
+use super::keeper::{NOBODY, Spaces, become_nobody};
+use super::{Account, Content, End, How, Job, Spec, confine, processes, raw};
+use crate::inspect;
+
+/// How often memory is looked at.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// How long a hanging program may take to say where it is.
+const ANSWER: Duration = Duration::from_millis(400);
+
+/// Writes the account for the grader.
+pub(super) fn tell(account: &Account) {
+    let text = serde_json::to_vec(account).unwrap_or_default();
+    let _ = std::io::stdout().write_all(&text);
+    let _ = std::io::stdout().flush();
+}
+
+/// The supervisor's `main`; never returns. Calls `cannot` with the reason if the directories cannot
+/// be mounted; what it fails at after that is told in the account.
+pub(super) fn main(
+    spec: &Spec,
+    spaces: Spaces,
+    mut account: Account,
+    cannot: impl FnOnce(String),
+) -> ! {
+    let place = match Place::prepare(spec, spaces) {
+        Ok(place) => place,
+        Err(error) => {
+            cannot(format!("{error:#}"));
+            account.error = Some(format!("{error:#}"));
+            tell(&account);
+            std::process::exit(0);
+        }
+    };
+    if let Err(error) = supervise(spec, spaces, &place, &mut account) {
+        account.error = Some(format!("{error:#}"));
+    }
+    kill_all(spaces.process);
+    place.remove();
+    tell(&account);
+    std::process::exit(0);
+}
+
+/// The directories of a run.
+struct Place {
+    work: PathBuf,
+    temporary: PathBuf,
+    /// To be removed at the end, unless it goes with the namespace.
+    remove: Option<PathBuf>,
+}
+
+impl Place {
+    fn prepare(spec: &Spec, spaces: Spaces) -> Result<Place> {
+        let place =
+            if spaces.mount { Place::mounted(spec, spaces)? } else { Place::on_disk(spaces.drop)? };
+        if spaces.drop {
+            become_nobody()?;
+        }
+        // Others of the same user cannot look into this process, nor trace it.
+        let _ = nix::sys::prctl::set_dumpable(false);
+        place.put(&spec.files)?;
+        Ok(place)
+    }
+
+    /// Puts files into the working directory.
+    fn put(&self, files: &[super::File]) -> Result<()> {
+        for file in files {
+            let path = self.work.join(&file.name);
+            match &file.content {
+                Content::Text(text) => fs::write(&path, text)?,
+                Content::Descriptor(fd) => {
+                    copy_all(&mut duplicate(*fd)?, &mut fs::File::create(&path)?)?;
+                }
+            }
+            fs::set_permissions(&path, fs::Permissions::from_mode(file.mode))?;
+        }
+        Ok(())
+    }
+
+    fn mounted(spec: &Spec, spaces: Spaces) -> Result<Place> {
+        let nothing: Option<&str> = None;
+        let private = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
+        mount(nothing, "/", nothing, private, nothing).context("mount --make-rprivate /")?;
+        if spaces.process {
+            mount_proc()?;
+        }
+        let needed = |place: &Path| spec.needed.iter().any(|needed| needed.starts_with(place));
+        let places = ["/mnt", "/media", "/srv", "/opt", "/home", "/tmp"];
+        let places = places.iter().map(Path::new).filter(|place| place.is_dir());
+        let work = places
+            .filter(|place| !needed(place))
+            .find(|place| memory_disk(place, "size=256m,mode=0755").is_ok());
+        let work = work.context("no directory to mount a working directory on")?.to_owned();
+        let shared = Path::new("/dev/shm");
+        if shared.is_dir() {
+            memory_disk(shared, "size=64m,mode=1777").context("mount /dev/shm")?;
+        }
+        let temporary = Path::new("/tmp");
+        let temporary = if needed(temporary) || work == temporary {
+            let inside = work.join("temporary");
+            fs::create_dir(&inside)?;
+            inside
+        } else {
+            memory_disk(temporary, "size=64m,mode=1777").context("mount /tmp")?;
+            temporary.to_owned()
+        };
+        if spaces.drop {
+            for path in [&work, &temporary] {
+                fs::set_permissions(path, fs::Permissions::from_mode(0o777))?;
+            }
+        }
+        Ok(Place { work, temporary, remove: None })
+    }
+
+    fn on_disk(drop: bool) -> Result<Place> {
+        let root = tempfile::Builder::new().prefix("grade-").tempdir()?.keep();
+        fs::set_permissions(&root, fs::Permissions::from_mode(0o755))?;
+        let (work, temporary) = (root.join("work"), root.join("tmp"));
+        for path in [&work, &temporary] {
+            fs::create_dir(path)?;
+            fs::set_permissions(path, fs::Permissions::from_mode(0o777))?;
+        }
+        if drop {
+            // It is removed by whom it belongs to.
+            std::os::unix::fs::chown(&root, Some(NOBODY), Some(NOBODY))?;
+        }
+        Ok(Place { work, temporary, remove: Some(root) })
+    }
+
+    fn remove(&self) {
+        if let Some(root) = &self.remove {
+            let _ = fs::remove_dir_all(root);
+        }
+    }
+
+    /// Names of shared memory and temporary files that are there.
+    fn contents(&self, mounted: bool) -> (Vec<String>, Vec<String>) {
+        let names = |directory: &Path| -> Vec<String> {
+            let entries = fs::read_dir(directory).into_iter().flatten().flatten();
+            let mut names: Vec<String> =
+                entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+            names.sort();
+            names
+        };
+        let shared = if mounted { names(Path::new("/dev/shm")) } else { Vec::new() };
+        (shared, names(&self.temporary))
+    }
+}
+
+fn memory_disk(place: &Path, options: &str) -> nix::Result<()> {
+    let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
+    mount(Some("tmpfs"), place, Some("tmpfs"), flags, Some(options))
+}
+
+/// Shows the processes of this namespace in `/proc`.
+pub(super) fn mount_proc() -> Result<()> {
+    let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
+    let nothing: Option<&str> = None;
+    let private = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
+    mount(nothing, "/", nothing, private, nothing)?;
+    mount(Some("proc"), "/proc", Some("proc"), flags, nothing).context("mount /proc")
+}
+
+fn duplicate(fd: i32) -> std::io::Result<fs::File> {
+    // SAFETY: the grader keeps this descriptor open for the supervisor.
+    let fd = unsafe { BorrowedFd::borrow_raw(fd) }.try_clone_to_owned()?;
+    Ok(fs::File::from(fd))
+}
+
+fn copy_all(from: &mut fs::File, to: &mut fs::File) -> std::io::Result<()> {
+    use std::os::unix::fs::FileExt;
+    let mut buffer = vec![0; 1 << 20];
+    let mut offset = 0;
+    loop {
+        let length = from.read_at(&mut buffer, offset)?;
+        if length == 0 {
+            return Ok(());
+        }
+        to.write_all(&buffer[..length])?;
+        offset += length as u64;
+    }
+}
+
+fn supervise(spec: &Spec, spaces: Spaces, place: &Place, account: &mut Account) -> Result<()> {
+    let wanted = |name: &str| !spec.without.iter().any(|without| without == name);
+    let filters = match confine::filters() {
+        Ok(filters) if wanted("seccomp") => {
+            account.isolation.push("seccomp".to_owned());
+            filters
+        }
+        Ok(_) => {
+            account.missing.push("seccomp: not wanted".to_owned());
+            Vec::new()
+        }
+        Err(error) => {
+            account.missing.push(format!("seccomp: {error:#}"));
+            Vec::new()
+        }
+    };
+    if !wanted("Landlock") {
+        account.missing.push("Landlock: not wanted".to_owned());
+    } else if landlock_version() > 0 {
+        account.isolation.push(format!("Landlock (version {})", landlock_version()));
+    } else {
+        account.missing.push("Landlock: this kernel does not have it".to_owned());
+    }
+    account.isolation.push("resource limits".to_owned());
+    let mut mask = SigSet::empty();
+    mask.add(Signal::SIGCHLD);
+    mask.thread_block()?;
+    let children = SignalFd::with_flags(&mask, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)?;
+    for (index, job) in spec.jobs.iter().enumerate() {
+        if let Some(late) = spec.late.get(index) {
+            place.put(late)?;
+        }
+        let mut watch = Watch {
+            spaces,
+            place,
+            job,
+            children: &children,
+            end: End::default(),
+            printed: 0,
+            landlock: wanted("Landlock"),
+        };
+        let start = Instant::now();
+        if let Err(error) = watch.run(&filters) {
+            watch.end.how = How::NotStarted(format!("{error:#}"));
+        }
+        watch.end.seconds = start.elapsed().as_secs_f64();
+        kill_all(spaces.process);
+        if let (Some(archive), How::Exited(0)) = (&job.inspect, &watch.end.how) {
+            watch.end.refused = inspect::archive(&fs::read(place.work.join(archive))?);
+        }
+        let goes_on = watch.end.how == How::Exited(0) && watch.end.refused.is_empty();
+        account.ends.push(watch.end);
+        if !goes_on {
+            return Ok(());
+        }
+    }
+    if let Some((name, fd)) = &spec.fetch {
+        let mut from = fs::File::open(place.work.join(name))?;
+        copy_all(&mut from, &mut duplicate(*fd)?)?;
+    }
+    Ok(())
+}
+
+fn landlock_version() -> i64 {
+    const VERSION: u32 = 1;
+    // SAFETY: with this flag, landlock_create_ruleset(2) takes no pointer and returns a number.
+    unsafe { libc::syscall(libc::SYS_landlock_create_ruleset, 0, 0, VERSION) }
+}
+
+/// Kills whatever is left of the job and collects it.
+fn kill_all(own_namespace: bool) {
+    for _ in 0..2000 {
+        if own_namespace {
+            // Signals everything in the namespace but its first process, which is this one.
+            let _ = kill(Pid::from_raw(-1), Signal::SIGKILL);
+        } else {
+            for pid in processes::all(false) {
+                let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
+            }
+        }
+        loop {
+            match waitpid(None, Some(WaitPidFlag::WNOHANG | WaitPidFlag::__WALL)) {
+                Ok(WaitStatus::StillAlive) => break,
+                Ok(_) | Err(Errno::EINTR) => {}
+                Err(_) => return,
+            }
+        }
+        std::thread::sleep(Duration::from_micros(500));
+    }
+}
+
+struct Watch<'a> {
+    spaces: Spaces,
+    place: &'a Place,
+    job: &'a Job,
+    children: &'a SignalFd,
+    end: End,
+    printed: usize,
+    landlock: bool,
+}
+
+impl Watch<'_> {
+    fn run(&mut self, filters: &[BpfProgram]) -> Result<()> {
+        let job = self.job;
+        let (ours, theirs) =
+            socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC)?;
+        let (output, prints) = pipe2(OFlag::O_CLOEXEC)?;
+        let (reads, _input) = pipe2(OFlag::O_CLOEXEC)?;
+        let (failure, fails) = pipe2(OFlag::O_CLOEXEC)?;
+        let others = if self.spaces.user { 4 } else { threads_of_user() };
+        let command = Prepared::new(job, self.place)?;
+        // SAFETY: the supervisor has one thread.
+        let child = match unsafe { fork() }.context("fork")? {
+            ForkResult::Parent { child } => child,
+            ForkResult::Child => {
+                let error = self.become_job(&command, others, filters, &theirs, &prints, &reads);
+                let _ = nix::unistd::write(&fails, format!("{error:#}").as_bytes());
+                // SAFETY: _exit(2) is always safe to call.
+                unsafe { libc::_exit(127) };
+            }
+        };
+        drop((theirs, prints, reads, fails));
+        let mut why = String::new();
+        fs::File::from(failure).read_to_string(&mut why)?;
+        if !why.is_empty() {
+            bail!("{}: {why}", job.program);
+        }
+        if let Some((secret, packet)) = &job.channel {
+            let packet = format!("{secret}\n{packet}");
+            let flags = MsgFlags::MSG_NOSIGNAL;
+            let _ = send(raw(&ours), packet.as_bytes(), flags);
+        }
+        self.watch(child, &ours, output)
+    }
+
+    /// In the child: gives everything up and becomes the program. Returns only if that fails.
+    fn become_job(
+        &self,
+        command: &Prepared,
+        others: u64,
+        filters: &[BpfProgram],
+        channel: &OwnedFd,
+        prints: &OwnedFd,
+        reads: &OwnedFd,
+    ) -> anyhow::Error {
+        let attempt = || -> Result<()> {
+            setsid()?;
+            let _ = SigSet::empty().thread_set_mask();
+            std::env::set_current_dir(&self.place.work)?;
+            // SAFETY: descriptors 0 to 3 of this process are about to be the program's.
+            unsafe {
+                libc::dup2(raw(reads), 0);
+                libc::dup2(raw(prints), 1);
+                libc::dup2(raw(prints), 2);
+                if self.job.channel.is_some() {
+                    // dup2 onto itself would leave the flag that closes it.
+                    let high = libc::fcntl(raw(channel), libc::F_DUPFD, 10);
+                    libc::dup2(high, exercises::DESCRIPTOR);
+                }
+                let first = if self.job.channel.is_some() { 4 } else { 3 };
+                libc::close_range(first, u32::MAX, libc::CLOSE_RANGE_CLOEXEC as i32);
+            }
+            let _ = nix::sys::prctl::set_pdeathsig(Signal::SIGKILL);
+            confine::limit(self.job, others)?;
+            nix::sys::prctl::set_no_new_privs()?;
+            if self.landlock {
+                let mut writable = vec![self.place.temporary.as_path()];
+                if self.spaces.mount {
+                    writable.push(Path::new("/dev/shm"));
+                }
+                confine::landlock(self.job, &self.place.work, &writable)?;
+            }
+            confine::seccomp(filters)?;
+            nix::unistd::execve(&command.program, &command.arguments, &command.environment)?;
+            Ok(())
+        };
+        match attempt() {
+            Err(error) => error,
+            Ok(()) => anyhow::anyhow!("execve returned"),
+        }
+    }
+
+    fn watch(&mut self, child: Pid, channel: &OwnedFd, output: OwnedFd) -> Result<()> {
+        let limit = Duration::from_secs_f64(self.job.limits.seconds);
+        let deadline = Instant::now() + limit;
+        let mut output = Some(output);
+        let mut open = self.job.channel.is_some();
+        let mut look = Instant::now() + LOOK;
+        loop {
+            let now = Instant::now();
+            if now >= deadline {
+                self.ask(child, channel)?;
+                self.end.how = How::TimeUp;
+                break;
+            }
+            if now >= look {
+                look = now + LOOK;
+                let pids = processes::all(self.spaces.process);
+                if processes::memory(&pids) > self.job.limits.memory {
+                    self.end.how = How::TooMuchMemory;
+                    break;
+                }
+            }
+            let wait = deadline.min(look).saturating_duration_since(now);
+            let wait = PollTimeout::try_from(wait.as_millis() as i32 + 1)?;
+            let lifeline = std::io::stdin();
+            let mut fds = vec![PollFd::new(self.children.as_fd(), PollFlags::POLLIN)];
+            fds.push(PollFd::new(lifeline.as_fd(), PollFlags::POLLIN));
+            if open {
+                fds.push(PollFd::new(channel.as_fd(), PollFlags::POLLIN));
+            }
+            if let Some(output) = &output {
+                fds.push(PollFd::new(output.as_fd(), PollFlags::POLLIN));
+            }
+            match poll(&mut fds, wait) {
+                Ok(_) | Err(Errno::EINTR) => {}
+                Err(errno) => bail!("poll: {errno}"),
+            }
+            let ready: Vec<(i32, PollFlags)> = fds
+                .iter()
+                .map(|fd| (raw(&fd.as_fd()), fd.revents().unwrap_or(PollFlags::empty())))
+                .collect();
+            drop(fds);
+            let is_ready =
+                |fd: i32| ready.iter().any(|(it, events)| *it == fd && !events.is_empty());
+            if is_ready(0) {
+                // Nothing more is ever written there: the grader is gone.
+                kill_all(self.spaces.process);
+                self.place.remove();
+                std::process::exit(1);
+            }
+            if output.as_ref().is_some_and(|output| is_ready(raw(output))) {
+                let more = output.as_ref().is_some_and(|output| self.read_output(output));
+                if !more {
+                    output = None;
+                }
+                if self.end.how == How::TooMuchOutput {
+                    break;
+                }
+            }
+            if open && is_ready(raw(channel)) {
+                match self.read_packet(channel) {
+                    None => open = false,
+                    Some(false) => {}
+                    Some(true) => {
+                        self.look_around(child);
+                        self.end.how = How::Done;
+                        self.let_go(child, channel);
+                        break;
+                    }
+                }
+            }
+            if is_ready(raw(self.children)) {
+                let _ = self.children.read_signal();
+                if let Some(how) = collect(child) {
+                    while open && self.read_packet(channel).is_some() {}
+                    self.end.how = how;
+                    break;
+                }
+            }
+        }
+        if let Some(output) = &output {
+            self.drain(output);
+        }
+        Ok(())
+    }
+
+    /// Reads a packet: `None` at the end of the channel, `Some(true)` if the program is done.
+    fn read_packet(&mut self, channel: &OwnedFd) -> Option<bool> {
+        let mut packet = vec![0; exercises::LONGEST + 1024];
+        let length = match recv(raw(channel), &mut packet, MsgFlags::MSG_DONTWAIT) {
+            Ok(0) => return None,
+            Err(Errno::EAGAIN) => return None,
+            Err(Errno::EINTR) => return Some(false),
+            Err(_) => return None,
+            Ok(length) => length,
+        };
+        let packet = String::from_utf8_lossy(&packet[..length]);
+        let (secret, _) = self.job.channel.as_ref()?;
+        let mut parts = packet.splitn(3, '\n');
+        if parts.next() != Some(secret) || self.end.packets.len() > 1000 {
+            self.end.forged = true;
+            return Some(false);
+        }
+        let kind = parts.next().unwrap_or_default().to_owned();
+        let body = parts.next().unwrap_or_default().to_owned();
+        let done = matches!(kind.as_str(), "end" | "strayed" | "unknown");
+        self.end.packets.push((kind, body));
+        Some(done)
+    }
+
+    /// Reads some output; false at its end.
+    fn read_output(&mut self, output: &OwnedFd) -> bool {
+        let mut buffer = [0; 16 * 1024];
+        let Ok(length) = nix::unistd::read(output, &mut buffer) else { return true };
+        if length == 0 {
+            return false;
+        }
+        let limit = self.job.limits.output;
+        let kept = self.end.output.len();
+        let text = String::from_utf8_lossy(&buffer[..length]);
+        self.end.output.extend(text.chars().take(limit.saturating_sub(kept)));
+        if kept + length > limit {
+            self.end.cut = true;
+        }
+        self.printed += length;
+        if self.printed > 4 * limit {
+            self.end.how = How::TooMuchOutput;
+        }
+        true
+    }
+
+    /// Reads what is in the pipe without waiting for more: others may hold it open.
+    fn drain(&mut self, output: &OwnedFd) {
+        for _ in 0..64 {
+            let mut fds = [PollFd::new(output.as_fd(), PollFlags::POLLIN)];
+            let ready = poll(&mut fds, PollTimeout::ZERO).is_ok_and(|ready| ready > 0);
+            let how = self.end.how.clone();
+            if !ready || !self.read_output(output) {
+                return;
+            }
+            self.end.how = how;
+        }
+    }
+
+    /// Sees what the program has left, while it stands still.
+    fn look_around(&mut self, child: Pid) {
+        let me = std::process::id() as i32;
+        for pid in processes::all(self.spaces.process) {
+            let Some(stat) = processes::stat(&format!("/proc/{pid}")) else { continue };
+            if pid == child.as_raw() || (stat.state == 'Z' && stat.parent == me) {
+                continue;
+            }
+            if stat.state == 'Z' {
+                self.end.left.zombies.push(format!("{pid} ({})", stat.name));
+            } else {
+                self.end.left.running.push(format!("{pid} ({})", processes::title(pid)));
+            }
+        }
+        for thread in processes::threads(child.as_raw()) {
+            if thread != child.as_raw() {
+                let stat = processes::stat(&format!("/proc/{child}/task/{thread}"));
+                let name = stat.map(|stat| stat.name).unwrap_or_default();
+                self.end.left.threads.push(format!("{thread} ({name})"));
+            }
+        }
+        self.end.left.descriptors = processes::descriptors(child.as_raw(), exercises::DESCRIPTOR);
+        let (shared, files) = self.place.contents(self.spaces.mount);
+        self.end.left.shared_memory = shared;
+        self.end.left.files = files;
+    }
+
+    /// Lets the program end by itself, for a moment.
+    fn let_go(&mut self, child: Pid, channel: &OwnedFd) {
+        let _ = send(raw(channel), b"over", MsgFlags::MSG_NOSIGNAL);
+        let mut fds = [PollFd::new(self.children.as_fd(), PollFlags::POLLIN)];
+        let _ = poll(&mut fds, PollTimeout::from(100_u8));
+        let _ = self.children.read_signal();
+        let _ = collect(child);
+    }
+
+    /// Asks a program whose time is up what it is doing.
+    fn ask(&mut self, child: Pid, channel: &OwnedFd) -> Result<()> {
+        let pids = processes::all(self.spaces.process);
+        self.end.doing = processes::doing(&pids, child.as_raw());
+        if self.job.channel.is_none() {
+            return Ok(());
+        }
+        let threads = processes::threads(child.as_raw());
+        for &thread in &threads {
+            // SAFETY: tgkill(2) takes three integers.
+            unsafe {
+                libc::syscall(libc::SYS_tgkill, child.as_raw(), thread, exercises::WHERE_ARE_YOU)
+            };
+        }
+        let _ = kill(child, Signal::SIGCONT);
+        let end = Instant::now() + ANSWER;
+        let answers = |end: &End| end.packets.iter().filter(|(kind, _)| kind == "stuck").count();
+        while answers(&self.end) < threads.len() && Instant::now() < end {
+            let mut fds = [PollFd::new(channel.as_fd(), PollFlags::POLLIN)];
+            let left = end.saturating_duration_since(Instant::now()).as_millis() as u16;
+            if poll(&mut fds, PollTimeout::from(left)).is_ok_and(|ready| ready > 0)
+                && self.read_packet(channel).is_none()
+            {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Collects children; says how `child` ended, if it was among them.
+fn collect(child: Pid) -> Option<How> {
+    let mut how = None;
+    loop {
+        match waitpid(None, Some(WaitPidFlag::WNOHANG | WaitPidFlag::__WALL)) {
+            Ok(WaitStatus::Exited(pid, code)) if pid == child => how = Some(How::Exited(code)),
+            Ok(WaitStatus::Signaled(pid, signal, _)) if pid == child => {
+                how = Some(How::Killed(signal as i32));
+            }
+            Ok(WaitStatus::StillAlive) => return how,
+            Ok(_) | Err(Errno::EINTR) => {}
+            Err(_) => return how,
+        }
+    }
+}
+
+/// Processes and threads that this user has now, where the limit counts all of them.
+fn threads_of_user() -> u64 {
+    use std::os::unix::fs::MetadataExt;
+    let me = nix::unistd::geteuid().as_raw();
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let mine = entries.filter(|entry| entry.metadata().is_ok_and(|m| m.uid() == me));
+    mine.map(|entry| {
+        fs::read_dir(entry.path().join("task")).map_or(0, |tasks| tasks.count() as u64)
+    })
+    .sum()
+}
+
+/// What execve takes, made before the fork.
+struct Prepared {
+    program: CString,
+    arguments: Vec<CString>,
+    environment: Vec<CString>,
+}
+
+impl Prepared {
+    fn new(job: &Job, place: &Place) -> Result<Prepared> {
+        let work = place.work.to_string_lossy();
+        let temporary = place.temporary.to_string_lossy();
+        let fill = |text: &str| text.replace("{work}", &work).replace("{tmp}", &temporary);
+        let program = place.work.join(&job.program);
+        let program = CString::new(program.to_string_lossy().as_bytes())?;
+        let mut arguments = vec![program.clone()];
+        for argument in &job.arguments {
+            arguments.push(CString::new(fill(argument))?);
+        }
+        let mut environment = vec![CString::new(format!("TMPDIR={temporary}"))?];
+        for (name, value) in &job.environment {
+            environment.push(CString::new(format!("{name}={}", fill(value)))?);
+        }
+        Ok(Prepared { program, arguments, environment })
+    }
+}

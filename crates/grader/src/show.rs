@@ -1,0 +1,396 @@
+//! Verdicts for people.
+
+use std::fmt::Write;
+
+use exercises::report::{Failure, Obstacle, Place, Resource};
+
+use crate::judge::{Finding, Judged, Verdict};
+
+/// How a verdict is shown.
+#[derive(Clone, Copy, Debug)]
+pub struct Style {
+    /// Whether colour repeats what is said.
+    pub colour: bool,
+    /// Columns of the terminal.
+    pub width: usize,
+}
+
+impl Style {
+    /// That of standard output.
+    pub fn of_terminal() -> Style {
+        use std::io::IsTerminal;
+        let terminal = std::io::stdout().is_terminal();
+        let colour = terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+        let width = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
+        let width = width.or_else(columns).unwrap_or(100).clamp(60, 200);
+        Style { colour, width }
+    }
+
+    fn paint(self, code: &str, text: &str) -> String {
+        if self.colour { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+    }
+}
+
+fn columns() -> Option<usize> {
+    // SAFETY: TIOCGWINSZ fills the structure that it is given, or fails.
+    let size = unsafe {
+        let mut size: libc::winsize = std::mem::zeroed();
+        (libc::ioctl(1, libc::TIOCGWINSZ, &mut size) == 0).then_some(size)
+    };
+    size.map(|size| usize::from(size.ws_col)).filter(|columns| *columns > 0)
+}
+
+/// The sources that places point into: their names and texts.
+pub type Sources<'a> = &'a [(&'a str, &'a str)];
+
+/// The verdict as text.
+pub fn verdict(verdict: &Verdict, sources: Sources, style: Style) -> String {
+    let mut text = String::new();
+    if let Some(obstacle) = &verdict.obstacle {
+        let heading = match obstacle.word.as_str() {
+            "refused" => "This cannot be judged.",
+            _ => "This does not compile.",
+        };
+        let _ = writeln!(text, "{}", style.paint("1;31", heading));
+        let _ = writeln!(text, "{}", clean(obstacle.message.trim_end(), style.colour));
+        return text;
+    }
+    for judged in &verdict.checks {
+        line(&mut text, judged, style);
+    }
+    let failed = verdict.checks.iter().filter(|judged| !judged.passed);
+    // The first failure is shown in full: the others are often the same again.
+    for (index, judged) in failed.enumerate() {
+        if index == 0 {
+            details(&mut text, judged, sources, style);
+        }
+    }
+    let (points, possible) = (verdict.points(), verdict.possible);
+    let schedules = match verdict.schedules {
+        0 => String::new(),
+        number => format!(", {} schedules", thousands(number)),
+    };
+    let seconds = verdict.compiling + verdict.running;
+    let _ = writeln!(text);
+    if verdict.passed() {
+        let said = format!("{}: passed, {points} of {possible} points", verdict.exercise);
+        let _ = writeln!(text, "{}{schedules}, {seconds:.2} s.", style.paint("1;32", &said));
+    } else {
+        let said = format!("{}: not yet, {points} of {possible} points", verdict.exercise);
+        let _ = writeln!(text, "{}{schedules}, {seconds:.2} s.", style.paint("1;31", &said));
+    }
+    text
+}
+
+fn line(text: &mut String, judged: &Judged, style: Style) {
+    let mark = if judged.passed { style.paint("32", "pass") } else { style.paint("31", "FAIL") };
+    let points = if judged.passed { judged.points } else { 0 };
+    let why = judged.findings.first().map(|it| format!(" [{}]", it.word)).unwrap_or_default();
+    let (name, says) = (&judged.check, &judged.says);
+    let _ = writeln!(text, "{mark}  {points}/{}  {name}: {says}{why}", judged.points);
+}
+
+fn details(text: &mut String, judged: &Judged, sources: Sources, style: Style) {
+    for finding in &judged.findings {
+        let heading = format!("{}: {}", judged.check, heading(&finding.word));
+        let _ = writeln!(text, "\n{}", style.paint("1", &heading));
+        for line in clean(&finding.message, false).lines() {
+            let _ = writeln!(text, "  {line}");
+        }
+        if let Some(failure) = &finding.failure {
+            explain(text, failure, sources, style);
+        }
+        again(text, finding, judged);
+    }
+    if !judged.output.trim().is_empty() {
+        let cut = if judged.cut { " (the beginning of it)" } else { "" };
+        let _ = writeln!(text, "\n  It printed{cut}:");
+        for line in clean(&judged.output, false).lines().take(20) {
+            let _ = writeln!(text, "  | {line}");
+        }
+    }
+}
+
+fn again(text: &mut String, finding: &Finding, judged: &Judged) {
+    if let Some(replay) = &finding.replay {
+        let how = match (judged.schedules, &finding.failure) {
+            (number, Some(_)) if number > 1 => {
+                format!("Found in schedule {}. ", thousands(number))
+            }
+            _ => String::new(),
+        };
+        let _ = writeln!(text, "\n  {how}The same again: --replay {replay}");
+    }
+}
+
+fn heading(word: &str) -> &'static str {
+    match word {
+        "wrong" => "something else came than was expected",
+        "panic" => "your code panicked",
+        "deadlock" => "deadlock",
+        "livelock" => "running without getting anywhere",
+        "thread" => "a thread was left",
+        "race" => "a data race",
+        "stuck" => "it does not end",
+        "crash" => "it crashed",
+        "ended-early" => "it ended too early",
+        "strayed" => "a child went astray",
+        "zombie" => "zombies",
+        "running" => "processes were left",
+        "descriptor" => "descriptors were left open",
+        "shared-memory" => "shared memory was left",
+        "file" => "files were left",
+        "memory" => "too much memory",
+        "output" => "too much output",
+        "forged" => "the grader's channel was disturbed",
+        _ => "a failure",
+    }
+}
+
+/// The threads, the circle of waiting, and the schedule.
+fn explain(text: &mut String, failure: &Failure, sources: Sources, style: Style) {
+    let names: Vec<String> =
+        failure.resources.iter().map(|resource| name_of(resource, sources)).collect();
+    for thread in failure.threads.iter().filter(|thread| !thread.ended) {
+        let Some((verb, obstacle, at)) = &thread.blocked else { continue };
+        let what = match obstacle {
+            Obstacle::Resource(number) => {
+                let kind = failure.resources.get(*number).map_or("", |r| r.kind.as_str());
+                format!(" {kind} {}", names.get(*number).map_or("", String::as_str))
+            }
+            Obstacle::Thread(number) => {
+                let name = failure.threads.get(*number).map_or("", |thread| thread.name.as_str());
+                format!(" {name}")
+            }
+            Obstacle::Unnamed => String::new(),
+        };
+        let _ = write!(text, "  {} is blocked {verb}{what} at {}", thread.name, short(at));
+        let held: Vec<String> = thread
+            .holds
+            .iter()
+            .map(|(number, at)| {
+                format!("{} (since {})", names.get(*number).map_or("", String::as_str), short(at))
+            })
+            .collect();
+        if held.is_empty() {
+            let _ = writeln!(text);
+        } else {
+            let _ = writeln!(text, ", and holds {}", held.join(" and "));
+        }
+    }
+    if let Some(circle) = circle(failure, &names) {
+        let _ = writeln!(text, "  The circle: {circle}");
+    }
+    if !failure.events.is_empty() {
+        lanes(text, failure, &names, style);
+    }
+}
+
+fn short(place: &Place) -> String {
+    format!("{}:{}", place.file, place.line)
+}
+
+/// Who waits for whom, all the way round.
+fn circle(failure: &Failure, names: &[String]) -> Option<String> {
+    let waits_for = |thread: usize| -> Option<(usize, String)> {
+        match failure.threads.get(thread)?.blocked.as_ref()?.1 {
+            Obstacle::Thread(other) => Some((other, "the end of".to_owned())),
+            Obstacle::Resource(number) => {
+                let holds = |it: &exercises::report::Thread| {
+                    it.holds.iter().any(|(held, _)| *held == number)
+                };
+                let other = failure.threads.iter().position(holds)?;
+                Some((other, format!("{}, held by", names.get(number)?)))
+            }
+            Obstacle::Unnamed => None,
+        }
+    };
+    for first in 0..failure.threads.len() {
+        let mut said = format!("{} waits for ", failure.threads[first].name);
+        let mut now = first;
+        for _ in 0..failure.threads.len() {
+            let Some((next, what)) = waits_for(now) else { break };
+            let _ = write!(said, "{what} {}", failure.threads[next].name);
+            if next == first {
+                return Some(format!("{said}."));
+            }
+            said.push_str(", which waits for ");
+            now = next;
+        }
+    }
+    None
+}
+
+/// How many steps of a schedule are shown.
+const STEPS: usize = 40;
+
+/// The schedule, one column for each thread.
+fn lanes(text: &mut String, failure: &Failure, names: &[String], style: Style) {
+    let acts = |number: usize| failure.events.iter().any(|event| event.thread == number);
+    let threads: Vec<usize> = (0..failure.threads.len()).filter(|number| acts(*number)).collect();
+    if threads.is_empty() {
+        return;
+    }
+    let width = ((style.width.saturating_sub(2)) / threads.len()).clamp(16, 44);
+    let skipped = failure.events.len().saturating_sub(STEPS);
+    let _ = writeln!(text, "\n  The schedule, with line numbers:");
+    if skipped > 0 {
+        let _ = writeln!(text, "  ({skipped} earlier steps left out)");
+    }
+    let mut heading = String::from("  ");
+    for number in &threads {
+        let _ = write!(heading, "{:width$}", cut(&failure.threads[*number].name, width - 1));
+    }
+    let _ = writeln!(text, "{}", style.paint("4", heading.trim_end()));
+    for event in &failure.events[skipped..] {
+        let lane = threads.iter().position(|number| *number == event.thread).unwrap_or(0);
+        let name = event.resource.and_then(|number| names.get(number)).map_or("", String::as_str);
+        let what = event.what.replace("{}", name);
+        let what = what.lines().next().unwrap_or_default();
+        let line = match event.place.line {
+            0 => String::new(),
+            line if event.place.file == exercises::CHECKS => format!("c{line}"),
+            line => line.to_string(),
+        };
+        let cell = cut(&format!("{line:>3} {what}"), width - 1);
+        let _ = writeln!(text, "  {:1$}{cell}", "", lane * width);
+    }
+    if failure.events[skipped..].iter().any(|event| event.place.file == exercises::CHECKS) {
+        let _ = writeln!(text, "  (c: a line of the checks)");
+    }
+}
+
+fn cut(text: &str, width: usize) -> String {
+    if text.chars().count() <= width {
+        return text.to_owned();
+    }
+    let mut short: String = text.chars().take(width.saturating_sub(1)).collect();
+    short.push('…');
+    short
+}
+
+/// What a lock is called in the source that makes it: the field or variable that it goes to.
+fn name_of(resource: &Resource, sources: Sources) -> String {
+    let made = &resource.made;
+    let source = sources.iter().find(|(name, _)| *name == made.file).map(|(_, text)| *text);
+    let label = source.and_then(|text| label(text, made));
+    match (label, resource.siblings) {
+        (Some(name), 0 | 1) => name,
+        (Some(name), _) => format!("{name}[{}]", resource.rank),
+        (None, 0 | 1) => format!("made at {}", short(made)),
+        (None, _) => format!("{} of those made at {}", resource.rank + 1, short(made)),
+    }
+}
+
+/// The name before `:` or after `let` or `static` on the way back from a place.
+fn label(source: &str, place: &Place) -> Option<String> {
+    let lines: Vec<&str> = source.lines().collect();
+    let line = (place.line as usize).checked_sub(1)?;
+    let column = (place.column as usize).saturating_sub(1);
+    for back in 0..3 {
+        let text = lines.get(line.checked_sub(back)?)?;
+        let text = if back == 0 { text.get(..column).unwrap_or(text) } else { text };
+        if let Some(name) = label_in(text) {
+            return Some(name);
+        }
+        if text.contains(['{', ';']) && back > 0 {
+            return None;
+        }
+    }
+    None
+}
+
+fn label_in(text: &str) -> Option<String> {
+    for word in ["let mut ", "let ", "static "] {
+        if let Some(at) = text.find(word) {
+            let name = identifier(&text[at + word.len()..]);
+            if !name.is_empty() {
+                return Some(name);
+            }
+        }
+    }
+    let mut found = None;
+    let bytes = text.as_bytes();
+    for (index, byte) in bytes.iter().enumerate() {
+        let double = bytes.get(index + 1) == Some(&b':') || (index > 0 && bytes[index - 1] == b':');
+        if *byte == b':' && !double {
+            let before = text[..index].trim_end();
+            let start = before
+                .rfind(|c: char| !(c.is_alphanumeric() || c == '_'))
+                .map_or(0, |at| at + before[at..].chars().next().map_or(1, char::len_utf8));
+            let name = before[start..].to_owned();
+            if !name.is_empty() {
+                found = Some(name);
+            }
+        }
+    }
+    found
+}
+
+fn identifier(text: &str) -> String {
+    text.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect()
+}
+
+fn thousands(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// Takes out what a terminal would obey. Colours of the compiler may stay.
+pub fn clean(text: &str, colours: bool) -> String {
+    let mut plain = String::with_capacity(text.len());
+    let mut characters = text.chars().peekable();
+    while let Some(character) = characters.next() {
+        match character {
+            '\n' | '\t' => plain.push(character),
+            '\x1b' if colours && characters.peek() == Some(&'[') => {
+                let mut sequence = String::from(character);
+                for next in characters.by_ref() {
+                    sequence.push(next);
+                    if next.is_ascii_alphabetic() {
+                        break;
+                    }
+                }
+                let inside = &sequence[2..sequence.len().saturating_sub(1)];
+                let is_colour = sequence.ends_with('m')
+                    && inside.chars().all(|c| c.is_ascii_digit() || c == ';');
+                if is_colour {
+                    plain.push_str(&sequence);
+                }
+            }
+            '\r' if characters.peek() == Some(&'\n') => {}
+            c if c.is_control() => plain.extend(c.escape_default()),
+            c => plain.push(c),
+        }
+    }
+    plain
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_come_from_the_source() {
+        let source = "S {\n    state: Mutex::new(0),\n};\nlet left = Arc::new(Mutex::new(0));\n\
+                      forks: (0..5).map(|_| Mutex::new(())).collect(),\nstatic GLOBAL: M = M::new();\n";
+        let at = |line, column| Place { file: String::new(), line, column };
+        assert_eq!(label(source, &at(2, 12)).as_deref(), Some("state"));
+        assert_eq!(label(source, &at(4, 21)).as_deref(), Some("left"));
+        assert_eq!(label(source, &at(5, 23)).as_deref(), Some("forks"));
+        assert_eq!(label(source, &at(6, 20)).as_deref(), Some("GLOBAL"));
+    }
+
+    #[test]
+    fn a_terminal_is_not_commanded() {
+        assert_eq!(clean("a\x1b[2Jb\x07", false), "a\\u{1b}[2Jb\\u{7}");
+        assert_eq!(clean("\x1b[1;31mred\x1b[0m\x1b[2J", true), "\x1b[1;31mred\x1b[0m");
+    }
+}

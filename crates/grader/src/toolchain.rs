@@ -1,0 +1,167 @@
+//! What a submission is compiled with: the compiler itself, and the libraries that its checks stand
+//! on, built once by Cargo and used without it.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail, ensure};
+use serde::{Deserialize, Serialize};
+
+use crate::catalogue::{Kind, workspace};
+
+/// Everything that compiling a submission takes.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Toolchain {
+    /// Of what this was made, to notice when it is no longer up to date.
+    made_of: u64,
+    /// The compiler, not a proxy for it.
+    pub rustc: PathBuf,
+    /// Where the compiler's own libraries are.
+    pub sysroot: PathBuf,
+    /// Where the libraries are that libraries depend on.
+    pub dependencies: PathBuf,
+    /// The library of the checks.
+    pub exercises: PathBuf,
+    /// What stands in for `std`, if anything does.
+    pub std: Option<PathBuf>,
+    /// Other libraries that a submission may use, by name.
+    pub libraries: BTreeMap<String, PathBuf>,
+}
+
+/// The directory that Cargo builds in: this program is in `debug/` of it.
+fn target() -> Result<PathBuf> {
+    let me = std::env::current_exe()?;
+    let target = me.ancestors().nth(2).context("this program is in no target directory")?;
+    Ok(target.to_owned())
+}
+
+impl Toolchain {
+    /// The toolchain for this kind of exercise; built if it is not there, or of something else.
+    pub fn get(kind: Kind) -> Result<Toolchain> {
+        let target = target()?;
+        let word = match kind {
+            Kind::Explored => "explored",
+            Kind::Weak => "weak",
+            Kind::Process => "process",
+        };
+        let kept = target.join(format!("grade/toolchain-{word}.json"));
+        let made_of = sources()?;
+        if let Ok(text) = fs::read(&kept)
+            && let Ok(toolchain) = serde_json::from_slice::<Toolchain>(&text)
+            && toolchain.made_of == made_of
+            && toolchain.exercises.is_file()
+        {
+            return Ok(toolchain);
+        }
+        eprintln!("Building what the exercises of this kind stand on; this is done once.");
+        let toolchain = build(kind, word, &target, made_of)?;
+        let new = kept.with_extension(format!("{}.new", std::process::id()));
+        fs::write(&new, serde_json::to_vec(&toolchain)?)?;
+        fs::rename(&new, &kept)?;
+        Ok(toolchain)
+    }
+}
+
+/// A number that changes with the sources of the libraries, their versions, and the compiler.
+fn sources() -> Result<u64> {
+    let mut hasher = DefaultHasher::new();
+    let crate_ = workspace().join("crates/exercises");
+    let mut directories = vec![crate_.join("src"), crate_.join("std")];
+    let mut files = vec![workspace().join("Cargo.lock"), crate_.join("Cargo.toml")];
+    while let Some(directory) = directories.pop() {
+        for entry in fs::read_dir(&directory)? {
+            let path = entry?.path();
+            if path.is_dir() { directories.push(path) } else { files.push(path) }
+        }
+    }
+    files.sort();
+    for file in files {
+        let metadata = fs::metadata(&file)?;
+        (file, metadata.len(), metadata.modified()?).hash(&mut hasher);
+    }
+    for name in ["RUSTUP_TOOLCHAIN", "RUSTC"] {
+        std::env::var_os(name).hash(&mut hasher);
+    }
+    Ok(hasher.finish())
+}
+
+fn build(kind: Kind, word: &str, target: &Path, made_of: u64) -> Result<Toolchain> {
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or("cargo".into()));
+    cargo.current_dir(workspace()).arg("build").args(["--quiet", "--profile", "grade"]);
+    cargo.args(["--package", "exercises", "--features", word]);
+    cargo.args(["--message-format", "json-render-diagnostics"]);
+    cargo.arg("--target-dir").arg(target);
+    // What is set for the learner's own builds is not for these.
+    for (name, _) in std::env::vars_os() {
+        let name = name.to_string_lossy();
+        let meant = ["CARGO_HOME", "CARGO_NET_OFFLINE", "CARGO_HTTP_PROXY"];
+        if name.starts_with("CARGO_") && !meant.contains(&&*name) || name.starts_with("RUSTFLAGS") {
+            cargo.env_remove(&*name);
+        }
+    }
+    let output = cargo.stderr(Stdio::inherit()).output().context("cargo")?;
+    ensure!(output.status.success(), "the libraries of the exercises cannot be built");
+
+    let mut libraries = BTreeMap::new();
+    for line in output.stdout.split(|byte| *byte == b'\n') {
+        let Ok(message) = serde_json::from_slice::<serde_json::Value>(line) else { continue };
+        if message["reason"] != "compiler-artifact" {
+            continue;
+        }
+        let Some(name) = message["target"]["name"].as_str() else { continue };
+        let files = message["filenames"].as_array().into_iter().flatten();
+        let files: Vec<&str> = files.filter_map(|file| file.as_str()).collect();
+        // The file without a hash in its name is replaced when other features are built.
+        let hashed = |file: &&&str| file.contains("/deps/");
+        let library = files.iter().find(hashed).or(files.first());
+        if let Some(library) =
+            library.filter(|file| file.ends_with("meta") || file.ends_with("lib"))
+        {
+            libraries.insert(name.to_owned(), Path::new(library).with_extension("rlib"));
+        }
+    }
+    let Some(exercises) = libraries.get("exercises").cloned() else {
+        bail!("cargo did not say where it built the exercises' library");
+    };
+    let dependencies = exercises.parent().context("a directory")?.to_owned();
+
+    let rustc = std::env::var_os("RUSTC").unwrap_or("rustc".into());
+    let output = Command::new(rustc).args(["--print", "sysroot"]).output().context("rustc")?;
+    let sysroot = PathBuf::from(String::from_utf8(output.stdout)?.trim());
+    let rustc = sysroot.join("bin/rustc");
+    ensure!(rustc.is_file(), "there is no compiler at {}", rustc.display());
+
+    let allowed: &[&str] = match kind {
+        Kind::Process => &["nix", "libc"],
+        Kind::Explored | Kind::Weak => &[],
+    };
+    libraries.retain(|name, _| allowed.contains(&name.as_str()));
+    let mut toolchain =
+        Toolchain { made_of, rustc, sysroot, dependencies, exercises, std: None, libraries };
+    if kind != Kind::Process {
+        toolchain.std = Some(toolchain.stand_in(word)?);
+    }
+    Ok(toolchain)
+}
+
+impl Toolchain {
+    /// Compiles what stands in for `std`.
+    fn stand_in(&self, word: &str) -> Result<PathBuf> {
+        let source = workspace().join(format!("crates/exercises/std/{word}.rs"));
+        let library = self.dependencies.join(format!("libstd_{word}.rlib"));
+        let new = self.dependencies.join(format!("libstd_{word}-{}.rlib", std::process::id()));
+        let mut rustc = Command::new(&self.rustc);
+        rustc.args(["--edition", "2024", "--crate-type", "rlib", "-Copt-level=2"]);
+        rustc.arg("--crate-name").arg(format!("std_{word}")).arg(&source);
+        rustc.arg("--extern").arg(format!("exercises={}", self.exercises.display()));
+        rustc.arg("-L").arg(format!("dependency={}", self.dependencies.display()));
+        rustc.arg("-o").arg(&new);
+        let status = rustc.status().context("rustc")?;
+        ensure!(status.success(), "{} does not compile", source.display());
+        fs::rename(&new, &library)?;
+        Ok(library)
+    }
+}
