@@ -63,8 +63,8 @@ pub fn until_others_block() {
         let numbers = 0..world::with(|world| world.tasks.len());
         let runs = |number: &usize| {
             ExecutionState::with(|state| {
-                let task = state.try_get((*number).into());
-                task.is_some_and(|task| !task.blocked() && !task.finished())
+                // A thread that waits for a mutex counts as sleeping there, not as blocked.
+                state.try_get((*number).into()).is_some_and(|task| task.runnable())
             })
         };
         numbers.filter(|number| *number != me).find(runs)
@@ -316,6 +316,7 @@ fn prepare_hook() {
         let me = world::me();
         world::with(|world| {
             world.panics.push(world::Panic { message: message.clone(), place });
+            world.task(me).unwinding = true;
             let at = world.task(me).at;
             let own = message.starts_with("deadlock!") || message.starts_with("exceeded max_steps");
             if let (true, false, Some(at)) = (world.recording, own, at) {
@@ -337,7 +338,7 @@ mod tests {
     /// The explorer replaces the panic hook and the output of the process, so this is one test.
     #[test]
     fn what_std_does_happens_and_what_it_allows_is_tried() {
-        let cases: [Case; 12] = [
+        let cases: [Case; 13] = [
             ("everything at once", everything_at_once, None),
             ("lost update", lost_update, Some(Kind::Wrong)),
             ("lock order", lock_order, Some(Kind::Deadlock)),
@@ -346,6 +347,7 @@ mod tests {
             ("believes a wait", believes_a_wait, Some(Kind::Wrong)),
             ("panics unseen", panics_unseen, Some(Kind::Panic)),
             ("joins a panic", joins_a_panic, None),
+            ("poisons its own only", poisons_its_own_only, None),
             ("scope passes a panic on", scope_passes_a_panic_on, Some(Kind::Panic)),
             ("leaves a thread", leaves_a_thread, Some(Kind::Thread)),
             ("spins", spins, Some(Kind::Livelock)),
@@ -467,6 +469,33 @@ mod tests {
 
     fn joins_a_panic() {
         assert!(thread::spawn(|| panic!("seen")).join().is_err());
+    }
+
+    /// While one thread unwinds, through a destructor that locks, another one locks and unlocks.
+    fn poisons_its_own_only() {
+        struct Locks(Arc<Mutex<()>>);
+
+        impl Drop for Locks {
+            fn drop(&mut self) {
+                assert!(thread::panicking(), "this thread unwinds");
+                drop(self.0.lock().unwrap());
+            }
+        }
+
+        let (free, held) = (Arc::new(Mutex::new(())), Arc::new(Mutex::new(())));
+        let others = (free.clone(), held.clone());
+        let thread = thread::spawn(move || {
+            let _held = others.1.lock().unwrap();
+            let _locks = Locks(others.0);
+            panic!("on the way out");
+        });
+        for _ in 0..3 {
+            drop(free.lock().unwrap());
+            assert!(!thread::panicking(), "only the other thread unwinds");
+        }
+        assert!(thread.join().is_err());
+        assert!(held.lock().is_err(), "what was held at the panic is poisoned");
+        assert!(free.lock().is_ok(), "what was locked while unwinding is not");
     }
 
     fn scope_passes_a_panic_on() {

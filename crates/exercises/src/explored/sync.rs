@@ -3,6 +3,7 @@
 //! What is not here is not offered to exercises that are explored. Atomics behave as if every
 //! ordering were `SeqCst`; exercises about orderings are modelled instead (`weak`).
 
+use std::cell::Cell;
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 use std::panic::Location;
@@ -16,15 +17,42 @@ use super::chance;
 use super::world::{self, At, Tag};
 use crate::report::Obstacle;
 
+/// Whether a thread has panicked while it held a lock. The explorer's locks poison themselves also
+/// when another thread unwinds meanwhile, so what they say about it is passed over.
+struct Poison(Cell<bool>);
+
+impl Poison {
+    const fn new() -> Poison {
+        Poison(Cell::new(false))
+    }
+
+    /// A thread that was not unwinding when it took the lock gives it back.
+    fn given_back(&self) {
+        if world::unwinding() {
+            self.0.set(true);
+        }
+    }
+
+    fn result<T>(&self, value: T) -> LockResult<T> {
+        if self.0.get() { Err(PoisonError::new(value)) } else { Ok(value) }
+    }
+}
+
+fn either<T>(locked: LockResult<T>) -> T {
+    locked.unwrap_or_else(PoisonError::into_inner)
+}
+
 /// As [`std::sync::Mutex`].
 pub struct Mutex<T: ?Sized> {
     tag: Tag,
+    poison: Poison,
     inner: shuttled::Mutex<T>,
 }
 
 /// As [`std::sync::MutexGuard`].
 pub struct MutexGuard<'a, T: ?Sized> {
     inner: Option<shuttled::MutexGuard<'a, T>>,
+    unwinding: bool,
     mutex: &'a Mutex<T>,
 }
 
@@ -32,12 +60,13 @@ impl<T> Mutex<T> {
     /// As [`std::sync::Mutex::new`].
     #[track_caller]
     pub const fn new(value: T) -> Mutex<T> {
-        Mutex { tag: Tag::new("mutex"), inner: shuttled::Mutex::new(value) }
+        let (tag, poison) = (Tag::new("mutex"), Poison::new());
+        Mutex { tag, poison, inner: shuttled::Mutex::new(value) }
     }
 
     /// As [`std::sync::Mutex::into_inner`].
     pub fn into_inner(self) -> LockResult<T> {
-        self.inner.into_inner()
+        self.poison.result(either(self.inner.into_inner()))
     }
 }
 
@@ -69,37 +98,35 @@ impl<T: ?Sized> Mutex<T> {
         }
         world::acquired(number, at);
         world::act(Some(number), at, || "locks {}".to_owned());
-        match tried {
-            Ok(inner) => Ok(MutexGuard { inner: Some(inner), mutex: self }),
-            Err(TryLockError::Poisoned(poisoned)) => {
-                let guard = MutexGuard { inner: Some(poisoned.into_inner()), mutex: self };
-                Err(TryLockError::Poisoned(PoisonError::new(guard)))
-            }
-            Err(TryLockError::WouldBlock) => Err(TryLockError::WouldBlock),
-        }
+        let locked = match tried {
+            Ok(inner) => Ok(inner),
+            Err(TryLockError::Poisoned(poisoned)) => Err(poisoned),
+            Err(TryLockError::WouldBlock) => return Err(TryLockError::WouldBlock),
+        };
+        self.guard(locked).map_err(TryLockError::Poisoned)
     }
 
     /// As [`std::sync::Mutex::get_mut`].
     pub fn get_mut(&mut self) -> LockResult<&mut T> {
-        self.inner.get_mut()
+        self.poison.result(either(self.inner.get_mut()))
+    }
+
+    /// As [`std::sync::Mutex::is_poisoned`].
+    pub fn is_poisoned(&self) -> bool {
+        self.poison.0.get()
     }
 
     /// As [`std::sync::Mutex::clear_poison`].
     pub fn clear_poison(&self) {
-        self.inner.clear_poison();
+        self.poison.0.set(false);
     }
 
     fn guard<'a>(
         &'a self,
         locked: LockResult<shuttled::MutexGuard<'a, T>>,
     ) -> LockResult<MutexGuard<'a, T>> {
-        match locked {
-            Ok(inner) => Ok(MutexGuard { inner: Some(inner), mutex: self }),
-            Err(poisoned) => Err(PoisonError::new(MutexGuard {
-                inner: Some(poisoned.into_inner()),
-                mutex: self,
-            })),
-        }
+        let (inner, unwinding) = (Some(either(locked)), world::unwinding());
+        self.poison.result(MutexGuard { inner, unwinding, mutex: self })
     }
 }
 
@@ -136,6 +163,9 @@ impl<T: ?Sized> Drop for MutexGuard<'_, T> {
     fn drop(&mut self) {
         let Some(inner) = self.inner.take() else { return };
         let number = self.mutex.tag.number();
+        if !self.unwinding {
+            self.mutex.poison.given_back();
+        }
         drop(inner);
         world::released(number);
         world::unlocks(number);
@@ -323,6 +353,7 @@ unsafe impl Sync for Condvar {}
 /// As [`std::sync::RwLock`].
 pub struct RwLock<T: ?Sized> {
     tag: Tag,
+    poison: Poison,
     inner: shuttled::RwLock<T>,
 }
 
@@ -330,20 +361,22 @@ impl<T> RwLock<T> {
     /// As [`std::sync::RwLock::new`].
     #[track_caller]
     pub const fn new(value: T) -> RwLock<T> {
-        RwLock { tag: Tag::new("reader-writer lock"), inner: shuttled::RwLock::new(value) }
+        let (tag, poison) = (Tag::new("reader-writer lock"), Poison::new());
+        RwLock { tag, poison, inner: shuttled::RwLock::new(value) }
     }
 
     /// As [`std::sync::RwLock::into_inner`].
     pub fn into_inner(self) -> LockResult<T> {
-        self.inner.into_inner()
+        self.poison.result(either(self.inner.into_inner()))
     }
 }
 
 macro_rules! guard {
-    ($guard:ident, $lock:ident, $try_lock:ident, $verb:literal, $doing:literal) => {
+    ($guard:ident, $lock:ident, $try_lock:ident, $poisons:literal, $verb:literal, $doing:literal) => {
         #[doc = concat!("As [`std::sync::", stringify!($guard), "`].")]
         pub struct $guard<'a, T: ?Sized> {
             inner: Option<shuttled::$guard<'a, T>>,
+            unwinding: bool,
             lock: &'a RwLock<T>,
         }
 
@@ -360,13 +393,8 @@ macro_rules! guard {
                 let locked = self.inner.$lock();
                 world::acquired(number, at);
                 world::act(Some(number), at, || $verb.to_owned());
-                match locked {
-                    Ok(inner) => Ok($guard { inner: Some(inner), lock: self }),
-                    Err(poisoned) => Err(PoisonError::new($guard {
-                        inner: Some(poisoned.into_inner()),
-                        lock: self,
-                    })),
-                }
+                let (inner, unwinding) = (Some(either(locked)), world::unwinding());
+                self.poison.result($guard { inner, unwinding, lock: self })
             }
 
             #[doc = concat!("As [`std::sync::RwLock::", stringify!($try_lock), "`].")]
@@ -378,20 +406,23 @@ macro_rules! guard {
                     world::acquired(number, at);
                     world::act(Some(number), at, || $verb.to_owned());
                 }
-                match tried {
-                    Ok(inner) => Ok($guard { inner: Some(inner), lock: self }),
-                    Err(TryLockError::WouldBlock) => Err(TryLockError::WouldBlock),
-                    Err(TryLockError::Poisoned(poisoned)) => {
-                        let inner = Some(poisoned.into_inner());
-                        Err(TryLockError::Poisoned(PoisonError::new($guard { inner, lock: self })))
-                    }
-                }
+                let inner = match tried {
+                    Ok(inner) => Some(inner),
+                    Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+                    Err(TryLockError::WouldBlock) => return Err(TryLockError::WouldBlock),
+                };
+                let unwinding = world::unwinding();
+                let guard = $guard { inner, unwinding, lock: self };
+                self.poison.result(guard).map_err(TryLockError::Poisoned)
             }
         }
 
         impl<T: ?Sized> Drop for $guard<'_, T> {
             fn drop(&mut self) {
                 let number = self.lock.tag.number();
+                if $poisons && !self.unwinding {
+                    self.lock.poison.given_back();
+                }
                 self.inner = None;
                 world::released(number);
             }
@@ -407,8 +438,8 @@ macro_rules! guard {
     };
 }
 
-guard!(RwLockReadGuard, read, try_read, "locks {} to read", "locking to read");
-guard!(RwLockWriteGuard, write, try_write, "locks {} to write", "locking to write");
+guard!(RwLockReadGuard, read, try_read, false, "locks {} to read", "locking to read");
+guard!(RwLockWriteGuard, write, try_write, true, "locks {} to write", "locking to write");
 
 impl<T: ?Sized> DerefMut for RwLockWriteGuard<'_, T> {
     fn deref_mut(&mut self) -> &mut T {
@@ -419,7 +450,7 @@ impl<T: ?Sized> DerefMut for RwLockWriteGuard<'_, T> {
 impl<T: ?Sized> RwLock<T> {
     /// As [`std::sync::RwLock::get_mut`].
     pub fn get_mut(&mut self) -> LockResult<&mut T> {
-        self.inner.get_mut()
+        self.poison.result(either(self.inner.get_mut()))
     }
 }
 

@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
 use std::time::Duration;
 
 pub use shuttle::thread::{LocalKey, Thread, ThreadId};
-pub use std::thread::{Result, panicking};
+pub use std::thread::Result;
 
 use super::world::{self, At};
 use crate::report::Obstacle;
@@ -262,6 +262,11 @@ impl Builder {
     {
         Ok(scope.spawn_named(self.name, f, Location::caller()))
     }
+}
+
+/// As [`std::thread::panicking`].
+pub fn panicking() -> bool {
+    world::unwinding()
 }
 
 /// As [`std::thread::yield_now`].

@@ -18,6 +18,8 @@ pub(super) struct Task {
     pub(super) holds: Vec<(usize, At)>,
     pub(super) at: Option<At>,
     pub(super) ended: bool,
+    /// Whether it has panicked, and has not been seen since without one.
+    pub(super) unwinding: bool,
     /// Its panic, until somebody takes notice of it by joining.
     pub(super) panic: Option<Panic>,
 }
@@ -139,7 +141,9 @@ impl World {
 pub(super) fn act(resource: Option<usize>, at: At, what: impl FnOnce() -> String) {
     let me = me();
     let recording = with(|world| {
-        world.task(me).at = Some(at);
+        let task = world.task(me);
+        task.at = Some(at);
+        task.unwinding &= std::thread::panicking();
         world.recording
     });
     if recording {
@@ -158,6 +162,20 @@ pub(super) fn unlocks(resource: usize) {
             world.events.push(report::Event { thread: me, what, resource: Some(resource), place });
         }
     });
+}
+
+/// Whether the running thread unwinds. For std all explored threads are one, which panics as soon as
+/// one of them does.
+pub(super) fn unwinding() -> bool {
+    use shuttle_engine::runtime::execution::ExecutionState;
+    if !std::thread::panicking() || ExecutionState::unwinding_for_teardown() {
+        return false;
+    }
+    let me = me();
+    with(|world| {
+        // A panic that is resumed does not pass the hook: then nobody else has one either.
+        world.task(me).unwinding || world.tasks.iter().all(|task| !task.unwinding)
+    })
 }
 
 /// The running thread is about to block.

@@ -1,0 +1,142 @@
+//! What a bank must do under every schedule.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::sync::mpsc::channel;
+use std::thread::{Builder, JoinHandle, yield_now};
+
+use bank_transfer::Bank;
+use exercises::{Check, serve};
+
+fn main() {
+    serve(&[
+        Check::explored("one-thread", one_thread),
+        Check::explored("no-overdraft", no_overdraft),
+        Check::explored("no-deadlock", no_deadlock),
+        Check::explored("total-is-constant", total_is_constant),
+        Check::explored("holds-still", holds_still),
+        Check::explored("no-global-lock", no_global_lock),
+        Check::explored("nobody-in-the-way", nobody_in_the_way),
+    ]);
+}
+
+fn start<T: Send + 'static>(name: &str, f: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
+    Builder::new().name(name.to_owned()).spawn(f).unwrap()
+}
+
+fn balances<const N: usize>(bank: &Bank) -> [u64; N] {
+    std::array::from_fn(|account| bank.inspect(account, |balance| balance))
+}
+
+fn one_thread() {
+    let bank = Bank::new(&[10, 20, 30]);
+    assert!(bank.transfer(0, 2, 10).is_ok(), "a transfer of 10 from an account with 10 failed");
+    assert_eq!(balances(&bank), [0, 20, 40], "the balances after a transfer of 10");
+    assert!(bank.transfer(1, 0, 21).is_err(), "a transfer of 21 from an account with 20 was made");
+    assert_eq!(balances(&bank), [0, 20, 40], "the balances after a transfer that failed");
+    assert!(bank.transfer(1, 1, 20).is_ok(), "a transfer of 20 of an account to itself failed");
+    assert!(bank.transfer(1, 1, 21).is_err(), "an account with 20 gave itself 21");
+    assert_eq!(balances(&bank), [0, 20, 40], "the balances after an account gave itself 20");
+    assert_eq!(bank.total(), 60, "the sum of the balances");
+}
+
+/// Two want the same money.
+fn no_overdraft() {
+    let bank = Arc::new(Bank::new(&[10, 0, 0]));
+    let clerks = [("clerk 1", 1), ("clerk 2", 2)].map(|(name, to)| {
+        let bank = bank.clone();
+        start(name, move || bank.transfer(0, to, 10).is_ok())
+    });
+    let made = clerks.map(|clerk| clerk.join().unwrap());
+    let expected = match made {
+        [true, false] => [0, 10, 0],
+        [false, true] => [0, 0, 10],
+        _ => panic!("two transfers of 10 from an account with 10: expected one, got {made:?}"),
+    };
+    assert_eq!(balances(&bank), expected, "the balances after one of two transfers was made");
+}
+
+/// Two that pay each other, then a circle of three.
+fn no_deadlock() {
+    for size in [2, 3] {
+        let bank = Arc::new(Bank::new(&[10; 3]));
+        let clerks = ["clerk 1", "clerk 2", "clerk 3"];
+        let clerks: Vec<_> = (0..size)
+            .map(|from| {
+                let bank = bank.clone();
+                start(clerks[from], move || bank.transfer(from, (from + 1) % size, 5).is_ok())
+            })
+            .collect();
+        for clerk in clerks {
+            assert!(clerk.join().unwrap(), "a transfer of 5 from an account with 10 failed");
+        }
+        assert_eq!(balances(&bank), [10; 3], "the balances after transfers in a circle");
+    }
+}
+
+fn total_is_constant() {
+    let bank = Arc::new(Bank::new(&[10, 10, 10]));
+    let at_work = bank.clone();
+    let clerk = start("clerk", move || {
+        at_work.transfer(0, 2, 5).unwrap();
+        at_work.transfer(2, 0, 10).unwrap();
+    });
+    for _ in 0..2 {
+        assert_eq!(bank.total(), 30, "the sum of the balances while money moves");
+    }
+    clerk.join().unwrap();
+}
+
+/// While an account is looked at, a transfer can end before or after, but not in between.
+fn holds_still() {
+    let bank = Arc::new(Bank::new(&[10, 10]));
+    let paid = Arc::new(AtomicBool::new(false));
+    let clerk = {
+        let (bank, paid) = (bank.clone(), paid.clone());
+        start("clerk", move || {
+            bank.transfer(1, 0, 5).unwrap();
+            paid.store(true, SeqCst);
+        })
+    };
+    bank.inspect(0, |balance| {
+        let before = paid.load(SeqCst);
+        yield_now();
+        let after = paid.load(SeqCst);
+        assert!(before || !after || balance == 15, "5 were paid in while an account was looked at");
+    });
+    clerk.join().unwrap();
+}
+
+/// One account is looked at until money has moved between two others.
+fn no_global_lock() {
+    let bank = Arc::new(Bank::new(&[10, 10, 10]));
+    let (paid, wait) = channel();
+    let at_work = bank.clone();
+    let auditor = start("auditor", move || at_work.inspect(1, |_| wait.recv().unwrap()));
+    bank.transfer(0, 2, 5).unwrap();
+    bank.inspect(2, |balance| assert_eq!(balance, 15, "the balance after a transfer of 5 to it"));
+    paid.send(()).unwrap();
+    auditor.join().unwrap();
+}
+
+/// As before, and somebody else waits for the account that is looked at.
+fn nobody_in_the_way() {
+    let bank = Arc::new(Bank::new(&[10, 10, 10, 10]));
+    let (looking, looked_at) = channel();
+    let (paid, wait) = channel();
+    let at_work = bank.clone();
+    let auditor = start("auditor", move || {
+        at_work.inspect(0, |_| {
+            looking.send(()).unwrap();
+            wait.recv().unwrap();
+        });
+    });
+    looked_at.recv().unwrap();
+    let at_work = bank.clone();
+    let waiting = start("waiting clerk", move || at_work.transfer(0, 1, 5).unwrap());
+    bank.transfer(2, 3, 5).unwrap();
+    paid.send(()).unwrap();
+    auditor.join().unwrap();
+    waiting.join().unwrap();
+    assert_eq!(balances(&bank), [5, 15, 5, 15], "the balances after two transfers of 5");
+}

@@ -1,0 +1,124 @@
+//! What a barrier must do under every schedule.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::thread::{Builder, JoinHandle};
+
+use barrier::Barrier;
+use exercises::explored::until_others_block;
+use exercises::{Check, serve};
+
+fn main() {
+    serve(&[
+        Check::explored("alone", alone),
+        Check::explored("all-arrive", all_arrive),
+        Check::explored("one-leads", one_leads),
+        Check::explored("next-round", next_round),
+        Check::explored("fast-laps", fast_laps),
+        Check::explored("waits-asleep", waits_asleep),
+    ]);
+}
+
+fn start<T: Send + 'static>(name: &str, f: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
+    Builder::new().name(name.to_owned()).spawn(f).unwrap()
+}
+
+fn alone() {
+    let barrier = Barrier::new(1);
+    for round in 1..=3 {
+        assert!(barrier.wait(), "in round {round}, the only thread was not the one");
+    }
+}
+
+fn all_arrive() {
+    let barrier = Arc::new(Barrier::new(3));
+    let arrived = Arc::new(AtomicUsize::new(0));
+    let threads = ["thread A", "thread B", "thread C"].map(|name| {
+        let (barrier, arrived) = (barrier.clone(), arrived.clone());
+        start(name, move || {
+            arrived.fetch_add(1, SeqCst);
+            barrier.wait();
+            let arrived = arrived.load(SeqCst);
+            assert_eq!(arrived, 3, "threads that had arrived when one of three went on");
+        })
+    });
+    for thread in threads {
+        thread.join().unwrap();
+    }
+}
+
+fn one_leads() {
+    let barrier = Arc::new(Barrier::new(2));
+    let led = [0, 1].map(|_| Arc::new(AtomicUsize::new(0)));
+    let threads = ["thread A", "thread B"].map(|name| {
+        let (barrier, led) = (barrier.clone(), led.clone());
+        start(name, move || {
+            for led in led {
+                led.fetch_add(usize::from(barrier.wait()), SeqCst);
+            }
+        })
+    });
+    for thread in threads {
+        thread.join().unwrap();
+    }
+    let led = led.map(|led| led.load(SeqCst));
+    assert_eq!(led, [1, 1], "how often wait returned true, in each of two rounds");
+}
+
+/// The rounds are well apart: everybody has left the first before anybody arrives for the second.
+fn next_round() {
+    let barrier = Arc::new(Barrier::new(2));
+    for round in 1..=2 {
+        let arrived = Arc::new(AtomicUsize::new(0));
+        let threads = ["thread A", "thread B"].map(|name| {
+            let (barrier, arrived) = (barrier.clone(), arrived.clone());
+            start(name, move || {
+                arrived.fetch_add(1, SeqCst);
+                barrier.wait();
+                let arrived = arrived.load(SeqCst);
+                assert_eq!(arrived, 2, "threads that had arrived when one went on, round {round}");
+            })
+        });
+        for thread in threads {
+            thread.join().unwrap();
+        }
+    }
+}
+
+/// Three rounds without a pause: whoever is fast is back before the others have left.
+fn fast_laps() {
+    let barrier = Arc::new(Barrier::new(2));
+    let arrived = Arc::new(AtomicUsize::new(0));
+    let threads = ["thread A", "thread B"].map(|name| {
+        let (barrier, arrived) = (barrier.clone(), arrived.clone());
+        start(name, move || {
+            for round in 1..=3 {
+                arrived.fetch_add(1, SeqCst);
+                barrier.wait();
+                let arrived = arrived.load(SeqCst);
+                let least = 2 * round;
+                assert!(
+                    arrived >= least,
+                    "a thread left round {round} after {arrived} arrivals of {least}"
+                );
+            }
+        })
+    });
+    for thread in threads {
+        thread.join().unwrap();
+    }
+}
+
+fn waits_asleep() {
+    let barrier = Arc::new(Barrier::new(2));
+    let other = barrier.clone();
+    let other = start("other", move || {
+        other.wait();
+        other.wait();
+    });
+    for _ in 0..2 {
+        until_others_block();
+        barrier.wait();
+    }
+    other.join().unwrap();
+}

@@ -1,0 +1,29 @@
+//! The last to arrive sets the number back to 0, and those who wait for it to be full never see it.
+
+use std::sync::{Condvar, Mutex};
+
+pub struct Barrier {
+    threads: usize,
+    arrived: Mutex<usize>,
+    full: Condvar,
+}
+
+impl Barrier {
+    pub fn new(threads: usize) -> Barrier {
+        Barrier { threads, arrived: Mutex::new(0), full: Condvar::new() }
+    }
+
+    pub fn wait(&self) -> bool {
+        let mut arrived = self.arrived.lock().unwrap();
+        *arrived += 1;
+        if *arrived == self.threads {
+            *arrived = 0;
+            self.full.notify_all();
+            return true;
+        }
+        while *arrived < self.threads {
+            arrived = self.full.wait(arrived).unwrap();
+        }
+        false
+    }
+}

@@ -1,0 +1,22 @@
+//! Gives each thread `len / threads` items: what the division leaves over is never added.
+
+use std::panic::resume_unwind;
+use std::thread;
+
+pub fn parallel_sum<T, F>(items: &[T], threads: usize, value: F) -> u64
+where
+    T: Sync,
+    F: Fn(&T) -> u64 + Sync,
+{
+    let value = &value;
+    let length = items.len() / threads;
+    thread::scope(|scope| {
+        let mut workers = Vec::new();
+        for number in 0..threads {
+            let piece = &items[number * length..(number + 1) * length];
+            workers.push(scope.spawn(move || piece.iter().map(value).sum::<u64>()));
+        }
+        let sums = workers.into_iter().map(|worker| worker.join());
+        sums.map(|sum| sum.unwrap_or_else(|payload| resume_unwind(payload))).sum()
+    })
+}

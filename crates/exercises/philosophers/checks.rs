@@ -1,0 +1,150 @@
+//! What a table of philosophers must do under every schedule.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+use std::sync::mpsc::channel;
+use std::sync::{Arc, Barrier};
+use std::thread::{Builder, JoinHandle};
+
+use exercises::explored::until_others_block;
+use exercises::{Check, serve};
+use philosophers::Table;
+
+fn main() {
+    serve(&[
+        Check::explored("alone", alone),
+        Check::explored("neighbours-apart", neighbours_apart),
+        Check::explored("all-eat", all_eat),
+        Check::explored("opposite-together", opposite_together),
+        Check::explored("neighbours-only", neighbours_only),
+        Check::explored("waits-asleep", waits_asleep),
+        Check::explored("nobody-starves", nobody_starves),
+    ]);
+}
+
+fn start<T: Send + 'static>(seat: usize, f: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
+    Builder::new().name(format!("philosopher {seat}")).spawn(f).unwrap()
+}
+
+fn alone() {
+    for seats in [2, 5] {
+        let table = Table::new(seats);
+        for seat in (0..seats).chain(0..seats) {
+            let meal = table.dine(seat, || 100 + seat);
+            assert_eq!(meal, 100 + seat, "what dine returned to philosopher {seat}");
+        }
+    }
+}
+
+fn neighbours_apart() {
+    for seats in [2, 3] {
+        let table = Arc::new(Table::new(seats));
+        let eating = Arc::new(AtomicUsize::new(0));
+        // At these tables, everybody is a neighbour of everybody.
+        let philosophers: Vec<_> = (0..seats)
+            .map(|seat| {
+                let (table, eating) = (table.clone(), eating.clone());
+                start(seat, move || {
+                    let others = table.dine(seat, || {
+                        let others = eating.fetch_add(1, SeqCst);
+                        eating.fetch_sub(1, SeqCst);
+                        others
+                    });
+                    assert_eq!(others, 0, "neighbours who ate when philosopher {seat} began");
+                })
+            })
+            .collect();
+        for philosopher in philosophers {
+            philosopher.join().unwrap();
+        }
+    }
+}
+
+fn all_eat() {
+    let table = Arc::new(Table::new(3));
+    let philosophers = [0, 1, 2].map(|seat| {
+        let table = table.clone();
+        start(seat, move || table.dine(seat, || 1) + table.dine(seat, || 1))
+    });
+    for philosopher in philosophers {
+        assert_eq!(philosopher.join().unwrap(), 2, "meals of a philosopher who was hungry twice");
+    }
+}
+
+/// Two who sit opposite each other eat until both do.
+fn opposite_together() {
+    let table = Arc::new(Table::new(4));
+    let meeting = Arc::new(Barrier::new(2));
+    let philosophers = [1, 3].map(|seat| {
+        let (table, meeting) = (table.clone(), meeting.clone());
+        start(seat, move || table.dine(seat, || drop(meeting.wait())))
+    });
+    for philosopher in philosophers {
+        philosopher.join().unwrap();
+    }
+}
+
+/// One eats, and a neighbour of his waits, until somebody on the other side of the table has eaten.
+fn neighbours_only() {
+    let table = Arc::new(Table::new(5));
+    let (begins, eats) = channel();
+    let (finish, wait) = channel();
+    let at_table = table.clone();
+    let first = start(0, move || {
+        at_table.dine(0, || {
+            begins.send(()).unwrap();
+            wait.recv().unwrap();
+        });
+    });
+    eats.recv().unwrap();
+    let at_table = table.clone();
+    let second = start(1, move || at_table.dine(1, || ()));
+    let at_table = table.clone();
+    let third = start(3, move || at_table.dine(3, || ()));
+    third.join().unwrap();
+    finish.send(()).unwrap();
+    first.join().unwrap();
+    second.join().unwrap();
+}
+
+fn waits_asleep() {
+    let table = Arc::new(Table::new(3));
+    let (begins, eats) = channel();
+    let (finish, wait) = channel();
+    let at_table = table.clone();
+    let first = start(0, move || {
+        at_table.dine(0, || {
+            begins.send(()).unwrap();
+            wait.recv().unwrap();
+        });
+    });
+    eats.recv().unwrap();
+    let at_table = table.clone();
+    let second = start(1, move || at_table.dine(1, || ()));
+    until_others_block();
+    finish.send(()).unwrap();
+    first.join().unwrap();
+    second.join().unwrap();
+}
+
+/// Philosopher 1 waits while 0 eats. Then 2 may eat, or have to wait, as the table likes; but 0 must
+/// not eat again before 1 has.
+fn nobody_starves() {
+    let table = Arc::new(Table::new(4));
+    let eaten = Arc::new(AtomicBool::new(false));
+    let (finish, wait) = channel();
+    let mut others = Vec::new();
+    table.dine(0, || {
+        let (at_table, eaten) = (table.clone(), eaten.clone());
+        others.push(start(1, move || at_table.dine(1, || eaten.store(true, SeqCst))));
+        until_others_block();
+        let at_table = table.clone();
+        others.push(start(2, move || at_table.dine(2, || wait.recv().unwrap())));
+        until_others_block();
+    });
+    finish.send(()).unwrap();
+    let first = table.dine(0, || eaten.load(SeqCst));
+    assert!(first, "philosopher 0 eats again before 1, who has been waiting since the meal before");
+    for other in others {
+        other.join().unwrap();
+    }
+}

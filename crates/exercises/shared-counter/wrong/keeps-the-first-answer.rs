@@ -1,0 +1,30 @@
+//! Tries again with the value that is there now, but with the change of the value that was.
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+pub struct Counters {
+    slots: Vec<AtomicU64>,
+}
+
+impl Counters {
+    pub fn new(slots: usize) -> Counters {
+        Counters { slots: (0..slots).map(|_| AtomicU64::new(0)).collect() }
+    }
+
+    pub fn update(&self, slot: usize, change: impl Fn(u64) -> u64) -> u64 {
+        let mut old = self.slots[slot].load(Relaxed);
+        let new = change(old);
+        while let Err(now) = self.slots[slot].compare_exchange(old, new, Relaxed, Relaxed) {
+            old = now;
+        }
+        new
+    }
+
+    pub fn get(&self, slot: usize) -> u64 {
+        self.slots[slot].load(Relaxed)
+    }
+
+    pub fn total(&self) -> u64 {
+        self.slots.iter().map(|slot| slot.load(Relaxed)).sum()
+    }
+}

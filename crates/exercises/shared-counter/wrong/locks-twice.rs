@@ -1,0 +1,28 @@
+//! Locks once to read and once more to write: a change in between is lost.
+
+use std::sync::Mutex;
+
+pub struct Counters {
+    slots: Vec<Mutex<u64>>,
+}
+
+impl Counters {
+    pub fn new(slots: usize) -> Counters {
+        Counters { slots: (0..slots).map(|_| Mutex::new(0)).collect() }
+    }
+
+    pub fn update(&self, slot: usize, change: impl Fn(u64) -> u64) -> u64 {
+        let old = *self.slots[slot].lock().unwrap();
+        let new = change(old);
+        *self.slots[slot].lock().unwrap() = new;
+        new
+    }
+
+    pub fn get(&self, slot: usize) -> u64 {
+        *self.slots[slot].lock().unwrap()
+    }
+
+    pub fn total(&self) -> u64 {
+        self.slots.iter().map(|slot| *slot.lock().unwrap()).sum()
+    }
+}

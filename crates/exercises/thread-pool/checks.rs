@@ -1,0 +1,128 @@
+//! What a thread pool must do under every schedule.
+
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::mpsc::channel;
+use std::sync::{Arc, Barrier, Mutex};
+use std::thread;
+
+use exercises::explored::until_others_block;
+use exercises::{Check, serve};
+use thread_pool::ThreadPool;
+
+fn main() {
+    serve(&[
+        Check::explored("each-once", each_once),
+        Check::explored("drop-waits", drop_waits),
+        Check::explored("in-parallel", in_parallel),
+        Check::explored("fixed", fixed),
+        Check::explored("returns-at-once", returns_at_once),
+        Check::explored("panic-costs-nothing", panic_costs_nothing),
+        Check::explored("idle-asleep", idle_asleep),
+    ]);
+}
+
+fn each_once() {
+    let runs = [(); 3].map(|()| Arc::new(AtomicUsize::new(0)));
+    let pool = ThreadPool::new(2);
+    for runs in &runs {
+        let runs = runs.clone();
+        pool.execute(move || {
+            runs.fetch_add(1, SeqCst);
+        });
+    }
+    drop(pool);
+    let runs = runs.map(|runs| runs.load(SeqCst));
+    assert_eq!(runs, [1, 1, 1], "how often each of three jobs ran, once the pool was dropped");
+}
+
+/// One thread, several jobs: most are still in the queue when the pool is dropped.
+fn drop_waits() {
+    drop(ThreadPool::new(2));
+
+    let ended = Arc::new(AtomicUsize::new(0));
+    let pool = ThreadPool::new(1);
+    for _ in 0..3 {
+        let ended = ended.clone();
+        pool.execute(move || {
+            thread::yield_now();
+            ended.fetch_add(1, SeqCst);
+        });
+    }
+    drop(pool);
+    assert_eq!(ended.load(SeqCst), 3, "jobs that had ended when the drop of the pool returned");
+}
+
+/// Two jobs that wait for each other.
+fn in_parallel() {
+    let pool = ThreadPool::new(2);
+    let meeting = Arc::new(Barrier::new(2));
+    for _ in 0..2 {
+        let meeting = meeting.clone();
+        pool.execute(move || {
+            meeting.wait();
+        });
+    }
+}
+
+fn fixed() {
+    let pool = ThreadPool::new(2);
+    let running = Arc::new(AtomicUsize::new(0));
+    let most = Arc::new(AtomicUsize::new(0));
+    let threads = Arc::new(Mutex::new(Vec::new()));
+    for _ in 0..4 {
+        let (running, most, threads) = (running.clone(), most.clone(), threads.clone());
+        pool.execute(move || {
+            most.fetch_max(running.fetch_add(1, SeqCst) + 1, SeqCst);
+            let me = thread::current().id();
+            let mut threads = threads.lock().unwrap();
+            if !threads.contains(&me) {
+                threads.push(me);
+            }
+            drop(threads);
+            running.fetch_sub(1, SeqCst);
+        });
+    }
+    drop(pool);
+    let most = most.load(SeqCst);
+    assert!(most <= 2, "{most} jobs ran at the same time in a pool of 2 threads");
+    let threads = threads.lock().unwrap().len();
+    assert!(threads <= 2, "{threads} different threads ran the jobs of a pool of 2 threads");
+}
+
+/// The first job does not end before the third has been given to the pool.
+fn returns_at_once() {
+    let pool = ThreadPool::new(1);
+    let (go, wait) = channel();
+    pool.execute(move || wait.recv().unwrap());
+    pool.execute(|| ());
+    pool.execute(|| ());
+    go.send(()).unwrap();
+}
+
+/// As many panics as there are threads, then two jobs that wait for each other.
+fn panic_costs_nothing() {
+    let pool = ThreadPool::new(2);
+    for _ in 0..2 {
+        pool.execute(|| panic!("this job fails, and is meant to"));
+    }
+    let meeting = Arc::new(Barrier::new(2));
+    let met = Arc::new(AtomicUsize::new(0));
+    for _ in 0..2 {
+        let (meeting, met) = (meeting.clone(), met.clone());
+        pool.execute(move || {
+            meeting.wait();
+            met.fetch_add(1, SeqCst);
+        });
+    }
+    drop(pool);
+    assert_eq!(met.load(SeqCst), 2, "jobs that ended after two others had panicked");
+}
+
+fn idle_asleep() {
+    let pool = ThreadPool::new(2);
+    until_others_block();
+    let (send, result) = channel();
+    pool.execute(move || send.send(1).unwrap());
+    assert_eq!(result.recv(), Ok(1), "what a job sent, given to a pool whose threads were asleep");
+    until_others_block();
+}
