@@ -135,7 +135,6 @@ pub const NOT_BUILT: &[Entry] = &[
         Holds,
         "They can talk through message queues.",
     ),
-    entry(34, "mutex-excludes", "mutexes", Holds, "A mutex keeps others out of a shared resource."),
     entry(
         35,
         "semaphore-limits",
@@ -149,13 +148,6 @@ pub const NOT_BUILT: &[Entry] = &[
         "condition-variables",
         Holds,
         "A condition variable lets a thread wait until something is so.",
-    ),
-    entry(
-        37,
-        "deadlock-freezes",
-        "deadlock",
-        Caveat,
-        "Two threads that wait for each other freeze the program.",
     ),
     entry(
         42,

@@ -5,14 +5,16 @@ use lab::Package;
 #[rustfmt::skip] // One line each, for `cargo xtask new`.
 /// Every concept crate of the workspace.
 pub const PACKAGES: &[&Package] = &[
-    &fork::PACKAGE,
     &spawn_join::PACKAGE,
+    &fork::PACKAGE,
     &threads::PACKAGE,
     &address_space::PACKAGE,
-    &crash_isolation::PACKAGE,
+    &shared_memory::PACKAGE,
     &race_condition::PACKAGE,
+    &mutexes::PACKAGE,
+    &deadlock::PACKAGE,
+    &crash_isolation::PACKAGE,
     &creation_cost::PACKAGE,
     &memory_footprint::PACKAGE,
-    &shared_memory::PACKAGE,
     &ipc_cost::PACKAGE,
 ];

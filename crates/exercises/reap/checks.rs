@@ -49,9 +49,9 @@ fn signals() {
 /// Each of two children waits for the other to open its end of a named pipe, so neither can end
 /// unless both run.
 fn together() {
-    let pipe = "/tmp/meeting";
-    nix::unistd::mkfifo(pipe, nix::sys::stat::Mode::S_IRWXU).unwrap();
-    let mut commands = [shell("echo here > /tmp/meeting"), shell("read it < /tmp/meeting")];
+    let pipe = std::env::temp_dir().join("meeting");
+    nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    let mut commands = [shell("echo here > $TMPDIR/meeting"), shell("read it < $TMPDIR/meeting")];
     let ends = run_all(&mut commands).unwrap();
     std::fs::remove_file(pipe).unwrap();
     assert_eq!(ends, [0, 0], "two children that meet");

@@ -47,8 +47,9 @@
 //!   moment: call it anew for each access, and never share what it gave. None of it can be made in
 //!   a `const`. Keep models small: two or three threads, two or three operations each.
 //! - `process`, for processes: each check runs once, with the real `std`, `nix` and `libc`, in a
-//!   process of its own. It may run commands of `/bin` and `/usr/bin`, use `/tmp` and `/dev/shm`,
-//!   which are empty and its own, and see `/proc`, where only its own processes are. There is no
+//!   process of its own. It may run commands of `/bin` and `/usr/bin`, use the directory of
+//!   `std::env::temp_dir()` (`$TMPDIR`), which is empty and its own, and see `/proc`, where only its
+//!   own processes are. Named shared memory is its own too, where there is a mount namespace. There is no
 //!   network, only Unix sockets. The clock decides nothing but that something hangs.
 //!
 //! # `exercise.toml`
@@ -119,7 +120,7 @@
 //! - To prove that something must be able to proceed, make it necessary: hold one thing up, and let
 //!   the check go on only when the other has happened. Over-synchronisation is then a deadlock, and
 //!   the clock decides nothing. To prove that a thread sleeps instead of spinning,
-//!   `exercises::explored::until_others_block`.
+//!   `exercises::explored::until_others_block` (not with `exhaustive`).
 //! - A body is run thousands of times in one process, so it must not depend on state that survives
 //!   it, nor do what cannot be taken back.
 //! - Each check runs in a process of its own, so that one that crashes or hangs costs only itself.

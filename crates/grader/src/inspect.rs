@@ -11,12 +11,18 @@ pub fn archive(bytes: &[u8]) -> Vec<String> {
         return vec!["the compiled submission is not an archive".to_owned()];
     };
     for member in archive.members() {
-        let Ok(data) = member.and_then(|member| member.data(bytes)) else {
+        let Ok(member) = member else {
             found.push("a part of the compiled submission that cannot be read".to_owned());
             continue;
         };
-        // The archive also contains metadata, which is not an object file.
-        let Ok(object) = object::File::parse(data) else { continue };
+        if member.name() == b"lib.rmeta" {
+            continue;
+        }
+        let object = member.data(bytes).and_then(object::File::parse);
+        let Ok(object) = object else {
+            found.push("a part of the compiled submission that is not an object file".to_owned());
+            continue;
+        };
         for section in object.sections() {
             let name = section.name().unwrap_or_default();
             let runs_early = [".init", ".fini", ".preinit", ".ctors", ".dtors"];

@@ -211,10 +211,11 @@ fn run_checks(
         verdict.isolation = account.isolation;
         verdict.missing = account.missing;
         if exercise.tidy.is_some() {
-            let left = account.ends.first().map(|end| left_behind(end, &judged.check));
+            let left = account.ends.first().map(|end| left_behind(end, &judged));
             untidy.extend(left.unwrap_or_default());
         } else if let Some(end) = account.ends.first() {
-            judged.findings.extend(left_behind(end, &judged.check));
+            let left = left_behind(end, &judged);
+            judged.findings.extend(left);
             judged.passed &= judged.findings.is_empty();
         }
         verdict.checks.push(judged);
@@ -299,7 +300,13 @@ fn run_check(
 /// What the end of a check means.
 fn understand(end: &End, exercise: &Exercise, judged: &mut Judged) -> Result<()> {
     judged.seconds = end.seconds;
-    judged.output.clone_from(&end.output);
+    // What the explorer itself says is not for the learner.
+    let of_explorer = |line: &&str| {
+        line.starts_with("Test deadlocked, and SHUTTLE")
+            || line.starts_with("test panicked in task")
+    };
+    let lines = end.output.lines().filter(|line| !of_explorer(line));
+    judged.output = lines.map(|line| format!("{line}\n")).collect();
     judged.cut = end.cut;
     if end.forged {
         let message = "Something was written to the grader's channel that is not from the checks.";
@@ -444,9 +451,16 @@ fn stuck(end: &End, exercise: &Exercise) -> String {
     text
 }
 
-/// What a check left behind.
-fn left_behind(end: &End, check: &str) -> Vec<Finding> {
-    let left = &end.left;
+/// What a check left behind. One that failed has not tidied up after itself, so files, memory and
+/// descriptors may be its own.
+fn left_behind(end: &End, judged: &Judged) -> Vec<Finding> {
+    let mut left = end.left.clone();
+    if !judged.passed {
+        left.descriptors.clear();
+        left.shared_memory.clear();
+        left.files.clear();
+    }
+    let (left, check) = (&left, &judged.check);
     let kinds = [
         ("zombie", "ended children that nobody collected", &left.zombies),
         ("running", "processes that still run", &left.running),

@@ -39,7 +39,7 @@ fn ipc_slower(facts: &Evidence) -> Result<Judgement, Absent> {
     let same = facts.number("mechanisms that cost the same")?;
     let slower = facts.number("mechanisms slower to a process")?;
     let ratio = facts.number("round trips, process to thread")?;
-    let handed = facts.number("pointer handed to a thread: one large message")?;
+    let handed = facts.number("pointer: one large message")?;
     let piped = facts.number("pipe: one large message")?;
     let socket = facts.number("Unix socket: one large message")?;
     let mebibytes = facts.number("bytes of the largest message")? / 1024.0 / 1024.0;
@@ -110,7 +110,7 @@ mod tests {
             .fact("mechanisms that cost the same", same)
             .fact("mechanisms slower to a process", slower)
             .fact("round trips, process to thread", 1.02)
-            .measured("pointer handed to a thread: one large message", 30.0, "µs")
+            .measured("pointer: one large message", 30.0, "µs")
             .measured("pipe: one large message", piped, "µs")
             .measured("Unix socket: one large message", piped, "µs")
             .fact("bytes of the largest message", 64 << 20)

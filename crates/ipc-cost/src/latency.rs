@@ -125,7 +125,10 @@ fn row<L: Link>(lab: &Lab, name: &'static str, cpus: (usize, usize)) -> Result<R
 // ANCHOR: measure
 fn measure<L: Link>(lab: &Lab, (own, other): (usize, usize)) -> Result<Result<Found, String>> {
     let _pinned = Pinned::to(own)?;
-    let ([to_process, from_process], [to_thread, from_thread]) = (L::pair()?, L::pair()?);
+    let ([to_process, from_process], [to_thread, from_thread]) = match (L::pair(), L::pair()) {
+        (Ok(process), Ok(thread)) => (process, thread),
+        (Err(error), _) | (_, Err(error)) => return Ok(Err(format!("not to be had: {error:#}"))),
+    };
     // SAFETY: this process has one thread, so the child inherits no lock that someone else holds.
     let child = unsafe { Child::fork(|| answer(other, &to_process, &from_process)) }?;
     std::thread::scope(|threads| {

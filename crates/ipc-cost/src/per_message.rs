@@ -44,15 +44,17 @@ const CAPACITY: usize = 4096;
 
 fn run(lab: &Lab) -> Result<Evidence> {
     let (traced, timed) = lab.by_effort((256, 1_024), (1_024, 8_192), (4_096, 65_536));
-    say!("counter", "messages of 64 bytes; of each");
+    let [calls, copies, cpu, switches] = ["calls", "copies", "µs of CPU", "switches"];
+    say!("counter", "{:<24}{calls:>8}{copies:>8}{cpu:>11}{switches:>10}", "a message of 64 bytes");
     let mut evidence = Evidence::new();
     for (name, way, more) in WAYS {
         let cost = cost(way, more * traced, more * timed)?;
-        let calls = cost.calls.map_or("     ?".to_owned(), |calls| format!("{calls:>6.3}"));
-        let copies = cost.copies.map_or("    ?".to_owned(), |copies| format!("{copies:>5.2}"));
+        let figure = |figure: Option<f64>| figure.map_or("?".to_owned(), |f| format!("{f:.3}"));
         say!(
             "counter",
-            "{name:<24}{calls} calls {copies} copies {:>7.3} µs of CPU {:>7.4} switches",
+            "{name:<24}{:>8}{:>8}{:>11.3}{:>10.4}",
+            figure(cost.calls),
+            figure(cost.copies),
             cost.cpu,
             cost.switches
         );

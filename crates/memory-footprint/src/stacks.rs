@@ -27,17 +27,17 @@ const DEEP: usize = 256 * KIB;
 fn run(lab: &Lab) -> Result<Evidence> {
     let count = lab.by_effort(50, 100, 1000);
     let before = Memory::now()?;
-    say!("main", "{:<38} {:>13} {:>11}", "MiB more than before", "address space", "in use");
+    say!("main", "{:<41} {:>13} {:>11}", "MiB more than before", "address space", "in use");
     let threads = Threads::make(count, LARGE)?;
-    let idle = before.until_now("threads with 2 MiB of stack, idle", count)?;
+    let idle = before.until_now(&idle_threads(count, LARGE))?;
     threads.go_deep()?;
-    let deep = before.until_now("each has been 256 KiB deep", count)?;
+    let deep = before.until_now(&format!("each has been {} KiB deep", DEEP / KIB))?;
     threads.end();
-    let ended = before.until_now("all have ended", count)?;
+    let ended = before.until_now("all have ended")?;
 
     let before = Memory::now()?;
     let threads = Threads::make(count, SMALL)?;
-    let small = before.until_now("threads with 64 KiB of stack, idle", count)?;
+    let small = before.until_now(&idle_threads(count, SMALL))?;
     threads.end();
     // ANCHOR_END: run
     say!("main", "what is reserved beyond the stacks are the allocator's arenas, 64 MiB each");
@@ -50,6 +50,10 @@ fn run(lab: &Lab) -> Result<Evidence> {
         .measured("in use after each was 256 KiB deep", each(deep.in_use), "KiB")
         .measured("in use after all have ended", each(ended.in_use), "KiB")
         .measured("in use for each with a small stack", each(small.in_use), "KiB"))
+}
+
+fn idle_threads(count: usize, stack: usize) -> String {
+    format!("{count} threads with {} KiB of stack, idle", stack / KIB)
 }
 
 /// What this process has reserved and what it uses, in KiB.
@@ -66,12 +70,10 @@ impl Memory {
     }
 
     /// How much has come since, shown in MiB.
-    fn until_now(&self, what: &str, count: usize) -> Result<Memory> {
+    fn until_now(&self, what: &str) -> Result<Memory> {
         let now = Memory::now()?;
         let (reserved, in_use) = (now.reserved - self.reserved, now.in_use - self.in_use);
-        let what =
-            if what.starts_with("threads") { format!("{count} {what}") } else { what.into() };
-        say!("main", "{what:<38} {:>13.1} {:>11.1}", reserved / 1024.0, in_use / 1024.0);
+        say!("main", "{what:<41} {:>13.1} {:>11.1}", reserved / 1024.0, in_use / 1024.0);
         Ok(Memory { reserved, in_use })
     }
 }

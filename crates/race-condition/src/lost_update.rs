@@ -22,12 +22,12 @@ const TRIALS: usize = 5;
 fn run(lab: &Lab) -> Result<Evidence> {
     one_round_step_by_step()?;
 
-    let rounds: u64 = lab.by_effort(100, 500, 5000);
+    let rounds: u64 = lab.by_effort(100, 200, 2000);
     let is = forced(rounds)?;
     say!("main", "{rounds} forced rounds: should be {}, is {is}", 2 * rounds);
     let lost_forced = 2 * rounds - is;
 
-    let times: u64 = lab.by_effort(2_000_000, 5_000_000, 50_000_000);
+    let times: u64 = lab.by_effort(1_000_000, 5_000_000, 50_000_000);
     let should = 2 * times;
     let (mut trials_with_loss, mut worst) = (0, 0.0_f64);
     for trial in 1..=TRIALS {
@@ -41,7 +41,7 @@ fn run(lab: &Lab) -> Result<Evidence> {
         "lost something in {trials_with_loss} of {TRIALS} trials: a good run proves nothing"
     );
 
-    let times = times / 25;
+    let times = times / 10;
     let should = 2 * times;
     let (atomic, locked) = (with_fetch_add(times)?, with_mutex(times)?);
     say!("main", "with fetch_add: should be {should}, is {atomic}");

@@ -5,6 +5,7 @@ use std::sync::atomic::{
     AtomicU32,
     Ordering::{self, Acquire, Relaxed, Release, SeqCst},
 };
+use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 use lab::sample::{Pinned, allowed_cpus};
@@ -40,7 +41,7 @@ fn run(lab: &Lab) -> Result<Evidence> {
         .fact("model: Release flag without data", release)
         .fact("model: Release, both see no flag", both_zero)
         .fact("model: SeqCst, both see no flag", with_seq_cst);
-    here(lab.by_effort(5_000, 50_000, 1_000_000), evidence)
+    here(lab, evidence)
 }
 
 // ANCHOR: model
@@ -77,60 +78,79 @@ fn possible(yes: bool) -> &'static str {
     if yes { "can happen" } else { "can't happen, in no schedule" }
 }
 
-/// The same on this CPU, by chance: each round both threads start at the same time.
-fn here(rounds: usize, evidence: Evidence) -> Result<Evidence> {
+/// The same on this CPU, by chance.
+fn here(lab: &Lab, evidence: Evidence) -> Result<Evidence> {
     let cpus = allowed_cpus();
     let [one, other, ..] = cpus[..] else {
         say!("here", "one CPU sees its own stores in order: two are needed to look here");
         return Ok(evidence);
     };
-    let architecture = std::env::consts::ARCH;
-    let published =
-        race([one, other], rounds, [Relaxed, Relaxed], |turn, x, y, order| match turn {
-            0 => {
-                x.store(42, Relaxed);
-                y.store(1, order);
-                0
-            }
-            _ => 10 * y.load(Acquire) + x.load(Relaxed),
-        })?;
-    let early = published.iter().filter(|(_, seen)| *seen == 10).count();
-    say!("here", "{architecture}, Relaxed flag without data: {early} of {rounds} times");
+    let publish = |turn, data: &AtomicU32, flag: &AtomicU32, order| match turn {
+        0 => {
+            data.store(42, Relaxed);
+            flag.store(1, order);
+            0
+        }
+        _ => 10 * flag.load(Acquire) + u32::from(data.load(Relaxed) == 42),
+    };
     let announce = |turn, x: &AtomicU32, y: &AtomicU32, order| {
         let (mine, theirs) = if turn == 0 { (x, y) } else { (y, x) };
         mine.store(1, order);
         theirs.load(if order == SeqCst { SeqCst } else { Acquire })
     };
-    let overlooked = |order| -> Result<usize> {
-        let seen = race([one, other], rounds, [order; 2], announce)?;
-        Ok(seen.iter().filter(|seen| **seen == (0, 0)).count())
-    };
-    let (release, seq_cst) = (overlooked(Release)?, overlooked(SeqCst)?);
-    say!("here", "{architecture}, Release, both see no flag: {release} of {rounds} times");
-    say!("here", "{architecture}, SeqCst, both see no flag: {seq_cst} of {rounds} times");
-    ensure!(seq_cst == 0, "SeqCst was broken {seq_cst} times");
+    let cpus = [one, other];
+    let early = count(lab, |seen| *seen == (0, 10), || race(cpus, Relaxed, publish))?;
+    let release = count(lab, |seen| *seen == (0, 0), || race(cpus, Release, announce))?;
+    let seq_cst = count(lab, |seen| *seen == (0, 0), || race(cpus, SeqCst, announce))?;
+    let cpu = std::env::consts::ARCH;
+    say!("here", "{cpu}, Relaxed flag without data: {} of {} times", early.0, early.1);
+    say!("here", "{cpu}, Release, both see no flag: {} of {} times", release.0, release.1);
+    say!("here", "{cpu}, SeqCst, both see no flag: {} of {} times", seq_cst.0, seq_cst.1);
+    ensure!(seq_cst.0 == 0, "SeqCst was broken {} times", seq_cst.0);
     Ok(evidence
-        .fact("here: rounds", rounds)
-        .fact("here: Relaxed flag without data", early)
-        .fact("here: Release, both see no flag", release)
-        .fact("here: SeqCst, both see no flag", seq_cst))
+        .fact("here: Relaxed, rounds", early.1)
+        .fact("here: Relaxed flag without data", early.0)
+        .fact("here: Release, rounds", release.1)
+        .fact("here: Release, both see no flag", release.0)
+        .fact("here: SeqCst, rounds", seq_cst.1)
+        .fact("here: SeqCst, both see no flag", seq_cst.0))
 }
 
-/// Runs two sides at the same time, each round on fresh memory; returns what they saw.
+/// What the two sides saw in one round.
+type Seen = (u32, u32);
+
+/// Races until there were enough rounds, or the time is up where others want the CPUs too. Returns
+/// in how many rounds the two saw what is looked for, and in how many they raced.
+fn count(
+    lab: &Lab,
+    wanted: fn(&Seen) -> bool,
+    race: impl Fn() -> Result<Vec<Seen>>,
+) -> Result<(usize, usize)> {
+    let enough = lab.by_effort(5_000, 50_000, 1_000_000);
+    let end = Instant::now() + Duration::from_millis(lab.by_effort(50, 200, 5_000));
+    let (mut found, mut rounds) = (0, 0);
+    while rounds < enough && (rounds == 0 || Instant::now() < end) {
+        let seen = race()?;
+        rounds += seen.len();
+        found += seen.into_iter().filter(wanted).count();
+    }
+    Ok((found, rounds))
+}
+
+/// Runs two sides a thousand times, on fresh memory; each time both start together.
 fn race(
     cpus: [usize; 2],
-    rounds: usize,
-    orders: [Ordering; 2],
+    order: Ordering,
     side: impl Fn(usize, &AtomicU32, &AtomicU32, Ordering) -> u32 + Sync,
-) -> Result<Vec<(u32, u32)>> {
-    let cells: Vec<[Line; 2]> = (0..rounds).map(|_| Default::default()).collect();
+) -> Result<Vec<Seen>> {
+    let cells: Vec<[Line; 2]> = (0..1000).map(|_| Default::default()).collect();
     let meeting = Meeting::default();
     let run = |turn: usize| -> Vec<u32> {
         let _pinned = Pinned::to(cpus[turn]);
-        let mut seen = Vec::with_capacity(rounds);
+        let mut seen = Vec::with_capacity(cells.len());
         for (round, [x, y]) in cells.iter().enumerate() {
             meeting.wait(round);
-            seen.push(side(turn, &x.0, &y.0, orders[turn]));
+            seen.push(side(turn, &x.0, &y.0, order));
         }
         seen
     };

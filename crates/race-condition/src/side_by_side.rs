@@ -1,7 +1,8 @@
 //! Two sides at the same time: one in a thread of its own, the other in this one.
 
+use std::hint::spin_loop;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
-use std::thread::{Builder, scope, yield_now};
+use std::thread::{Builder, scope};
 
 use anyhow::Result;
 use lab::child::explain_io;
@@ -19,7 +20,8 @@ pub fn side_by_side<A: Send, B>(
     })
 }
 
-/// A place where two spinning threads meet, again and again, and part within nanoseconds.
+/// A place where two threads meet, again and again, and part within nanoseconds. They spin, so each
+/// needs a CPU of its own.
 #[derive(Default)]
 pub struct Meeting(AtomicUsize);
 
@@ -27,14 +29,8 @@ impl Meeting {
     /// Waits until both have come for the `round`th time, counted from 0.
     pub fn wait(&self, round: usize) {
         self.0.fetch_add(1, SeqCst);
-        let mut patience = 10_000;
         while self.0.load(SeqCst) < 2 * (round + 1) {
-            patience -= 1;
-            if patience == 0 {
-                // The other one needs a CPU, perhaps this one.
-                yield_now();
-                patience = 100;
-            }
+            spin_loop();
         }
     }
 }

@@ -21,11 +21,11 @@ const NEW: u128 = OLD + 1;
 
 fn run(lab: &Lab) -> Result<Evidence> {
     say!("main", "in two words, from {OLD} to {NEW}");
-    let rounds = lab.by_effort(100, 500, 5000);
+    let rounds = lab.by_effort(100, 200, 2000);
     let (torn, example) = forced(rounds)?;
     say!("main", "read between its two words, {torn} of {rounds} times it is {example}");
 
-    let writes = lab.by_effort(300_000, 1_000_000, 20_000_000);
+    let writes = lab.by_effort(500_000, 1_000_000, 20_000_000);
     let (torn_by_chance, reads) = left_to_chance(writes)?;
     let share = torn_by_chance as f64 * 100.0 / reads as f64;
     say!("main", "left to chance, {torn_by_chance} of {reads} reads are torn: {share:.1} %");

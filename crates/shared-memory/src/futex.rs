@@ -36,7 +36,6 @@ fn run(lab: &Lab) -> Result<Evidence> {
 }
 
 /// Lets a child sleep on a word, wakes it, and returns how many the kernel says it woke.
-// ANCHOR: wake
 fn wake_another_process(memory: &MmapRaw, scope: Scope) -> Result<i64> {
     let word = word(memory, 0);
     word.store(0, Relaxed);
@@ -53,7 +52,6 @@ fn wake_another_process(memory: &MmapRaw, scope: Scope) -> Result<i64> {
     wait_until_asleep(&child, || word.load(Acquire) != 0)?;
     word.store(2, Release);
     let woken = wake(word, 1, scope);
-    // ANCHOR_END: wake
     child.wait()?;
     say!(
         "parent",
@@ -169,7 +167,6 @@ impl Scope {
 }
 
 /// Sleeps while `word` holds `value`, for at most `limit`. May return early: look at the word.
-// ANCHOR: calls
 pub fn wait(word: &AtomicU32, value: u32, scope: Scope, limit: Option<Duration>) {
     let limit = limit.map(|limit| libc::timespec {
         tv_sec: limit.as_secs() as libc::time_t,
@@ -187,4 +184,3 @@ pub fn wake(word: &AtomicU32, count: i32, scope: Scope) -> i64 {
     // SAFETY: the kernel uses the word's address and does not touch what is there.
     unsafe { libc::syscall(libc::SYS_futex, word.as_ptr(), operation, count) }
 }
-// ANCHOR_END: calls

@@ -33,7 +33,6 @@ fn run(_: &Lab) -> Result<Evidence> {
 
     let file = make()?;
     let memory = map(&file)?;
-    // ANCHOR: seals
     let no_resizing = SealFlag::F_SEAL_SHRINK | SealFlag::F_SEAL_GROW;
     fcntl(&file, FcntlArg::F_ADD_SEALS(no_resizing)).map_err(explain("F_ADD_SEALS"))?;
     let shrink = nix::unistd::ftruncate(&file, 0);
@@ -49,7 +48,6 @@ fn run(_: &Lab) -> Result<Evidence> {
         error.downcast_ref::<std::io::Error>().and_then(std::io::Error::raw_os_error)
     });
     let mapping = mapping.map_or(Ok(()), |errno| Err(Errno::from_raw(errno)));
-    // ANCHOR_END: seals
     say!(
         "peer",
         "writes to what was sealed after that: {}, maps it: {}",

@@ -19,7 +19,6 @@ impl SharedMutex {
     /// # Safety
     ///
     /// `place` is valid for writes, aligned, at its final address, and nobody uses it yet.
-    // ANCHOR: init
     pub unsafe fn init(place: *mut SharedMutex, robust: bool) -> nix::Result<()> {
         let mut attributes = std::mem::MaybeUninit::uninit();
         let attributes: *mut libc::pthread_mutexattr_t = attributes.as_mut_ptr();
@@ -36,7 +35,6 @@ impl SharedMutex {
             outcome
         }
     }
-    // ANCHOR_END: init
 
     /// Locks. `EOWNERDEAD` means that the mutex is now held, and that its owner died holding it.
     pub fn lock(&self) -> nix::Result<()> {

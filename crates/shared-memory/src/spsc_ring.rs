@@ -15,8 +15,9 @@
 //! the other CPUs order their memory accesses, as the other would otherwise have to do each time.
 //! Each end holds a robust mutex as a sign of life; if it dies, the kernel says so to the other.
 //!
-//! Nothing read from the shared memory is trusted: a position that cannot be is
-//! [`Gone::Corrupt`], and slots are found by masking, so that they are always inside the ring.
+//! A peer that goes astray is survived: a position that cannot be is [`Gone::Corrupt`], and slots
+//! are found by masking, so that they are always inside the ring. One that means harm is not: a
+//! robust mutex keeps pointers in the shared memory.
 //!
 //! Sources: FastForward (Giacomoni, PPoPP 2008) and MCRingBuffer (Lee, IPDPS 2010) for the cached
 //! and lazily shown indices; membarrier(2); pthread_mutexattr_setrobust(3).
@@ -93,12 +94,17 @@ struct Line<T>(T);
 pub struct Ring<T> {
     file: File,
     memory: MmapRaw,
+    /// A copy, because the header is the peer's to change too.
+    capacity: u64,
     _messages: PhantomData<fn(T) -> T>,
 }
 
 impl<T: Pod> Ring<T> {
     /// Makes a ring for `capacity` messages, which must be a power of two. It lives in a sealed
     /// memfd, and is gone with the last process that has it open or mapped.
+    ///
+    /// A consumer gives slots back an eighth of the ring at a time, and all of them when it finds
+    /// the ring empty. So a producer can count on seven eighths of the capacity.
     pub fn create(capacity: usize) -> Result<Ring<T>> {
         ensure!(capacity.is_power_of_two(), "a ring's capacity is a power of two");
         ensure!(size_of::<T>() > 0 && align_of::<T>() <= SLOTS_AT, "this message has no place");
@@ -108,7 +114,7 @@ impl<T: Pod> Ring<T> {
         // Without these seals a peer could shrink the file, and reading the rest would be SIGBUS.
         let seals = SealFlag::F_SEAL_SHRINK | SealFlag::F_SEAL_GROW | SealFlag::F_SEAL_SEAL;
         fcntl(&file, FcntlArg::F_ADD_SEALS(seals)).map_err(explain("fcntl F_ADD_SEALS"))?;
-        let ring = Ring::map(file)?;
+        let ring = Ring::map(file, capacity as u64)?;
         let header = ring.memory.as_mut_ptr().cast::<Header>();
         // SAFETY: the mapping holds a header, is zeroed, and nobody else has its descriptor yet.
         unsafe {
@@ -127,7 +133,7 @@ impl<T: Pod> Ring<T> {
         let seals = fcntl(&descriptor, FcntlArg::F_GET_SEALS).map_err(explain("F_GET_SEALS"))?;
         let seals = SealFlag::from_bits_truncate(seals);
         ensure!(seals.contains(SealFlag::F_SEAL_SHRINK), "the ring's memory is not sealed");
-        let ring = Ring::<T>::map(File::from(descriptor))?;
+        let mut ring = Ring::<T>::map(File::from(descriptor), 0)?;
         let header = ring.header();
         ensure!(header.magic == MAGIC, "this memory holds no ring");
         let slot_bytes = header.slot_bytes;
@@ -136,20 +142,21 @@ impl<T: Pod> Ring<T> {
             "the ring's messages have {slot_bytes} bytes, not {}",
             size_of::<T>()
         );
-        let room = (ring.memory.len() - SLOTS_AT) / size_of::<T>();
+        let room = ((ring.memory.len() - SLOTS_AT) / size_of::<T>()) as u64;
+        let capacity = header.capacity;
         ensure!(
-            header.capacity.is_power_of_two() && header.capacity <= room as u64,
-            "the ring's capacity of {} cannot be",
-            header.capacity
+            capacity.is_power_of_two() && capacity <= room,
+            "the ring's capacity of {capacity} cannot be"
         );
+        ring.capacity = capacity;
         Ok(ring)
     }
 
-    fn map(file: File) -> Result<Ring<T>> {
+    fn map(file: File, capacity: u64) -> Result<Ring<T>> {
         let bytes = file.metadata().context("fstat")?.len() as usize;
         ensure!(bytes > SLOTS_AT, "this memory is too small for a ring");
         let memory = MmapOptions::new().len(bytes).populate().map_raw(&file).context("mmap")?;
-        Ok(Ring { file, memory, _messages: PhantomData })
+        Ok(Ring { file, memory, capacity, _messages: PhantomData })
     }
 
     fn header(&self) -> &Header {
@@ -161,14 +168,15 @@ impl<T: Pod> Ring<T> {
     /// Joins as the producer. Fails if another one is there; one that died is replaced. Join
     /// after a fork, not before: the end belongs to the thread that joined.
     pub fn producer(&self) -> Result<Producer<'_, T>> {
-        let Header { producer, consumer, capacity, .. } = self.header();
-        Ok(Producer(self.join(producer, consumer, *capacity)?))
+        let Header { producer, consumer, .. } = self.header();
+        Ok(Producer(self.join(producer, consumer, self.capacity)?))
     }
 
-    /// Joins as the consumer, on the same conditions as [`Ring::producer`].
+    /// Joins as the consumer, on the same conditions as [`Ring::producer`]. One that replaces a
+    /// consumer that died gets again what the dead one had not given back.
     pub fn consumer(&self) -> Result<Consumer<'_, T>> {
-        let Header { producer, consumer, capacity, .. } = self.header();
-        Ok(Consumer { end: self.join(consumer, producer, 0)?, stride: (capacity / 8).max(1) })
+        let Header { producer, consumer, .. } = self.header();
+        Ok(Consumer { end: self.join(consumer, producer, 0)?, stride: (self.capacity / 8).max(1) })
     }
 
     fn join<'a>(&'a self, own: &'a Side, peer: &'a Side, lead: u64) -> Result<End<'a, T>> {
@@ -186,7 +194,7 @@ impl<T: Pod> Ring<T> {
         Ok(End {
             // SAFETY: the slots begin inside the mapping, which is longer than SLOTS_AT.
             slots: unsafe { self.memory.as_mut_ptr().add(SLOTS_AT).cast() },
-            mask: self.header().capacity - 1,
+            mask: self.capacity - 1,
             own,
             peer,
             lead,
@@ -280,7 +288,6 @@ impl<T: Pod> End<'_, T> {
                 return Ok(());
             }
         }
-        // ANCHOR: sleep
         let status = &self.own.status.0;
         loop {
             status.sleeps.store(1, Relaxed);
@@ -300,7 +307,6 @@ impl<T: Pod> End<'_, T> {
             let at_most = if ordered { LOOK_FOR_LIFE } else { WITHOUT_BARRIER };
             futex::wait(&status.sleeps, 1, futex::Scope::Shared, Some(at_most));
         }
-        // ANCHOR_END: sleep
     }
 
     #[cold]

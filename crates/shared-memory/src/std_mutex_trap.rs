@@ -34,7 +34,6 @@ fn run(_: &Lab) -> Result<Evidence> {
         &*page
     };
 
-    // ANCHOR: trap
     let guard = page.lock.lock().expect("nobody panics while holding the lock");
     say!("holder", "holds a std::sync::Mutex that lies in shared memory");
     // SAFETY: this process has one thread, so the child inherits no lock that someone else holds.
@@ -51,7 +50,6 @@ fn run(_: &Lab) -> Result<Evidence> {
     drop(guard);
     let never_woken = !waiter.ends_within(Duration::from_millis(100))?;
     let free = page.lock.try_lock().is_ok();
-    // ANCHOR_END: trap
 
     say!("holder", "unlocked it 100 ms ago; it is {}", if free { "free" } else { "taken" });
     let asleep = sleeps(waiter.pid())?;

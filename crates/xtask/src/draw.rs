@@ -1,5 +1,5 @@
 //! Draws a trace as a figure: one column for each thread, one row for each event, a bar for each
-//! stretch of time. Rows are in the order of time, not to its scale: a story of a microsecond and
+//! stretch of time, pale where the thread waits. Rows are in the order of time, not to its scale: a story of a microsecond and
 //! one of a second are read in the same way.
 
 use std::collections::BTreeMap;
@@ -32,6 +32,13 @@ struct Column {
     process: i64,
 }
 
+/// A stretch of time that has begun: where, and whether its thread waits meanwhile.
+#[derive(Clone, Copy)]
+struct Stretch {
+    top: usize,
+    waits: bool,
+}
+
 /// Draws the trace in `from` as SVG into `to`; the figure takes the colour of the text around it.
 pub fn draw(from: &Path, to: &Path) -> Result<()> {
     let text = fs::read_to_string(from).with_context(|| from.display().to_string())?;
@@ -45,7 +52,7 @@ fn figure(trace: &str) -> Result<String> {
     let width = MARGIN + threads.len() * COLUMN;
     let start = events[0].microseconds;
     let mut body = String::new();
-    let mut open: Vec<Vec<usize>> = vec![Vec::new(); threads.len()];
+    let mut open: Vec<Vec<Stretch>> = vec![Vec::new(); threads.len()];
     let mut spoke_at = vec![0; threads.len()];
     let mut y = 3 * LINE;
     for event in &events {
@@ -53,12 +60,13 @@ fn figure(trace: &str) -> Result<String> {
         match event.phase {
             'B' => {
                 // The stretch begins with the sentence that announced it.
-                open[event.column].push(spoke_at[event.column]);
+                let waits = event.text.starts_with("waits");
+                open[event.column].push(Stretch { top: spoke_at[event.column], waits });
                 continue;
             }
             'E' => {
-                if let Some(top) = open[event.column].pop() {
-                    bar(&mut body, x + 6 * open[event.column].len(), top, y);
+                if let Some(stretch) = open[event.column].pop() {
+                    bar(&mut body, x + 6 * open[event.column].len(), stretch, y);
                 }
                 continue;
             }
@@ -78,10 +86,10 @@ fn figure(trace: &str) -> Result<String> {
         }
         y += LINE / 3;
     }
-    for (column, tops) in open.iter().enumerate() {
+    for (column, stretches) in open.iter().enumerate() {
         // What nobody ended was ended by a signal, or lasts to the end of the story.
-        for (depth, top) in tops.iter().enumerate() {
-            bar(&mut body, MARGIN + column * COLUMN + 6 * depth, *top, y);
+        for (depth, stretch) in stretches.iter().enumerate() {
+            bar(&mut body, MARGIN + column * COLUMN + 6 * depth, *stretch, y);
         }
     }
     let mut heads = String::new();
@@ -103,12 +111,14 @@ fn figure(trace: &str) -> Result<String> {
     ))
 }
 
-fn bar(body: &mut String, x: usize, top: usize, bottom: usize) {
-    let height = bottom.saturating_sub(top).saturating_sub(LINE / 2).max(LINE / 2);
+/// A bar; a pale one where the thread waits.
+fn bar(body: &mut String, x: usize, stretch: Stretch, bottom: usize) {
+    let height = bottom.saturating_sub(stretch.top).saturating_sub(LINE / 2).max(LINE / 2);
+    let top = stretch.top + LINE / 3;
+    let opacity = if stretch.waits { "0.4" } else { "1" };
     let _ = writeln!(
         body,
-        r#"<rect x="{x}" y="{}" width="4" height="{height}" rx="2"/>"#,
-        top + LINE / 3
+        r#"<rect x="{x}" y="{top}" width="4" height="{height}" rx="2" opacity="{opacity}"/>"#
     );
 }
 

@@ -120,14 +120,14 @@ pub(crate) fn explore(body: fn(), order: &Order) -> Report {
         report.schedules += count;
         report.exhaustive = found.is_none() && count < order.schedules;
         if found.is_some() || report.exhaustive {
-            return finish(body, report, found, order);
+            return finish(body, report, found, order, quiet);
         }
     }
     let one = run(body, RandomScheduler::new_from_seed(order.seed, 1), false);
     if one.found.is_some() || !one.choice {
         report.schedules += one.count;
         report.exhaustive = one.found.is_none();
-        return finish(body, report, one.found, order);
+        return finish(body, report, one.found, order, quiet);
     }
     let share = (order.schedules / 2).max(1) as usize;
     for round in 0..3 {
@@ -141,14 +141,20 @@ pub(crate) fn explore(body: fn(), order: &Order) -> Report {
         };
         report.schedules += count;
         if found.is_some() {
-            return finish(body, report, found, order);
+            return finish(body, report, found, order, quiet);
         }
     }
     report
 }
 
 /// Looks for a shorter way to the same failure and tells how it goes.
-fn finish(body: fn(), mut report: Report, found: Option<Found>, order: &Order) -> Report {
+fn finish(
+    body: fn(),
+    mut report: Report,
+    found: Option<Found>,
+    order: &Order,
+    quiet: output::Silence,
+) -> Report {
     let Some(mut best) = found else { return report };
     let end = Instant::now() + SHORTENING;
     let mut seed = order.seed;
@@ -158,6 +164,8 @@ fn finish(body: fn(), mut report: Report, found: Option<Found>, order: &Order) -
         best = shorter(best, more.found);
     }
     best = shorten(body, best, end);
+    // What is printed under the schedule that is shown, is shown.
+    drop(quiet);
     let Some(last) = follow(body, best.steps.clone(), true) else {
         // The submission does not do the same under the same schedule: it depends on something
         // outside, such as the time or an address.
@@ -315,4 +323,182 @@ fn prepare_hook() {
             }
         });
     }));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::sync::atomic::{AtomicU32, Ordering::SeqCst};
+    use super::sync::{Arc, Barrier, Condvar, Mutex, RwLock, mpsc};
+    use super::thread;
+    use super::*;
+
+    type Case = (&'static str, fn(), Option<Kind>);
+
+    /// The explorer replaces the panic hook and the output of the process, so this is one test.
+    #[test]
+    fn what_std_does_happens_and_what_it_allows_is_tried() {
+        let cases: [Case; 12] = [
+            ("everything at once", everything_at_once, None),
+            ("lost update", lost_update, Some(Kind::Wrong)),
+            ("lock order", lock_order, Some(Kind::Deadlock)),
+            ("locks twice", locks_twice, Some(Kind::Deadlock)),
+            ("reads while writing", reads_while_writing, Some(Kind::Deadlock)),
+            ("believes a wait", believes_a_wait, Some(Kind::Wrong)),
+            ("panics unseen", panics_unseen, Some(Kind::Panic)),
+            ("joins a panic", joins_a_panic, None),
+            ("scope passes a panic on", scope_passes_a_panic_on, Some(Kind::Panic)),
+            ("leaves a thread", leaves_a_thread, Some(Kind::Thread)),
+            ("spins", spins, Some(Kind::Livelock)),
+            ("sleeps for order", sleeps_for_order, Some(Kind::Wrong)),
+        ];
+        let order = Order { schedules: 400, seed: 1, ..Order::default() };
+        let found: Vec<_> = cases
+            .iter()
+            .map(|(name, body, expected)| {
+                let failure = explore(*body, &order).failure;
+                let said = format!("{name}: {failure:?}");
+                (failure.map(|failure| failure.kind) == *expected, said)
+            })
+            .collect();
+        let first = explore(lock_order, &order).failure.map(|failure| failure.replay);
+        let again = Order { replay: first.clone().flatten(), ..Order::default() };
+        let again = explore(lock_order, &again).failure.map(|failure| failure.replay);
+        let _ = std::panic::take_hook();
+        assert_eq!(first, again, "a replay");
+        for (as_expected, said) in found {
+            assert!(as_expected, "{said}");
+        }
+    }
+
+    fn everything_at_once() {
+        let (to, from) = mpsc::channel();
+        let results = Arc::new(Mutex::new(Vec::new()));
+        let sink = results.clone();
+        let worker = thread::spawn(move || {
+            for value in from {
+                sink.lock().unwrap().push(value);
+            }
+        });
+        let (total, both) = (AtomicU32::new(0), Barrier::new(2));
+        let settings = RwLock::new(1);
+        let sum = thread::scope(|scope| {
+            let one = scope.spawn(|| {
+                both.wait();
+                total.fetch_add(*settings.read().unwrap(), SeqCst);
+                2
+            });
+            scope.spawn(|| {
+                *settings.write().unwrap() = 1;
+                both.wait();
+                total.fetch_add(1, SeqCst);
+            });
+            one.join().unwrap()
+        });
+        assert_eq!((sum, total.into_inner()), (2, 2));
+        let me = thread::current();
+        let other = thread::spawn(move || me.unpark());
+        thread::park();
+        other.join().unwrap();
+        to.send(5).unwrap();
+        drop(to);
+        worker.join().unwrap();
+        assert_eq!(*results.lock().unwrap(), [5]);
+    }
+
+    fn lost_update() {
+        let count = Arc::new(AtomicU32::new(0));
+        let add = |count: &AtomicU32| count.store(count.load(SeqCst) + 1, SeqCst);
+        let other = count.clone();
+        let thread = thread::spawn(move || add(&other));
+        add(&count);
+        thread.join().unwrap();
+        if count.load(SeqCst) != 2 {
+            wrong("an update was lost");
+        }
+    }
+
+    /// In these tests no file is called like an exercise's checks.
+    fn wrong(why: &str) {
+        world::with(|world| world.really = Some(Kind::Wrong));
+        panic!("{why}");
+    }
+
+    fn lock_order() {
+        let (a, b) = (Arc::new(Mutex::new(0)), Arc::new(Mutex::new(0)));
+        let (c, d) = (a.clone(), b.clone());
+        let thread = thread::spawn(move || *c.lock().unwrap() + *d.lock().unwrap());
+        let _sum = *b.lock().unwrap() + *a.lock().unwrap();
+        thread.join().unwrap();
+    }
+
+    fn locks_twice() {
+        let lock = Mutex::new(0);
+        let _first = lock.lock();
+        let _second = lock.lock();
+    }
+
+    fn reads_while_writing() {
+        let lock = RwLock::new(0);
+        let _first = lock.write();
+        let _second = lock.read();
+    }
+
+    fn believes_a_wait() {
+        let pair = Arc::new((Mutex::new(false), Condvar::new()));
+        let other = pair.clone();
+        let thread = thread::spawn(move || {
+            *other.0.lock().unwrap() = true;
+            other.1.notify_one();
+        });
+        let mut ready = pair.0.lock().unwrap();
+        if !*ready {
+            ready = pair.1.wait(ready).unwrap();
+        }
+        if !*ready {
+            wrong("not ready");
+        }
+        drop(ready);
+        thread.join().unwrap();
+    }
+
+    fn panics_unseen() {
+        drop(thread::spawn(|| panic!("nobody sees this")));
+    }
+
+    fn joins_a_panic() {
+        assert!(thread::spawn(|| panic!("seen")).join().is_err());
+    }
+
+    fn scope_passes_a_panic_on() {
+        thread::scope(|scope| {
+            scope.spawn(|| panic!("passed on"));
+        });
+    }
+
+    fn leaves_a_thread() {
+        let (to, from) = mpsc::channel::<()>();
+        thread::spawn(move || from.recv());
+        std::mem::forget(to);
+    }
+
+    fn spins() {
+        let thread = thread::spawn(|| {
+            for _ in 0..100_000 {
+                thread::yield_now();
+            }
+        });
+        until_others_block();
+        thread.join().unwrap();
+    }
+
+    fn sleeps_for_order() {
+        let done = Arc::new(AtomicU32::new(0));
+        let other = done.clone();
+        let thread = thread::spawn(move || other.store(1, SeqCst));
+        thread::sleep(Duration::from_secs(1));
+        if done.load(SeqCst) == 0 {
+            wrong("sleeping orders nothing");
+        }
+        thread.join().unwrap();
+    }
 }

@@ -103,6 +103,10 @@ fn ended_by_panic(payload: Box<dyn Any + Send>) -> Box<dyn Any + Send> {
         task.wants = None;
         task.panic = Some(panic);
     });
+    if world::with(|world| world.task(0).ended) {
+        // Who could join this thread has ended, so nobody will ever know.
+        resume_unwind(payload);
+    }
     payload
 }
 

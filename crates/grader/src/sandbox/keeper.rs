@@ -13,7 +13,7 @@ use nix::unistd::{ForkResult, Gid, Pid, Uid, fork, setgroups, setresgid, setresu
 use super::{Account, Spec, supervisor};
 
 /// Who nobody is, by convention.
-const NOBODY: u32 = 65534;
+pub(super) const NOBODY: u32 = 65534;
 
 /// The user that the submission runs as, seen from inside.
 const INSIDE: u32 = 1000;

@@ -20,7 +20,7 @@ use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{ForkResult, Pid, fork, pipe2, setsid};
 use seccompiler::BpfProgram;
 
-use super::keeper::{Spaces, become_nobody};
+use super::keeper::{NOBODY, Spaces, become_nobody};
 use super::{Account, Content, End, How, Job, Spec, confine, processes, raw};
 use crate::inspect;
 
@@ -73,7 +73,8 @@ struct Place {
 
 impl Place {
     fn prepare(spec: &Spec, spaces: Spaces) -> Result<Place> {
-        let place = if spaces.mount { Place::mounted(spec, spaces)? } else { Place::on_disk()? };
+        let place =
+            if spaces.mount { Place::mounted(spec, spaces)? } else { Place::on_disk(spaces.drop)? };
         if spaces.drop {
             become_nobody()?;
         }
@@ -133,13 +134,17 @@ impl Place {
         Ok(Place { work, temporary, remove: None })
     }
 
-    fn on_disk() -> Result<Place> {
+    fn on_disk(drop: bool) -> Result<Place> {
         let root = tempfile::Builder::new().prefix("grade-").tempdir()?.keep();
         fs::set_permissions(&root, fs::Permissions::from_mode(0o755))?;
         let (work, temporary) = (root.join("work"), root.join("tmp"));
         for path in [&work, &temporary] {
             fs::create_dir(path)?;
             fs::set_permissions(path, fs::Permissions::from_mode(0o777))?;
+        }
+        if drop {
+            // It is removed by whom it belongs to.
+            std::os::unix::fs::chown(&root, Some(NOBODY), Some(NOBODY))?;
         }
         Ok(Place { work, temporary, remove: Some(root) })
     }

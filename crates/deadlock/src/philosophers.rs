@@ -1,0 +1,138 @@
+//! Five philosophers, five forks, and each needs the two beside the plate (Dijkstra, 1965).
+
+use std::sync::{Barrier, Condvar, Mutex, PoisonError};
+use std::thread;
+
+use anyhow::{Result, ensure};
+use lab::{Evidence, Experiment, Lab, say, span};
+
+use crate::named::Named;
+use crate::watch::{Part, watch};
+
+pub const EXPERIMENT: Experiment = Experiment {
+    name: "philosophers",
+    question: "How do five who each need two forks come to eat?",
+    claims: &[],
+    run,
+};
+
+const SEATS: usize = 5;
+const NAMES: [&str; SEATS] = ["Ada", "Barbara", "Edsger", "Frances", "Grace"];
+type Forks = [Named<u32>; SEATS];
+
+fn run(lab: &Lab) -> Result<Evidence> {
+    let meals = lab.by_effort(20, 100, 10_000);
+    let forks = lay_the_table();
+    let all_hold_one = Barrier::new(SEATS);
+    let left_first = dine(true, &|me, seat| {
+        let _left = forks[seat].lock(me);
+        let _holds = span!(me, "holds {}", forks[seat].name());
+        all_hold_one.wait();
+        let _right = forks[(seat + 1) % SEATS].lock(me);
+    })?;
+    ensure!(left_first == SEATS, "the philosophers did not freeze");
+
+    let forks = lay_the_table();
+    let lower_first = dine(false, &|me, seat| {
+        for _ in 0..meals {
+            lower_fork_first(me, seat, &forks);
+        }
+    })?;
+    tell("lower number first", meals, lower_first);
+
+    let (forks, table) = (lay_the_table(), Table::default());
+    let one_seat_empty = dine(false, &|me, seat| {
+        for _ in 0..meals {
+            table.with_a_seat(|| {
+                let _left = forks[seat].lock(me);
+                thread::yield_now();
+                let _right = forks[(seat + 1) % SEATS].lock(me);
+            });
+        }
+    })?;
+    tell("at most four at the table", meals, one_seat_empty);
+
+    let tray = Tray::default();
+    let both_or_none = dine(false, &|_, seat| {
+        for _ in 0..meals {
+            tray.with_both(seat, thread::yield_now);
+        }
+    })?;
+    tell("both forks or none", meals, both_or_none);
+    Ok(Evidence::new()
+        .fact("philosophers frozen with the left fork first", left_first)
+        .fact("philosophers frozen with the lower fork first", lower_first)
+        .fact("philosophers frozen with a seat left empty", one_seat_empty)
+        .fact("philosophers frozen with both forks or none", both_or_none))
+}
+
+fn tell(rule: &str, meals: u32, frozen: usize) {
+    if frozen == 0 {
+        say!("main", "{rule}: {SEATS} × {meals} meals");
+    } else {
+        say!("main", "{rule}: {frozen} froze");
+    }
+}
+
+// ANCHOR: fixes
+/// Breaks the circle: the last one reaches across, for fork 0 before fork 4.
+fn lower_fork_first(me: &'static str, seat: usize, forks: &Forks) {
+    let (left, right) = (seat, (seat + 1) % SEATS);
+    let _first = forks[left.min(right)].lock(me);
+    thread::yield_now();
+    let _second = forks[left.max(right)].lock(me);
+}
+
+/// Counts who sits at the table: with one seat empty, somebody has two forks.
+#[derive(Default)]
+struct Table {
+    seated: Mutex<usize>,
+    somebody_left: Condvar,
+}
+
+impl Table {
+    fn with_a_seat(&self, eat: impl Fn()) {
+        let seated = self.seated.lock().unwrap_or_else(PoisonError::into_inner);
+        let seated = self.somebody_left.wait_while(seated, |seated| *seated == SEATS - 1);
+        *seated.unwrap_or_else(PoisonError::into_inner) += 1;
+        eat();
+        *self.seated.lock().unwrap_or_else(PoisonError::into_inner) -= 1;
+        self.somebody_left.notify_one();
+    }
+}
+
+/// Lends both forks at once: nobody holds one and waits for the other.
+#[derive(Default)]
+struct Tray {
+    lent: Mutex<[bool; SEATS]>,
+    returned: Condvar,
+}
+
+impl Tray {
+    fn with_both(&self, seat: usize, eat: impl Fn()) {
+        let (left, right) = (seat, (seat + 1) % SEATS);
+        let lent = self.lent.lock().unwrap_or_else(PoisonError::into_inner);
+        let lent = self.returned.wait_while(lent, |lent| lent[left] || lent[right]);
+        let mut lent = lent.unwrap_or_else(PoisonError::into_inner);
+        (lent[left], lent[right]) = (true, true);
+        drop(lent);
+        eat();
+        let mut lent = self.lent.lock().unwrap_or_else(PoisonError::into_inner);
+        (lent[left], lent[right]) = (false, false);
+        self.returned.notify_all();
+    }
+}
+// ANCHOR_END: fixes
+
+fn lay_the_table() -> Forks {
+    ["fork 0", "fork 1", "fork 2", "fork 3", "fork 4"].map(|name| Named::new(name, 0))
+}
+
+/// Seats them all; returns how many wait in a circle.
+fn dine(aloud: bool, eat: &(dyn Fn(&'static str, usize) + Sync)) -> Result<usize> {
+    let at = |seat: usize| move |me| eat(me, seat);
+    let seats: [_; SEATS] = std::array::from_fn(at);
+    let parts: Vec<Part<'_>> =
+        NAMES.into_iter().zip(&seats).map(|(name, seat)| (name, seat as _)).collect();
+    Ok(watch(aloud, &parts)?.in_cycle)
+}

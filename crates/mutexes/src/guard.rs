@@ -1,0 +1,185 @@
+//! A mutex keeps others out, its guard cannot forget to unlock, and the kernel is called only
+//! when somebody has to wait.
+
+use std::fs;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use lab::child::explain;
+use lab::sample::{Contestant, Rounds};
+use lab::{Evidence, Experiment, Lab, say, span};
+use nix::errno::Errno;
+
+use crate::no_kernel::calls_the_kernel;
+
+pub const EXPERIMENT: Experiment = Experiment {
+    name: "guard",
+    question: "What does a mutex promise, and what does it cost?",
+    claims: &["mutex-excludes"],
+    run,
+};
+
+fn run(lab: &Lab) -> Result<Evidence> {
+    let each = lab.by_effort(20_000, 50_000, 5_000_000);
+    let (is, should) = (count(each)?, 2 * each);
+    say!("main", "2 threads count to {is} under a mutex, should be {should}");
+
+    let early = released_by_an_early_return()?;
+    say!("main", "a function that returned early has unlocked: {}", yes(early));
+    let asleep = watch_a_waiter()?;
+
+    let evidence = Evidence::new()
+        .fact("count under the mutex", is)
+        .fact("count that it should be", should)
+        .fact("an early return unlocks", early)
+        .fact("a waiter sleeps in futex", asleep);
+    let evidence = without_the_kernel(evidence)?;
+    prices(lab, evidence)
+}
+
+/// Two threads add to one counter.
+fn count(each: u64) -> Result<u64> {
+    let counter = Mutex::new(0);
+    let add = || {
+        for _ in 0..each {
+            *counter.lock().expect("nobody panics while holding the lock") += 1;
+        }
+    };
+    with_a_second_thread(add, add)?;
+    counter.into_inner().context("the lock is poisoned")
+}
+
+// ANCHOR: early
+/// Leaves its scope by `?` while the mutex is locked.
+fn parse_under(lock: &Mutex<u32>, text: &str) -> Result<(), std::num::ParseIntError> {
+    let mut value = lock.lock().expect("nobody panics while holding the lock");
+    *value = text.parse()?;
+    Ok(())
+}
+// ANCHOR_END: early
+
+fn released_by_an_early_return() -> Result<bool> {
+    let lock = Mutex::new(0);
+    ensure!(parse_under(&lock, "seven").is_err(), "'seven' is a number");
+    Ok(lock.try_lock().is_ok())
+}
+
+/// One thread holds the lock until the other is seen asleep.
+fn watch_a_waiter() -> Result<bool> {
+    let lock = Mutex::new(());
+    let (held, seen) = (AtomicBool::new(false), AtomicBool::new(false));
+    let asleep = AtomicBool::new(false);
+    let waiter = || {
+        while !held.load(SeqCst) {
+            thread::yield_now();
+        }
+        let wait = span!("waiter", "wants the lock");
+        let task = format!("/proc/self/task/{}", nix::unistd::gettid());
+        thread::scope(|threads| {
+            let watcher = || {
+                asleep.store(sleeps_in_futex(&task), SeqCst);
+                seen.store(true, SeqCst);
+            };
+            let started = thread::Builder::new().spawn_scoped(threads, watcher);
+            seen.fetch_or(started.is_err(), SeqCst);
+            drop(lock.lock());
+            drop(wait);
+            say!("waiter", "has had the lock");
+        });
+    };
+    let holder = || {
+        let guard = lock.lock();
+        let _holds = span!("holder", "holds the lock");
+        held.store(true, SeqCst);
+        while !seen.load(SeqCst) {
+            thread::sleep(Duration::from_millis(1));
+        }
+        drop(guard);
+    };
+    with_a_second_thread(holder, waiter)?;
+    Ok(asleep.load(SeqCst))
+}
+
+/// Looks at a thread until it sleeps in futex(2), for a second at most.
+fn sleeps_in_futex(task: &str) -> bool {
+    let end = Instant::now() + Duration::from_secs(1);
+    let futex = libc::SYS_futex.to_string();
+    while Instant::now() < end {
+        let call = fs::read_to_string(format!("{task}/syscall")).unwrap_or_default();
+        if call.split(' ').next() == Some(&futex) {
+            say!("watcher", "the waiter sleeps in system call {futex}, futex");
+            return true;
+        }
+        thread::sleep(Duration::from_millis(1));
+    }
+    false
+}
+
+/// Locks where every system call is fatal.
+fn without_the_kernel(evidence: Evidence) -> Result<Evidence> {
+    let (free, taken) = (Mutex::new(()), Mutex::new(()));
+    let alone = calls_the_kernel(|| (0..1000).for_each(|_| drop(free.lock())))?;
+    let _guard = taken.lock();
+    let waiting = calls_the_kernel(|| drop(taken.lock()))?;
+    let names = ["an uncontended lock calls the kernel", "a contended lock calls the kernel"];
+    let (Some(alone), Some(waiting)) = (alone, waiting) else {
+        let why = "this kernel has no strict mode of seccomp(2)";
+        say!("main", "whether a lock calls the kernel is not to be seen: {why}");
+        return Ok(names.into_iter().fold(evidence, |all, name| all.missing(name, why)));
+    };
+    say!("main", "where a system call is fatal: 1000 locks nobody else wants, {}", fate(alone));
+    say!("main", "where a system call is fatal: one lock that is taken, {}", fate(waiting));
+    Ok(evidence.fact(names[0], alone).fact(names[1], waiting))
+}
+
+fn fate(called: bool) -> &'static str {
+    if called { "killed" } else { "survived" }
+}
+
+fn yes(truth: bool) -> &'static str {
+    if truth { "yes" } else { "no" }
+}
+
+/// The price of a lock that nobody else wants, beside that of a system call.
+fn prices(lab: &Lab, evidence: Evidence) -> Result<Evidence> {
+    let lock = Mutex::new(0_u64);
+    let lock_and_unlock = Contestant::new("lock and unlock", || {
+        *lock.lock().expect("nobody panics while holding the lock") += 1;
+        Ok(())
+    });
+    let system_call = Contestant::new("getppid", || {
+        nix::unistd::getppid();
+        Ok(())
+    });
+    let rounds = Rounds::measure(
+        lab.by_effort(9, 21, 101),
+        Duration::from_millis(1),
+        &mut [lock_and_unlock, system_call],
+    )?;
+    let (lock, call) = (rounds.nanoseconds(0), rounds.nanoseconds(1));
+    say!(
+        "main",
+        "at best, lock and unlock take {:.1} ns, and a system call {:.1} ns",
+        lock.min,
+        call.min
+    );
+    Ok(evidence.sampled("lock and unlock, uncontended", lock, "ns").sampled(
+        "system call",
+        call,
+        "ns",
+    ))
+}
+
+/// Runs both at the same time.
+fn with_a_second_thread(first: impl FnOnce(), second: impl FnOnce() + Send) -> Result<()> {
+    thread::scope(|threads| {
+        let other = thread::Builder::new()
+            .spawn_scoped(threads, second)
+            .map_err(|_| explain("thread")(Errno::EAGAIN))?;
+        first();
+        other.join().map_err(|_| anyhow::anyhow!("a thread panicked"))
+    })
+}
