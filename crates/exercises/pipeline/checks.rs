@@ -46,11 +46,11 @@ fn codes() {
 
 /// The first goes on only when the last has got its first line.
 fn together() {
-    let meeting = "/tmp/meeting";
-    nix::unistd::mkfifo(meeting, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    let meeting = std::env::temp_dir().join("meeting");
+    nix::unistd::mkfifo(&meeting, nix::sys::stat::Mode::S_IRWXU).unwrap();
     let (output, codes) = run(&[
-        &["sh", "-c", "echo one; read go < /tmp/meeting; echo two"],
-        &["sh", "-c", "read line; echo $line; echo go > /tmp/meeting; cat"],
+        &["sh", "-c", "echo one; read go < $TMPDIR/meeting; echo two"],
+        &["sh", "-c", "read line; echo $line; echo go > $TMPDIR/meeting; cat"],
     ]);
     std::fs::remove_file(meeting).unwrap();
     assert_eq!(output, "one\ntwo\n", "two programs that need each other");
@@ -80,11 +80,11 @@ fn much() {
 
 /// Each puts the numbers of its descriptors into a file of its own.
 fn only_three() {
-    let list = |file: &str| format!("exec > /tmp/{file}; ls /proc/$$/fd; true");
+    let list = |file: &str| format!("exec > $TMPDIR/{file}; ls /proc/$$/fd; true");
     let (first, second, third) = (list("first"), list("second"), list("third"));
     run(&[&["sh", "-c", &first], &["sh", "-c", &second], &["sh", "-c", &third]]);
     let found = ["first", "second", "third"].map(|file| {
-        let path = format!("/tmp/{file}");
+        let path = std::env::temp_dir().join(file);
         let found = std::fs::read_to_string(&path).unwrap_or_default();
         let _ = std::fs::remove_file(path);
         found.split_whitespace().collect::<Vec<_>>().join(" ")

@@ -4,6 +4,7 @@
 use std::cell::{Cell, RefCell};
 use std::fs;
 use std::os::unix::process::ExitStatusExt;
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
@@ -27,7 +28,9 @@ fn main() {
 }
 
 /// Every run adds a line to it.
-const RUNS: &str = "/tmp/runs";
+fn log() -> PathBuf {
+    std::env::temp_dir().join("runs")
+}
 
 const fn ms(milliseconds: u64) -> Duration {
     Duration::from_millis(milliseconds)
@@ -48,7 +51,8 @@ fn command(ends: &[&str]) -> Command {
     let cases: String =
         ends.iter().enumerate().map(|(run, end)| format!("{}) {end};; ", run + 1)).collect();
     let last = ends.last().unwrap_or(&"exit 0");
-    let script = format!("echo run >> {RUNS}; case $(wc -l < {RUNS}) in {cases} *) {last};; esac");
+    let script =
+        format!("cd $TMPDIR; echo run >> runs; case $(wc -l < runs) in {cases} *) {last};; esac");
     let mut command = Command::new("/bin/sh");
     command.arg("-c").arg(script);
     command
@@ -56,7 +60,7 @@ fn command(ends: &[&str]) -> Command {
 
 /// How many runs there have been.
 fn runs() -> usize {
-    fs::read_to_string(RUNS).unwrap_or_default().lines().count()
+    fs::read_to_string(log()).unwrap_or_default().lines().count()
 }
 
 /// A clock by which the first run lasts as long as the first of `runs` says, and so on.
@@ -94,7 +98,7 @@ impl Watch {
 fn run(command: &mut Command, policy: &Policy, watch: &Watch) -> (End, usize) {
     let end = supervise(command, policy, watch);
     let runs = runs();
-    let _ = fs::remove_file(RUNS);
+    let _ = fs::remove_file(log());
     (end.expect("a command that can be started"), runs)
 }
 
@@ -184,7 +188,7 @@ fn window() {
 
 /// The clock looks for children in every pause; a run looks for another one that is at work.
 fn collected() {
-    let lock = "mkdir /tmp/alone || exit 99; rmdir /tmp/alone; exit 1";
+    let lock = "mkdir alone || exit 99; rmdir alone; exit 1";
     let policy = Policy { restarts: 5, ..POLICY };
     let (end, runs) = run(&mut command(&[lock]), &policy, &Watch::default());
     assert_eq!(runs, 6, "runs of a command that always fails, with 5 restarts allowed");
