@@ -69,6 +69,42 @@ fn the_comparison_is_built_from_every_concept() {
     }
 }
 
+/// The value of a line `key = "value"`.
+fn value<'a>(line: &'a str, key: &str) -> Option<&'a str> {
+    line.strip_prefix(key)?.strip_prefix(" = \"")?.strip_suffix('"')
+}
+
+#[test]
+fn every_exercise_has_a_page_that_says_what_is_checked() {
+    let summary = read("book/src/SUMMARY.md");
+    let folders = fs::read_dir(top().join("crates/exercises")).unwrap();
+    let folders = folders.map(|entry| entry.unwrap().path());
+    let mut exercises = 0;
+    for folder in folders.filter(|folder| folder.join("exercise.toml").exists()) {
+        exercises += 1;
+        let name = folder.file_name().unwrap().to_str().unwrap();
+        let description = fs::read_to_string(folder.join("exercise.toml")).unwrap();
+        let page = read(&format!("book/src/exercises/{name}.md"));
+        assert!(summary.contains(&format!("(exercises/{name}.md)")), "SUMMARY.md lacks {name}");
+        assert!(page.contains(&format!("$ cargo grade {name}\n")), "{name}.md's command");
+        for line in description.lines() {
+            if let Some(title) = value(line, "title") {
+                assert!(page.starts_with(&format!("# {title}\n")), "{name}.md's title");
+            }
+            if let Some(says) = value(line, "says") {
+                assert!(page.contains(says), "{name}.md does not say: {says}");
+            }
+            if let Some(concept) = value(line, "concept") {
+                assert!(concepts().contains(concept), "{name}: there is no concept {concept}");
+                let chapter = read(&format!("book/src/{concept}.md"));
+                let link = format!("(exercises/{name}.md)");
+                assert!(chapter.contains(&link), "{concept}.md does not link to {name}");
+            }
+        }
+    }
+    assert_eq!(exercises, 16);
+}
+
 #[test]
 fn folders_are_packages_and_nothing_else_stands_at_the_top() {
     for name in crates() {
