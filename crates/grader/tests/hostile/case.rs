@@ -80,8 +80,13 @@ fn read(name: String, path: &Path, made: &Path, directory: Option<PathBuf>) -> C
         expected: Expected::default(),
         name,
     };
-    for line in source.clone().lines().map_while(|line| line.strip_prefix("//!")) {
-        let Some((key, value)) = line.trim().split_once(": ") else { continue };
+    let head = source.clone();
+    let head = head.lines().map_while(|line| line.strip_prefix("//!"));
+    // The description ends with an empty line.
+    for line in head.skip_while(|line| !line.is_empty()).skip(1) {
+        let Some((key, value)) = line.trim().split_once(": ") else {
+            panic!("{}: {line}", path.display());
+        };
         let value = value.trim().replace("\\e", "\x1b").replace("\\n", "\n");
         match key {
             "exercise" => case.exercise = value,

@@ -3,7 +3,7 @@
 //! exercise: reap
 //! rest: reap
 //! verdict: tidy [shared-memory]
-//! without process namespace: none [panic]
+//! without namespaces: none [panic]
 
 fn attack() {
     let name = c"/hostile-shared-memory";
