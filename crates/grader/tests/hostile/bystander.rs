@@ -150,7 +150,7 @@ fn follow(child: &mut Child, grading: &Grading, memory: &mut u64) -> anyhow::Res
                 *memory = (*memory).max(peak(process));
             }
         }
-        std::thread::sleep(Duration::from_millis(4));
+        std::thread::sleep(Duration::from_millis(10));
     }
 }
 

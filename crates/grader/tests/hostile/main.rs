@@ -199,7 +199,8 @@ fn problems(way: &Way, case: &Case, outcome: &Outcome) -> Vec<String> {
         }
     };
     let Outcome { stdout, stderr, .. } = outcome;
-    let passed = stdout.contains(": passed,");
+    let passed =
+        stdout.lines().any(|line| line.starts_with(&format!("{}: passed,", case.exercise)));
     let code = i32::from(!expected.passes);
     demand(outcome.code == Some(code), format!("the exit code is {:?}", outcome.code));
     demand(passed == expected.passes, format!("passed: {passed}"));

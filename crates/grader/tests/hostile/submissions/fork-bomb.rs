@@ -2,7 +2,7 @@
 //!
 //! exercise: reap
 //! rest: reap
-//! verdict: none [stuck]
+//! verdict: none [processes]
 //! needs: resource limits
 
 fn attack() {

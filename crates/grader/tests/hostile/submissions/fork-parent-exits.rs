@@ -3,6 +3,7 @@
 //! exercise: reap
 //! rest: reap
 //! verdict: none [ended-early]
+//! verdict: none [strayed]
 
 fn attack() {
     if unsafe { libc::fork() } != 0 {

