@@ -8,6 +8,12 @@ use bounded_queue::BoundedQueue;
 use exercises::explored::until_others_block;
 use exercises::{Check, serve};
 
+/// The types that a submission must have: with others, `==` would be its own.
+const _: fn(usize) -> BoundedQueue<i32> = BoundedQueue::new;
+const _: fn(&BoundedQueue<i32>, i32) -> Result<(), i32> = BoundedQueue::push;
+const _: fn(&BoundedQueue<i32>) -> Option<i32> = BoundedQueue::pop;
+const _: fn(&BoundedQueue<i32>) = BoundedQueue::close;
+
 fn main() {
     serve(&[
         Check::explored("one-thread", one_thread),

@@ -87,7 +87,7 @@
 //! The words for findings: `wrong` (an assertion of the checks failed), `panic` (of the
 //! submission), `deadlock`, `livelock` (runs without getting anywhere), `race` (weak), `stuck` (its
 //! time was up), `crash` (a signal), `ended-early` (it ended itself), `strayed` (a forked child came
-//! back out of the function), `memory`, `output`, `forged`; left behind: `zombie`, `running`,
+//! back out of the function), `memory`, `processes`, `disk`, `output`, `forged`; left behind: `zombie`, `running`,
 //! `thread`, `descriptor`, `shared-memory`, `file`; and with the check `compile`: `compile` and
 //! `refused`.
 //!
@@ -115,6 +115,9 @@
 //!   `unwrap`. Write assertions so that their message reads: what was tried, what was expected, what
 //!   came.
 //! - Compare with `==` only values whose type is not the submission's, or its `PartialEq` decides.
+//!   So state the type of each function, with `const _: fn(&Queue<i32>) -> Option<i32> = Queue::pop;`
+//!   before `main`, and name the type where a result is compared: otherwise a submission may return
+//!   something that is equal to everything.
 //! - Name threads (`thread::Builder::new().name(...)`): the names head the columns of a
 //!   counter-example. Locks are named by the field or variable that they are made for.
 //! - To prove that something must be able to proceed, make it necessary: hold one thing up, and let

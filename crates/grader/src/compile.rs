@@ -76,6 +76,7 @@ pub fn compile(
             memory: 1 << 30,
             file: 256 << 20,
             descriptors: 1024,
+            disk: 256 << 20,
             ..Limits::default()
         },
         ..Job::default()
@@ -131,6 +132,9 @@ pub fn compile(
             }
             How::TooMuchMemory => {
                 return Ok(Compiled::Exceeded("compiling took more than 1 GiB".to_owned()));
+            }
+            How::TooManyProcesses | How::TooMuchDisk => {
+                return Ok(Compiled::Exceeded("compiling took too much of the machine".to_owned()));
             }
             How::TooMuchOutput => return Ok(Compiled::Rejected(end.output.clone())),
             How::Killed(signal) => {

@@ -32,7 +32,13 @@ pub fn archive(bytes: &[u8]) -> Vec<String> {
         }
         for symbol in object.symbols() {
             let name = symbol.name().unwrap_or_default();
-            if symbol.is_definition() && symbol.is_global() && !is_rust(name) {
+            // Any symbol but a local one can take the place of another, whatever its type or size.
+            if symbol.is_undefined() || symbol.is_local() {
+                continue;
+            }
+            if name.contains("__rust_alloc") {
+                found.push("an allocator of its own".to_owned());
+            } else if !is_rust(name) {
                 found.push(format!("a function or variable under the plain name `{name}`"));
             }
         }

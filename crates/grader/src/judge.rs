@@ -14,6 +14,7 @@ use serde::Serialize;
 use crate::catalogue::{Check, Exercise, Kind, TIDY};
 use crate::compile::{Compiled, compile};
 use crate::sandbox::{self, Account, Content, End, File, How, Job, Limits, Spec};
+use crate::show;
 use crate::toolchain::Toolchain;
 
 /// How a submission is to be judged.
@@ -349,6 +350,10 @@ fn understand(end: &End, exercise: &Exercise, judged: &mut Judged) -> Result<()>
         }
         How::TimeUp => Finding::new("stuck", stuck(end, exercise)),
         How::TooMuchMemory => Finding::new("memory", "More than 512 MiB of memory were used."),
+        How::TooManyProcesses => {
+            Finding::new("processes", "There were more than 128 processes and threads.")
+        }
+        How::TooMuchDisk => Finding::new("disk", "More than 48 MiB were written to files."),
         How::TooMuchOutput => Finding::new("output", "More than 256 KiB were printed."),
         How::NotStarted(why) => bail!("the check could not be started: {why}"),
         How::Unknown => bail!("nothing is known of how the check ended"),
@@ -357,7 +362,13 @@ fn understand(end: &End, exercise: &Exercise, judged: &mut Judged) -> Result<()>
     Ok(())
 }
 
-fn failed(failure: Failure, check: &str) -> Finding {
+fn failed(mut failure: Failure, check: &str) -> Finding {
+    // Names of threads come from the submission.
+    let names = failure.threads.iter_mut().map(|thread| &mut thread.name);
+    let steps = failure.events.iter_mut().map(|event| &mut event.what);
+    for words in names.chain(steps) {
+        *words = show::clean(&words.replace(['\n', '\t'], " "), false);
+    }
     let replay = failure.replay.as_ref().map(|schedule| format!("{check}:{schedule}"));
     let mut message = failure.message.clone();
     if let Some(place) = &failure.place {

@@ -141,6 +141,8 @@ fn heading(word: &str) -> &'static str {
         "shared-memory" => "shared memory was left",
         "file" => "files were left",
         "memory" => "too much memory",
+        "processes" => "too many processes and threads",
+        "disk" => "too much was written to files",
         "output" => "too much output",
         "forged" => "the grader's channel was disturbed",
         _ => "a failure",
@@ -343,8 +345,29 @@ fn thousands(number: u64) -> String {
     text
 }
 
-/// Takes out what a terminal would obey. Colours of the compiler may stay.
+/// Takes out what a terminal or a workflow's runner would obey. Colours of the compiler may stay.
 pub fn clean(text: &str, colours: bool) -> String {
+    let plain = without_controls(text, colours);
+    if !plain.contains("::") && !plain.contains("##[") {
+        return plain;
+    }
+    // A line that begins with two colons, also after spaces, is a workflow command of GitHub's
+    // runners, and so is, in the older form, one that has `##[` anywhere.
+    let mut harmless = String::with_capacity(plain.len() + 16);
+    for line in plain.split_inclusive('\n') {
+        let start = line.len() - line.trim_start().len();
+        if line[start..].starts_with("::") {
+            harmless.push_str(&line[..start]);
+            harmless.push_str(": :");
+            harmless.push_str(&line[start + 2..].replace("##[", "# #["));
+        } else {
+            harmless.push_str(&line.replace("##[", "# #["));
+        }
+    }
+    harmless
+}
+
+fn without_controls(text: &str, colours: bool) -> String {
     let mut plain = String::with_capacity(text.len());
     let mut characters = text.chars().peekable();
     while let Some(character) = characters.next() {
@@ -366,7 +389,11 @@ pub fn clean(text: &str, colours: bool) -> String {
                 }
             }
             '\r' if characters.peek() == Some(&'\n') => {}
-            c if c.is_control() => plain.extend(c.escape_default()),
+            // Beside control characters, those that turn the direction of what follows.
+            c if c.is_control() || ('\u{202a}'..='\u{202e}').contains(&c) => {
+                plain.extend(c.escape_default());
+            }
+            '\u{2066}'..='\u{2069}' => plain.extend(character.escape_default()),
             c => plain.push(c),
         }
     }
@@ -386,6 +413,12 @@ mod tests {
         assert_eq!(label(source, &at(4, 21)).as_deref(), Some("left"));
         assert_eq!(label(source, &at(5, 23)).as_deref(), Some("forks"));
         assert_eq!(label(source, &at(6, 20)).as_deref(), Some("GLOBAL"));
+    }
+
+    #[test]
+    fn a_workflow_is_not_commanded() {
+        assert_eq!(clean("a\n  ::add-mask::b\nstd::fmt", false), "a\n  : :add-mask::b\nstd::fmt");
+        assert_eq!(clean("a ##[error]b", false), "a # #[error]b");
     }
 
     #[test]

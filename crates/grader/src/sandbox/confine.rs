@@ -25,6 +25,11 @@ const SETTINGS: &[&str] =
 
 const DEVICES: &[&str] = &["/dev/null", "/dev/zero", "/dev/full", "/dev/urandom", "/dev/random"];
 
+/// Times more processes than a job may have, which the kernel allows: the supervisor notices what is
+/// between, ends the job, and the limit is never reached. So gradings of one user, for whom the
+/// kernel counts together, do not take processes from each other.
+const MORE: u64 = 8;
+
 /// Sets the limits of this process and of those that come from it.
 pub(super) fn limit(job: &Job, others: u64) -> Result<()> {
     let limits = &job.limits;
@@ -36,7 +41,7 @@ pub(super) fn limit(job: &Job, others: u64) -> Result<()> {
         (Resource::RLIMIT_AS, memory),
         (Resource::RLIMIT_FSIZE, limits.file),
         (Resource::RLIMIT_NOFILE, limits.descriptors),
-        (Resource::RLIMIT_NPROC, limits.processes + others),
+        (Resource::RLIMIT_NPROC, MORE * limits.processes + others),
         (Resource::RLIMIT_MEMLOCK, 1 << 20),
         (Resource::RLIMIT_MSGQUEUE, 1 << 20),
     ] {
@@ -131,7 +136,9 @@ const DENIED: &[i64] = &[
 ];
 
 /// The filters, made before the fork because that allocates.
-pub(super) fn filters() -> Result<Vec<BpfProgram>> {
+///
+/// `beyond_reach` are processes that must get no signal.
+pub(super) fn filters(beyond_reach: &[i32]) -> Result<Vec<BpfProgram>> {
     let equals = |argument, value| {
         SeccompCondition::new(argument, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, value)
     };
@@ -142,6 +149,43 @@ pub(super) fn filters() -> Result<Vec<BpfProgram>> {
         DENIED.iter().map(|call| (*call, Vec::new())).collect();
     let everybody = u64::from(u32::MAX);
     rules.insert(libc::SYS_kill, vec![SeccompRule::new(vec![equals(0, everybody)?])?]);
+    // What changes another process is for oneself only: processes of one user may do it to each
+    // other, and the supervisor is one of them.
+    let another = |argument| -> Result<_> { Ok(SeccompRule::new(vec![differs(argument, 0)?])?) };
+    for call in [
+        libc::SYS_prlimit64,
+        libc::SYS_sched_setaffinity,
+        libc::SYS_sched_setparam,
+        libc::SYS_sched_setscheduler,
+        libc::SYS_sched_setattr,
+    ] {
+        rules.insert(call, vec![another(0)?]);
+    }
+    // IOPRIO_WHO_USER of ioprio_set(2) is 3.
+    for (call, user) in [(libc::SYS_setpriority, libc::PRIO_USER as u64), (libc::SYS_ioprio_set, 3)]
+    {
+        rules.insert(call, vec![another(1)?, SeccompRule::new(vec![equals(0, user)?])?]);
+    }
+    // Where there is no process namespace, the processes that judge are in reach. A negative number
+    // stands for a process group.
+    let mut judges = Vec::new();
+    for pid in beyond_reach {
+        for number in [*pid, pid.wrapping_neg()] {
+            judges.push(SeccompRule::new(vec![equals(0, u64::from(number as u32))?])?);
+        }
+    }
+    if !judges.is_empty() {
+        for call in [
+            libc::SYS_tkill,
+            libc::SYS_tgkill,
+            libc::SYS_rt_sigqueueinfo,
+            libc::SYS_rt_tgsigqueueinfo,
+            libc::SYS_pidfd_open,
+        ] {
+            rules.insert(call, judges.clone());
+        }
+        rules.entry(libc::SYS_kill).or_default().extend(judges);
+    }
     let local = libc::AF_UNIX as u64;
     rules.insert(libc::SYS_socket, vec![SeccompRule::new(vec![differs(0, local)?])?]);
     let spaces = [

@@ -8,24 +8,26 @@ use nix::errno::Errno;
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::signal::Signal;
 use nix::sys::wait::{WaitStatus, waitpid};
-use nix::unistd::{ForkResult, Gid, Pid, Uid, fork, setgroups, setresgid, setresuid};
+use nix::unistd::{ForkResult, Gid, Pid, Uid, fork, setgroups, setresgid, setresuid, setsid};
 
 use super::{Account, Spec, supervisor};
 
 /// Who nobody is, by convention.
-pub(super) const NOBODY: u32 = 65534;
+const NOBODY: u32 = 65534;
 
 /// The user that the submission runs as, seen from inside.
 const INSIDE: u32 = 1000;
 
 /// Which namespaces are in force.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Spaces {
     pub(super) user: bool,
     pub(super) process: bool,
     pub(super) mount: bool,
-    /// Privileges are still to be given up.
-    pub(super) drop: bool,
+    /// The user to become, where privileges are still to be given up.
+    pub(super) drop: Option<u32>,
+    /// Processes that judge and are visible from inside.
+    pub(super) judges: Vec<i32>,
 }
 
 /// How a run can be isolated, from the best to the least.
@@ -51,7 +53,12 @@ pub fn main(grader: i32) -> ! {
 }
 
 fn keep(grader: i32) -> Result<()> {
-    die_with(Pid::from_raw(grader));
+    let grader = Pid::from_raw(grader);
+    die_with(grader);
+    let judges = [grader, nix::unistd::getpgrp(), nix::unistd::getpid()];
+    // What a terminal sends to everybody, such as at Ctrl-C, is for the grader. When that is gone,
+    // those here end in order.
+    setsid().context("setsid")?;
     let mut length = [0; 8];
     io::stdin().read_exact(&mut length)?;
     let mut text = vec![0; u64::from_le_bytes(length) as usize];
@@ -68,9 +75,12 @@ fn keep(grader: i32) -> Result<()> {
             Plan::Bare => true,
         };
         if !possible {
+            if plan == Plan::Unprivileged {
+                account.missing.push("user namespace: not wanted".to_owned());
+            }
             continue;
         }
-        match attempt(plan, &spec, &account)? {
+        match attempt(plan, &spec, &account, &judges)? {
             None => return Ok(()),
             Some(why) => account.missing.push(why),
         }
@@ -80,8 +90,9 @@ fn keep(grader: i32) -> Result<()> {
 
 /// Isolates and supervises in a child, since what a process has entered it cannot leave. Says why
 /// if it could not be isolated so.
-fn attempt(plan: Plan, spec: &Spec, account: &Account) -> Result<Option<String>> {
+fn attempt(plan: Plan, spec: &Spec, account: &Account, judges: &[Pid]) -> Result<Option<String>> {
     let keeper = nix::unistd::getpid();
+    nix::sys::prctl::set_child_subreaper(true)?;
     let (reads, writes) = nix::unistd::pipe2(nix::fcntl::OFlag::O_CLOEXEC)?;
     // SAFETY: this process has one thread.
     match unsafe { fork() }.context("fork")? {
@@ -90,7 +101,7 @@ fn attempt(plan: Plan, spec: &Spec, account: &Account) -> Result<Option<String>>
             if plan != Plan::Bare {
                 die_with(keeper);
             }
-            let error = match enter(plan, spec, account) {
+            let error = match enter(plan, spec, account, judges) {
                 Ok(()) => std::process::exit(0),
                 Err(error) => error,
             };
@@ -105,7 +116,11 @@ fn attempt(plan: Plan, spec: &Spec, account: &Account) -> Result<Option<String>>
             match ended {
                 WaitStatus::Exited(_, 0) => Ok(None),
                 WaitStatus::Exited(_, NOT_THIS_WAY) => Ok(Some(why)),
-                status => bail!("the supervisor ended with {status:?}"),
+                status => {
+                    // It has not tidied up.
+                    supervisor::kill_all(false);
+                    bail!("the supervisor ended with {status:?}")
+                }
             }
         }
     }
@@ -121,19 +136,21 @@ fn wait_for(child: Pid) -> Result<WaitStatus> {
 }
 
 /// Enters the namespaces and supervises there. Fails only before anything was run.
-fn enter(plan: Plan, spec: &Spec, account: &Account) -> Result<()> {
+fn enter(plan: Plan, spec: &Spec, account: &Account, judges: &[Pid]) -> Result<()> {
     let root = Uid::effective().is_root();
     let mut account = Account { missing: account.missing.clone(), ..Account::default() };
-    let mut spaces = Spaces { drop: root && spec.unprivileged, ..Spaces::default() };
+    let become_other = (root && spec.unprivileged).then(stranger);
+    let mut spaces = Spaces { drop: become_other, ..Spaces::default() };
     if plan == Plan::Bare {
         // Orphans come to the nearest subreaper, so none is lost.
         nix::sys::prctl::set_child_subreaper(true)?;
-        supervisor::main(spec, spaces, account, |_| ());
+        spaces.judges = judges.iter().map(|pid| pid.as_raw()).collect();
+        spaces.judges.push(std::process::id() as i32);
+        supervisor::main(spec, &spaces, account, |_| ());
     }
     if plan == Plan::Unprivileged {
-        if spaces.drop {
-            become_nobody()?;
-            spaces.drop = false;
+        if let Some(number) = spaces.drop.take() {
+            become_user(number)?;
         }
         let (uid, gid) = (Uid::effective(), Gid::effective());
         unshare(CloneFlags::CLONE_NEWUSER).context("user namespace: not allowed here")?;
@@ -163,7 +180,7 @@ fn enter(plan: Plan, spec: &Spec, account: &Account) -> Result<()> {
             drop(reads);
             // The parent is outside of the namespace, where every process looks like number 0.
             let _ = (nix::sys::prctl::set_pdeathsig(Signal::SIGKILL), parent);
-            supervisor::main(spec, spaces, account, move |why| {
+            supervisor::main(spec, &spaces, account, move |why| {
                 let _ = nix::unistd::write(&writes, why.as_bytes());
                 std::process::exit(NOT_THIS_WAY);
             });
@@ -182,6 +199,9 @@ fn enter(plan: Plan, spec: &Spec, account: &Account) -> Result<()> {
     }
 }
 
+/// The first of the numbers for users that are nobody's, one for each grading.
+const STRANGERS: u32 = 1_000_000_000;
+
 /// Makes the kernel kill this process when `parent` ends, prctl(2).
 fn die_with(parent: Pid) {
     let _ = nix::sys::prctl::set_pdeathsig(Signal::SIGKILL);
@@ -190,9 +210,29 @@ fn die_with(parent: Pid) {
     }
 }
 
+/// A user that nobody else is, so that gradings at the same time can do nothing to each other, and
+/// the kernel counts the processes of each by itself. In a container there may be no such users.
+fn stranger() -> u32 {
+    let number = STRANGERS + std::process::id();
+    let exists = |map: &str| {
+        let text = fs::read_to_string(map).unwrap_or_default();
+        text.lines().any(|line| {
+            let mut fields = line.split_whitespace().map(|field| field.parse::<u64>());
+            let (Some(Ok(first)), Some(Ok(_)), Some(Ok(count))) =
+                (fields.next(), fields.next(), fields.next())
+            else {
+                return false;
+            };
+            (first..first + count).contains(&u64::from(number))
+        })
+    };
+    let exists = exists("/proc/self/uid_map") && exists("/proc/self/gid_map");
+    if exists { number } else { NOBODY }
+}
+
 /// Gives up root for good.
-pub(super) fn become_nobody() -> Result<()> {
-    let (uid, gid) = (Uid::from_raw(NOBODY), Gid::from_raw(NOBODY));
+pub(super) fn become_user(number: u32) -> Result<()> {
+    let (uid, gid) = (Uid::from_raw(number), Gid::from_raw(number));
     setgroups(&[]).context("setgroups")?;
     setresgid(gid, gid, gid).context("setresgid")?;
     setresuid(uid, uid, uid).context("setresuid")?;

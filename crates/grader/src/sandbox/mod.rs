@@ -19,6 +19,7 @@ use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 
 mod confine;
+mod disk;
 mod keeper;
 mod processes;
 mod supervisor;
@@ -104,6 +105,8 @@ pub struct Limits {
     pub descriptors: u64,
     /// Processes and threads.
     pub processes: u64,
+    /// Temporary files and shared memory with a name, in bytes.
+    pub disk: u64,
 }
 
 impl Default for Limits {
@@ -115,6 +118,7 @@ impl Default for Limits {
             file: 64 << 20,
             descriptors: 256,
             processes: 128,
+            disk: 48 << 20,
         }
     }
 }
@@ -170,6 +174,10 @@ pub enum How {
     TooMuchMemory,
     /// It printed more than it may.
     TooMuchOutput,
+    /// It had more processes and threads than it may.
+    TooManyProcesses,
+    /// It wrote more than it may.
+    TooMuchDisk,
     /// It was not started, for this reason.
     NotStarted(String),
     /// Nothing is known.

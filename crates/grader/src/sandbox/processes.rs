@@ -77,6 +77,15 @@ pub(super) fn memory(pids: &[i32]) -> u64 {
     pids.iter().filter_map(resident).sum::<u64>() * 4096
 }
 
+/// How many threads these processes have in all.
+pub(super) fn count(pids: &[i32]) -> u64 {
+    let mut count = 0;
+    for pid in pids {
+        count += numbers(&format!("/proc/{pid}/task")).len() as u64;
+    }
+    count
+}
+
 /// Descriptors above 2, but `channel`, with what they are open on.
 pub(super) fn descriptors(pid: i32, channel: i32) -> Vec<String> {
     let path = format!("/proc/{pid}/fd");

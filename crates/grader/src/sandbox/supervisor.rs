@@ -1,5 +1,6 @@
 //! Starts each job, watches it, looks at what it left, and kills everything.
 
+use std::collections::BTreeSet;
 use std::ffi::CString;
 use std::fs;
 use std::io::{Read, Write};
@@ -20,15 +21,19 @@ use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{ForkResult, Pid, fork, pipe2, setsid};
 use seccompiler::BpfProgram;
 
-use super::keeper::{NOBODY, Spaces, become_nobody};
-use super::{Account, Content, End, How, Job, Spec, confine, processes, raw};
+use super::keeper::{Spaces, become_user};
+use super::{Account, Content, End, How, Job, Spec, confine, disk, processes, raw};
 use crate::inspect;
 
 /// How often memory is looked at.
 const LOOK: Duration = Duration::from_millis(20);
 
-/// How long a hanging program may take to say where it is.
-const ANSWER: Duration = Duration::from_millis(400);
+/// How long a hanging program may take to say where it is. It reads its debug information for that,
+/// beside whatever else keeps the machine busy.
+const ANSWER: Duration = Duration::from_millis(1000);
+
+/// How many packets are kept. A channel holds fewer that have not been read.
+const MOST_PACKETS: usize = 1000;
 
 /// Writes the account for the grader.
 pub(super) fn tell(account: &Account) {
@@ -41,7 +46,7 @@ pub(super) fn tell(account: &Account) {
 /// be mounted; what it fails at after that is told in the account.
 pub(super) fn main(
     spec: &Spec,
-    spaces: Spaces,
+    spaces: &Spaces,
     mut account: Account,
     cannot: impl FnOnce(String),
 ) -> ! {
@@ -72,11 +77,11 @@ struct Place {
 }
 
 impl Place {
-    fn prepare(spec: &Spec, spaces: Spaces) -> Result<Place> {
+    fn prepare(spec: &Spec, spaces: &Spaces) -> Result<Place> {
         let place =
             if spaces.mount { Place::mounted(spec, spaces)? } else { Place::on_disk(spaces.drop)? };
-        if spaces.drop {
-            become_nobody()?;
+        if let Some(number) = spaces.drop {
+            become_user(number)?;
         }
         // Others of the same user cannot look into this process, nor trace it.
         let _ = nix::sys::prctl::set_dumpable(false);
@@ -99,7 +104,7 @@ impl Place {
         Ok(())
     }
 
-    fn mounted(spec: &Spec, spaces: Spaces) -> Result<Place> {
+    fn mounted(spec: &Spec, spaces: &Spaces) -> Result<Place> {
         let nothing: Option<&str> = None;
         let private = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
         mount(nothing, "/", nothing, private, nothing).context("mount --make-rprivate /")?;
@@ -126,7 +131,7 @@ impl Place {
             memory_disk(temporary, "size=64m,mode=1777").context("mount /tmp")?;
             temporary.to_owned()
         };
-        if spaces.drop {
+        if spaces.drop.is_some() {
             for path in [&work, &temporary] {
                 fs::set_permissions(path, fs::Permissions::from_mode(0o777))?;
             }
@@ -134,7 +139,7 @@ impl Place {
         Ok(Place { work, temporary, remove: None })
     }
 
-    fn on_disk(drop: bool) -> Result<Place> {
+    fn on_disk(drop: Option<u32>) -> Result<Place> {
         let root = tempfile::Builder::new().prefix("grade-").tempdir()?.keep();
         fs::set_permissions(&root, fs::Permissions::from_mode(0o755))?;
         let (work, temporary) = (root.join("work"), root.join("tmp"));
@@ -142,16 +147,25 @@ impl Place {
             fs::create_dir(path)?;
             fs::set_permissions(path, fs::Permissions::from_mode(0o777))?;
         }
-        if drop {
+        if drop.is_some() {
             // It is removed by whom it belongs to.
-            std::os::unix::fs::chown(&root, Some(NOBODY), Some(NOBODY))?;
+            std::os::unix::fs::chown(&root, drop, drop)?;
         }
         Ok(Place { work, temporary, remove: Some(root) })
     }
 
     fn remove(&self) {
         if let Some(root) = &self.remove {
-            let _ = fs::remove_dir_all(root);
+            disk::remove(root);
+        }
+    }
+
+    /// Bytes that are in use by shared memory with a name and temporary files.
+    fn used(&self, mounted: bool, enough: u64) -> u64 {
+        if mounted {
+            disk::used_of_mount(&self.temporary) + disk::used_of_mount(Path::new("/dev/shm"))
+        } else {
+            disk::used_below(&self.temporary, enough)
         }
     }
 
@@ -203,9 +217,9 @@ fn copy_all(from: &mut fs::File, to: &mut fs::File) -> std::io::Result<()> {
     }
 }
 
-fn supervise(spec: &Spec, spaces: Spaces, place: &Place, account: &mut Account) -> Result<()> {
+fn supervise(spec: &Spec, spaces: &Spaces, place: &Place, account: &mut Account) -> Result<()> {
     let wanted = |name: &str| !spec.without.iter().any(|without| without == name);
-    let filters = match confine::filters() {
+    let filters = match confine::filters(&spaces.judges) {
         Ok(filters) if wanted("seccomp") => {
             account.isolation.push("seccomp".to_owned());
             filters
@@ -273,7 +287,20 @@ fn landlock_version() -> i64 {
 }
 
 /// Kills whatever is left of the job and collects it.
-fn kill_all(own_namespace: bool) {
+pub(super) fn kill_all(own_namespace: bool) {
+    // One that is stopped forks no more, and still counts for the limit on processes: so those that
+    // fork faster than they can be killed come to an end as well.
+    let mut stopped = BTreeSet::new();
+    while !own_namespace && stopped.len() < 10_000 {
+        let running: Vec<i32> =
+            processes::all(false).into_iter().filter(|pid| stopped.insert(*pid)).collect();
+        if running.is_empty() {
+            break;
+        }
+        for pid in running {
+            let _ = kill(Pid::from_raw(pid), Signal::SIGSTOP);
+        }
+    }
     for _ in 0..2000 {
         if own_namespace {
             // Signals everything in the namespace but its first process, which is this one.
@@ -295,7 +322,7 @@ fn kill_all(own_namespace: bool) {
 }
 
 struct Watch<'a> {
-    spaces: Spaces,
+    spaces: &'a Spaces,
     place: &'a Place,
     job: &'a Job,
     children: &'a SignalFd,
@@ -400,9 +427,8 @@ impl Watch<'_> {
             }
             if now >= look {
                 look = now + LOOK;
-                let pids = processes::all(self.spaces.process);
-                if processes::memory(&pids) > self.job.limits.memory {
-                    self.end.how = How::TooMuchMemory;
+                if let Some(how) = self.exceeded() {
+                    self.end.how = how;
                     break;
                 }
             }
@@ -458,7 +484,12 @@ impl Watch<'_> {
             if is_ready(raw(self.children)) {
                 let _ = self.children.read_signal();
                 if let Some(how) = collect(child) {
-                    while open && self.read_packet(channel).is_some() {}
+                    // What it sent is in the channel. Orphans may go on sending.
+                    for _ in 0..MOST_PACKETS {
+                        if !open || self.read_packet(channel).is_none() {
+                            break;
+                        }
+                    }
                     self.end.how = how;
                     break;
                 }
@@ -468,6 +499,20 @@ impl Watch<'_> {
             self.drain(output);
         }
         Ok(())
+    }
+
+    /// Which of its limits the program exceeds, of those that the kernel does not know.
+    fn exceeded(&self) -> Option<How> {
+        let limits = &self.job.limits;
+        let pids = processes::all(self.spaces.process);
+        if processes::count(&pids) > limits.processes {
+            return Some(How::TooManyProcesses);
+        }
+        if processes::memory(&pids) > limits.memory {
+            return Some(How::TooMuchMemory);
+        }
+        let used = self.place.used(self.spaces.mount, limits.disk);
+        (used > limits.disk).then_some(How::TooMuchDisk)
     }
 
     /// Reads a packet: `None` at the end of the channel, `Some(true)` if the program is done.
@@ -483,7 +528,9 @@ impl Watch<'_> {
         let packet = String::from_utf8_lossy(&packet[..length]);
         let (secret, _) = self.job.channel.as_ref()?;
         let mut parts = packet.splitn(3, '\n');
-        if parts.next() != Some(secret) || self.end.packets.len() > 1000 {
+        let kept: usize = self.end.packets.iter().map(|(_, body)| body.len()).sum();
+        let too_much = self.end.packets.len() > MOST_PACKETS || kept > 16 * exercises::LONGEST;
+        if parts.next() != Some(secret) || too_much {
             self.end.forged = true;
             return Some(false);
         }

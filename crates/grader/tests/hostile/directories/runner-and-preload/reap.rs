@@ -1,0 +1,21 @@
+//! Comes with a configuration of Cargo that puts other programs in the place of what is run.
+//!
+//! exercise: reap
+//! verdict: codes [wrong]
+
+use std::io;
+use std::process::Command;
+
+/// Runs the commands at the same time and waits for all of them. Returns how each one ended, in the
+/// order of the commands: its exit code, or 128 plus the number of the signal that killed it, as a
+/// shell says it.
+///
+/// A command that cannot be started counts as 127, and the others are run nevertheless. When this
+/// returns, no child of it is left, neither running nor as a zombie. Children of the caller that
+/// this did not start are none of its business.
+pub fn run_all(commands: &mut [Command]) -> io::Result<Vec<i32>> {
+    for command in commands.iter_mut() {
+        command.spawn()?; // TODO: nobody waits for this child.
+    }
+    Ok(vec![0; commands.len()])
+}

@@ -1,0 +1,330 @@
+//! Judges submissions that cheat, crash, hang and leave things behind: each gets its own verdict,
+//! none passes, none outlives its judgement, and none gets the better of the grader.
+//!
+//! `submissions/` has one file for each, which says at its top what it does and what must be found;
+//! `directories/` has those that bring more than a file. All of them are judged as the user who runs
+//! this, as a user without rights, and without namespaces.
+
+mod bystander;
+mod case;
+
+use std::collections::VecDeque;
+use std::path::Path;
+use std::process::{Command, ExitCode};
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use bystander::{Grading, Outcome, grade};
+use case::{Case, Expected};
+
+/// Gradings at a time: most of them wait.
+const WORKERS: usize = 4;
+
+/// What the grader itself may use, in bytes.
+const MEMORY: u64 = 200 << 20;
+
+/// Who judges, and with which isolation.
+struct Way {
+    name: &'static str,
+    nobody: bool,
+    without: &'static [&'static str],
+    isolation: String,
+}
+
+impl Way {
+    fn grading(&self, arguments: &[&str], directory: &Path) -> Grading {
+        let mut arguments: Vec<String> = arguments.iter().map(|it| (*it).to_owned()).collect();
+        for without in self.without {
+            arguments.extend(["--without".to_owned(), (*without).to_owned()]);
+        }
+        let (nobody, directory) = (self.nobody, directory.to_owned());
+        Grading { arguments, directory, nobody, killed: None }
+    }
+
+    fn has(&self, isolation: &str) -> bool {
+        self.isolation.contains(isolation)
+    }
+}
+
+fn main() -> ExitCode {
+    let mut arguments = std::env::args().skip(1);
+    let first = arguments.next().unwrap_or_default();
+    if first == "--grading" {
+        bystander::main(&arguments.next().unwrap_or_default());
+        return ExitCode::SUCCESS;
+    }
+    let filter = if first.starts_with('-') { String::new() } else { first };
+    let start = Instant::now();
+    let made = tempfile::tempdir().unwrap();
+    let open = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(made.path(), open).unwrap();
+    let cases = case::all(made.path());
+    let mut failures = prepare();
+    let ways = ways(made.path());
+    if failures.is_empty() {
+        if "kill".contains(&filter) {
+            failures.extend(kills(&ways, &cases));
+        }
+        failures.extend(neighbours(&ways, &cases, &filter));
+        failures.extend(judge_all(&ways, &cases, &filter));
+    }
+    println!("{} submissions, {:.0} s", cases.len(), start.elapsed().as_secs_f64());
+    for failure in &failures {
+        println!("FAILED {failure}");
+    }
+    if failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Lets the grader build what it needs, as the user who may do so, and sees that right ones pass.
+fn prepare() -> Vec<String> {
+    let mut failures = Vec::new();
+    for exercise in ["reap", "bounded-queue"] {
+        let file = case::workspace().join(format!("crates/exercises/{exercise}/solution.rs"));
+        let mut grader = Command::new(env!("CARGO_BIN_EXE_grader"));
+        let output = grader.arg(exercise).arg("--file").arg(file).output().unwrap();
+        if !output.status.success() {
+            let said = String::from_utf8_lossy(&output.stderr);
+            failures.push(format!("the solution of {exercise} does not pass: {said}"));
+        }
+    }
+    failures
+}
+
+/// The ways in which everything is judged, with the isolation that is in force in each.
+fn ways(directory: &Path) -> Vec<Way> {
+    let root = nix::unistd::geteuid().is_root();
+    let mut ways = vec![
+        ("as the user who runs this", false, &[][..]),
+        ("as nobody", true, &[][..]),
+        ("as nobody, without namespaces", true, &["namespaces"][..]),
+        ("as root, without user namespaces", false, &["user namespace"][..]),
+    ];
+    if !root {
+        ways.retain(|(_, nobody, _)| !nobody);
+        ways[1] = ("without namespaces", false, &["namespaces"][..]);
+    }
+    let mut found = Vec::new();
+    for (name, nobody, without) in ways {
+        let mut way = Way { name, nobody, without, isolation: String::new() };
+        let said = grade(&way.grading(&["doctor"], directory));
+        let lines = said.stdout.lines().skip_while(|line| !line.starts_with("In force"));
+        let lines = lines.skip(1).take_while(|line| line.starts_with("  "));
+        way.isolation = lines.map(str::trim).collect::<Vec<_>>().join(", ");
+        println!("{name}: {}", way.isolation);
+        if let Some(error) = said.error {
+            println!("  {error}");
+        }
+        found.push(way);
+    }
+    found
+}
+
+fn judge_all(ways: &[Way], cases: &[Case], filter: &str) -> Vec<String> {
+    // Those that hang come first, or the last of them would be waited for.
+    let hangs = |case: &Case| {
+        let word = |it: &String| it.contains("stuck") || it == "compile";
+        case.expected.verdicts.iter().any(word)
+    };
+    let mut work = Vec::new();
+    for (number, way) in ways.iter().enumerate() {
+        for case in cases.iter().filter(|case| case.name.contains(filter)) {
+            if number < 3 || DEPENDS_ON_NAMESPACES.contains(&&*case.name) {
+                work.push((way, case));
+            }
+        }
+    }
+    work.sort_by_key(|(_, case)| !hangs(case));
+    let work = Mutex::new(VecDeque::from(work));
+    let failures = Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        for _ in 0..WORKERS {
+            scope.spawn(|| {
+                loop {
+                    let next = work.lock().unwrap().pop_front();
+                    let Some((way, case)) = next else { return };
+                    let problems = judge(way, case);
+                    failures.lock().unwrap().extend(problems);
+                }
+            });
+        }
+    });
+    failures.into_inner().unwrap()
+}
+
+/// Those that are judged with every kind of namespaces.
+const DEPENDS_ON_NAMESPACES: [&str; 8] = [
+    "kills-parent",
+    "kills-everybody",
+    "daemon",
+    "fork-bomb",
+    "shared-memory",
+    "escapes",
+    "disk-filler",
+    "unremovable-files",
+];
+
+/// Judges one submission in one way; what is wrong with the verdict, or with what was left.
+fn judge(way: &Way, case: &Case) -> Vec<String> {
+    let Expected { needs, .. } = &case.expected;
+    if !needs.is_empty() && !needs.iter().any(|need| way.has(need)) {
+        println!("skipped {} {}: needs {}", case.name, way.name, needs.join(" or "));
+        return Vec::new();
+    }
+    let file = case.file.to_str().unwrap();
+    let outcome = grade(&way.grading(&[&case.exercise, "--file", file], &case.directory));
+    let problems = problems(way, case, &outcome);
+    let mib = outcome.memory >> 20;
+    let first = outcome.stdout.lines().find(|line| line.starts_with("FAIL"));
+    let first = first.or(outcome.stdout.lines().next()).or(outcome.stderr.lines().next());
+    let first: String = first.unwrap_or_default().chars().take(60).collect();
+    let state = if problems.is_empty() { "ok" } else { "WRONG" };
+    println!(
+        "{state:5} {:32} {:.1} s, {mib} MiB  {first}  ({})",
+        case.name, outcome.seconds, way.name
+    );
+    let said = || {
+        let lines = outcome.stdout.lines().chain(outcome.stderr.lines()).take(40);
+        lines.map(|line| format!("      {line}\n")).collect::<String>()
+    };
+    let named = |problem| format!("{} {}: {problem}\n{}", case.name, way.name, said());
+    problems.into_iter().map(named).collect()
+}
+
+fn problems(way: &Way, case: &Case, outcome: &Outcome) -> Vec<String> {
+    let expected = &case.expected;
+    let mut problems: Vec<String> = outcome.error.iter().cloned().collect();
+    let mut demand = |holds: bool, problem: String| {
+        if !holds {
+            problems.push(problem);
+        }
+    };
+    let Outcome { stdout, stderr, .. } = outcome;
+    let passed =
+        stdout.lines().any(|line| line.starts_with(&format!("{}: passed,", case.exercise)));
+    let code = i32::from(!expected.passes);
+    demand(outcome.code == Some(code), format!("the exit code is {:?}", outcome.code));
+    demand(passed == expected.passes, format!("passed: {passed}"));
+    demand(!stderr.contains("panicked"), "the grader panicked".to_owned());
+    demand(outcome.left.is_empty(), format!("left: {}", outcome.left.join("; ")));
+    demand(outcome.memory < MEMORY, format!("{} MiB of memory", outcome.memory >> 20));
+    demand(
+        expected.no_submission || !stderr.contains("grade: "),
+        "the grader gave no verdict".to_owned(),
+    );
+    for text in &expected.shows {
+        let shown = stdout.contains(text.as_str()) || stderr.contains(text.as_str());
+        demand(shown, format!("\"{text}\" is not shown"));
+    }
+    for text in &expected.never {
+        let shown = stdout.contains(text.as_str()) || stderr.contains(text.as_str());
+        demand(!shown, format!("{text:?} is shown"));
+    }
+    let bare = !way.has("process namespace") && !expected.bare.is_empty();
+    let verdicts = if bare { &expected.bare } else { &expected.verdicts };
+    let failed: Vec<(String, &str)> = stdout
+        .lines()
+        .filter_map(|line| line.strip_prefix("FAIL  ")?.split_once("  "))
+        .filter_map(|(_, line)| Some((line.split_once(':')?.0.to_owned(), line)))
+        .collect();
+    let found = |verdict: &String| match verdict.as_str() {
+        "compile" => stdout.starts_with("This does not compile"),
+        "refused" => stdout.starts_with("This cannot be judged"),
+        verdict => verdict.split_once(' ').is_some_and(|(check, word)| {
+            failed.iter().any(|(name, line)| name == check && line.ends_with(word))
+        }),
+    };
+    // Where several are named, it depends on the moment which one it is.
+    let any = verdicts.is_empty() || verdicts.iter().any(found);
+    demand(any, format!("the verdict is not {}", verdicts.join(" or ")));
+    if case.right_otherwise {
+        let named = |name: &String| verdicts.iter().any(|it| it.starts_with(&format!("{name} ")));
+        let others: Vec<_> =
+            failed.iter().filter(|(name, _)| !named(name) && name != "tidy").collect();
+        demand(others.is_empty(), format!("it costs other checks: {others:?}"));
+    }
+    problems
+}
+
+/// Kills gradings at many moments, in each way, while submissions run that leave what they can.
+fn kills(ways: &[Way], cases: &[Case]) -> Vec<String> {
+    let work = Mutex::new(Vec::new());
+    for way in ways {
+        for (index, name) in ["daemon", "orphan-holds-output", "disk-filler"].iter().enumerate() {
+            for step in 0..5 {
+                let seconds = 0.003 + 0.17 * f64::from(step) + 0.05 * index as f64;
+                let signal =
+                    [libc::SIGKILL, libc::SIGINT, libc::SIGTERM][(step as usize + index) % 3];
+                let case = cases.iter().find(|case| case.name == *name).unwrap();
+                work.lock().unwrap().push((way, case, (seconds, signal)));
+            }
+        }
+    }
+    let count = work.lock().unwrap().len();
+    let failures = Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        for _ in 0..WORKERS {
+            scope.spawn(|| {
+                loop {
+                    let next = work.lock().unwrap().pop();
+                    let Some((way, case, killed)) = next else { return };
+                    let file = case.file.to_str().unwrap();
+                    let mut grading =
+                        way.grading(&[&case.exercise, "--file", file], &case.directory);
+                    grading.killed = Some(killed);
+                    let outcome = grade(&grading);
+                    let left = [outcome.left, outcome.error.into_iter().collect()].concat();
+                    if !left.is_empty() {
+                        let (seconds, signal) = killed;
+                        failures.lock().unwrap().push(format!(
+                            "{} {}, killed after {seconds:.2} s by signal {signal}: {}",
+                            case.name,
+                            way.name,
+                            left.join("; ")
+                        ));
+                    }
+                }
+            });
+        }
+    });
+    println!("{count} gradings were killed");
+    failures.into_inner().unwrap()
+}
+
+/// Judges right submissions beside the worst ones.
+fn neighbours(ways: &[Way], cases: &[Case], filter: &str) -> Vec<String> {
+    if !"neighbours".contains(filter) {
+        return Vec::new();
+    }
+    let mut failures = Vec::new();
+    let bad = ["fork-bomb", "kills-everybody", "shared-memory", "memory-hog", "daemon"];
+    let file = case::workspace().join("crates/exercises/reap/solution.rs");
+    let file = file.to_str().unwrap();
+    for way in ways {
+        let over = std::sync::atomic::AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                for case in bad.iter().filter_map(|it| cases.iter().find(|case| case.name == *it)) {
+                    let needs = &case.expected.needs;
+                    if needs.is_empty() || needs.iter().any(|need| way.has(need)) {
+                        let file = case.file.to_str().unwrap();
+                        let arguments = [&case.exercise, "--file", file];
+                        grade(&way.grading(&arguments, &case.directory));
+                    }
+                }
+                over.store(true, std::sync::atomic::Ordering::SeqCst);
+            });
+            let mut count = 0;
+            while !over.load(std::sync::atomic::Ordering::SeqCst) {
+                let outcome = grade(&way.grading(&["reap", "--file", file], Path::new("/")));
+                count += 1;
+                if outcome.code != Some(0) || !outcome.left.is_empty() {
+                    let said = format!("{}{}", outcome.stdout, outcome.stderr);
+                    failures.push(format!("the solution beside hostile ones {}: {said}", way.name));
+                    std::thread::sleep(Duration::from_millis(100));
+                }
+            }
+            println!("{count} right submissions beside hostile ones {}", way.name);
+        });
+    }
+    failures
+}

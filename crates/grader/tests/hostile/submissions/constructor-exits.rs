@@ -1,0 +1,17 @@
+//! Ends itself before `main`.
+//!
+//! exercise: reap
+//! rest: reap
+//! verdict: refused
+//! shows: .init_array
+
+#[used]
+#[unsafe(link_section = ".init_array")]
+static BEFORE_MAIN: extern "C" fn() = {
+    extern "C" fn exit() {
+        std::process::exit(0);
+    }
+    exit
+};
+
+fn attack() {}

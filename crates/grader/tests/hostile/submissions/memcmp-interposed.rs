@@ -1,0 +1,13 @@
+//! Finds all memory equal.
+//!
+//! exercise: reap
+//! rest: reap
+//! verdict: refused
+//! shows: memcmp
+
+#[unsafe(no_mangle)]
+pub extern "C" fn memcmp(_: *const u8, _: *const u8, _: usize) -> i32 {
+    0
+}
+
+fn attack() {}

@@ -1,0 +1,12 @@
+//! Looks for the real standard library behind the one that it is given.
+//!
+//! exercise: bounded-queue
+//! verdict: compile
+
+extern crate core as real;
+
+use real::sync::atomic::AtomicUsize;
+
+pub use ::exercises::explored as inside;
+
+pub struct BoundedQueue<T>(AtomicUsize, std::marker::PhantomData<T>);
