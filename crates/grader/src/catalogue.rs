@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
+
+use crate::usage::usage;
 
 /// One exercise.
 #[derive(Debug, Deserialize)]
@@ -38,7 +40,8 @@ pub struct Exercise {
     pub tidy: Option<Tidy>,
     /// Why the starter fails.
     pub starter: Expected,
-    /// Why each file of `wrong/` fails.
+    /// Why each file of `wrong/` fails; none in a handout.
+    #[serde(default)]
     pub wrong: BTreeMap<String, Expected>,
 }
 
@@ -116,7 +119,8 @@ pub fn workspace() -> &'static Path {
     here.ancestors().nth(2).unwrap_or(here)
 }
 
-fn directory() -> PathBuf {
+/// Where all exercises are.
+pub fn directory() -> PathBuf {
     workspace().join("crates/exercises")
 }
 
@@ -137,14 +141,20 @@ pub fn names() -> Result<Vec<String>> {
 pub fn load(name: &str) -> Result<Exercise> {
     let known = names()?;
     if !known.iter().any(|known| known == name) {
-        bail!("there is no exercise \"{name}\"; there are: {}", known.join(", "));
+        let known = known.join(", ");
+        return Err(usage(format!("there is no exercise \"{name}\"; there are: {known}")));
     }
-    let directory = directory().join(name);
+    read(&directory().join(name))
+}
+
+/// Reads the exercise in this directory, whose name is its own.
+pub fn read(directory: &Path) -> Result<Exercise> {
+    let name = directory.file_name().context("a directory")?.to_string_lossy();
     let text = fs::read_to_string(directory.join("exercise.toml"))?;
     let mut exercise: Exercise =
         toml::from_str(&text).with_context(|| format!("{name}/exercise.toml"))?;
-    exercise.name = name.to_owned();
-    exercise.directory = directory;
+    exercise.name = name.clone().into_owned();
+    exercise.directory = directory.to_owned();
     exercise.examine().with_context(|| format!("{name}/exercise.toml"))?;
     Ok(exercise)
 }
@@ -198,6 +208,11 @@ impl Exercise {
     pub fn file(&self, name: &str) -> Result<String> {
         let path = self.directory.join(name);
         fs::read_to_string(&path).with_context(|| format!("{}/{name}", self.name))
+    }
+
+    /// Whether its solution is there, which in a handout it is not.
+    pub fn has_solution(&self) -> bool {
+        self.directory.join("solution.rs").exists()
     }
 
     /// The three hints, each saying more than the one before.

@@ -9,7 +9,9 @@ mod judge;
 mod sandbox;
 mod show;
 mod submission;
+mod teacher;
 mod toolchain;
+mod usage;
 mod verify;
 
 use std::process::ExitCode;
@@ -26,13 +28,13 @@ fn main() -> ExitCode {
     if arguments.next().as_deref() == Some(sandbox::KEEPER) {
         sandbox::main(arguments.next().and_then(|pid| pid.parse().ok()).unwrap_or(0));
     }
-    let matches = command().get_matches();
+    let matches = teacher::add(command()).get_matches();
     match run(&matches) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
             eprintln!("grade: {error:#}");
-            ExitCode::FAILURE
+            if error.is::<usage::Usage>() { ExitCode::from(2) } else { ExitCode::FAILURE }
         }
     }
 }
@@ -85,7 +87,8 @@ fn command() -> Command {
         .subcommand(
             Command::new("verify")
                 .about("Proves exercises: wrong variants are caught, right ones pass")
-                .arg(name()),
+                .arg(name())
+                .arg(Arg::new("in").long("in").value_name("DIR").requires("name").hide(true)),
         )
         .subcommand(
             Command::new("doctor").about("Says which isolation is in force here").arg(without()),
@@ -97,6 +100,9 @@ fn without(matches: &ArgMatches) -> Vec<String> {
 }
 
 fn run(matches: &ArgMatches) -> Result<bool> {
+    if let Some(result) = teacher::run(matches) {
+        return result;
+    }
     let style = Style::of_terminal();
     let exercise = |matches: &ArgMatches| {
         let name = matches.get_one::<String>("name").context("the name of an exercise")?;
@@ -117,11 +123,15 @@ fn run(matches: &ArgMatches) -> Result<bool> {
                 Some(name) => vec![name.clone()],
                 None => catalogue::names()?,
             };
-            let mut good = true;
-            for name in names {
-                good &= verify::verify(&catalogue::load(&name)?, style)?;
-            }
-            Ok(good)
+            let within = matches.get_one::<String>("in").map(std::path::Path::new);
+            let exercises: Result<Vec<Exercise>> = names
+                .iter()
+                .map(|name| match within {
+                    Some(directory) => catalogue::read(&directory.join(name)),
+                    None => catalogue::load(name),
+                })
+                .collect();
+            verify::verify(&exercises?, style)
         }
         Some(("doctor", matches)) => doctor::doctor(&without(matches)),
         _ if matches.contains_id("name") => grade(&exercise(matches)?, matches, style),

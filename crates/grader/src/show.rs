@@ -90,7 +90,8 @@ fn line(text: &mut String, judged: &Judged, style: Style) {
     let _ = writeln!(text, "{mark}  {points}/{}  {name}: {says}{why}", judged.points);
 }
 
-fn details(text: &mut String, judged: &Judged, sources: Sources, style: Style) {
+/// What is wrong with one check, in full.
+pub fn details(text: &mut String, judged: &Judged, sources: Sources, style: Style) {
     for finding in &judged.findings {
         let heading = format!("{}: {}", judged.check, heading(&finding.word));
         let _ = writeln!(text, "\n{}", style.paint("1", &heading));
@@ -123,7 +124,8 @@ fn again(text: &mut String, finding: &Finding, judged: &Judged) {
     }
 }
 
-fn heading(word: &str) -> &'static str {
+/// What a word for a finding means.
+pub fn heading(word: &str) -> &'static str {
     match word {
         "wrong" => "something else came than was expected",
         "panic" => "your code panicked",

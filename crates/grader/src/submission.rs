@@ -131,6 +131,7 @@ pub fn reset(exercise: &Exercise) -> Result<bool> {
 
 /// Shows the solution and the explanation to who has passed, or gives up.
 pub fn solution(exercise: &Exercise, give_up: bool) -> Result<bool> {
+    ensure!(exercise.has_solution(), "this is a handout: it has no solutions");
     let passed = Progress::read().passed.get(&exercise.name) == Some(&true);
     if !passed && !give_up {
         println!("Yours does not pass yet. Try a hint: cargo grade hint {}", exercise.name);

@@ -1,68 +1,186 @@
-//! Proves an exercise: its starter fails as it says, its solutions pass, and each wrong variant is
-//! caught for its own reason.
+//! Proves exercises: the starter fails as it says, solutions pass, and each wrong variant is caught
+//! for its own reason.
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::time::Instant;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 
-use crate::catalogue::{Exercise, Expected};
+use crate::catalogue::{Exercise, Expected, Kind, TIDY};
 use crate::judge::{Manner, Verdict, judge};
 use crate::show::{self, Style};
 
-/// Verifies one exercise, printing a line for each variant; whether all is as it should be.
-pub fn verify(exercise: &Exercise, style: Style) -> Result<bool> {
-    println!("{}", exercise.name);
-    let mut good = true;
-    let mut kills: Vec<(&str, Vec<bool>)> = Vec::new();
-    good &= fails(exercise, "starter.rs", &exercise.starter, style, &mut kills)?;
+/// What was found of one exercise.
+struct Proof {
+    exercise: String,
+    starter: bool,
+    right: usize,
+    caught: usize,
+    wrong: usize,
+    /// Points that something is not as it should be.
+    problems: usize,
+    schedules: u64,
+    /// Seconds by the clock.
+    seconds: f64,
+}
+
+impl Proof {
+    fn good(&self) -> bool {
+        self.problems == 0 && self.starter && self.right == 2 && self.caught == self.wrong
+    }
+}
+
+/// Verifies exercises, printing a table of kills for each and one for all; whether all is as it
+/// should be.
+pub fn verify(exercises: &[Exercise], style: Style) -> Result<bool> {
+    let mut proofs = Vec::new();
+    for exercise in exercises {
+        ensure!(exercise.has_solution(), "this is a handout: there is nothing to verify");
+        proofs.push(prove(exercise, style)?);
+    }
+    summary(&proofs);
+    Ok(proofs.iter().all(Proof::good))
+}
+
+fn prove(exercise: &Exercise, style: Style) -> Result<Proof> {
+    println!("{}: {}", exercise.name, exercise.title);
+    let start = Instant::now();
+    let table = Table::of(exercise);
+    table.heading();
+    let mut proof = Proof {
+        exercise: exercise.name.clone(),
+        starter: false,
+        right: 0,
+        caught: 0,
+        wrong: exercise.wrong.len(),
+        problems: 0,
+        schedules: 0,
+        seconds: 0.0,
+    };
+    proof.starter = fails(exercise, "starter.rs", &exercise.starter, &table, style)?;
     for name in ["solution.rs", "another.rs"] {
         let verdict = run(exercise, name)?;
-        let (compiling, running) = (verdict.compiling, verdict.running);
-        let said = format!("{name}: passes in {compiling:.2} + {running:.2} s");
-        if verdict.passed() {
-            println!("  ok    {said}, {} schedules", verdict.schedules);
+        let passed = verdict.passed();
+        table.row(name, &verdict, None, passed);
+        if passed {
+            proof.right += 1;
+            proof.schedules = verdict.schedules;
         } else {
             println!("  WRONG {name} does not pass:\n{}", show::verdict(&verdict, &[], style));
-            good = false;
         }
     }
     for (name, expected) in &exercise.wrong {
-        good &= fails(exercise, &format!("wrong/{name}.rs"), expected, style, &mut kills)?;
+        let file = format!("wrong/{name}.rs");
+        proof.caught += usize::from(fails(exercise, &file, expected, &table, style)?);
     }
-    good &= complete(exercise);
-    table(exercise, &kills);
-    Ok(good)
+    for problem in missing(exercise) {
+        println!("  WRONG {problem}");
+        proof.problems += 1;
+    }
+    println!("  {} of {} wrong variants caught for their own reason\n", proof.caught, proof.wrong);
+    proof.seconds = start.elapsed().as_secs_f64();
+    Ok(proof)
 }
 
 fn run(exercise: &Exercise, file: &str) -> Result<Verdict> {
     judge(exercise, exercise.file(file)?.as_bytes(), &Manner::default())
 }
 
-fn fails<'a>(
-    exercise: &'a Exercise,
+/// Whether a file that is known to be wrong is caught for the reason that is given.
+fn fails(
+    exercise: &Exercise,
     file: &str,
-    expected: &'a Expected,
+    expected: &Expected,
+    table: &Table,
     style: Style,
-    kills: &mut Vec<(&'a str, Vec<bool>)>,
 ) -> Result<bool> {
     let verdict = run(exercise, file)?;
-    let Expected { check, finding, why } = expected;
-    if !verdict.passed() && verdict.caught(check, finding) {
-        println!("  ok    {file}: caught by {check} [{finding}]: {why}");
-        if let Some((name, _)) = exercise.wrong.iter().find(|(_, it)| std::ptr::eq(*it, expected)) {
-            let failed = verdict.checks.iter().map(|judged| !judged.passed).collect();
-            kills.push((name, failed));
-        }
-        return Ok(true);
+    let Expected { check, finding, .. } = expected;
+    let caught = !verdict.passed() && verdict.caught(check, finding);
+    table.row(file, &verdict, Some(expected), caught);
+    if !caught {
+        println!("  WRONG {file} should be caught by {check} [{finding}], but:");
+        println!("{}", show::verdict(&verdict, &[], style));
     }
-    println!("  WRONG {file} should be caught by {check} [{finding}], but:");
-    println!("{}", show::verdict(&verdict, &[], style));
-    Ok(false)
+    Ok(caught)
 }
 
-/// Whether everything is there that an exercise must have.
-fn complete(exercise: &Exercise) -> bool {
+/// The table of kills of one exercise: a row for each variant, a column for each check.
+struct Table<'a> {
+    checks: Vec<&'a str>,
+    width: usize,
+}
+
+impl<'a> Table<'a> {
+    fn of(exercise: &'a Exercise) -> Table<'a> {
+        let checks = exercise.checks.iter().map(|check| check.name.as_str());
+        let checks = checks.chain(exercise.tidy.as_ref().map(|_| TIDY)).collect();
+        let names = exercise.wrong.keys().map(|name| name.len() + "wrong/.rs".len());
+        Table { checks, width: names.max().unwrap_or(0).max("solution.rs".len()) }
+    }
+
+    fn heading(&self) {
+        for (number, check) in self.checks.iter().enumerate() {
+            println!("  {:1$}{2}", "", self.width + 2 + 2 * number, check);
+        }
+    }
+
+    /// `K` where the check caught it that was to, `x` where another did, too.
+    fn row(&self, file: &str, verdict: &Verdict, expected: Option<&Expected>, good: bool) {
+        let mut marks = String::new();
+        for name in &self.checks {
+            let failed = verdict.checks.iter().any(|it| it.check == *name && !it.passed);
+            let meant = expected.is_some_and(|it| it.check == *name && good);
+            marks.push_str(match (failed, meant) {
+                (true, true) => "K ",
+                (true, false) => "x ",
+                (false, _) => ". ",
+            });
+        }
+        if verdict.obstacle.is_some() {
+            marks = "- ".repeat(self.checks.len());
+        }
+        let mark = if good { "ok   " } else { "WRONG" };
+        let why = match expected {
+            Some(Expected { check, finding, why }) => format!("{check} [{finding}]: {why}"),
+            None => format!("passes in {:.2} s", verdict.compiling + verdict.running),
+        };
+        let width = self.width;
+        println!("  {file:width$}  {marks} {mark} {why}");
+    }
+}
+
+/// All exercises and their kills.
+fn summary(proofs: &[Proof]) {
+    let width = proofs.iter().map(|proof| proof.exercise.len()).max().unwrap_or(0).max(8);
+    println!("{:width$}  starter  right  kills    rate  schedules  seconds", "exercise");
+    let (mut caught, mut wrong) = (0, 0);
+    for proof in proofs {
+        caught += proof.caught;
+        wrong += proof.wrong;
+        let Proof { exercise, right, schedules, seconds, .. } = proof;
+        let starter = if proof.starter { "fails" } else { "WRONG" };
+        let rate = rate(proof.caught, proof.wrong);
+        let kills = format!("{}/{}", proof.caught, proof.wrong);
+        let problems = if proof.good() { "" } else { "  WRONG" };
+        println!(
+            "{exercise:width$}  {starter:7}  {right:>3}/2  {kills:>5}  {rate:>6}  {schedules:>9}  \
+             {seconds:>7.1}{problems}"
+        );
+    }
+    println!(
+        "Of {wrong} wrong variants, {caught} are killed for their own reason: {}",
+        rate(caught, wrong)
+    );
+}
+
+fn rate(caught: usize, wrong: usize) -> String {
+    format!("{} %", (100 * caught).checked_div(wrong).unwrap_or(0))
+}
+
+/// What is not there that an exercise must have.
+fn missing(exercise: &Exercise) -> Vec<String> {
     let mut missing = Vec::new();
     match exercise.hints() {
         Ok(hints) if hints.len() == 3 => {}
@@ -76,7 +194,7 @@ fn complete(exercise: &Exercise) -> bool {
         missing.push(format!("{} wrong variants, not five or more", exercise.wrong.len()));
     }
     let schedules: u64 = exercise.checks.iter().map(|check| check.schedules).sum();
-    if exercise.kind == crate::catalogue::Kind::Explored && schedules < 10_000 {
+    if exercise.kind == Kind::Explored && schedules < 10_000 {
         missing.push(format!("{schedules} schedules in all, not 10,000 or more"));
     }
     let files: BTreeSet<String> = fs::read_dir(exercise.directory.join("wrong"))
@@ -88,31 +206,5 @@ fn complete(exercise: &Exercise) -> bool {
     for name in files.iter().filter(|name| !exercise.wrong.contains_key(*name)) {
         missing.push(format!("wrong/{name}.rs is not in exercise.toml"));
     }
-    for problem in &missing {
-        println!("  WRONG {problem}");
-    }
-    missing.is_empty()
-}
-
-/// Which check catches which variant.
-fn table(exercise: &Exercise, kills: &[(&str, Vec<bool>)]) {
-    let names: Vec<&str> = exercise
-        .checks
-        .iter()
-        .map(|check| check.name.as_str())
-        .chain(exercise.tidy.as_ref().map(|_| "tidy"))
-        .collect();
-    let width = kills.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
-    println!("  {:width$}  caught by", "");
-    for (variant, failed) in kills {
-        let caught: Vec<&str> = names
-            .iter()
-            .zip(failed)
-            .filter(|(_, failed)| **failed)
-            .map(|(name, _)| *name)
-            .collect();
-        println!("  {variant:width$}  {}", caught.join(", "));
-    }
-    let caught = kills.len();
-    println!("  {caught} of {} wrong variants caught for their own reason", exercise.wrong.len());
+    missing
 }

@@ -1,0 +1,315 @@
+//! A class: every submission is judged by a process of its own, which is the same command as for
+//! one submission. What is in the directory of results is not judged again, whoever put it there:
+//! a batch that was interrupted, or other machines.
+
+use std::ffi::{OsStr, OsString};
+use std::fs::{self, File};
+use std::io::{IsTerminal, Read, Seek};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use nix::sys::signal::Signal;
+use serde_json::Value;
+
+use super::escape::{cell, plain};
+use super::submission::{Source, exercises, fingerprint, open_submission, take};
+use crate::catalogue::Exercise;
+use crate::toolchain::Toolchain;
+use crate::usage::usage;
+
+/// One directory of the class.
+struct Entry {
+    name: OsString,
+    directory: PathBuf,
+}
+
+/// What became of a submission: its report, or why there is none.
+type Outcome = Result<Value, String>;
+
+/// Judges the submissions in `class`; whether all of them could be judged.
+pub fn command(class: &Path, names: &[String], jobs: Option<usize>, out: &Path) -> Result<bool> {
+    let entries = entries(class, out)?;
+    let asked = assignment(&entries, names)?;
+    let names: Vec<String> = asked.iter().map(|exercise| exercise.name.clone()).collect();
+    fs::create_dir_all(out).with_context(|| out.display().to_string())?;
+    let jobs = jobs_here(jobs);
+
+    let mut outcomes: Vec<Option<Outcome>> =
+        entries.iter().map(|entry| kept(entry, &names, out).map(Ok)).collect();
+    let pending: Vec<usize> = (0..entries.len()).filter(|at| outcomes[*at].is_none()).collect();
+    let kept = entries.len() - pending.len();
+    if !pending.is_empty() {
+        // What submissions are compiled with is built once, and not by several at the same time.
+        for exercise in &asked {
+            Toolchain::get(exercise.kind)?;
+        }
+    }
+    let patience = asked.iter().map(|exercise| exercise.seconds + 40.0).sum::<f64>() + 60.0;
+    let bar = progress_bar(entries.len(), kept);
+    let next = AtomicUsize::new(0);
+    let results = Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        for _ in 0..jobs.min(pending.len()) {
+            scope.spawn(|| {
+                while let Some(at) = pending.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let entry = &entries[*at];
+                    bar.set_message(plain(&entry.name.to_string_lossy()));
+                    let outcome = judge(entry, &names, out, patience);
+                    let outcome = outcome.map_err(|error| format!("{error:#}"));
+                    if let Ok(mut results) = results.lock() {
+                        results.push((*at, outcome));
+                    }
+                    bar.inc(1);
+                }
+            });
+        }
+    });
+    bar.finish_and_clear();
+    for (at, outcome) in results.into_inner().unwrap_or_default() {
+        outcomes[at] = Some(outcome);
+    }
+
+    let mut failed = 0;
+    for (entry, outcome) in entries.iter().zip(&outcomes) {
+        if let Some(Err(why)) = outcome {
+            failed += 1;
+            eprintln!("{}: not judged: {}", plain(&entry.name.to_string_lossy()), plain(why));
+        }
+    }
+    let summary = out.join("summary.csv");
+    let csv = summarize(&entries, &outcomes, &asked)?;
+    fs::write(&summary, csv).with_context(|| summary.display().to_string())?;
+    println!(
+        "{} judged, {kept} kept from before, {failed} not judged; {}",
+        pending.len() - failed,
+        summary.display()
+    );
+    Ok(failed == 0)
+}
+
+/// The directories of a class, in order.
+fn entries(class: &Path, out: &Path) -> Result<Vec<Entry>> {
+    open_submission(class)?;
+    let results = out.canonicalize().ok();
+    let mut entries = Vec::new();
+    for entry in fs::read_dir(class).with_context(|| class.display().to_string())? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let directory = entry.path();
+        let hidden = name.as_encoded_bytes().starts_with(b".");
+        if hidden || (results.is_some() && directory.canonicalize().ok() == results) {
+            continue;
+        }
+        // A link may lead to somebody else's work.
+        if entry.file_type()?.is_dir() {
+            entries.push(Entry { name, directory });
+        } else {
+            eprintln!("{} is left out: it is no directory", plain(&name.to_string_lossy()));
+        }
+    }
+    entries.sort_by(|a, b| a.name.cmp(&b.name));
+    if entries.is_empty() {
+        return Err(usage(format!("in {} is no directory to judge", class.display())));
+    }
+    Ok(entries)
+}
+
+/// The exercises that count: those asked for, or every one that anybody handed in.
+fn assignment(entries: &[Entry], names: &[String]) -> Result<Vec<Exercise>> {
+    let asked = exercises(names)?;
+    if !names.is_empty() {
+        return Ok(asked);
+    }
+    let roots: Vec<_> =
+        entries.iter().filter_map(|entry| open_submission(&entry.directory).ok()).collect();
+    let handed_in = |exercise: &Exercise| {
+        roots.iter().any(|root| !matches!(take(root, exercise), Source::Missing))
+    };
+    let asked: Vec<Exercise> = asked.into_iter().filter(handed_in).collect();
+    if asked.is_empty() {
+        return Err(usage("nobody handed in a file of an exercise, NAME.rs or exercises/NAME.rs"));
+    }
+    Ok(asked)
+}
+
+/// How many are judged at a time. One judgement uses several processors, and has limits by the
+/// clock, so more than there are processors would cost points.
+fn jobs_here(asked: Option<usize>) -> usize {
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    match asked {
+        None => (processors / 2).max(1),
+        Some(jobs) if jobs > processors => {
+            eprintln!("{processors} at a time, not {jobs}: there are no more processors.");
+            processors
+        }
+        Some(jobs) => jobs,
+    }
+}
+
+fn file_of(entry: &Entry, out: &Path, extension: &str) -> PathBuf {
+    let mut name = entry.name.clone();
+    name.push(extension);
+    out.join(name)
+}
+
+/// The report that is there already, if it is whole and about the same files and exercises.
+fn kept(entry: &Entry, names: &[String], out: &Path) -> Option<Value> {
+    let report = fs::read(file_of(entry, out, ".json")).ok()?;
+    let report: Value = serde_json::from_slice(&report).ok()?;
+    let root = open_submission(&entry.directory).ok()?;
+    let taken: Vec<_> = exercises(names)
+        .ok()?
+        .into_iter()
+        .map(|exercise| {
+            let source = take(&root, &exercise);
+            (exercise, source)
+        })
+        .collect();
+    let same = report["fingerprint"] == *fingerprint(&taken).ok()?;
+    let judged = report["exercises"].as_array()?.iter().all(|it| it["state"] != "error");
+    let whole = same && judged;
+    if whole && !file_of(entry, out, ".txt").exists() {
+        fs::write(file_of(entry, out, ".txt"), text(&report)).ok()?;
+    }
+    whole.then_some(report)
+}
+
+/// Judges one submission in a process of its own.
+fn judge(entry: &Entry, names: &[String], out: &Path, patience: f64) -> Result<Value> {
+    let path = file_of(entry, out, ".json");
+    let file = File::create(&path).with_context(|| path.display().to_string())?;
+    let mut said = tempfile::tempfile()?;
+    let mut command = Command::new("/proc/self/exe");
+    command.arg("submission").arg("--format=json");
+    for name in names {
+        command.arg("--exercise").arg(name);
+    }
+    command.arg("--").arg(&entry.directory);
+    command.stdin(Stdio::null()).stdout(file).stderr(said.try_clone()?);
+    // SAFETY: prctl(2) may be called between fork and exec.
+    unsafe {
+        command.pre_exec(|| Ok(nix::sys::prctl::set_pdeathsig(Signal::SIGKILL)?));
+    }
+    let mut child = command.spawn().context("the grader cannot start itself again")?;
+    let end = Instant::now() + Duration::from_secs_f64(patience);
+    let status = loop {
+        if let Some(status) = child.try_wait()? {
+            break Some(status);
+        }
+        if Instant::now() > end {
+            child.kill()?;
+            child.wait()?;
+            break None;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    };
+    let mut errors = String::new();
+    said.rewind()?;
+    said.take(1 << 16).read_to_string(&mut errors)?;
+    let Some(status) = status else { bail!("there was no verdict after {patience} s") };
+    let why = || {
+        let last = errors.lines().rfind(|line| !line.trim().is_empty());
+        last.unwrap_or("the grader ended without a word").to_owned()
+    };
+    let report: Value = serde_json::from_slice(&fs::read(&path)?)
+        .map_err(|_| anyhow::anyhow!("{} ({status})", why()))?;
+    fs::write(file_of(entry, out, ".txt"), text(&report))?;
+    let states = report["exercises"].as_array().into_iter().flatten();
+    ensure!(states.into_iter().all(|it| it["state"] != "error"), "{}", why());
+    Ok(report)
+}
+
+/// A report for the learner.
+fn text(report: &Value) -> String {
+    let mut text = String::new();
+    for exercise in report["exercises"].as_array().into_iter().flatten() {
+        let word = |name: &str| exercise[name].as_str().unwrap_or_default();
+        text.push_str(&format!("== {}\n{}\n", word("exercise"), word("text")));
+    }
+    text.push_str(&format!("{} of {} points.\n", report["points"], report["possible"]));
+    text
+}
+
+/// The summary: one line for each submission, one column for each exercise.
+fn summarize(
+    entries: &[Entry],
+    outcomes: &[Option<Outcome>],
+    asked: &[Exercise],
+) -> Result<Vec<u8>> {
+    let mut csv = csv::Writer::from_writer(Vec::new());
+    let fixed = ["submission", "state", "points", "possible"].map(str::to_owned);
+    let each = asked.iter().map(|exercise| exercise.name.clone());
+    csv.write_record(fixed.into_iter().chain(each).chain(["findings".to_owned()]))?;
+    let possible = asked.iter().map(Exercise::points).sum::<u32>().to_string();
+    for (entry, outcome) in entries.iter().zip(outcomes) {
+        let mut record = vec![cell(&lossy(&entry.name))];
+        match outcome {
+            Some(Ok(report)) => {
+                record.extend(["judged".into(), report["points"].to_string(), possible.clone()]);
+                let exercises = report["exercises"].as_array();
+                let of = |name: &str| exercises?.iter().find(|it| it["exercise"] == name);
+                for exercise in asked {
+                    // An empty cell: nothing was handed in.
+                    let points = of(&exercise.name).filter(|it| it["state"] != "missing");
+                    record.push(points.map_or(String::new(), |it| it["points"].to_string()));
+                }
+                let findings = asked.iter().filter_map(|it| finding(of(&it.name)?, &it.name));
+                record.push(cell(&findings.collect::<Vec<_>>().join("; ")));
+            }
+            other => {
+                let why = match other {
+                    Some(Err(why)) => why,
+                    _ => "it was not judged",
+                };
+                record.extend(["error".into(), String::new(), possible.clone()]);
+                record.extend(asked.iter().map(|_| String::new()));
+                record.push(cell(why));
+            }
+        }
+        csv.write_record(record)?;
+    }
+    Ok(csv.into_inner()?)
+}
+
+/// What is wrong first, in a few words.
+fn finding(report: &Value, name: &str) -> Option<String> {
+    if report["state"] == "missing" {
+        return Some(format!("{name}: missing"));
+    }
+    let verdict = &report["verdict"];
+    let (check, finding) = match &verdict["obstacle"] {
+        Value::Null => {
+            let mut checks = verdict["checks"].as_array()?.iter();
+            let failed = checks.find(|check| check["passed"] == false)?;
+            (failed["check"].as_str()?, &failed["findings"][0])
+        }
+        obstacle => ("", obstacle),
+    };
+    let word = finding["word"].as_str().unwrap_or("not shown");
+    let place = if check.is_empty() { String::new() } else { format!(" ({check})") };
+    Some(format!("{name}: {word}{place}"))
+}
+
+fn lossy(name: &OsStr) -> String {
+    name.to_string_lossy().into_owned()
+}
+
+fn progress_bar(length: usize, done: usize) -> ProgressBar {
+    let target = if std::io::stderr().is_terminal() {
+        ProgressDrawTarget::stderr()
+    } else {
+        ProgressDrawTarget::hidden()
+    };
+    let template = "{bar:30} {pos}/{len}, {eta} left  {msg}";
+    let style = ProgressStyle::with_template(template).unwrap_or(ProgressStyle::default_bar());
+    let bar = ProgressBar::with_draw_target(Some(length as u64), target).with_style(style);
+    bar.set_position(done as u64);
+    bar.reset_eta();
+    bar
+}

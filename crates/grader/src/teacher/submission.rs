@@ -1,0 +1,211 @@
+//! One submission: the files that count are taken from it, judged and reported.
+
+use std::collections::hash_map::DefaultHasher;
+use std::fs::File;
+use std::hash::{Hash, Hasher};
+use std::io::{Read, Write};
+use std::os::fd::OwnedFd;
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+use nix::errno::Errno;
+use nix::fcntl::{OFlag, open, openat};
+use nix::sys::stat::Mode;
+
+use super::format::Format;
+use crate::catalogue::{self, Exercise};
+use crate::judge::{Finding, Manner, Verdict, judge};
+use crate::usage::usage;
+
+/// What was handed in for one exercise.
+pub enum Source {
+    /// The text of the file.
+    Text(Vec<u8>),
+    /// There is something in place of the file that cannot be read, for this reason.
+    Unreadable(String),
+    /// There is no such file.
+    Missing,
+}
+
+/// What is known of one exercise of a submission.
+pub struct Graded {
+    /// The exercise.
+    pub exercise: Exercise,
+    /// What was handed in.
+    pub source: Source,
+    /// What became of it.
+    pub state: State,
+}
+
+/// What became of what was handed in.
+pub enum State {
+    /// It was judged.
+    Judged(Verdict),
+    /// There was nothing to judge.
+    Missing,
+    /// The grader failed, for this reason; it says nothing about the submission.
+    Failed(String),
+}
+
+impl Graded {
+    /// The points that it gets.
+    pub fn points(&self) -> u32 {
+        match &self.state {
+            State::Judged(verdict) => verdict.points(),
+            _ => 0,
+        }
+    }
+
+    /// Whether everything is right.
+    pub fn passed(&self) -> bool {
+        matches!(&self.state, State::Judged(verdict) if verdict.passed())
+    }
+}
+
+/// Judges the submission in `directory` and writes the report; whether everything passed.
+pub fn command(
+    directory: &Path,
+    names: &[String],
+    format: Format,
+    out: Option<&Path>,
+) -> Result<bool> {
+    let root = open_submission(directory)?;
+    let asked = exercises(names)?;
+    let mut taken: Vec<(Exercise, Source)> = Vec::new();
+    for exercise in asked {
+        let source = take(&root, &exercise);
+        if !names.is_empty() || !matches!(source, Source::Missing) {
+            taken.push((exercise, source));
+        }
+    }
+    if taken.is_empty() {
+        return Err(usage(format!(
+            "in {} is no file of an exercise, neither NAME.rs nor exercises/NAME.rs",
+            directory.display()
+        )));
+    }
+    let fingerprint = fingerprint(&taken)?;
+    let graded: Vec<Graded> = taken.into_iter().map(|(it, source)| grade(it, source)).collect();
+    let name = directory.canonicalize().unwrap_or_else(|_| directory.to_owned());
+    let name = name.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let report = format.write(&super::format::Report { name, fingerprint, graded: &graded })?;
+    match out {
+        None => std::io::stdout().write_all(report.as_bytes()).context("standard output")?,
+        Some(file) => std::fs::write(file, report).with_context(|| file.display().to_string())?,
+    }
+    let failed = graded.iter().find_map(|it| match &it.state {
+        State::Failed(why) => Some(format!("{}: {why}", it.exercise.name)),
+        _ => None,
+    });
+    if let Some(failed) = failed {
+        bail!("not everything could be judged: {failed}");
+    }
+    Ok(graded.iter().all(Graded::passed))
+}
+
+/// The exercises of these names, or all.
+pub fn exercises(names: &[String]) -> Result<Vec<Exercise>> {
+    let mut names = names.to_vec();
+    if names.is_empty() {
+        names = catalogue::names()?;
+    }
+    let mut seen = std::collections::BTreeSet::new();
+    names.retain(|name| seen.insert(name.clone()));
+    names.iter().map(|name| catalogue::load(name)).collect()
+}
+
+/// Opens the directory of a submission.
+pub fn open_submission(directory: &Path) -> Result<OwnedFd> {
+    let flags = OFlag::O_DIRECTORY | OFlag::O_RDONLY | OFlag::O_CLOEXEC;
+    open(directory, flags, Mode::empty()).map_err(|error| match error {
+        Errno::ENOENT => usage(format!("there is no directory {}", directory.display())),
+        Errno::ENOTDIR => usage(format!("{} is not a directory", directory.display())),
+        error => usage(format!("{}: {}", directory.display(), error.desc())),
+    })
+}
+
+/// Takes the one file of an exercise out of a submission, and nothing that a link leads to.
+pub fn take(root: &OwnedFd, exercise: &Exercise) -> Source {
+    let name = exercise.file_name();
+    let flags = OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_RDONLY | OFlag::O_CLOEXEC;
+    let source = match openat(root, "exercises", flags, Mode::empty()) {
+        Ok(directory) => read(&directory, &name, &format!("exercises/{name}")),
+        Err(Errno::ENOENT) => Source::Missing,
+        Err(Errno::ELOOP | Errno::ENOTDIR) => {
+            Source::Unreadable("`exercises` is not a directory, or a symbolic link.".to_owned())
+        }
+        Err(error) => Source::Unreadable(format!("exercises: {}.", error.desc())),
+    };
+    match source {
+        Source::Text(_) => source,
+        // A file beside a broken directory counts; without one, the directory is what is wrong.
+        other => match read(root, &name, &name) {
+            Source::Missing => other,
+            found => found,
+        },
+    }
+}
+
+fn read(directory: &OwnedFd, name: &str, shown: &str) -> Source {
+    // A pipe would wait for a writer, and a link could lead to somebody else's work.
+    let flags = OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
+    let file = match openat(directory, name, flags, Mode::empty()) {
+        Ok(file) => File::from(file),
+        Err(Errno::ENOENT) => return Source::Missing,
+        Err(Errno::ELOOP) => {
+            let why = format!("{shown} is a symbolic link; it must be a plain file.");
+            return Source::Unreadable(why);
+        }
+        Err(error) => return Source::Unreadable(format!("{shown}: {}.", error.desc())),
+    };
+    if !file.metadata().is_ok_and(|metadata| metadata.is_file()) {
+        return Source::Unreadable(format!("{shown} is not a plain file."));
+    }
+    let mut text = Vec::new();
+    match file.take(1 << 20).read_to_end(&mut text) {
+        Ok(_) => Source::Text(text),
+        Err(error) => Source::Unreadable(format!("{shown}: {error}.")),
+    }
+}
+
+/// A number that is the same as long as the files of a submission, and the exercises, are.
+pub fn fingerprint(taken: &[(Exercise, Source)]) -> Result<String> {
+    let mut hasher = DefaultHasher::new();
+    for (exercise, source) in taken {
+        exercise.name.hash(&mut hasher);
+        exercise.file("exercise.toml")?.hash(&mut hasher);
+        exercise.file("checks.rs")?.hash(&mut hasher);
+        match source {
+            Source::Text(text) => (0, text).hash(&mut hasher),
+            Source::Unreadable(why) => (1, why).hash(&mut hasher),
+            Source::Missing => 2.hash(&mut hasher),
+        }
+    }
+    Ok(format!("{:016x}", hasher.finish()))
+}
+
+fn grade(exercise: Exercise, source: Source) -> Graded {
+    let state = match &source {
+        Source::Missing => State::Missing,
+        Source::Unreadable(why) => {
+            // It is a failure of the submission, so there is a verdict.
+            let obstacle = Finding {
+                word: "refused".into(),
+                message: why.clone(),
+                failure: None,
+                replay: None,
+            };
+            State::Judged(Verdict {
+                exercise: exercise.name.clone(),
+                possible: exercise.points(),
+                obstacle: Some(obstacle),
+                ..Verdict::default()
+            })
+        }
+        Source::Text(text) => match judge(&exercise, text, &Manner::default()) {
+            Ok(verdict) => State::Judged(verdict),
+            Err(error) => State::Failed(format!("{error:#}")),
+        },
+    };
+    Graded { exercise, source, state }
+}

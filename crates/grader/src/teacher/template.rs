@@ -1,0 +1,110 @@
+//! Starts an exercise from a template: a small one that is complete, so that there is something to
+//! change and `verify` has something to prove from the first minute.
+
+use std::fmt::Write;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+use crate::catalogue::{self, workspace};
+use crate::usage::usage;
+
+/// The files of the template.
+const FILES: [(&str, &str); 12] = [
+    ("another.rs", include_str!("template/another.rs")),
+    ("checks.rs", include_str!("template/checks.rs")),
+    ("exercise.toml", include_str!("template/exercise.toml")),
+    ("explanation.md", include_str!("template/explanation.md")),
+    ("hints.md", include_str!("template/hints.md")),
+    ("solution.rs", include_str!("template/solution.rs")),
+    ("starter.rs", include_str!("template/starter.rs")),
+    ("wrong/asks-again.rs", include_str!("template/wrong/asks-again.rs")),
+    ("wrong/does-not-wait.rs", include_str!("template/wrong/does-not-wait.rs")),
+    ("wrong/keeps-the-lock.rs", include_str!("template/wrong/keeps-the-lock.rs")),
+    ("wrong/lost-update.rs", include_str!("template/wrong/lost-update.rs")),
+    ("wrong/number-before.rs", include_str!("template/wrong/number-before.rs")),
+];
+
+/// Its page in the book.
+const PAGE: &str = include_str!("template/page.md");
+
+/// Starts the exercise `name`, among the others or in another directory.
+pub fn command(name: &str, within: Option<&Path>) -> Result<bool> {
+    if !is_good(name) {
+        return Err(usage(format!(
+            "\"{name}\" cannot be the name of an exercise: small letters and digits, parted by \
+             single hyphens, a letter first"
+        )));
+    }
+    let directory = within.map_or_else(catalogue::directory, PathBuf::from).join(name);
+    if directory.exists() {
+        return Err(usage(format!("{} is there already", directory.display())));
+    }
+    for (file, text) in FILES {
+        put(&directory.join(file), &filled(text, name))?;
+    }
+    let exercise = catalogue::read(&directory)?;
+    println!("{} is a copy of a small exercise that is complete.", directory.display());
+    println!("Change it; what each file is for: crates/exercises/src/lib.rs.");
+    println!("Prove it: cargo grade verify {name}");
+    let pages = workspace().join("book/src/exercises");
+    if within.is_none() && pages.parent().is_some_and(Path::is_dir) {
+        let page = pages.join(format!("{name}.md"));
+        if !page.exists() {
+            let text = filled(PAGE, name).replace("TASK", &exercise.task);
+            let text = text.replace("CONCEPT", &exercise.concept);
+            put(&page, &text.replace("CHECKS", table(&exercise).trim_end()))?;
+            println!("Its page: {}; name it in book/src/SUMMARY.md.", page.display());
+        }
+    }
+    Ok(true)
+}
+
+fn put(path: &Path, text: &str) -> Result<()> {
+    let parent = path.parent().context("a directory")?;
+    fs::create_dir_all(parent).with_context(|| parent.display().to_string())?;
+    fs::write(path, text).with_context(|| path.display().to_string())
+}
+
+/// What is checked, for the page.
+fn table(exercise: &catalogue::Exercise) -> String {
+    let mut text = String::from("| check | what is true if it passes | points |\n|---|---|---:|\n");
+    for check in &exercise.checks {
+        let _ = writeln!(text, "| {} | {} | {} |", check.name, check.says, check.points);
+    }
+    text
+}
+
+/// The template with this name in it.
+fn filled(text: &str, name: &str) -> String {
+    let mut title = name.replace('-', " ");
+    if let Some(first) = title.get_mut(..1) {
+        first.make_ascii_uppercase();
+    }
+    text.replace("CRATE", &name.replace('-', "_")).replace("TITLE", &title).replace("NAME", name)
+}
+
+/// Whether this can be the name of a package, a file and a library, and shadows no other.
+fn is_good(name: &str) -> bool {
+    let taken = ["std", "core", "alloc", "exercises", "checks", "test"];
+    let word = |part: &str| {
+        !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
+    };
+    name.len() <= 40
+        && name.starts_with(|c: char| c.is_ascii_lowercase())
+        && name.split('-').all(word)
+        && !taken.contains(&name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_names_of_libraries() {
+        assert!(is_good("bounded-queue") && is_good("a2"));
+        let bad = ["", "-a", "a-", "a--b", "A", "2a", "a/b", "..", "std", "a_b", "a\n"];
+        assert!(bad.iter().all(|name| !is_good(name)));
+    }
+}
