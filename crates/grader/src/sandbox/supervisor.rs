@@ -30,7 +30,7 @@ const LOOK: Duration = Duration::from_millis(20);
 
 /// How long a hanging program may take to say where it is. It reads its debug information for that,
 /// beside whatever else keeps the machine busy.
-const ANSWER: Duration = Duration::from_millis(1000);
+const ANSWER: Duration = Duration::from_secs(2);
 
 /// How many packets are kept. A channel holds fewer that have not been read.
 const MOST_PACKETS: usize = 1000;
