@@ -14,7 +14,7 @@ use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::mount::{MsFlags, mount};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::signal::{SigSet, Signal, kill};
+use nix::sys::signal::{SigHandler, SigSet, Signal, kill};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, recv, send, socketpair};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
@@ -391,6 +391,14 @@ impl Watch<'_> {
                 }
                 let first = if self.job.channel.is_some() { 4 } else { 3 };
                 libc::close_range(first, u32::MAX, libc::CLOSE_RANGE_CLOEXEC as i32);
+            }
+            if self.job.channel.is_some() {
+                // Otherwise std installs handlers of its own, and gives each thread a stack for
+                // them that is too small for those of the checks, which say where a thread is.
+                for signal in [Signal::SIGSEGV, Signal::SIGBUS] {
+                    // SAFETY: no handler is installed.
+                    unsafe { nix::sys::signal::signal(signal, SigHandler::SigIgn)? };
+                }
             }
             let _ = nix::sys::prctl::set_pdeathsig(Signal::SIGKILL);
             confine::limit(self.job, others)?;
