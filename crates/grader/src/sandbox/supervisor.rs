@@ -483,7 +483,8 @@ impl Watch<'_> {
                     Some(false) => {}
                     Some(true) => {
                         self.look_around(child);
-                        self.end.how = How::Done;
+                        // It may have taken all that since the last look.
+                        self.end.how = self.exceeded().unwrap_or(How::Done);
                         self.let_go(child, channel);
                         break;
                     }
