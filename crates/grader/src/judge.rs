@@ -483,8 +483,11 @@ fn left_behind(end: &End, judged: &Judged) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (word, what, which) in kinds {
         if !which.is_empty() {
-            let which = which.join(", ");
-            findings.push(Finding::new(word, format!("{what} after \"{check}\": {which}")));
+            let mut said = which.iter().take(8).cloned().collect::<Vec<_>>().join(", ");
+            if which.len() > 8 {
+                said.push_str(&format!(" and {} more", which.len() - 8));
+            }
+            findings.push(Finding::new(word, format!("{what} after \"{check}\": {said}")));
         }
     }
     findings

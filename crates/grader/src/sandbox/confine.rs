@@ -41,15 +41,23 @@ pub(super) fn limit(job: &Job, others: u64) -> Result<()> {
         (Resource::RLIMIT_AS, memory),
         (Resource::RLIMIT_FSIZE, limits.file),
         (Resource::RLIMIT_NOFILE, limits.descriptors),
-        (Resource::RLIMIT_NPROC, MORE * limits.processes + others),
         (Resource::RLIMIT_MEMLOCK, 1 << 20),
         (Resource::RLIMIT_MSGQUEUE, 1 << 20),
     ] {
-        let (_, most) = nix::sys::resource::getrlimit(resource)?;
-        let value = value.min(most);
-        setrlimit(resource, value, value).with_context(|| format!("{resource:?}"))?;
+        most_of(resource, value)?;
+    }
+    // A compiler forks nothing that a submission could tell it to.
+    if job.channel.is_some() {
+        most_of(Resource::RLIMIT_NPROC, MORE * limits.processes + others)?;
     }
     Ok(())
+}
+
+/// Lowers a limit, or leaves it if it is lower.
+fn most_of(resource: Resource, value: u64) -> Result<()> {
+    let (_, most) = nix::sys::resource::getrlimit(resource)?;
+    let value = value.min(most);
+    setrlimit(resource, value, value).with_context(|| format!("{resource:?}"))
 }
 
 /// Denies access to all files but those that the job needs. Says whether the kernel does it.

@@ -79,7 +79,7 @@ mod tests {
         }
         assert!(used_below(&root, u64::MAX) >= 80 * FILE);
         for path in inside.ancestors().take_while(|path| *path != root) {
-            fs::set_permissions(path, fs::Permissions::from_mode(0)).unwrap();
+            fs::set_permissions(path, fs::Permissions::from_mode(0o0)).unwrap();
         }
         remove(&root);
         assert!(!root.exists());

@@ -139,8 +139,15 @@ fn wait_for(child: Pid) -> Result<WaitStatus> {
 fn enter(plan: Plan, spec: &Spec, account: &Account, judges: &[Pid]) -> Result<()> {
     let root = Uid::effective().is_root();
     let mut account = Account { missing: account.missing.clone(), ..Account::default() };
-    let become_other = (root && spec.unprivileged).then(stranger);
-    let mut spaces = Spaces { drop: become_other, ..Spaces::default() };
+    let mut spaces = Spaces::default();
+    if root && spec.unprivileged {
+        spaces.drop = stranger();
+        if spaces.drop.is_none() {
+            account
+                .missing
+                .push("a user without rights: there is none in this container".to_owned());
+        }
+    }
     if plan == Plan::Bare {
         // Orphans come to the nearest subreaper, so none is lost.
         nix::sys::prctl::set_child_subreaper(true)?;
@@ -211,10 +218,10 @@ fn die_with(parent: Pid) {
 }
 
 /// A user that nobody else is, so that gradings at the same time can do nothing to each other, and
-/// the kernel counts the processes of each by itself. In a container there may be no such users.
-fn stranger() -> u32 {
-    let number = STRANGERS + std::process::id();
-    let exists = |map: &str| {
+/// the kernel counts the processes of each by itself. In a container there may be no such users, but
+/// nobody, or not even that.
+fn stranger() -> Option<u32> {
+    let exists = |map: &str, number: u32| {
         let text = fs::read_to_string(map).unwrap_or_default();
         text.lines().any(|line| {
             let mut fields = line.split_whitespace().map(|field| field.parse::<u64>());
@@ -226,8 +233,10 @@ fn stranger() -> u32 {
             (first..first + count).contains(&u64::from(number))
         })
     };
-    let exists = exists("/proc/self/uid_map") && exists("/proc/self/gid_map");
-    if exists { number } else { NOBODY }
+    let exists = |number: &u32| {
+        exists("/proc/self/uid_map", *number) && exists("/proc/self/gid_map", *number)
+    };
+    [STRANGERS + std::process::id(), NOBODY].into_iter().find(exists)
 }
 
 /// Gives up root for good.

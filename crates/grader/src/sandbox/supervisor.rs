@@ -14,7 +14,7 @@ use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::mount::{MsFlags, mount};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::signal::{SigSet, Signal, kill};
+use nix::sys::signal::{SigHandler, SigSet, Signal, kill};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, recv, send, socketpair};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
@@ -30,7 +30,7 @@ const LOOK: Duration = Duration::from_millis(20);
 
 /// How long a hanging program may take to say where it is. It reads its debug information for that,
 /// beside whatever else keeps the machine busy.
-const ANSWER: Duration = Duration::from_millis(1000);
+const ANSWER: Duration = Duration::from_secs(2);
 
 /// How many packets are kept. A channel holds fewer that have not been read.
 const MOST_PACKETS: usize = 1000;
@@ -392,6 +392,14 @@ impl Watch<'_> {
                 let first = if self.job.channel.is_some() { 4 } else { 3 };
                 libc::close_range(first, u32::MAX, libc::CLOSE_RANGE_CLOEXEC as i32);
             }
+            if self.job.channel.is_some() {
+                // Otherwise std installs handlers of its own, and gives each thread a stack for
+                // them that is too small for those of the checks, which say where a thread is.
+                for signal in [Signal::SIGSEGV, Signal::SIGBUS] {
+                    // SAFETY: no handler is installed.
+                    unsafe { nix::sys::signal::signal(signal, SigHandler::SigIgn)? };
+                }
+            }
             let _ = nix::sys::prctl::set_pdeathsig(Signal::SIGKILL);
             confine::limit(self.job, others)?;
             nix::sys::prctl::set_no_new_privs()?;
@@ -475,7 +483,8 @@ impl Watch<'_> {
                     Some(false) => {}
                     Some(true) => {
                         self.look_around(child);
-                        self.end.how = How::Done;
+                        // It may have taken all that since the last look.
+                        self.end.how = self.exceeded().unwrap_or(How::Done);
                         self.let_go(child, channel);
                         break;
                     }

@@ -142,15 +142,10 @@ fn follow(child: &mut Child, grading: &Grading, memory: &mut u64) -> anyhow::Res
             child.wait()?;
             anyhow::bail!("it hangs");
         }
-        for process in descendants() {
-            let is_grader = fs::read_link(format!("/proc/{process}/exe"))
-                .is_ok_and(|exe| exe == Path::new(GRADER));
-            // Until it executes another program, a child of the supervisor is still the grader's.
-            if is_grader {
-                *memory = (*memory).max(peak(process));
-            }
+        for process in descendants(&is_grader) {
+            *memory = (*memory).max(peak(process));
         }
-        std::thread::sleep(Duration::from_millis(10));
+        std::thread::sleep(Duration::from_millis(15));
     }
 }
 
@@ -162,7 +157,13 @@ fn peak(process: i32) -> u64 {
     number.unwrap_or_default() * 1024
 }
 
-fn descendants() -> Vec<i32> {
+/// Whether a process runs the grader's program, as the keeper and the supervisor do.
+fn is_grader(process: i32) -> bool {
+    fs::read_link(format!("/proc/{process}/exe")).is_ok_and(|exe| exe == Path::new(GRADER))
+}
+
+/// The processes that come from this one, as far as they and those between are wanted.
+fn descendants(wanted: &dyn Fn(i32) -> bool) -> Vec<i32> {
     let mut found = Vec::new();
     let mut ask = vec![std::process::id() as i32];
     while let Some(process) = ask.pop() {
@@ -170,7 +171,7 @@ fn descendants() -> Vec<i32> {
         for task in tasks {
             let text = fs::read_to_string(task.path().join("children")).unwrap_or_default();
             let children = text.split_whitespace().filter_map(|it| it.parse::<i32>().ok());
-            for child in children {
+            for child in children.filter(|child| wanted(*child)) {
                 found.push(child);
                 ask.push(child);
             }
@@ -189,7 +190,7 @@ fn left(end: Instant) -> Vec<String> {
             Ok(_) => {}
         }
     }
-    let left = descendants();
+    let left = descendants(&|_| true);
     let said = left.iter().map(|process| {
         let line = fs::read(format!("/proc/{process}/cmdline")).unwrap_or_default();
         let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();

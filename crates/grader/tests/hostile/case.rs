@@ -154,6 +154,9 @@ fn files(made: &Path) -> Vec<Case> {
     file("utf-16", "reap", [b"\xff\xfe".to_vec(), wide].concat(), not_text());
     file("zero-bytes", "reap", with(&[0; 64]), verdict("compile", "unknown start of token"));
     file("empty", "reap", Vec::new(), verdict("compile", "run_all"));
+    // The compiler comes to the end of its stack, of its memory, or of its time.
+    let deep = format!("const DEEP: u8 = {}1{};\n", "(".repeat(40_000), ")".repeat(40_000));
+    file("nested-deep", "reap", with(deep.as_bytes()), verdict("compile", ""));
     let long = verdict("compile", "longer than 256 KiB");
     file("too-long", "reap", with(&b"// and so on\n".repeat(100_000)), long);
     let starter = verdict("codes [wrong]", "codes: something else came than was expected");

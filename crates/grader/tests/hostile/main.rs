@@ -41,6 +41,13 @@ impl Way {
         Grading { arguments, directory, nobody, killed: None }
     }
 
+    /// Whether the kernel counts the processes of all gradings together: it counts them for each
+    /// user, and in each user namespace.
+    fn shares_processes(&self) -> bool {
+        let as_root = nix::unistd::geteuid().is_root() && !self.nobody;
+        !as_root && !self.has("user namespace")
+    }
+
     fn has(&self, isolation: &str) -> bool {
         self.isolation.contains(isolation)
     }
@@ -134,10 +141,24 @@ fn judge_all(ways: &[Way], cases: &[Case], filter: &str) -> Vec<String> {
         }
     }
     work.sort_by_key(|(_, case)| !hangs(case));
+    // Where one user has all gradings and no namespaces, the kernel counts their processes together,
+    // so what uses them up comes last and alone.
+    let (alone, work): (Vec<_>, Vec<_>) =
+        work.into_iter().partition(|(way, case)| way.shares_processes() && is_bomb(&case.name));
+    let mut failures = judge_each(work, WORKERS);
+    failures.extend(judge_each(alone, 1));
+    failures
+}
+
+fn is_bomb(name: &str) -> bool {
+    matches!(name, "fork-bomb" | "thread-bomb")
+}
+
+fn judge_each(work: Vec<(&Way, &Case)>, workers: usize) -> Vec<String> {
     let work = Mutex::new(VecDeque::from(work));
     let failures = Mutex::new(Vec::new());
     std::thread::scope(|scope| {
-        for _ in 0..WORKERS {
+        for _ in 0..workers {
             scope.spawn(|| {
                 loop {
                     let next = work.lock().unwrap().pop_front();
@@ -303,7 +324,8 @@ fn neighbours(ways: &[Way], cases: &[Case], filter: &str) -> Vec<String> {
         let over = std::sync::atomic::AtomicBool::new(false);
         std::thread::scope(|scope| {
             scope.spawn(|| {
-                for case in bad.iter().filter_map(|it| cases.iter().find(|case| case.name == *it)) {
+                let bad = bad.iter().filter(|name| !(way.shares_processes() && is_bomb(name)));
+                for case in bad.filter_map(|it| cases.iter().find(|case| case.name == *it)) {
                     let needs = &case.expected.needs;
                     if needs.is_empty() || needs.iter().any(|need| way.has(need)) {
                         let file = case.file.to_str().unwrap();

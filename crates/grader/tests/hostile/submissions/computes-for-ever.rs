@@ -1,4 +1,4 @@
-//! Runs for ever without a step that the scheduler could see.
+//! Runs for ever at its third pop, without a step that the scheduler could see.
 //!
 //! exercise: bounded-queue
 //! verdict: one-thread [stuck]
@@ -9,29 +9,42 @@ use std::collections::VecDeque;
 use std::sync::Mutex;
 
 pub struct BoundedQueue<T> {
-    state: Mutex<(VecDeque<T>, bool)>,
+    state: Mutex<State<T>>,
     capacity: usize,
+}
+
+struct State<T> {
+    items: VecDeque<T>,
+    popped: u32,
+    closed: bool,
 }
 
 impl<T> BoundedQueue<T> {
     pub fn new(capacity: usize) -> BoundedQueue<T> {
-        BoundedQueue { state: Mutex::new((VecDeque::new(), false)), capacity }
+        let state = State { items: VecDeque::new(), popped: 0, closed: false };
+        BoundedQueue { state: Mutex::new(state), capacity }
     }
 
     pub fn push(&self, item: T) -> Result<(), T> {
         let mut state = self.state.lock().unwrap();
-        state.0.push_back(item);
+        if state.closed || state.items.len() == self.capacity {
+            return Err(item);
+        }
+        state.items.push_back(item);
         Ok(())
     }
 
     pub fn pop(&self) -> Option<T> {
-        let mut number = self.capacity;
-        loop {
+        let mut state = self.state.lock().unwrap();
+        let mut number = state.popped;
+        while self.capacity == 2 && state.popped == 2 && !state.closed {
             number = std::hint::black_box(number + 1) % 7;
         }
+        state.popped += 1;
+        state.items.pop_front()
     }
 
     pub fn close(&self) {
-        self.state.lock().unwrap().1 = true;
+        self.state.lock().unwrap().closed = true;
     }
 }

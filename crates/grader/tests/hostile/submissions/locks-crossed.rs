@@ -4,7 +4,8 @@
 //! rest: reap
 //! verdict: none [stuck]
 //! shows: waits for a lock, or for a thread (futex)
-//! shows: reap.rs:
+//! shows: at reap.rs:18
+//! shows: at reap.rs:22
 
 use std::sync::{Arc, Barrier, Mutex};
 
