@@ -18,7 +18,7 @@ use nix::sys::signal::Signal;
 use serde_json::Value;
 
 use super::escape::{cell, plain};
-use super::submission::{Source, exercises, fingerprint, open_submission, take};
+use super::submission::{exercises, fingerprint, open_submission, take, take_all};
 use crate::catalogue::Exercise;
 use crate::toolchain::Toolchain;
 use crate::usage::usage;
@@ -128,9 +128,7 @@ fn assignment(entries: &[Entry], names: &[String]) -> Result<Vec<Exercise>> {
     }
     let roots: Vec<_> =
         entries.iter().filter_map(|entry| open_submission(&entry.directory).ok()).collect();
-    let handed_in = |exercise: &Exercise| {
-        roots.iter().any(|root| !matches!(take(root, exercise), Source::Missing))
-    };
+    let handed_in = |exercise: &Exercise| roots.iter().any(|root| take(root, exercise).is_there());
     let asked: Vec<Exercise> = asked.into_iter().filter(handed_in).collect();
     if asked.is_empty() {
         return Err(usage("nobody handed in a file of an exercise, NAME.rs or exercises/NAME.rs"));
@@ -163,14 +161,7 @@ fn kept(entry: &Entry, names: &[String], out: &Path) -> Option<Value> {
     let report = fs::read(file_of(entry, out, ".json")).ok()?;
     let report: Value = serde_json::from_slice(&report).ok()?;
     let root = open_submission(&entry.directory).ok()?;
-    let taken: Vec<_> = exercises(names)
-        .ok()?
-        .into_iter()
-        .map(|exercise| {
-            let source = take(&root, &exercise);
-            (exercise, source)
-        })
-        .collect();
+    let taken = take_all(&root, exercises(names).ok()?);
     let same = report["fingerprint"] == *fingerprint(&taken).ok()?;
     let judged = report["exercises"].as_array()?.iter().all(|it| it["state"] != "error");
     let whole = same && judged;

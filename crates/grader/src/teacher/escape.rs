@@ -4,13 +4,13 @@ use serde_json::Value;
 
 use crate::show;
 
-/// Text without control characters, and without those that reorder what is read; both are written
-/// as Rust writes them.
+/// Text that commands neither a terminal nor GitHub's runners ([`show::clean`]), and without the
+/// characters that reorder what is read, or that XML cannot hold: these are written as Rust writes
+/// them.
 pub fn plain(text: &str) -> String {
     let reorders = |c: char| matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     let mut plain = String::with_capacity(text.len());
     for character in show::clean(text, false).chars() {
-        // XML has no way at all to write the last two.
         match character {
             c if reorders(c) => plain.extend(c.escape_unicode()),
             '\u{fffe}' | '\u{ffff}' => plain.extend(character.escape_unicode()),
@@ -18,22 +18,6 @@ pub fn plain(text: &str) -> String {
         }
     }
     plain
-}
-
-/// Plain text in which GitHub's runner finds no command: one begins a line with `::`, blanks before
-/// it or not, or contains `##[` anywhere (actions/runner, `ActionCommand`).
-pub fn without_commands(text: &str) -> String {
-    let mut lines: Vec<String> = Vec::new();
-    for line in plain(text).split('\n') {
-        let rest = line.trim_start();
-        let blanks = &line[..line.len() - rest.len()];
-        let line = match rest.strip_prefix("::") {
-            Some(rest) => format!("{blanks}\\u{{3a}}:{rest}"),
-            None => line.to_owned(),
-        };
-        lines.push(line.replace("##[", "#\\u{23}["));
-    }
-    lines.join("\n")
 }
 
 /// Every string in a value made plain.
@@ -68,7 +52,7 @@ mod tests {
     #[test]
     fn no_line_is_a_workflow_command() {
         let hostile = "::error::a\n \u{2003}::set-output name=x::1\nb ::notice::c\n##[add-mask]d";
-        let said = without_commands(hostile);
+        let said = plain(hostile);
         assert!(said.lines().all(|line| !line.trim_start().starts_with("::")), "{said}");
         assert!(!said.contains("##["), "{said}");
         assert!(said.contains("b ::notice::c"), "what is no command stays: {said}");

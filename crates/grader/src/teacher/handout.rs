@@ -48,7 +48,9 @@ fn write(directory: &Path, exercises: &[Exercise]) -> Result<()> {
         Ok(fs::write(path, text)?)
     };
     put("Cargo.toml", &manifest(&fs::read_to_string(from.join("Cargo.toml"))?)?)?;
-    put(".cargo/config.toml", "[alias]\ngrade = \"run --quiet --package grader --\"\n")?;
+    let aliases = fs::read_to_string(from.join(".cargo/config.toml"))?;
+    let alias = aliases.lines().find(|line| line.starts_with("grade = ")).context("an alias")?;
+    put(".cargo/config.toml", &format!("[alias]\n{alias}\n"))?;
     put(".gitignore", "/target\n/.grade\n")?;
     put("README.md", &readme(exercises))?;
     for name in ["Cargo.lock", "LICENSE", "rustfmt.toml"] {

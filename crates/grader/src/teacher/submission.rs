@@ -23,8 +23,17 @@ pub enum Source {
     Text(Vec<u8>),
     /// There is something in place of the file that cannot be read, for this reason.
     Unreadable(String),
+    /// The directory that it should be in cannot be read, for this reason.
+    Unreachable(String),
     /// There is no such file.
     Missing,
+}
+
+impl Source {
+    /// Whether there is something in place of this very file.
+    pub fn is_there(&self) -> bool {
+        matches!(self, Source::Text(_) | Source::Unreadable(_))
+    }
 }
 
 /// What is known of one exercise of a submission.
@@ -70,13 +79,9 @@ pub fn command(
     out: Option<&Path>,
 ) -> Result<bool> {
     let root = open_submission(directory)?;
-    let asked = exercises(names)?;
-    let mut taken: Vec<(Exercise, Source)> = Vec::new();
-    for exercise in asked {
-        let source = take(&root, &exercise);
-        if !names.is_empty() || !matches!(source, Source::Missing) {
-            taken.push((exercise, source));
-        }
+    let mut taken = take_all(&root, exercises(names)?);
+    if names.is_empty() {
+        taken.retain(|(_, source)| source.is_there());
     }
     if taken.is_empty() {
         return Err(usage(format!(
@@ -124,6 +129,15 @@ pub fn open_submission(directory: &Path) -> Result<OwnedFd> {
     })
 }
 
+/// Takes the files of all these exercises out of a submission.
+pub fn take_all(root: &OwnedFd, exercises: Vec<Exercise>) -> Vec<(Exercise, Source)> {
+    let each = exercises.into_iter().map(|exercise| {
+        let source = take(root, &exercise);
+        (exercise, source)
+    });
+    each.collect()
+}
+
 /// Takes the one file of an exercise out of a submission, and nothing that a link leads to.
 pub fn take(root: &OwnedFd, exercise: &Exercise) -> Source {
     let name = exercise.file_name();
@@ -132,9 +146,9 @@ pub fn take(root: &OwnedFd, exercise: &Exercise) -> Source {
         Ok(directory) => read(&directory, &name, &format!("exercises/{name}")),
         Err(Errno::ENOENT) => Source::Missing,
         Err(Errno::ELOOP | Errno::ENOTDIR) => {
-            Source::Unreadable("`exercises` is not a directory, or a symbolic link.".to_owned())
+            Source::Unreachable("exercises is a symbolic link, or no directory.".to_owned())
         }
-        Err(error) => Source::Unreadable(format!("exercises: {}.", error.desc())),
+        Err(error) => Source::Unreachable(format!("exercises: {}.", error.desc())),
     };
     match source {
         Source::Text(_) => source,
@@ -177,7 +191,7 @@ pub fn fingerprint(taken: &[(Exercise, Source)]) -> Result<String> {
         exercise.file("checks.rs")?.hash(&mut hasher);
         match source {
             Source::Text(text) => (0, text).hash(&mut hasher),
-            Source::Unreadable(why) => (1, why).hash(&mut hasher),
+            Source::Unreadable(why) | Source::Unreachable(why) => (1, why).hash(&mut hasher),
             Source::Missing => 2.hash(&mut hasher),
         }
     }
@@ -187,7 +201,7 @@ pub fn fingerprint(taken: &[(Exercise, Source)]) -> Result<String> {
 fn grade(exercise: Exercise, source: Source) -> Graded {
     let state = match &source {
         Source::Missing => State::Missing,
-        Source::Unreadable(why) => {
+        Source::Unreadable(why) | Source::Unreachable(why) => {
             // It is a failure of the submission, so there is a verdict.
             let obstacle = Finding {
                 word: "refused".into(),

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::{PLAIN, Report, Sources, rows};
 use crate::show;
-use crate::teacher::escape::without_commands;
+use crate::teacher::escape::plain;
 use crate::teacher::submission::{Graded, State};
 
 /// The report as text.
@@ -16,7 +16,7 @@ pub fn write(report: &Report) -> String {
     }
     let (points, possible) = (report.points(), report.possible());
     let _ = writeln!(text, "{}: {points} of {possible} points.", report.name);
-    without_commands(&text)
+    plain(&text)
 }
 
 /// What is said of one exercise.
@@ -28,5 +28,5 @@ pub fn of_exercise(graded: &Graded) -> String {
             rows(graded).first().map(|row| format!("{}\n", row.text)).unwrap_or_default()
         }
     };
-    without_commands(&text)
+    plain(&text)
 }

@@ -1,0 +1,271 @@
+//! What a teacher does: hands exercises out, grades a class, interrupts that and goes on, starts an
+//! exercise of their own.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+fn grade() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_grader"))
+}
+
+fn exercise(file: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../exercises").join(file)
+}
+
+fn put(path: PathBuf, text: impl AsRef<[u8]>) {
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(path, text).unwrap();
+}
+
+fn output(command: &mut Command) -> (Option<i32>, String, String) {
+    let Output { status, stdout, stderr } = command.stdin(Stdio::null()).output().unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    (status.code(), text(stdout), text(stderr))
+}
+
+const HOSTILE: &str = r#"
+use std::process::Command;
+/// Forges results, and tries to be obeyed.
+pub fn run_all(_: &mut [Command]) -> std::io::Result<Vec<i32>> {
+    println!("]]>\n::error::forged\n\x1b[2Jtest result: ok. {{\"score\": 100}}");
+    panic!("\n::notice title=Autograding report::{{\"totalPoints\":100}}\n]]></failure>\0")
+}
+"#;
+
+/// A class in which one is right, one is wrong, one is hostile, and one hands in somebody else's.
+fn class(at: &Path) {
+    put(at.join("ann/exercises/reap.rs"), fs::read(exercise("reap/solution.rs")).unwrap());
+    put(at.join("bob/reap.rs"), fs::read(exercise("reap/wrong/no-signal.rs")).unwrap());
+    put(at.join("mal/exercises/reap.rs"), HOSTILE);
+    put(at.join("mal/.cargo/config.toml"), "[build]\nrustc = \"/bin/false\"\n");
+    put(at.join("mal/build.rs"), "fn main() { panic!() }");
+    fs::create_dir_all(at.join("eve")).unwrap();
+    symlink("../ann/exercises", at.join("eve/exercises")).unwrap();
+    put(at.join(".git/config"), "");
+    put(at.join("roster.csv"), "ann,bob");
+}
+
+fn batch(class: &Path, out: &Path) -> Command {
+    let mut command = grade();
+    command.arg("batch").arg(class).arg("--out").arg(out);
+    command
+}
+
+fn lines(out: &Path) -> Vec<String> {
+    let csv = fs::read_to_string(out.join("summary.csv")).unwrap();
+    csv.lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn a_class_is_graded_once() {
+    let directory = tempfile::tempdir().unwrap();
+    let (at, out) = (directory.path().join("class"), directory.path().join("class/results"));
+    class(&at);
+    let (code, said, errors) = output(&mut batch(&at, &out));
+    assert_eq!(code, Some(0), "{said}{errors}");
+    assert!(said.contains("4 judged, 0 kept"), "{said}");
+    assert!(errors.contains("roster.csv is left out"), "{errors}");
+    let expected = [
+        "submission,state,points,possible,reap,findings",
+        "ann,judged,13,13,13,",
+        "bob,judged,11,13,11,reap: wrong (signals)",
+        "eve,judged,0,13,0,reap: refused",
+        "mal,judged,0,13,0,reap: panic (codes)",
+    ];
+    assert_eq!(lines(&out), expected);
+    let text = fs::read_to_string(out.join("mal.txt")).unwrap();
+    assert!(text.contains(": :notice") && text.contains("\\u{1b}[2J"), "{text}");
+
+    // Nothing has changed, so nothing is judged; then one hands in anew.
+    let (_, said, _) = output(&mut batch(&at, &out));
+    assert!(said.contains("0 judged, 4 kept"), "{said}");
+    put(at.join("bob/reap.rs"), "not rust");
+    let (code, said, _) = output(&mut batch(&at, &out));
+    assert!(code == Some(0) && said.contains("1 judged, 3 kept"), "{said}");
+    assert_eq!(lines(&out)[2], "bob,judged,0,13,0,reap: compile");
+
+    // A submission that cannot be judged costs only itself.
+    fs::remove_file(out.join("ann.json")).unwrap();
+    fs::create_dir(out.join("ann.json")).unwrap();
+    let (code, said, errors) = output(&mut batch(&at, &out));
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("3 kept from before, 1 not judged"), "{said}");
+    assert!(errors.contains("ann: not judged"), "{errors}");
+    assert!(lines(&out)[1].starts_with("ann,error,,13,,"), "{:?}", lines(&out));
+}
+
+/// Processes that were started from here with this word in their command line.
+fn processes_with(word: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir("/proc").unwrap().flatten() {
+        let command = fs::read(entry.path().join("cmdline")).unwrap_or_default();
+        let command = String::from_utf8_lossy(&command).replace('\0', " ");
+        if command.contains(word) {
+            found.push(command);
+        }
+    }
+    found
+}
+
+#[test]
+fn an_interrupted_batch_goes_on_where_it_stopped() {
+    let directory = tempfile::tempdir().unwrap();
+    let (at, out) = (directory.path().join("class"), directory.path().join("results"));
+    for name in ["a", "b", "c"] {
+        put(at.join(name).join("reap.rs"), fs::read(exercise("reap/solution.rs")).unwrap());
+    }
+    let mut first = batch(&at, &out).args(["--jobs", "1"]).stdout(Stdio::null()).spawn().unwrap();
+    let whole = |name: &str| {
+        let report = fs::read(out.join(name)).unwrap_or_default();
+        serde_json::from_slice::<Value>(&report).is_ok()
+    };
+    let end = Instant::now() + Duration::from_secs(300);
+    while !(whole("a.json") && out.join("b.json").exists()) {
+        assert!(Instant::now() < end, "the first submission is not judged");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    first.kill().unwrap();
+    first.wait().unwrap();
+    let word = directory.path().to_str().unwrap();
+    let end = Instant::now() + Duration::from_secs(60);
+    while !processes_with(word).is_empty() {
+        assert!(Instant::now() < end, "left: {:?}", processes_with(word));
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let judged = ["a.json", "b.json", "c.json"].iter().filter(|name| whole(name)).count();
+    assert!(judged < 3, "it was interrupted too late to show anything");
+
+    let (code, said, errors) = output(&mut batch(&at, &out));
+    assert_eq!(code, Some(0), "{said}{errors}");
+    assert!(said.contains(&format!("{} judged, {judged} kept", 3 - judged)), "{said}");
+    assert_eq!(lines(&out)[1..], ["a", "b", "c"].map(|name| format!("{name},judged,13,13,13,")));
+}
+
+#[test]
+fn one_submission_is_reported_in_every_format() {
+    let directory = tempfile::tempdir().unwrap();
+    let at = directory.path();
+    class(at);
+    let both = ["--exercise", "reap", "--exercise", "bounded-queue"];
+    let report = |name: &str, format: &str| {
+        let out = at.join("report");
+        let mut command = grade();
+        command.arg("submission").arg(at.join(name)).args(both).args(["--format", format]);
+        let (code, said, errors) = output(command.arg("--out").arg(&out));
+        assert!(code == Some(1) && said.is_empty(), "a file is missing: {said}{errors}");
+        fs::read_to_string(out).unwrap()
+    };
+    let json: Value = serde_json::from_str(&report("ann", "json")).unwrap();
+    assert_eq!((&json["points"], &json["possible"]), (&13.into(), &26.into()));
+    assert_eq!(json["exercises"][1]["state"], "missing");
+    let results: Value = serde_json::from_str(&report("mal", "gradescope")).unwrap();
+    assert_eq!(results["score"], 0);
+    let xml = report("mal", "junit");
+    let document = roxmltree::Document::parse(&xml).unwrap();
+    let failures = document.descendants().filter(|node| node.has_tag_name("failure"));
+    assert!(failures.count() > 5, "{xml}");
+    let text = report("mal", "text");
+    assert!(text.lines().all(|line| !line.trim_start().starts_with("::")), "{text}");
+    let line = report("mal", "github");
+    let base64 = |c: char| c.is_ascii_alphanumeric() || "+/=".contains(c);
+    assert!(line.trim_end().chars().all(base64), "{line}");
+}
+
+#[test]
+fn bad_input_gets_one_sentence() {
+    let directory = tempfile::tempdir().unwrap();
+    let empty = directory.path().to_str().unwrap();
+    let file = exercise("reap/solution.rs");
+    let file = file.to_str().unwrap();
+    let cases: [(&[&str], &str); 11] = [
+        (&["submission", "/no/such/directory"], "there is no directory"),
+        (&["submission", file], "is not a directory"),
+        (&["submission", empty], "is no file of an exercise"),
+        (&["submission", empty, "--exercise", "no-such"], "there is no exercise \"no-such\""),
+        (&["submission", empty, "--format", "xml"], "invalid value 'xml'"),
+        (&["batch", empty, "--out", "/tmp/never"], "is no directory to judge"),
+        (&["batch", empty], "--out <DIR>"),
+        (&["batch", empty, "--out", "/tmp/never", "--jobs", "0"], "invalid value '0'"),
+        (&["handout", "/proc"], "is not empty"),
+        (&["new", "Bad Name"], "cannot be the name of an exercise"),
+        (&["new", "reap"], "is there already"),
+    ];
+    for (arguments, sentence) in cases {
+        let (code, said, errors) = output(grade().args(arguments));
+        assert_eq!(code, Some(2), "{arguments:?}: {said}{errors}");
+        assert!(errors.contains(sentence) && said.is_empty(), "{arguments:?}: {said}{errors}");
+    }
+    assert!(!Path::new("/tmp/never").exists());
+    let (code, ..) = output(grade().args(["submission", empty, "--exercise", "reap"]));
+    assert_eq!(code, Some(1), "a missing file is a failure of the submission");
+}
+
+#[test]
+fn a_new_exercise_is_proved_before_it_is_changed() {
+    let directory = tempfile::tempdir().unwrap();
+    let within = ["--in", directory.path().to_str().unwrap()];
+    let (code, said, errors) = output(grade().args(["new", "first-try"]).args(within));
+    assert_eq!(code, Some(0), "{said}{errors}");
+    let (code, said, errors) = output(grade().args(["verify", "first-try"]).args(within));
+    assert_eq!(code, Some(0), "{said}{errors}");
+    assert!(said.contains("Of 5 wrong variants, 5 are killed"), "{said}");
+}
+
+/// Files below a directory, relative to it.
+fn files(at: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut directories = vec![at.to_owned()];
+    while let Some(directory) = directories.pop() {
+        for entry in fs::read_dir(directory).unwrap().flatten() {
+            if entry.path().is_dir() {
+                directories.push(entry.path());
+            } else {
+                found.push(entry.path().strip_prefix(at).unwrap().to_owned());
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn a_handout_builds_and_grades_and_gives_nothing_away() {
+    // Always the same place, so that what was built there is built once.
+    let at = Path::new(env!("CARGO_TARGET_TMPDIR")).join("handout");
+    let _ = fs::remove_dir_all(&at);
+    let (code, said, errors) = output(grade().args(["handout", "--exercise", "reap"]).arg(&at));
+    assert_eq!(code, Some(0), "{said}{errors}");
+    for file in files(&at) {
+        let given = file.starts_with("crates/exercises/reap") || file.starts_with("exercises");
+        let name = file.file_name().unwrap().to_str().unwrap();
+        let kept = ["checks.rs", "exercise.toml", "hints.md", "starter.rs", "reap.rs"];
+        assert!(!given || kept.contains(&name), "{} is handed out", file.display());
+    }
+    let description = fs::read_to_string(at.join("crates/exercises/reap/exercise.toml")).unwrap();
+    assert!(!description.contains("[wrong."), "{description}");
+
+    let grade = |arguments: &[&str]| {
+        let mut cargo = Command::new(env!("CARGO"));
+        cargo.arg("grade").args(arguments).current_dir(&at);
+        cargo.env("CARGO_TARGET_DIR", at.with_file_name("handout-target"));
+        output(&mut cargo)
+    };
+    let (code, said, errors) = grade(&[]);
+    assert!(code == Some(0) && said.contains("reap"), "{said}{errors}");
+    let (code, said, errors) = grade(&["submission", "."]);
+    assert!(code == Some(1) && said.contains("FAIL"), "the starter: {said}{errors}");
+    put(at.join("exercises/reap.rs"), fs::read(exercise("reap/solution.rs")).unwrap());
+    let (code, said, errors) = grade(&["submission", "."]);
+    assert!(code == Some(0) && said.contains("13 of 13 points"), "{said}{errors}");
+    let (code, said, _) = grade(&["hint", "reap"]);
+    assert!(code == Some(0) && said.contains("Hint 1 of 3"), "{said}");
+    for arguments in [&["solution", "reap", "--give-up"][..], &["verify"], &["handout", "x"]] {
+        let (code, said, errors) = grade(arguments);
+        assert_ne!(code, Some(0), "{arguments:?}: {said}");
+        assert!(errors.contains("this is a handout"), "{errors}");
+    }
+}
