@@ -3,7 +3,9 @@
 //! What is not here is not offered to exercises that are explored. Atomics behave as if every
 //! ordering were `SeqCst`; exercises about orderings are modelled instead (`weak`).
 
+use std::cell::UnsafeCell;
 use std::fmt;
+use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
 use std::panic::Location;
 use std::time::Duration;
@@ -18,34 +20,29 @@ use crate::report::Obstacle;
 
 /// As [`std::sync::Mutex`].
 pub struct Mutex<T: ?Sized> {
-    tag: Tag,
-    inner: shuttled::Mutex<T>,
+    lock: Lock,
+    value: UnsafeCell<T>,
 }
 
 /// As [`std::sync::MutexGuard`].
 pub struct MutexGuard<'a, T: ?Sized> {
-    inner: Option<shuttled::MutexGuard<'a, T>>,
+    held: Option<Held<'a>>,
     mutex: &'a Mutex<T>,
+    value: PhantomData<&'a mut T>,
 }
 
-impl<T> Mutex<T> {
-    /// As [`std::sync::Mutex::new`].
-    #[track_caller]
-    pub const fn new(value: T) -> Mutex<T> {
-        Mutex { tag: Tag::new("mutex"), inner: shuttled::Mutex::new(value) }
-    }
-
-    /// As [`std::sync::Mutex::into_inner`].
-    pub fn into_inner(self) -> LockResult<T> {
-        self.inner.into_inner()
-    }
+/// A mutex without what it protects: it is compiled once, and not with every submission for every
+/// type.
+struct Lock {
+    tag: Tag,
+    inner: shuttled::Mutex<()>,
 }
 
-impl<T: ?Sized> Mutex<T> {
-    /// As [`std::sync::Mutex::lock`]. A thread that locks again what it holds blocks for ever.
-    #[track_caller]
-    pub fn lock(&self) -> LockResult<MutexGuard<'_, T>> {
-        let (number, at) = (self.tag.number(), Location::caller());
+type Held<'a> = shuttled::MutexGuard<'a, ()>;
+
+impl Lock {
+    fn lock(&self, at: At) -> LockResult<Held<'_>> {
+        let number = self.tag.number();
         if world::holds(number) {
             world::act(Some(number), at, || "locks {} again and blocks for ever".to_owned());
             world::wants("locking", Obstacle::Resource(number), at);
@@ -55,25 +52,60 @@ impl<T: ?Sized> Mutex<T> {
         let locked = self.inner.lock();
         world::acquired(number, at);
         world::act(Some(number), at, || "locks {}".to_owned());
-        self.guard(locked)
+        locked
+    }
+
+    fn try_lock(&self, at: At) -> TryLockResult<Held<'_>> {
+        let number = self.tag.number();
+        let tried = self.inner.try_lock();
+        if matches!(tried, Err(TryLockError::WouldBlock)) {
+            world::act(Some(number), at, || "finds {} locked".to_owned());
+            return tried;
+        }
+        world::acquired(number, at);
+        world::act(Some(number), at, || "locks {}".to_owned());
+        tried
+    }
+
+    fn unlock(&self, held: Held<'_>) {
+        let number = self.tag.number();
+        drop(held);
+        world::released(number);
+        world::unlocks(number);
+    }
+}
+
+impl<T> Mutex<T> {
+    /// As [`std::sync::Mutex::new`].
+    #[track_caller]
+    pub const fn new(value: T) -> Mutex<T> {
+        let lock = Lock { tag: Tag::new("mutex"), inner: shuttled::Mutex::new(()) };
+        Mutex { lock, value: UnsafeCell::new(value) }
+    }
+
+    /// As [`std::sync::Mutex::into_inner`].
+    pub fn into_inner(self) -> LockResult<T> {
+        match self.lock.inner.into_inner() {
+            Ok(()) => Ok(self.value.into_inner()),
+            Err(_) => Err(PoisonError::new(self.value.into_inner())),
+        }
+    }
+}
+
+impl<T: ?Sized> Mutex<T> {
+    /// As [`std::sync::Mutex::lock`]. A thread that locks again what it holds blocks for ever.
+    #[track_caller]
+    pub fn lock(&self) -> LockResult<MutexGuard<'_, T>> {
+        self.guard(self.lock.lock(Location::caller()))
     }
 
     /// As [`std::sync::Mutex::try_lock`].
     #[track_caller]
     pub fn try_lock(&self) -> TryLockResult<MutexGuard<'_, T>> {
-        let (number, at) = (self.tag.number(), Location::caller());
-        let tried = self.inner.try_lock();
-        if matches!(tried, Err(TryLockError::WouldBlock)) {
-            world::act(Some(number), at, || "finds {} locked".to_owned());
-            return Err(TryLockError::WouldBlock);
-        }
-        world::acquired(number, at);
-        world::act(Some(number), at, || "locks {}".to_owned());
-        match tried {
-            Ok(inner) => Ok(MutexGuard { inner: Some(inner), mutex: self }),
+        match self.lock.try_lock(Location::caller()) {
+            Ok(held) => Ok(self.held(held)),
             Err(TryLockError::Poisoned(poisoned)) => {
-                let guard = MutexGuard { inner: Some(poisoned.into_inner()), mutex: self };
-                Err(TryLockError::Poisoned(PoisonError::new(guard)))
+                Err(TryLockError::Poisoned(PoisonError::new(self.held(poisoned.into_inner()))))
             }
             Err(TryLockError::WouldBlock) => Err(TryLockError::WouldBlock),
         }
@@ -81,24 +113,25 @@ impl<T: ?Sized> Mutex<T> {
 
     /// As [`std::sync::Mutex::get_mut`].
     pub fn get_mut(&mut self) -> LockResult<&mut T> {
-        self.inner.get_mut()
+        match self.lock.inner.get_mut() {
+            Ok(_) => Ok(self.value.get_mut()),
+            Err(_) => Err(PoisonError::new(self.value.get_mut())),
+        }
     }
 
     /// As [`std::sync::Mutex::clear_poison`].
     pub fn clear_poison(&self) {
-        self.inner.clear_poison();
+        self.lock.inner.clear_poison();
     }
 
-    fn guard<'a>(
-        &'a self,
-        locked: LockResult<shuttled::MutexGuard<'a, T>>,
-    ) -> LockResult<MutexGuard<'a, T>> {
+    fn held<'a>(&'a self, held: Held<'a>) -> MutexGuard<'a, T> {
+        MutexGuard { held: Some(held), mutex: self, value: PhantomData }
+    }
+
+    fn guard<'a>(&'a self, locked: LockResult<Held<'a>>) -> LockResult<MutexGuard<'a, T>> {
         match locked {
-            Ok(inner) => Ok(MutexGuard { inner: Some(inner), mutex: self }),
-            Err(poisoned) => Err(PoisonError::new(MutexGuard {
-                inner: Some(poisoned.into_inner()),
-                mutex: self,
-            })),
+            Ok(held) => Ok(self.held(held)),
+            Err(poisoned) => Err(PoisonError::new(self.held(poisoned.into_inner()))),
         }
     }
 }
@@ -119,12 +152,12 @@ impl<T> From<T> for Mutex<T> {
 
 impl<T: ?Sized + fmt::Debug> fmt::Debug for Mutex<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.inner.fmt(f)
+        f.debug_struct("Mutex").finish_non_exhaustive()
     }
 }
 
-// SAFETY: as for the mutex inside; the tag is only touched by the thread of the operating system
-// that runs all explored threads.
+// SAFETY: the value is only touched by who holds the lock; the tag is only touched by the thread of
+// the operating system that runs all explored threads.
 unsafe impl<T: ?Sized + Send> Send for Mutex<T> {}
 // SAFETY: as above.
 unsafe impl<T: ?Sized + Send> Sync for Mutex<T> {}
@@ -134,11 +167,9 @@ impl<T: ?Sized> std::panic::RefUnwindSafe for Mutex<T> {}
 
 impl<T: ?Sized> Drop for MutexGuard<'_, T> {
     fn drop(&mut self) {
-        let Some(inner) = self.inner.take() else { return };
-        let number = self.mutex.tag.number();
-        drop(inner);
-        world::released(number);
-        world::unlocks(number);
+        if let Some(held) = self.held.take() {
+            self.mutex.lock.unlock(held);
+        }
     }
 }
 
@@ -146,13 +177,15 @@ impl<T: ?Sized> Deref for MutexGuard<'_, T> {
     type Target = T;
 
     fn deref(&self) -> &T {
-        self.inner.as_ref().expect("a guard that was not dropped")
+        // SAFETY: the guard holds the lock, and lends the value out as long as it is borrowed.
+        unsafe { &*self.mutex.value.get() }
     }
 }
 
 impl<T: ?Sized> DerefMut for MutexGuard<'_, T> {
     fn deref_mut(&mut self) -> &mut T {
-        self.inner.as_mut().expect("a guard that was not dropped")
+        // SAFETY: as above, and the guard is borrowed exclusively.
+        unsafe { &mut *self.mutex.value.get() }
     }
 }
 
@@ -203,26 +236,29 @@ impl Condvar {
         mut guard: MutexGuard<'a, T>,
         at: At,
     ) -> LockResult<MutexGuard<'a, T>> {
-        let number = self.tag.number();
         let mutex = guard.mutex;
-        let lock = mutex.tag.number();
-        let inner = guard.inner.take().expect("a guard that was not dropped");
-        drop(guard);
+        let held = guard.held.take().expect("a guard that was not dropped");
+        mutex.guard(self.wait_with(&mutex.lock, held, at))
+    }
+
+    fn wait_with<'a>(&self, lock: &'a Lock, held: Held<'a>, at: At) -> LockResult<Held<'a>> {
+        let number = self.tag.number();
+        let lock_number = lock.tag.number();
         world::act(Some(number), at, || "waits on {}".to_owned());
-        world::released(lock);
+        world::released(lock_number);
         let for_no_reason = super::waits_may_end() && chance(32);
         let locked = if for_no_reason {
-            drop(inner);
-            world::wants("locking", Obstacle::Resource(lock), at);
-            mutex.inner.lock()
+            drop(held);
+            world::wants("locking", Obstacle::Resource(lock_number), at);
+            lock.inner.lock()
         } else {
             world::wants("waiting on", Obstacle::Resource(number), at);
-            self.inner.wait(inner)
+            self.inner.wait(held)
         };
-        world::acquired(lock, at);
+        world::acquired(lock_number, at);
         let why = if for_no_reason { " (nobody woke it)" } else { "" };
         world::act(Some(number), at, || format!("wakes up on {{}}{why}"));
-        mutex.guard(locked)
+        locked
     }
 
     /// As [`std::sync::Condvar::wait_while`].
@@ -323,70 +359,91 @@ unsafe impl Sync for Condvar {}
 /// As [`std::sync::RwLock`].
 pub struct RwLock<T: ?Sized> {
     tag: Tag,
-    inner: shuttled::RwLock<T>,
+    inner: shuttled::RwLock<()>,
+    value: UnsafeCell<T>,
 }
 
 impl<T> RwLock<T> {
     /// As [`std::sync::RwLock::new`].
     #[track_caller]
     pub const fn new(value: T) -> RwLock<T> {
-        RwLock { tag: Tag::new("reader-writer lock"), inner: shuttled::RwLock::new(value) }
+        let inner = shuttled::RwLock::new(());
+        RwLock { tag: Tag::new("reader-writer lock"), inner, value: UnsafeCell::new(value) }
     }
 
     /// As [`std::sync::RwLock::into_inner`].
     pub fn into_inner(self) -> LockResult<T> {
-        self.inner.into_inner()
+        match self.inner.into_inner() {
+            Ok(()) => Ok(self.value.into_inner()),
+            Err(_) => Err(PoisonError::new(self.value.into_inner())),
+        }
     }
 }
 
 macro_rules! guard {
-    ($guard:ident, $lock:ident, $try_lock:ident, $verb:literal, $doing:literal) => {
+    ($guard:ident, $lent:ty, $lock:ident, $try_lock:ident, $verb:literal, $doing:literal) => {
         #[doc = concat!("As [`std::sync::", stringify!($guard), "`].")]
         pub struct $guard<'a, T: ?Sized> {
-            inner: Option<shuttled::$guard<'a, T>>,
+            inner: Option<shuttled::$guard<'a, ()>>,
             lock: &'a RwLock<T>,
+            value: PhantomData<$lent>,
         }
 
         impl<T: ?Sized> RwLock<T> {
             #[doc = concat!("As [`std::sync::RwLock::", stringify!($lock), "`].")]
             #[track_caller]
             pub fn $lock(&self) -> LockResult<$guard<'_, T>> {
-                let (number, at) = (self.tag.number(), Location::caller());
-                world::wants($doing, Obstacle::Resource(number), at);
-                if world::holds(number) {
-                    world::act(Some(number), at, || "locks {} again and blocks for ever".into());
-                    super::block_for_ever();
-                }
-                let locked = self.inner.$lock();
-                world::acquired(number, at);
-                world::act(Some(number), at, || $verb.to_owned());
-                match locked {
-                    Ok(inner) => Ok($guard { inner: Some(inner), lock: self }),
-                    Err(poisoned) => Err(PoisonError::new($guard {
-                        inner: Some(poisoned.into_inner()),
-                        lock: self,
-                    })),
+                let held = |inner| $guard { inner: Some(inner), lock: self, value: PhantomData };
+                match $lock(&self.tag, &self.inner, Location::caller()) {
+                    Ok(inner) => Ok(held(inner)),
+                    Err(poisoned) => Err(PoisonError::new(held(poisoned.into_inner()))),
                 }
             }
 
             #[doc = concat!("As [`std::sync::RwLock::", stringify!($try_lock), "`].")]
             #[track_caller]
             pub fn $try_lock(&self) -> TryLockResult<$guard<'_, T>> {
-                let (number, at) = (self.tag.number(), Location::caller());
-                let tried = self.inner.$try_lock();
-                if !matches!(tried, Err(TryLockError::WouldBlock)) {
-                    world::acquired(number, at);
-                    world::act(Some(number), at, || $verb.to_owned());
-                }
-                match tried {
-                    Ok(inner) => Ok($guard { inner: Some(inner), lock: self }),
+                let held = |inner| $guard { inner: Some(inner), lock: self, value: PhantomData };
+                match $try_lock(&self.tag, &self.inner, Location::caller()) {
+                    Ok(inner) => Ok(held(inner)),
                     Err(TryLockError::WouldBlock) => Err(TryLockError::WouldBlock),
                     Err(TryLockError::Poisoned(poisoned)) => {
-                        let inner = Some(poisoned.into_inner());
-                        Err(TryLockError::Poisoned(PoisonError::new($guard { inner, lock: self })))
+                        let poisoned = PoisonError::new(held(poisoned.into_inner()));
+                        Err(TryLockError::Poisoned(poisoned))
                     }
                 }
             }
+        }
+
+        fn $lock<'a>(
+            tag: &Tag,
+            inner: &'a shuttled::RwLock<()>,
+            at: At,
+        ) -> LockResult<shuttled::$guard<'a, ()>> {
+            let number = tag.number();
+            world::wants($doing, Obstacle::Resource(number), at);
+            if world::holds(number) {
+                world::act(Some(number), at, || "locks {} again and blocks for ever".into());
+                super::block_for_ever();
+            }
+            let locked = inner.$lock();
+            world::acquired(number, at);
+            world::act(Some(number), at, || $verb.to_owned());
+            locked
+        }
+
+        fn $try_lock<'a>(
+            tag: &Tag,
+            inner: &'a shuttled::RwLock<()>,
+            at: At,
+        ) -> TryLockResult<shuttled::$guard<'a, ()>> {
+            let number = tag.number();
+            let tried = inner.$try_lock();
+            if !matches!(tried, Err(TryLockError::WouldBlock)) {
+                world::acquired(number, at);
+                world::act(Some(number), at, || $verb.to_owned());
+            }
+            tried
         }
 
         impl<T: ?Sized> Drop for $guard<'_, T> {
@@ -401,25 +458,30 @@ macro_rules! guard {
             type Target = T;
 
             fn deref(&self) -> &T {
-                self.inner.as_ref().expect("a guard that was not dropped")
+                // SAFETY: the guard holds the lock, and nobody writes meanwhile.
+                unsafe { &*self.lock.value.get() }
             }
         }
     };
 }
 
-guard!(RwLockReadGuard, read, try_read, "locks {} to read", "locking to read");
-guard!(RwLockWriteGuard, write, try_write, "locks {} to write", "locking to write");
+guard!(RwLockReadGuard, &'a T, read, try_read, "locks {} to read", "locking to read");
+guard!(RwLockWriteGuard, &'a mut T, write, try_write, "locks {} to write", "locking to write");
 
 impl<T: ?Sized> DerefMut for RwLockWriteGuard<'_, T> {
     fn deref_mut(&mut self) -> &mut T {
-        self.inner.as_mut().expect("a guard that was not dropped")
+        // SAFETY: the guard holds the lock alone, and is borrowed exclusively.
+        unsafe { &mut *self.lock.value.get() }
     }
 }
 
 impl<T: ?Sized> RwLock<T> {
     /// As [`std::sync::RwLock::get_mut`].
     pub fn get_mut(&mut self) -> LockResult<&mut T> {
-        self.inner.get_mut()
+        match self.inner.get_mut() {
+            Ok(_) => Ok(self.value.get_mut()),
+            Err(_) => Err(PoisonError::new(self.value.get_mut())),
+        }
     }
 }
 
@@ -440,6 +502,9 @@ impl<T: ?Sized + fmt::Debug> fmt::Debug for RwLock<T> {
 unsafe impl<T: ?Sized + Send> Send for RwLock<T> {}
 // SAFETY: see Mutex.
 unsafe impl<T: ?Sized + Send + Sync> Sync for RwLock<T> {}
+
+impl<T: ?Sized> std::panic::UnwindSafe for RwLock<T> {}
+impl<T: ?Sized> std::panic::RefUnwindSafe for RwLock<T> {}
 
 /// As [`std::sync::Barrier`].
 pub struct Barrier {
