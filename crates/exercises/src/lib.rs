@@ -56,7 +56,7 @@
 //!
 //! ```toml
 //! title = "Bounded queue"            # heading
-//! concept = "condition-variables"    # the crate and chapter it belongs to
+//! concept = "mutexes"                # the crate and chapter it belongs to
 //! kind = "explored"                  # or "weak", "process"
 //! task = "Make push wait while ..."  # one or two sentences
 //! unsafe = false                     # whether a submission may contain `unsafe`

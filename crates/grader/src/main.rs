@@ -11,11 +11,12 @@ mod show;
 mod submission;
 mod toolchain;
 mod verify;
+mod watch;
 
 use std::process::ExitCode;
 
-use anyhow::{Context, Result};
-use clap::{Arg, ArgAction, ArgMatches, Command};
+use anyhow::{Context, Result, ensure};
+use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 
 use catalogue::Exercise;
 use judge::{Manner, judge};
@@ -31,8 +32,9 @@ fn main() -> ExitCode {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
+            // 1 says that a submission does not pass; this says that it could not be judged.
             eprintln!("grade: {error:#}");
-            ExitCode::FAILURE
+            ExitCode::from(2)
         }
     }
 }
@@ -59,12 +61,24 @@ fn command() -> Command {
                 .value_name("STRING")
                 .help("Run the schedule again that a verdict named"),
         )
+        .arg(
+            Arg::new("watch")
+                .long("watch")
+                .action(ArgAction::SetTrue)
+                .conflicts_with_all(["file", "replay"])
+                .help("Judge on every save; without a name, what is next"),
+        )
         .arg(without())
         .subcommand(
             Command::new("hint")
                 .about("Shows the next hint, of three")
                 .arg(name().required(true))
-                .arg(Arg::new("level").value_name("1-3").help("This hint instead")),
+                .arg(
+                    Arg::new("level")
+                        .value_name("1-3")
+                        .value_parser(value_parser!(u8).range(1..=3))
+                        .help("This hint instead"),
+                ),
         )
         .subcommand(
             Command::new("reset")
@@ -104,13 +118,12 @@ fn run(matches: &ArgMatches) -> Result<bool> {
     };
     match matches.subcommand() {
         Some(("hint", matches)) => {
-            let level = matches.get_one::<String>("level");
-            let level = level.map(|level| level.parse()).transpose().context("1, 2 or 3")?;
-            submission::hint(&exercise(matches)?, level)
+            let level = matches.get_one::<u8>("level").map(|level| usize::from(*level));
+            submission::hint(&exercise(matches)?, level, style)
         }
         Some(("reset", matches)) => submission::reset(&exercise(matches)?),
         Some(("solution", matches)) => {
-            submission::solution(&exercise(matches)?, matches.get_flag("give-up"))
+            submission::solution(&exercise(matches)?, matches.get_flag("give-up"), style)
         }
         Some(("verify", matches)) => {
             let names = match matches.get_one::<String>("name") {
@@ -124,6 +137,14 @@ fn run(matches: &ArgMatches) -> Result<bool> {
             Ok(good)
         }
         Some(("doctor", matches)) => doctor::doctor(&without(matches)),
+        _ if matches.get_flag("watch") => {
+            let first = matches.contains_id("name").then(|| exercise(matches)).transpose()?;
+            match watch::watch(first, &without(matches))? {
+                None => Ok(true),
+                // As a shell reports a program that was ended by a signal.
+                Some(signal) => std::process::exit(128 + signal as i32),
+            }
+        }
         _ if matches.contains_id("name") => grade(&exercise(matches)?, matches, style),
         _ => submission::list(style),
     }
@@ -137,7 +158,14 @@ fn grade(exercise: &Exercise, matches: &ArgMatches, style: Style) -> Result<bool
     let source = submission::read(&path)?;
     let replay = matches.get_one::<String>("replay");
     let replay = replay.map(|replay| {
-        let (check, schedule) = replay.split_once(':').context("a replay is CHECK:SCHEDULE")?;
+        let (check, schedule) = replay
+            .split_once(':')
+            .context("--replay takes CHECK:SCHEDULE, as a verdict names it")?;
+        ensure!(
+            exercise.checks.iter().any(|it| it.name == check),
+            "{} has no check {check:?}",
+            exercise.name
+        );
         anyhow::Ok((check.to_owned(), schedule.to_owned()))
     });
     let manner =
@@ -152,7 +180,7 @@ fn grade(exercise: &Exercise, matches: &ArgMatches, style: Style) -> Result<bool
         eprintln!("Isolation is incomplete: {missing} (see `cargo grade doctor`).");
     }
     if manner.replay.is_none() && !matches.contains_id("file") {
-        submission::remember(exercise, verdict.passed())?;
+        submission::remember(exercise, verdict.passed(), verdict.points())?;
     }
     Ok(verdict.passed())
 }

@@ -20,10 +20,55 @@ impl Style {
     pub fn of_terminal() -> Style {
         use std::io::IsTerminal;
         let terminal = std::io::stdout().is_terminal();
-        let colour = terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+        let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+        let colour = (terminal || set("CLICOLOR_FORCE")) && !set("NO_COLOR");
         let width = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
         let width = width.or_else(columns).unwrap_or(100).clamp(60, 200);
         Style { colour, width }
+    }
+
+    /// In the colour of what passes.
+    pub fn good(self, text: &str) -> String {
+        self.paint("32", text)
+    }
+
+    /// In the colour of what fails.
+    pub fn bad(self, text: &str) -> String {
+        self.paint("31", text)
+    }
+
+    /// A bar that is full when everything is done.
+    pub fn bar(self, done: usize, all: usize) -> String {
+        let length = self.width.saturating_sub(2).min(64);
+        let full = (done * length).checked_div(all).unwrap_or(0);
+        format!("[{}{}]", self.good(&"#".repeat(full)), "-".repeat(length - full))
+    }
+
+    /// Paragraphs in lines that fit, at most 90 columns long. Code stays as it is.
+    pub fn wrapped(self, text: &str) -> String {
+        let length = self.width.min(90);
+        let mut lines = Vec::new();
+        let mut in_code = false;
+        for paragraph in text.lines() {
+            in_code ^= paragraph.starts_with("```");
+            if in_code || paragraph.starts_with("    ") {
+                lines.push(paragraph.to_owned());
+                continue;
+            }
+            let mut line = String::new();
+            for word in paragraph.split(' ') {
+                let longer = line.chars().count() + 1 + word.chars().count();
+                if !line.is_empty() && longer > length {
+                    lines.push(std::mem::take(&mut line));
+                }
+                if !line.is_empty() {
+                    line.push(' ');
+                }
+                line.push_str(word);
+            }
+            lines.push(line);
+        }
+        lines.join("\n")
     }
 
     fn paint(self, code: &str, text: &str) -> String {
