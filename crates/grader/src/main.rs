@@ -13,6 +13,7 @@ mod toolchain;
 mod verify;
 mod watch;
 
+use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, ensure};
@@ -151,11 +152,6 @@ fn run(matches: &ArgMatches) -> Result<bool> {
 }
 
 fn grade(exercise: &Exercise, matches: &ArgMatches, style: Style) -> Result<bool> {
-    let path = match matches.get_one::<String>("file") {
-        Some(file) => file.into(),
-        None => submission::begin(exercise)?,
-    };
-    let source = submission::read(&path)?;
     let replay = matches.get_one::<String>("replay");
     let replay = replay.map(|replay| {
         let (check, schedule) = replay
@@ -168,8 +164,13 @@ fn grade(exercise: &Exercise, matches: &ArgMatches, style: Style) -> Result<bool
         );
         anyhow::Ok((check.to_owned(), schedule.to_owned()))
     });
-    let manner =
-        Manner { colour: style.colour, without: without(matches), replay: replay.transpose()? };
+    let replay = replay.transpose()?;
+    let path = match matches.get_one::<String>("file") {
+        Some(file) => file.into(),
+        None => submission::begin(exercise)?,
+    };
+    let source = submission::read(&path)?;
+    let manner = Manner { colour: style.colour, without: without(matches), replay };
     let verdict = judge(exercise, &source, &manner)?;
     let file = exercise.file_name();
     let text = String::from_utf8_lossy(&source);
@@ -181,6 +182,9 @@ fn grade(exercise: &Exercise, matches: &ArgMatches, style: Style) -> Result<bool
     }
     if manner.replay.is_none() && !matches.contains_id("file") {
         submission::remember(exercise, verdict.passed(), verdict.points())?;
+        if std::io::stdout().is_terminal() {
+            submission::what_next(exercise, verdict.passed())?;
+        }
     }
     Ok(verdict.passed())
 }

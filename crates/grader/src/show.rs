@@ -27,6 +27,11 @@ impl Style {
         Style { colour, width }
     }
 
+    /// For text that stands to the right of something.
+    fn narrower(self, columns: usize) -> Style {
+        Style { width: self.width.saturating_sub(columns), ..self }
+    }
+
     /// In the colour of what passes.
     pub fn good(self, text: &str) -> String {
         self.paint("32", text)
@@ -44,9 +49,9 @@ impl Style {
         format!("[{}{}]", self.good(&"#".repeat(full)), "-".repeat(length - full))
     }
 
-    /// Paragraphs in lines that fit, at most 90 columns long. Code stays as it is.
+    /// Paragraphs in lines that fit, at most 100 columns long. Code stays as it is.
     pub fn wrapped(self, text: &str) -> String {
-        let length = self.width.min(90);
+        let length = self.width.min(100);
         let mut lines = Vec::new();
         let mut in_code = false;
         for paragraph in text.lines() {
@@ -107,7 +112,7 @@ pub fn verdict(verdict: &Verdict, sources: Sources, style: Style) -> String {
     // The first failure is shown in full: the others are often the same again.
     for (index, judged) in failed.enumerate() {
         if index == 0 {
-            details(&mut text, judged, sources, style);
+            details(&mut text, &verdict.exercise, judged, sources, style);
         }
     }
     let (points, possible) = (verdict.points(), verdict.possible);
@@ -132,10 +137,12 @@ fn line(text: &mut String, judged: &Judged, style: Style) {
     let points = if judged.passed { judged.points } else { 0 };
     let why = judged.findings.first().map(|it| format!(" [{}]", it.word)).unwrap_or_default();
     let (name, says) = (&judged.check, &judged.says);
-    let _ = writeln!(text, "{mark}  {points}/{}  {name}: {says}{why}", judged.points);
+    let beside = format!("{name}: {says}{why}");
+    let rest = style.narrower(11).wrapped(&beside).replace('\n', "\n           ");
+    let _ = writeln!(text, "{mark}  {points}/{}  {rest}", judged.points);
 }
 
-fn details(text: &mut String, judged: &Judged, sources: Sources, style: Style) {
+fn details(text: &mut String, exercise: &str, judged: &Judged, sources: Sources, style: Style) {
     for finding in &judged.findings {
         let heading = format!("{}: {}", judged.check, heading(&finding.word));
         let _ = writeln!(text, "\n{}", style.paint("1", &heading));
@@ -145,7 +152,7 @@ fn details(text: &mut String, judged: &Judged, sources: Sources, style: Style) {
         if let Some(failure) = &finding.failure {
             explain(text, failure, sources, style);
         }
-        again(text, finding, judged);
+        again(text, exercise, finding, judged);
     }
     if !judged.output.trim().is_empty() {
         let cut = if judged.cut { " (the beginning of it)" } else { "" };
@@ -156,7 +163,7 @@ fn details(text: &mut String, judged: &Judged, sources: Sources, style: Style) {
     }
 }
 
-fn again(text: &mut String, finding: &Finding, judged: &Judged) {
+fn again(text: &mut String, exercise: &str, finding: &Finding, judged: &Judged) {
     if let Some(replay) = &finding.replay {
         let how = match (judged.schedules, &finding.failure) {
             (number, Some(_)) if number > 1 => {
@@ -164,7 +171,8 @@ fn again(text: &mut String, finding: &Finding, judged: &Judged) {
             }
             _ => String::new(),
         };
-        let _ = writeln!(text, "\n  {how}The same again: --replay {replay}");
+        let _ = writeln!(text, "\n  {how}The same again:");
+        let _ = writeln!(text, "  cargo grade {exercise} --replay {replay}");
     }
 }
 
@@ -209,7 +217,7 @@ fn explain(text: &mut String, failure: &Failure, sources: Sources, style: Style)
             }
             Obstacle::Unnamed => String::new(),
         };
-        let _ = write!(text, "  {} is blocked {verb}{what} at {}", thread.name, short(at));
+        let mut said = format!("{} is blocked {verb}{what} at {}", thread.name, short(at));
         let held: Vec<String> = thread
             .holds
             .iter()
@@ -217,14 +225,15 @@ fn explain(text: &mut String, failure: &Failure, sources: Sources, style: Style)
                 format!("{} (since {})", names.get(*number).map_or("", String::as_str), short(at))
             })
             .collect();
-        if held.is_empty() {
-            let _ = writeln!(text);
-        } else {
-            let _ = writeln!(text, ", and holds {}", held.join(" and "));
+        if !held.is_empty() {
+            let _ = write!(said, ", and holds {}", held.join(" and "));
         }
+        let said = style.narrower(4).wrapped(&said).replace('\n', "\n    ");
+        let _ = writeln!(text, "  {said}");
     }
     if let Some(circle) = circle(failure, &names) {
-        let _ = writeln!(text, "  The circle: {circle}");
+        let circle = style.narrower(4).wrapped(&format!("The circle: {circle}"));
+        let _ = writeln!(text, "  {}", circle.replace('\n', "\n    "));
     }
     if !failure.events.is_empty() {
         lanes(text, failure, &names, style);
@@ -276,7 +285,7 @@ fn lanes(text: &mut String, failure: &Failure, names: &[String], style: Style) {
     if threads.is_empty() {
         return;
     }
-    let width = ((style.width.saturating_sub(2)) / threads.len()).clamp(16, 44);
+    let width = ((style.width.saturating_sub(2)) / threads.len()).clamp(12, 44);
     let skipped = failure.events.len().saturating_sub(STEPS);
     let _ = writeln!(text, "\n  The schedule, with line numbers:");
     if skipped > 0 {

@@ -98,6 +98,18 @@ pub fn next(name: Option<&str>) -> Result<String> {
     open.or(names.first()).cloned().context("there are no exercises")
 }
 
+/// Says what can be done after a verdict.
+pub fn what_next(exercise: &Exercise, passed: bool) -> Result<()> {
+    let name = &exercise.name;
+    if passed {
+        println!("Why it is right, and why others fail: cargo grade solution {name}");
+        println!("Next: cargo grade {}", next(Some(name))?);
+    } else {
+        println!("Stuck? cargo grade hint {name}");
+    }
+    Ok(())
+}
+
 /// Lists the exercises in the order of teaching, with their state, points and a bar.
 pub fn list(style: Style) -> Result<bool> {
     let names = catalogue::names()?;
@@ -107,7 +119,7 @@ pub fn list(style: Style) -> Result<bool> {
     let longest = |length: fn(&Exercise) -> usize| exercises.iter().map(length).max().unwrap_or(0);
     let (name_width, concept_width) =
         (longest(|it| it.name.len()).max(8), longest(|it| it.concept.len()));
-    println!("{:name_width$}  state    points  {:concept_width$}  title", "exercise", "chapter");
+    println!("{:name_width$}  state    points   {:concept_width$}  title", "exercise", "chapter");
     let (mut passed, mut points, mut possible) = (0, 0, 0);
     for exercise in &exercises {
         let (name, all) = (&exercise.name, exercise.points());
