@@ -136,7 +136,7 @@ pub fn list(style: Style) -> Result<bool> {
             None => 7,
         };
         println!(
-            "{name:name_width$}  {state}{:gap$}  {got:>2} / {all:<2} {:concept_width$}  {}",
+            "{name:name_width$}  {state}{:gap$}  {got:>2} / {all:<2}  {:concept_width$}  {}",
             "", exercise.concept, exercise.title
         );
         passed += usize::from(progress.passed.get(name) == Some(&true));
@@ -147,10 +147,9 @@ pub fn list(style: Style) -> Result<bool> {
     println!("{passed} of {} passed, {points} of {possible} points", exercises.len());
     if passed < exercises.len() {
         let next = next(None)?;
-        println!(
-            "\nNext: cargo grade {next}, or cargo grade --watch {next} to judge on every save"
-        );
-        println!("Stuck? cargo grade hint {next}");
+        println!("\nNext:           cargo grade {next}");
+        println!("On every save:  cargo grade --watch {next}");
+        println!("Stuck?          cargo grade hint {next}");
     }
     Ok(true)
 }

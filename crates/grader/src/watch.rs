@@ -129,7 +129,7 @@ impl Watch {
                 Signal::SIGTSTP => {
                     self.terminal.leave();
                     raise(Signal::SIGSTOP)?;
-                    self.terminal = Terminal::enter()?;
+                    self.terminal.hand_out_keys()?;
                     self.keys();
                 }
                 signal => return Ok(Then::Quit(Some(signal))),
@@ -249,10 +249,15 @@ struct Terminal {
 impl Terminal {
     fn enter() -> Result<Terminal> {
         let before = tcgetattr(std::io::stdin()).context("tcgetattr")?;
-        let mut keys = before.clone();
+        let terminal = Terminal { before };
+        terminal.hand_out_keys()?;
+        Ok(terminal)
+    }
+
+    fn hand_out_keys(&self) -> Result<()> {
+        let mut keys = self.before.clone();
         keys.local_flags.remove(LocalFlags::ICANON | LocalFlags::ECHO);
-        tcsetattr(std::io::stdin(), SetArg::TCSANOW, &keys).context("tcsetattr")?;
-        Ok(Terminal { before })
+        tcsetattr(std::io::stdin(), SetArg::TCSANOW, &keys).context("tcsetattr")
     }
 
     fn leave(&self) {
