@@ -141,9 +141,14 @@ const ORDER: &[&str] = &[
     "framed-socket",
 ];
 
+/// Where the learner's files and progress are: in the workspace, or where `GRADE_DIR` says.
+pub fn learner() -> PathBuf {
+    std::env::var_os("GRADE_DIR").map_or_else(|| workspace().to_owned(), PathBuf::from)
+}
+
 /// The directory of the files that the learner edits.
 pub fn submissions() -> PathBuf {
-    workspace().join("exercises")
+    learner().join("exercises")
 }
 
 /// The names of all exercises, in the order of teaching.

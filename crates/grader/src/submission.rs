@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail, ensure};
 use serde::{Deserialize, Serialize};
 
-use crate::catalogue::{self, Exercise, workspace};
+use crate::catalogue::{self, Exercise};
 use crate::show::Style;
 
 /// How far the learner is.
@@ -22,7 +22,7 @@ struct Progress {
 }
 
 fn progress_file() -> PathBuf {
-    workspace().join(".grade/progress.json")
+    catalogue::learner().join(".grade/progress.json")
 }
 
 impl Progress {
