@@ -124,7 +124,38 @@ pub fn directory() -> PathBuf {
     workspace().join("crates/exercises")
 }
 
-/// The names of all exercises.
+/// The exercises in the order of teaching: threads that share, threads that wait, then below the
+/// locks, and processes. What is not here comes last.
+const ORDER: &[&str] = &[
+    "parallel-sum",
+    "shared-counter",
+    "bank-transfer",
+    "semaphore",
+    "bounded-queue",
+    "barrier",
+    "philosophers",
+    "thread-pool",
+    "spinlock",
+    "spsc-ring",
+    "reap",
+    "pipeline",
+    "time-limit",
+    "supervisor",
+    "process-counter",
+    "framed-socket",
+];
+
+/// Where the learner's files and progress are: in the workspace, or where `GRADE_DIR` says.
+pub fn learner() -> PathBuf {
+    std::env::var_os("GRADE_DIR").map_or_else(|| workspace().to_owned(), PathBuf::from)
+}
+
+/// The directory of the files that the learner edits.
+pub fn submissions() -> PathBuf {
+    learner().join("exercises")
+}
+
+/// The names of all exercises, in the order of teaching.
 pub fn names() -> Result<Vec<String>> {
     let mut names = Vec::new();
     for entry in fs::read_dir(directory()).context("crates/exercises")? {
@@ -133,7 +164,8 @@ pub fn names() -> Result<Vec<String>> {
             names.push(entry.file_name().to_string_lossy().into_owned());
         }
     }
-    names.sort();
+    let place = |name: &str| ORDER.iter().position(|it| *it == name).unwrap_or(ORDER.len());
+    names.sort_by(|one, other| (place(one), one).cmp(&(place(other), other)));
     Ok(names)
 }
 
@@ -141,8 +173,11 @@ pub fn names() -> Result<Vec<String>> {
 pub fn load(name: &str) -> Result<Exercise> {
     let known = names()?;
     if !known.iter().any(|known| known == name) {
-        let known = known.join(", ");
-        return Err(usage(format!("there is no exercise \"{name}\"; there are: {known}")));
+        let likeness = |known: &&String| (strsim::jaro_winkler(known, name) * 1000.0) as u32;
+        let meant = known.iter().max_by_key(likeness).filter(|it| likeness(it) > 800);
+        let meant = meant.map(|it| format!("; did you mean {it}?")).unwrap_or_default();
+        let sentence = format!("there is no exercise {name:?}{meant} (`cargo grade` lists them)");
+        return Err(usage(sentence));
     }
     read(&directory().join(name))
 }
@@ -201,7 +236,7 @@ impl Exercise {
 
     /// The file that the learner edits.
     pub fn submission(&self) -> PathBuf {
-        workspace().join("exercises").join(self.file_name())
+        submissions().join(self.file_name())
     }
 
     /// A file of the exercise.

@@ -13,11 +13,13 @@ mod teacher;
 mod toolchain;
 mod usage;
 mod verify;
+mod watch;
 
+use std::io::IsTerminal;
 use std::process::ExitCode;
 
-use anyhow::{Context, Result};
-use clap::{Arg, ArgAction, ArgMatches, Command};
+use anyhow::{Context, Result, ensure};
+use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 
 use catalogue::Exercise;
 use judge::{Manner, judge};
@@ -61,12 +63,24 @@ fn command() -> Command {
                 .value_name("STRING")
                 .help("Run the schedule again that a verdict named"),
         )
+        .arg(
+            Arg::new("watch")
+                .long("watch")
+                .action(ArgAction::SetTrue)
+                .conflicts_with_all(["file", "replay"])
+                .help("Judge on every save; without a name, what is next"),
+        )
         .arg(without())
         .subcommand(
             Command::new("hint")
                 .about("Shows the next hint, of three")
                 .arg(name().required(true))
-                .arg(Arg::new("level").value_name("1-3").help("This hint instead")),
+                .arg(
+                    Arg::new("level")
+                        .value_name("1-3")
+                        .value_parser(value_parser!(u8).range(1..=3))
+                        .help("This hint instead"),
+                ),
         )
         .subcommand(
             Command::new("reset")
@@ -110,13 +124,12 @@ fn run(matches: &ArgMatches) -> Result<bool> {
     };
     match matches.subcommand() {
         Some(("hint", matches)) => {
-            let level = matches.get_one::<String>("level");
-            let level = level.map(|level| level.parse()).transpose().context("1, 2 or 3")?;
-            submission::hint(&exercise(matches)?, level)
+            let level = matches.get_one::<u8>("level").map(|level| usize::from(*level));
+            submission::hint(&exercise(matches)?, level, style)
         }
         Some(("reset", matches)) => submission::reset(&exercise(matches)?),
         Some(("solution", matches)) => {
-            submission::solution(&exercise(matches)?, matches.get_flag("give-up"))
+            submission::solution(&exercise(matches)?, matches.get_flag("give-up"), style)
         }
         Some(("verify", matches)) => {
             let names = match matches.get_one::<String>("name") {
@@ -134,24 +147,39 @@ fn run(matches: &ArgMatches) -> Result<bool> {
             verify::verify(&exercises?, style)
         }
         Some(("doctor", matches)) => doctor::doctor(&without(matches)),
+        _ if matches.get_flag("watch") => {
+            let first = matches.contains_id("name").then(|| exercise(matches)).transpose()?;
+            match watch::watch(first, &without(matches))? {
+                None => Ok(true),
+                // As a shell reports a program that was ended by a signal.
+                Some(signal) => std::process::exit(128 + signal as i32),
+            }
+        }
         _ if matches.contains_id("name") => grade(&exercise(matches)?, matches, style),
         _ => submission::list(style),
     }
 }
 
 fn grade(exercise: &Exercise, matches: &ArgMatches, style: Style) -> Result<bool> {
+    let replay = matches.get_one::<String>("replay");
+    let replay = replay.map(|replay| {
+        let (check, schedule) = replay
+            .split_once(':')
+            .context("--replay takes CHECK:SCHEDULE, as a verdict names it")?;
+        ensure!(
+            exercise.checks.iter().any(|it| it.name == check),
+            "{} has no check {check:?}",
+            exercise.name
+        );
+        anyhow::Ok((check.to_owned(), schedule.to_owned()))
+    });
+    let replay = replay.transpose()?;
     let path = match matches.get_one::<String>("file") {
         Some(file) => file.into(),
         None => submission::begin(exercise)?,
     };
     let source = submission::read(&path)?;
-    let replay = matches.get_one::<String>("replay");
-    let replay = replay.map(|replay| {
-        let (check, schedule) = replay.split_once(':').context("a replay is CHECK:SCHEDULE")?;
-        anyhow::Ok((check.to_owned(), schedule.to_owned()))
-    });
-    let manner =
-        Manner { colour: style.colour, without: without(matches), replay: replay.transpose()? };
+    let manner = Manner { colour: style.colour, without: without(matches), replay };
     let verdict = judge(exercise, &source, &manner)?;
     let file = exercise.file_name();
     let text = String::from_utf8_lossy(&source);
@@ -162,7 +190,10 @@ fn grade(exercise: &Exercise, matches: &ArgMatches, style: Style) -> Result<bool
         eprintln!("Isolation is incomplete: {missing} (see `cargo grade doctor`).");
     }
     if manner.replay.is_none() && !matches.contains_id("file") {
-        submission::remember(exercise, verdict.passed())?;
+        submission::remember(exercise, verdict.passed(), verdict.points())?;
+        if std::io::stdout().is_terminal() {
+            submission::what_next(exercise, verdict.passed())?;
+        }
     }
     Ok(verdict.passed())
 }

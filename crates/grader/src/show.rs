@@ -20,10 +20,60 @@ impl Style {
     pub fn of_terminal() -> Style {
         use std::io::IsTerminal;
         let terminal = std::io::stdout().is_terminal();
-        let colour = terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+        let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+        let colour = (terminal || set("CLICOLOR_FORCE")) && !set("NO_COLOR");
         let width = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
         let width = width.or_else(columns).unwrap_or(100).clamp(60, 200);
         Style { colour, width }
+    }
+
+    /// For text that stands to the right of something.
+    fn narrower(self, columns: usize) -> Style {
+        Style { width: self.width.saturating_sub(columns), ..self }
+    }
+
+    /// In the colour of what passes.
+    pub fn good(self, text: &str) -> String {
+        self.paint("32", text)
+    }
+
+    /// In the colour of what fails.
+    pub fn bad(self, text: &str) -> String {
+        self.paint("31", text)
+    }
+
+    /// A bar that is full when everything is done.
+    pub fn bar(self, done: usize, all: usize) -> String {
+        let length = self.width.saturating_sub(2).min(64);
+        let full = (done * length).checked_div(all).unwrap_or(0);
+        format!("[{}{}]", self.good(&"#".repeat(full)), "-".repeat(length - full))
+    }
+
+    /// Paragraphs in lines that fit, at most 100 columns long. Code stays as it is.
+    pub fn wrapped(self, text: &str) -> String {
+        let length = self.width.min(100);
+        let mut lines = Vec::new();
+        let mut in_code = false;
+        for paragraph in text.lines() {
+            in_code ^= paragraph.starts_with("```");
+            if in_code || paragraph.starts_with("    ") {
+                lines.push(paragraph.to_owned());
+                continue;
+            }
+            let mut line = String::new();
+            for word in paragraph.split(' ') {
+                let longer = line.chars().count() + 1 + word.chars().count();
+                if !line.is_empty() && longer > length {
+                    lines.push(std::mem::take(&mut line));
+                }
+                if !line.is_empty() {
+                    line.push(' ');
+                }
+                line.push_str(word);
+            }
+            lines.push(line);
+        }
+        lines.join("\n")
     }
 
     fn paint(self, code: &str, text: &str) -> String {
@@ -62,7 +112,7 @@ pub fn verdict(verdict: &Verdict, sources: Sources, style: Style) -> String {
     // The first failure is shown in full: the others are often the same again.
     for (index, judged) in failed.enumerate() {
         if index == 0 {
-            details(&mut text, judged, sources, style);
+            details(&mut text, &verdict.exercise, judged, sources, style);
         }
     }
     let (points, possible) = (verdict.points(), verdict.possible);
@@ -87,11 +137,13 @@ fn line(text: &mut String, judged: &Judged, style: Style) {
     let points = if judged.passed { judged.points } else { 0 };
     let why = judged.findings.first().map(|it| format!(" [{}]", it.word)).unwrap_or_default();
     let (name, says) = (&judged.check, &judged.says);
-    let _ = writeln!(text, "{mark}  {points}/{}  {name}: {says}{why}", judged.points);
+    let beside = format!("{name}: {says}{why}");
+    let rest = style.narrower(11).wrapped(&beside).replace('\n', "\n           ");
+    let _ = writeln!(text, "{mark}  {points}/{}  {rest}", judged.points);
 }
 
 /// What is wrong with one check, in full.
-pub fn details(text: &mut String, judged: &Judged, sources: Sources, style: Style) {
+pub fn details(text: &mut String, exercise: &str, judged: &Judged, sources: Sources, style: Style) {
     for finding in &judged.findings {
         let heading = format!("{}: {}", judged.check, heading(&finding.word));
         let _ = writeln!(text, "\n{}", style.paint("1", &heading));
@@ -101,7 +153,7 @@ pub fn details(text: &mut String, judged: &Judged, sources: Sources, style: Styl
         if let Some(failure) = &finding.failure {
             explain(text, failure, sources, style);
         }
-        again(text, finding, judged);
+        again(text, exercise, finding, judged);
     }
     if !judged.output.trim().is_empty() {
         let cut = if judged.cut { " (the beginning of it)" } else { "" };
@@ -112,7 +164,7 @@ pub fn details(text: &mut String, judged: &Judged, sources: Sources, style: Styl
     }
 }
 
-fn again(text: &mut String, finding: &Finding, judged: &Judged) {
+fn again(text: &mut String, exercise: &str, finding: &Finding, judged: &Judged) {
     if let Some(replay) = &finding.replay {
         let how = match (judged.schedules, &finding.failure) {
             (number, Some(_)) if number > 1 => {
@@ -120,7 +172,8 @@ fn again(text: &mut String, finding: &Finding, judged: &Judged) {
             }
             _ => String::new(),
         };
-        let _ = writeln!(text, "\n  {how}The same again: --replay {replay}");
+        let _ = writeln!(text, "\n  {how}The same again:");
+        let _ = writeln!(text, "  cargo grade {exercise} --replay {replay}");
     }
 }
 
@@ -168,7 +221,7 @@ fn explain(text: &mut String, failure: &Failure, sources: Sources, style: Style)
             }
             Obstacle::Unnamed => String::new(),
         };
-        let _ = write!(text, "  {} is blocked {verb}{what} at {}", thread.name, short(at));
+        let mut said = format!("{} is blocked {verb}{what} at {}", thread.name, short(at));
         let held: Vec<String> = thread
             .holds
             .iter()
@@ -176,14 +229,15 @@ fn explain(text: &mut String, failure: &Failure, sources: Sources, style: Style)
                 format!("{} (since {})", names.get(*number).map_or("", String::as_str), short(at))
             })
             .collect();
-        if held.is_empty() {
-            let _ = writeln!(text);
-        } else {
-            let _ = writeln!(text, ", and holds {}", held.join(" and "));
+        if !held.is_empty() {
+            let _ = write!(said, ", and holds {}", held.join(" and "));
         }
+        let said = style.narrower(4).wrapped(&said).replace('\n', "\n    ");
+        let _ = writeln!(text, "  {said}");
     }
     if let Some(circle) = circle(failure, &names) {
-        let _ = writeln!(text, "  The circle: {circle}");
+        let circle = style.narrower(4).wrapped(&format!("The circle: {circle}"));
+        let _ = writeln!(text, "  {}", circle.replace('\n', "\n    "));
     }
     if !failure.events.is_empty() {
         lanes(text, failure, &names, style);
@@ -235,7 +289,7 @@ fn lanes(text: &mut String, failure: &Failure, names: &[String], style: Style) {
     if threads.is_empty() {
         return;
     }
-    let width = ((style.width.saturating_sub(2)) / threads.len()).clamp(16, 44);
+    let width = ((style.width.saturating_sub(2)) / threads.len()).clamp(12, 44);
     let skipped = failure.events.len().saturating_sub(STEPS);
     let _ = writeln!(text, "\n  The schedule, with line numbers:");
     if skipped > 0 {

@@ -9,18 +9,20 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail, ensure};
 use serde::{Deserialize, Serialize};
 
-use crate::catalogue::{self, Exercise, workspace};
+use crate::catalogue::{self, Exercise};
 use crate::show::Style;
 
 /// How far the learner is.
 #[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
 struct Progress {
     passed: BTreeMap<String, bool>,
+    points: BTreeMap<String, u32>,
     hints: BTreeMap<String, usize>,
 }
 
 fn progress_file() -> PathBuf {
-    workspace().join(".grade/progress.json")
+    catalogue::learner().join(".grade/progress.json")
 }
 
 impl Progress {
@@ -29,11 +31,16 @@ impl Progress {
         serde_json::from_slice(&text).unwrap_or_default()
     }
 
-    fn write(&self) -> Result<()> {
+    /// Changes what is kept; of two graders that do this at the same time, one waits.
+    fn change(change: impl FnOnce(&mut Progress)) -> Result<()> {
         let path = progress_file();
         fs::create_dir_all(path.parent().context("a directory")?)?;
-        let new = path.with_extension(format!("{}.new", std::process::id()));
-        fs::write(&new, serde_json::to_vec_pretty(self)?)?;
+        let lock = fs::File::create(path.with_extension("lock"))?;
+        lock.lock().context("the lock of the progress")?;
+        let mut progress = Progress::read();
+        change(&mut progress);
+        let new = path.with_extension("new");
+        fs::write(&new, serde_json::to_vec_pretty(&progress)?)?;
         Ok(fs::rename(new, path)?)
     }
 }
@@ -50,7 +57,8 @@ pub fn begin(exercise: &Exercise) -> Result<PathBuf> {
     Ok(path)
 }
 
-fn shown(path: &Path) -> String {
+/// A path as it is seen from the current directory.
+pub fn shown(path: &Path) -> String {
     let here = std::env::current_dir().unwrap_or_default();
     path.strip_prefix(here).unwrap_or(path).display().to_string()
 }
@@ -71,46 +79,95 @@ pub fn read(path: &Path) -> Result<Vec<u8>> {
     Ok(source)
 }
 
-/// Keeps whether the exercise is passed.
-pub fn remember(exercise: &Exercise, passed: bool) -> Result<()> {
-    let mut progress = Progress::read();
-    progress.passed.insert(exercise.name.clone(), passed);
-    progress.write()
+/// Keeps whether the exercise is passed, and the points.
+pub fn remember(exercise: &Exercise, passed: bool, points: u32) -> Result<()> {
+    Progress::change(|progress| {
+        progress.passed.insert(exercise.name.clone(), passed);
+        progress.points.insert(exercise.name.clone(), points);
+    })
 }
 
-/// Lists the exercises with their state.
+/// The exercise to do after `name`, or first: one that has not passed, if there is any.
+pub fn next(name: Option<&str>) -> Result<String> {
+    let mut names = catalogue::names()?;
+    if let Some(at) = name.and_then(|name| names.iter().position(|it| it == name)) {
+        names.rotate_left(at + 1);
+    }
+    let progress = Progress::read();
+    let open = names.iter().find(|name| progress.passed.get(*name) != Some(&true));
+    open.or(names.first()).cloned().context("there are no exercises")
+}
+
+/// Says what can be done after a verdict.
+pub fn what_next(exercise: &Exercise, passed: bool) -> Result<()> {
+    let name = &exercise.name;
+    if passed {
+        println!("Why it is right, and why others fail: cargo grade solution {name}");
+        println!("Next: cargo grade {}", next(Some(name))?);
+    } else {
+        println!("Stuck? cargo grade hint {name}");
+    }
+    Ok(())
+}
+
+/// Lists the exercises in the order of teaching, with their state, points and a bar.
 pub fn list(style: Style) -> Result<bool> {
     let names = catalogue::names()?;
     let progress = Progress::read();
-    let width = names.iter().map(String::len).max().unwrap_or(0);
-    let mut done = 0;
-    for name in &names {
-        let exercise = catalogue::load(name)?;
+    let exercises: Vec<Exercise> =
+        names.iter().map(|name| catalogue::load(name)).collect::<Result<_>>()?;
+    let longest = |length: fn(&Exercise) -> usize| exercises.iter().map(length).max().unwrap_or(0);
+    let (name_width, concept_width) =
+        (longest(|it| it.name.len()).max(8), longest(|it| it.concept.len()));
+    println!("{:name_width$}  state    points   {:concept_width$}  title", "exercise", "chapter");
+    let (mut passed, mut points, mut possible) = (0, 0, 0);
+    for exercise in &exercises {
+        let (name, all) = (&exercise.name, exercise.points());
+        let got = progress.points.get(name).copied().unwrap_or(0).min(all);
         let state = match progress.passed.get(name) {
-            Some(true) => "passed",
-            Some(false) => "begun",
-            None => "",
+            Some(true) => style.good("passed"),
+            Some(false) => style.bad("not yet"),
+            None => String::new(),
         };
-        done += usize::from(state == "passed");
-        println!("{name:width$}  {state:6}  {}", exercise.title);
+        // Colours take no room on the screen.
+        let gap = match progress.passed.get(name) {
+            Some(true) => 1,
+            Some(false) => 0,
+            None => 7,
+        };
+        println!(
+            "{name:name_width$}  {state}{:gap$}  {got:>2} / {all:<2}  {:concept_width$}  {}",
+            "", exercise.concept, exercise.title
+        );
+        passed += usize::from(progress.passed.get(name) == Some(&true));
+        points += got;
+        possible += all;
     }
-    let bar = 40.min(style.width / 2);
-    let filled = done * bar / names.len().max(1);
-    println!("\n[{}{}] {done} of {}", "#".repeat(filled), "-".repeat(bar - filled), names.len());
-    println!("cargo grade NAME judges one; cargo grade hint NAME helps.");
+    println!("\n{}", style.bar(passed, exercises.len()));
+    println!("{passed} of {} passed, {points} of {possible} points", exercises.len());
+    if passed < exercises.len() {
+        let next = next(None)?;
+        println!("\nNext:           cargo grade {next}");
+        println!("On every save:  cargo grade --watch {next}");
+        println!("Stuck?          cargo grade hint {next}");
+    }
     Ok(true)
 }
 
 /// Shows the next hint, or the one asked for.
-pub fn hint(exercise: &Exercise, level: Option<usize>) -> Result<bool> {
+pub fn hint(exercise: &Exercise, level: Option<usize>, style: Style) -> Result<bool> {
     let hints = exercise.hints()?;
-    let mut progress = Progress::read();
-    let seen = progress.hints.get(&exercise.name).copied().unwrap_or(0);
+    let seen = Progress::read().hints.get(&exercise.name).copied().unwrap_or(0);
     let level = level.unwrap_or(seen + 1).min(hints.len());
-    ensure!(level >= 1, "hints are numbered from 1");
-    println!("Hint {level} of {}:\n\n{}", hints.len(), hints[level - 1]);
-    progress.hints.insert(exercise.name.clone(), level.max(seen));
-    progress.write()?;
+    let hint = level.checked_sub(1).and_then(|index| hints.get(index)).context("no such hint")?;
+    println!("Hint {level} of {}:\n\n{}", hints.len(), style.wrapped(hint));
+    if level == hints.len() {
+        let name = &exercise.name;
+        println!("\nThis is the last one. The solution: cargo grade solution {name} --give-up");
+    }
+    Progress::change(|progress| {
+        progress.hints.insert(exercise.name.clone(), level.max(seen));
+    })?;
     Ok(true)
 }
 
@@ -130,11 +187,11 @@ pub fn reset(exercise: &Exercise) -> Result<bool> {
 }
 
 /// Shows the solution and the explanation to who has passed, or gives up.
-pub fn solution(exercise: &Exercise, give_up: bool) -> Result<bool> {
+pub fn solution(exercise: &Exercise, give_up: bool, style: Style) -> Result<bool> {
     ensure!(exercise.has_solution(), "this is a handout: it has no solutions");
     let passed = Progress::read().passed.get(&exercise.name) == Some(&true);
     if !passed && !give_up {
-        println!("Yours does not pass yet. Try a hint: cargo grade hint {}", exercise.name);
+        println!("Yours has not passed yet. Try a hint: cargo grade hint {}", exercise.name);
         println!(
             "To see the solution all the same: cargo grade solution {} --give-up",
             exercise.name
@@ -142,10 +199,10 @@ pub fn solution(exercise: &Exercise, give_up: bool) -> Result<bool> {
         return Ok(false);
     }
     println!("{}", exercise.file("solution.rs")?);
-    println!("{}", exercise.file("explanation.md")?.trim());
-    println!("\nWhat fails, and why:");
+    println!("{}", style.wrapped(exercise.file("explanation.md")?.trim()));
+    println!("\nWhat fails, and why:\n");
     for expected in exercise.wrong.values() {
-        println!("- {}", expected.why);
+        println!("{}", style.wrapped(&format!("- {}", expected.why)));
     }
     Ok(true)
 }

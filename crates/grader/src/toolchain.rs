@@ -70,7 +70,8 @@ fn sources() -> Result<u64> {
     let mut hasher = DefaultHasher::new();
     let crate_ = workspace().join("crates/exercises");
     let mut directories = vec![crate_.join("src"), crate_.join("std")];
-    let mut files = vec![workspace().join("Cargo.lock"), crate_.join("Cargo.toml")];
+    let mut files = vec![crate_.join("Cargo.toml")];
+    files.extend(["Cargo.lock", "Cargo.toml"].map(|name| workspace().join(name)));
     while let Some(directory) = directories.pop() {
         for entry in fs::read_dir(&directory)? {
             let path = entry?.path();

@@ -2,7 +2,10 @@
 //! to whoever joins it, as in std.
 
 use std::any::Any;
+use std::cell::Cell;
+use std::fmt;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
+use std::sync::Arc;
 use std::time::Duration;
 
 pub use shuttle::thread::{LocalKey, Thread, ThreadId};
@@ -12,16 +15,25 @@ use super::world::{self, At};
 use crate::report::Obstacle;
 
 /// As [`std::thread::JoinHandle`].
-#[derive(Debug)]
 pub struct JoinHandle<T> {
-    inner: shuttle::thread::JoinHandle<Result<T>>,
+    inner: shuttle::thread::JoinHandle<()>,
+    result: Arc<Outcome<T>>,
 }
 
 /// As [`std::thread::ScopedJoinHandle`].
-#[derive(Debug)]
 pub struct ScopedJoinHandle<'scope, T> {
-    inner: shuttle::thread::ScopedJoinHandle<'scope, Result<T>>,
+    inner: shuttle::thread::ScopedJoinHandle<'scope, ()>,
+    result: Arc<Outcome<T>>,
 }
+
+/// Where a thread puts its result. The explorer sees only threads without one, so it is compiled
+/// once, and not with every submission for every type.
+struct Outcome<T>(Cell<Option<Result<T>>>);
+
+// SAFETY: all explored threads are run by one thread of the operating system.
+unsafe impl<T: Send> Send for Outcome<T> {}
+// SAFETY: as above.
+unsafe impl<T: Send> Sync for Outcome<T> {}
 
 /// As [`std::thread::Scope`].
 #[derive(Debug)]
@@ -44,20 +56,27 @@ where
     spawn_named(None, f, Location::caller())
 }
 
-#[track_caller]
 fn spawn_named<F, T>(name: Option<String>, f: F, at: At) -> JoinHandle<T>
 where
     F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,
 {
+    let (body, result) = body(f);
+    JoinHandle { inner: start(name, body, at), result }
+}
+
+fn start(
+    name: Option<String>,
+    body: Box<dyn FnOnce() + Send>,
+    at: At,
+) -> shuttle::thread::JoinHandle<()> {
     let mut builder = shuttle::thread::Builder::new();
     if let Some(name) = &name {
         builder = builder.name(name.clone());
     }
-    let body = body(f);
     let inner = builder.spawn(body).expect("an explored thread can always be made");
     began(usize::from(inner.thread().id()), name, at);
-    JoinHandle { inner }
+    inner
 }
 
 fn began(number: usize, name: Option<String>, at: At) {
@@ -66,16 +85,28 @@ fn began(number: usize, name: Option<String>, at: At) {
     world::act(None, at, || format!("starts {shown}"));
 }
 
+/// What a thread does, and where it puts what `f` came to.
+fn body<'a, F, T>(f: F) -> (Box<dyn FnOnce() + Send + 'a>, Arc<Outcome<T>>)
+where
+    F: FnOnce() -> T + Send + 'a,
+    T: Send + 'a,
+{
+    let result = Arc::new(Outcome(Cell::new(None)));
+    let outcome = result.clone();
+    let body = move || {
+        let mut f = Some(f);
+        let mut value = None;
+        let caught = caught(&mut || value = f.take().map(|f| f()));
+        outcome.0.set(caught.map(|()| value).transpose());
+    };
+    (Box::new(body), result)
+}
+
 /// Runs `f` as a thread does: a panic becomes the result.
-fn body<F: FnOnce() -> T, T>(f: F) -> impl FnOnce() -> Result<T> {
-    move || {
-        let result = catch_unwind(AssertUnwindSafe(f));
-        if let Err(payload) = result {
-            return Err(ended_by_panic(payload));
-        }
-        ended();
-        result
-    }
+fn caught(f: &mut dyn FnMut()) -> Result<()> {
+    catch_unwind(AssertUnwindSafe(f)).map_err(ended_by_panic)?;
+    ended();
+    Ok(())
 }
 
 fn ended() {
@@ -110,24 +141,42 @@ fn ended_by_panic(payload: Box<dyn Any + Send>) -> Box<dyn Any + Send> {
     payload
 }
 
-fn join<T>(target: usize, at: At, join: impl FnOnce() -> Result<Result<T>>) -> Result<T> {
+fn join(target: usize, at: At, join: &mut dyn FnMut() -> Result<()>) -> Result<()> {
     world::wants("joining", Obstacle::Thread(target), at);
-    let result = join().and_then(|result| result);
+    let joined = join();
     world::goes_on();
     world::with(|world| world.task(target).panic = None);
     world::act(None, at, || {
         let name = world::with(|world| world.task(target).name.clone());
         format!("has joined {}", name.unwrap_or_else(|| format!("thread {target}")))
     });
-    result
+    joined
+}
+
+fn join_thread(inner: shuttle::thread::JoinHandle<()>, at: At) -> Result<()> {
+    let target = usize::from(inner.thread().id());
+    let mut inner = Some(inner);
+    join(target, at, &mut || inner.take().map_or(Ok(()), |inner| inner.join()))
+}
+
+fn join_scoped(inner: shuttle::thread::ScopedJoinHandle<'_, ()>, at: At) -> Result<()> {
+    let target = usize::from(inner.thread().id());
+    let mut inner = Some(inner);
+    join(target, at, &mut || inner.take().map_or(Ok(()), |inner| inner.join()))
+}
+
+impl<T> Outcome<T> {
+    fn take(&self) -> Result<T> {
+        self.0.take().expect("a thread that has ended has a result")
+    }
 }
 
 impl<T> JoinHandle<T> {
     /// As [`std::thread::JoinHandle::join`].
     #[track_caller]
     pub fn join(self) -> Result<T> {
-        let target = usize::from(self.inner.thread().id());
-        join(target, Location::caller(), || self.inner.join())
+        join_thread(self.inner, Location::caller())?;
+        self.result.take()
     }
 
     /// As [`std::thread::JoinHandle::thread`].
@@ -147,8 +196,8 @@ impl<T> ScopedJoinHandle<'_, T> {
     /// As [`std::thread::ScopedJoinHandle::join`].
     #[track_caller]
     pub fn join(self) -> Result<T> {
-        let target = usize::from(self.inner.thread().id());
-        join(target, Location::caller(), || self.inner.join())
+        join_scoped(self.inner, Location::caller())?;
+        self.result.take()
     }
 
     /// As [`std::thread::ScopedJoinHandle::thread`].
@@ -163,13 +212,34 @@ impl<T> ScopedJoinHandle<'_, T> {
     }
 }
 
+impl<T> fmt::Debug for JoinHandle<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("JoinHandle").finish_non_exhaustive()
+    }
+}
+
+impl<T> fmt::Debug for ScopedJoinHandle<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ScopedJoinHandle").finish_non_exhaustive()
+    }
+}
+
 /// As [`std::thread::scope`].
 #[track_caller]
 pub fn scope<'env, F, T>(f: F) -> T
 where
     F: for<'scope> FnOnce(&'scope Scope<'scope, 'env>) -> T,
 {
-    let at = Location::caller();
+    let mut f = Some(f);
+    let mut value = None;
+    if scoped(Location::caller(), &mut |scope| value = f.take().map(|f| f(scope))) {
+        panic!("a scoped thread panicked");
+    }
+    value.expect("a scope that was left has a result")
+}
+
+/// Whether a thread of the scope has panicked and nobody has joined it.
+fn scoped<'env>(at: At, f: &mut dyn for<'scope> FnMut(&'scope Scope<'scope, 'env>)) -> bool {
     let before = world::with(|world| world.tasks.len());
     let result = shuttle::thread::scope(|inner: &shuttle::thread::Scope<'_, 'env>| {
         // SAFETY: Scope is a transparent wrapper of what the reference points to.
@@ -180,18 +250,13 @@ where
         result
     });
     world::goes_on();
-    let result = result.unwrap_or_else(|payload| resume_unwind(payload));
-    let unseen = world::with(|world| {
-        let mut unseen = None;
-        for task in world.tasks.iter_mut().skip(before.max(1)) {
-            unseen = task.panic.take().or(unseen);
-        }
-        unseen
-    });
-    if unseen.is_some() {
-        panic!("a scoped thread panicked");
+    if let Err(payload) = result {
+        resume_unwind(payload);
     }
-    result
+    world::with(|world| {
+        let tasks = world.tasks.iter_mut().skip(before.max(1));
+        tasks.fold(false, |unseen, task| task.panic.take().is_some() || unseen)
+    })
 }
 
 impl<'scope> Scope<'scope, '_> {
@@ -205,7 +270,6 @@ impl<'scope> Scope<'scope, '_> {
         self.spawn_named(None, f, Location::caller())
     }
 
-    #[track_caller]
     fn spawn_named<F, T>(
         &'scope self,
         name: Option<String>,
@@ -216,9 +280,19 @@ impl<'scope> Scope<'scope, '_> {
         F: FnOnce() -> T + Send + 'scope,
         T: Send + 'scope,
     {
-        let inner = self.0.spawn(body(f));
+        let (body, result) = body(f);
+        ScopedJoinHandle { inner: self.start(name, body, at), result }
+    }
+
+    fn start(
+        &'scope self,
+        name: Option<String>,
+        body: Box<dyn FnOnce() + Send + 'scope>,
+        at: At,
+    ) -> shuttle::thread::ScopedJoinHandle<'scope, ()> {
+        let inner = self.0.spawn(body);
         began(usize::from(inner.thread().id()), name, at);
-        ScopedJoinHandle { inner }
+        inner
     }
 }
 

@@ -160,7 +160,7 @@ fn rows(graded: &Graded) -> Vec<Row<'_>> {
             rows.extend(verdict.checks.iter().map(|judged| {
                 let mut text = String::new();
                 if !judged.passed {
-                    show::details(&mut text, judged, &sources, PLAIN);
+                    show::details(&mut text, &verdict.exercise, judged, &sources, PLAIN);
                 }
                 Row {
                     check: &judged.check,

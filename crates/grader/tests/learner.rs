@@ -1,0 +1,166 @@
+//! The commands as a learner types them, in a directory of their own.
+
+use std::fs::{self, File};
+use std::io::{Read, Write};
+use std::os::fd::AsFd;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
+
+use nix::pty::openpty;
+use nix::sys::termios::{LocalFlags, tcgetattr};
+
+const EXERCISE: &str = "bounded-queue";
+
+fn grade(directory: &Path, arguments: &[&str]) -> (Option<i32>, String, String) {
+    let Output { status, stdout, stderr } = command(directory).args(arguments).output().unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    (status.code(), text(stdout), text(stderr))
+}
+
+fn command(directory: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_grader"));
+    command.env("GRADE_DIR", directory).env_remove("CLICOLOR_FORCE").env("COLUMNS", "80");
+    command.stdin(Stdio::null());
+    command
+}
+
+fn file_of(exercise: &str, name: &str) -> String {
+    let path = format!("{}/../exercises/{exercise}/{name}", env!("CARGO_MANIFEST_DIR"));
+    fs::read_to_string(path).unwrap()
+}
+
+#[test]
+fn a_learner_goes_from_the_starter_to_the_solution() {
+    let directory = tempfile::tempdir().unwrap();
+    let here = directory.path();
+    let mine = here.join("exercises/bounded-queue.rs");
+
+    let (code, said, _) = grade(here, &[]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("bounded-queue") && said.contains("\n0 of "), "{said}");
+
+    let (code, said, _) = grade(here, &[EXERCISE]);
+    assert_eq!(code, Some(1), "the starter does not pass: {said}");
+    assert_eq!(fs::read_to_string(&mine).unwrap(), file_of(EXERCISE, "starter.rs"));
+    let replay = said.lines().find_map(|line| line.split("--replay ").nth(1)).unwrap();
+    let (code, again, _) = grade(here, &[EXERCISE, "--replay", replay]);
+    assert_eq!(code, Some(1), "{again}");
+    assert!(again.contains("The schedule, with line numbers:"), "{again}");
+
+    for level in ["1 of 3", "2 of 3", "3 of 3", "3 of 3"] {
+        let (code, said, _) = grade(here, &["hint", EXERCISE]);
+        assert_eq!(code, Some(0));
+        assert!(said.starts_with(&format!("Hint {level}:")), "{said}");
+    }
+    let (code, said, _) = grade(here, &["solution", EXERCISE]);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(!said.contains("impl"), "the solution is not shown too early: {said}");
+
+    fs::write(&mine, file_of(EXERCISE, "solution.rs")).unwrap();
+    let (code, said, _) = grade(here, &[EXERCISE]);
+    assert_eq!(code, Some(0), "{said}");
+    let (_, said, _) = grade(here, &[]);
+    assert!(said.contains("passed   13 / 13") && said.contains("\n1 of "), "{said}");
+    let (code, said, _) = grade(here, &["solution", EXERCISE]);
+    assert_eq!(code, Some(0));
+    assert!(said.contains("impl") && said.contains("What fails, and why:"), "{said}");
+
+    let (code, said, _) = grade(here, &["reset", EXERCISE]);
+    assert_eq!(code, Some(0), "{said}");
+    assert_eq!(fs::read_to_string(&mine).unwrap(), file_of(EXERCISE, "starter.rs"));
+    let kept = fs::read_to_string(here.join("exercises/bounded-queue.1.rs")).unwrap();
+    assert_eq!(kept, file_of(EXERCISE, "solution.rs"));
+}
+
+#[test]
+fn what_cannot_be_done_is_said_in_a_sentence() {
+    let directory = tempfile::tempdir().unwrap();
+    let cases: [(&[&str], &str); 6] = [
+        (&["bounded-que"], "did you mean bounded-queue?"),
+        (&["hint", "nothing-like-it"], "there is no exercise"),
+        (&[EXERCISE, "--file", "/nowhere.rs"], "/nowhere.rs"),
+        (&[EXERCISE, "--replay", "one"], "CHECK:SCHEDULE"),
+        (&[EXERCISE, "--replay", "nothing:0-1"], "has no check \"nothing\""),
+        (&["--watch"], "--watch needs a terminal"),
+    ];
+    for (arguments, expected) in cases {
+        let (code, said, error) = grade(directory.path(), arguments);
+        assert_eq!((code, said.as_str()), (Some(2), ""), "{arguments:?}: {error}");
+        assert!(error.contains(expected), "{arguments:?}: {error}");
+        assert_eq!(error.lines().count(), 1, "{arguments:?}: {error}");
+    }
+    assert!(fs::read_dir(&directory).unwrap().next().is_none(), "nothing was written");
+}
+
+#[test]
+fn watching_judges_what_was_saved_and_gives_the_terminal_back() {
+    let directory = tempfile::tempdir().unwrap();
+    let pty = openpty(None, None).unwrap();
+    let before = tcgetattr(&pty.slave).unwrap();
+    let slave = || Stdio::from(pty.slave.as_fd().try_clone_to_owned().unwrap());
+    let mut watching = command(directory.path())
+        .args(["--watch", EXERCISE])
+        .stdin(slave())
+        .stdout(slave())
+        .stderr(slave())
+        .env("NO_COLOR", "1")
+        .spawn()
+        .unwrap();
+    let mut keyboard = File::from(pty.master.try_clone().unwrap());
+    let mut screen = Screen::of(File::from(pty.master));
+
+    screen.wait_for("not yet, 5 of 13 points");
+    screen.wait_for("Keys: ");
+    let mine = directory.path().join("exercises/bounded-queue.rs");
+    // The first judgement is not yet over when the second save ends it.
+    fs::write(&mine, file_of(EXERCISE, "wrong/close-drops-items.rs")).unwrap();
+    screen.wait_for("Judging");
+    fs::write(&mine, file_of(EXERCISE, "solution.rs")).unwrap();
+    screen.wait_for("passed, 13 of 13 points");
+    keyboard.write_all(b"h").unwrap();
+    screen.wait_for("Hint 1 of 3:");
+    keyboard.write_all(b"l").unwrap();
+    screen.wait_for("13 / 13");
+    assert!(!tcgetattr(&pty.slave).unwrap().local_flags.contains(LocalFlags::ICANON));
+    keyboard.write_all(b"q").unwrap();
+    assert_eq!(watching.wait().unwrap().code(), Some(0));
+    assert_eq!(tcgetattr(&pty.slave).unwrap(), before, "the terminal is as it was");
+}
+
+/// What a program shows, read as it comes.
+struct Screen {
+    more: mpsc::Receiver<String>,
+    unread: String,
+}
+
+impl Screen {
+    fn of(mut terminal: File) -> Screen {
+        let (to, more) = mpsc::channel();
+        std::thread::spawn(move || {
+            let mut buffer = [0; 4096];
+            while let Ok(length) = terminal.read(&mut buffer) {
+                let text = String::from_utf8_lossy(&buffer[..length]).into_owned();
+                if length == 0 || to.send(text).is_err() {
+                    return;
+                }
+            }
+        });
+        Screen { more, unread: String::new() }
+    }
+
+    /// Reads up to the end of these words. The limit is only against waiting for ever.
+    fn wait_for(&mut self, words: &str) {
+        loop {
+            if let Some(at) = self.unread.find(words) {
+                self.unread.drain(..at + words.len());
+                return;
+            }
+            match self.more.recv_timeout(Duration::from_secs(240)) {
+                Ok(more) => self.unread.push_str(&more),
+                Err(error) => panic!("waiting for {words:?}: {error}; seen: {}", self.unread),
+            }
+        }
+    }
+}
