@@ -254,8 +254,12 @@ fn scoped<'env>(at: At, f: &mut dyn for<'scope> FnMut(&'scope Scope<'scope, 'env
         resume_unwind(payload);
     }
     world::with(|world| {
-        let tasks = world.tasks.iter_mut().skip(before.max(1));
-        tasks.fold(false, |unseen, task| task.panic.take().is_some() || unseen)
+        let mut unseen = false;
+        // Every panic is taken, also those after the first.
+        for task in world.tasks.iter_mut().skip(before.max(1)) {
+            unseen |= task.panic.take().is_some();
+        }
+        unseen
     })
 }
 
