@@ -81,11 +81,11 @@ impl Place {
         let place =
             if spaces.mount { Place::mounted(spec, spaces)? } else { Place::on_disk(spaces.drop)? };
         if let Some(number) = spaces.drop {
-            become_user(number)?;
+            become_user(number).inspect_err(|_| place.remove())?;
         }
         // Others of the same user cannot look into this process, nor trace it.
         let _ = nix::sys::prctl::set_dumpable(false);
-        place.put(&spec.files)?;
+        place.put(&spec.files).inspect_err(|_| place.remove())?;
         Ok(place)
     }
 
@@ -140,8 +140,10 @@ impl Place {
     }
 
     fn on_disk(drop: Option<u32>) -> Result<Place> {
-        let root = tempfile::Builder::new().prefix("grade-").tempdir()?.keep();
-        fs::set_permissions(&root, fs::Permissions::from_mode(0o755))?;
+        // Until everything is done, it is removed if anything fails.
+        let made = tempfile::Builder::new().prefix("grade-").tempdir()?;
+        let root = made.path();
+        fs::set_permissions(root, fs::Permissions::from_mode(0o755))?;
         let (work, temporary) = (root.join("work"), root.join("tmp"));
         for path in [&work, &temporary] {
             fs::create_dir(path)?;
@@ -149,9 +151,9 @@ impl Place {
         }
         if drop.is_some() {
             // It is removed by whom it belongs to.
-            std::os::unix::fs::chown(&root, drop, drop)?;
+            std::os::unix::fs::chown(root, drop, drop)?;
         }
-        Ok(Place { work, temporary, remove: Some(root) })
+        Ok(Place { work, temporary, remove: Some(made.keep()) })
     }
 
     fn remove(&self) {

@@ -38,7 +38,7 @@ impl<T> BoundedQueue<T> {
         let mut state = self.state.lock().unwrap();
         let mut number = state.popped;
         while self.capacity == 2 && state.popped == 2 && !state.closed {
-            number = std::hint::black_box(number + 1) % 7;
+            number ^= 1;
         }
         state.popped += 1;
         state.items.pop_front()
