@@ -164,3 +164,23 @@ impl Screen {
         }
     }
 }
+
+/// The verdict in the book is one that the grader gives: the same schedule is told in the same words.
+#[test]
+fn the_verdict_in_the_book_is_what_the_grader_says() {
+    let told = |text: &str| -> Vec<String> {
+        let from = text.lines().skip_while(|line| *line != "close-wakes-all: deadlock");
+        from.take_while(|line| !line.contains("The same again")).map(str::to_owned).collect()
+    };
+    let book = include_str!("verdict.txt");
+    let replay = book.lines().find_map(|line| line.split("--replay ").nth(1)).unwrap();
+    let wrong = format!(
+        "{}/../exercises/bounded-queue/wrong/flag-outside-the-lock.rs",
+        env!("CARGO_MANIFEST_DIR")
+    );
+    let directory = tempfile::tempdir().unwrap();
+    let arguments = [EXERCISE, "--file", &wrong, "--replay", replay];
+    let (code, said, error) = grade(directory.path(), &arguments);
+    assert_eq!(code, Some(1), "{error}");
+    assert_eq!(told(&said), told(book));
+}
