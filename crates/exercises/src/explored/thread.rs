@@ -255,7 +255,7 @@ fn scoped<'env>(at: At, f: &mut dyn for<'scope> FnMut(&'scope Scope<'scope, 'env
     }
     world::with(|world| {
         let tasks = world.tasks.iter_mut().skip(before.max(1));
-        tasks.fold(false, |unseen, task| task.panic.take().is_some() || unseen)
+        tasks.filter_map(|task| task.panic.take()).count() > 0
     })
 }
 
