@@ -138,16 +138,24 @@ impl World {
 }
 
 /// Notes an action of the running thread. The words are made only if somebody will read them.
+#[inline]
 pub(super) fn act(resource: Option<usize>, at: At, what: impl FnOnce() -> String) {
+    if is_read(at) {
+        noted(resource, at, what());
+    }
+}
+
+fn is_read(at: At) -> bool {
     let me = me();
-    let recording = with(|world| {
+    with(|world| {
         world.task(me).at = Some(at);
         world.recording
-    });
-    if recording {
-        let what = what();
-        with(|world| world.note(me, what, resource, at));
-    }
+    })
+}
+
+fn noted(resource: Option<usize>, at: At, what: String) {
+    let me = me();
+    with(|world| world.note(me, what, resource, at));
 }
 
 /// Notes what the running thread does when it is scheduled next. Others may run before.
