@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -91,7 +92,10 @@ fn sources() -> Result<u64> {
 
 fn build(kind: Kind, word: &str, target: &Path, made_of: u64) -> Result<Toolchain> {
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or("cargo".into()));
-    cargo.current_dir(workspace()).arg("build").args(["--quiet", "--profile", "grade"]);
+    cargo.current_dir(workspace()).arg("build").args(["--profile", "grade"]);
+    if !std::io::stderr().is_terminal() {
+        cargo.arg("--quiet");
+    }
     cargo.args(["--package", "exercises", "--features", word]);
     cargo.args(["--message-format", "json-render-diagnostics"]);
     cargo.arg("--target-dir").arg(target);

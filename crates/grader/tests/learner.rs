@@ -77,17 +77,17 @@ fn a_learner_goes_from_the_starter_to_the_solution() {
 #[test]
 fn what_cannot_be_done_is_said_in_a_sentence() {
     let directory = tempfile::tempdir().unwrap();
-    let cases: [(&[&str], &str); 6] = [
-        (&["bounded-que"], "did you mean bounded-queue?"),
-        (&["hint", "nothing-like-it"], "there is no exercise"),
-        (&[EXERCISE, "--file", "/nowhere.rs"], "/nowhere.rs"),
-        (&[EXERCISE, "--replay", "one"], "CHECK:SCHEDULE"),
-        (&[EXERCISE, "--replay", "nothing:0-1"], "has no check \"nothing\""),
-        (&["--watch"], "--watch needs a terminal"),
+    let cases: [(&[&str], i32, &str); 6] = [
+        (&["bounded-que"], 2, "did you mean bounded-queue?"),
+        (&["hint", "nothing-like-it"], 2, "there is no exercise"),
+        (&[EXERCISE, "--file", "/nowhere.rs"], 1, "/nowhere.rs"),
+        (&[EXERCISE, "--replay", "one"], 1, "CHECK:SCHEDULE"),
+        (&[EXERCISE, "--replay", "nothing:0-1"], 1, "has no check \"nothing\""),
+        (&["--watch"], 1, "--watch needs a terminal"),
     ];
-    for (arguments, expected) in cases {
+    for (arguments, status, expected) in cases {
         let (code, said, error) = grade(directory.path(), arguments);
-        assert_eq!((code, said.as_str()), (Some(2), ""), "{arguments:?}: {error}");
+        assert_eq!((code, said.as_str()), (Some(status), ""), "{arguments:?}: {error}");
         assert!(error.contains(expected), "{arguments:?}: {error}");
         assert_eq!(error.lines().count(), 1, "{arguments:?}: {error}");
     }
@@ -163,4 +163,24 @@ impl Screen {
             }
         }
     }
+}
+
+/// The verdict in the book is one that the grader gives: the same schedule is told in the same words.
+#[test]
+fn the_verdict_in_the_book_is_what_the_grader_says() {
+    let told = |text: &str| -> Vec<String> {
+        let from = text.lines().skip_while(|line| *line != "close-wakes-all: deadlock");
+        from.take_while(|line| !line.contains("The same again")).map(str::to_owned).collect()
+    };
+    let book = include_str!("verdict.txt");
+    let replay = book.lines().find_map(|line| line.split("--replay ").nth(1)).unwrap();
+    let wrong = format!(
+        "{}/../exercises/bounded-queue/wrong/flag-outside-the-lock.rs",
+        env!("CARGO_MANIFEST_DIR")
+    );
+    let directory = tempfile::tempdir().unwrap();
+    let arguments = [EXERCISE, "--file", &wrong, "--replay", replay];
+    let (code, said, error) = grade(directory.path(), &arguments);
+    assert_eq!(code, Some(1), "{error}");
+    assert_eq!(told(&said), told(book));
 }

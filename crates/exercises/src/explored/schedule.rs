@@ -5,6 +5,8 @@ use std::rc::Rc;
 
 use shuttle::scheduler::{Schedule, Scheduler, Task, TaskId};
 
+use super::world;
+
 /// Who ran, for how many steps; and what chance decided.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Steps {
@@ -88,6 +90,7 @@ impl<S: Scheduler> Scheduler for Recorder<S> {
         let mut record = self.record.borrow_mut();
         record.choice |= runnable.len() > 1;
         record.steps.push(next.into());
+        world::runs(next.into());
         Some(next)
     }
 

@@ -238,7 +238,8 @@ impl Condvar {
         let lock = mutex.tag.number();
         let inner = guard.inner.take().expect("a guard that was not dropped");
         drop(guard);
-        world::act(Some(number), at, || "waits on {}".to_owned());
+        // Unlocking is a scheduling point, and only after it the thread waits.
+        world::about_to(number, at, "waits on {}");
         world::released(lock);
         let for_no_reason = super::waits_may_end() && chance(32);
         let locked = if for_no_reason {
@@ -567,8 +568,9 @@ pub mod mpsc {
         #[track_caller]
         pub fn send(&self, value: T) -> Result<(), SendError<T>> {
             let (number, at) = (self.channel.0.number(), Location::caller());
+            let sent = self.inner.send(value);
             world::act(Some(number), at, || "sends to {}".to_owned());
-            self.inner.send(value)
+            sent
         }
     }
 

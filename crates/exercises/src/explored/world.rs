@@ -20,6 +20,8 @@ pub(super) struct Task {
     pub(super) ended: bool,
     /// Whether it has panicked, and has not been seen since without one.
     pub(super) unwinding: bool,
+    /// What it does as soon as it runs again.
+    about_to: Option<report::Event>,
     /// Its panic, until somebody takes notice of it by joining.
     pub(super) panic: Option<Panic>,
 }
@@ -138,18 +140,53 @@ impl World {
 }
 
 /// Notes an action of the running thread. The words are made only if somebody will read them.
+#[inline]
 pub(super) fn act(resource: Option<usize>, at: At, what: impl FnOnce() -> String) {
+    if is_read(at) {
+        noted(resource, at, what());
+    }
+}
+
+fn is_read(at: At) -> bool {
     let me = me();
-    let recording = with(|world| {
+    with(|world| {
         let task = world.task(me);
         task.at = Some(at);
         task.unwinding &= std::thread::panicking();
         world.recording
+    })
+}
+
+fn noted(resource: Option<usize>, at: At, what: String) {
+    let me = me();
+    with(|world| world.note(me, what, resource, at));
+}
+
+/// Notes what the running thread does when it is scheduled next. Others may run before.
+pub(super) fn about_to(resource: usize, at: At, what: &str) {
+    let me = me();
+    with(|world| {
+        let recording = world.recording;
+        let task = world.task(me);
+        task.at = Some(at);
+        task.about_to = recording.then(|| report::Event {
+            thread: me,
+            what: what.to_owned(),
+            resource: Some(resource),
+            place: at.into(),
+        });
     });
-    if recording {
-        let what = what();
-        with(|world| world.note(me, what, resource, at));
-    }
+}
+
+/// A thread has been scheduled.
+pub(super) fn runs(number: usize) {
+    with(|world| {
+        if world.recording
+            && let Some(event) = world.task(number).about_to.take()
+        {
+            world.events.push(event);
+        }
+    });
 }
 
 /// Notes that the running thread unlocks something. Where, a guard does not know when it is dropped.
