@@ -89,7 +89,7 @@ fn watch(grading: &Grading) -> anyhow::Result<Outcome> {
     let before = traces();
     let mut command = Command::new(GRADER);
     command.args(&grading.arguments).current_dir(&grading.directory);
-    command.env("TMPDIR", temporary.path()).env("NO_COLOR", "1").env_remove("COLUMNS");
+    command.env("TMPDIR", temporary.path()).env("NO_COLOR", "1").env("COLUMNS", "200");
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command.process_group(0);
     let start = Instant::now();

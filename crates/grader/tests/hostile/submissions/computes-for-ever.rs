@@ -3,7 +3,7 @@
 //! exercise: bounded-queue
 //! verdict: one-thread [stuck]
 //! shows: it spins, or computes for too long
-//! shows: bounded-queue.rs:
+//! shows: computes for too long at
 
 use std::collections::VecDeque;
 use std::sync::Mutex;
