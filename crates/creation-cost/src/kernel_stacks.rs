@@ -8,6 +8,8 @@ use anyhow::{Context, Result};
 
 /// Fewer threads than these are lost in what the rest of the system does.
 const ENOUGH: usize = 100;
+/// KiB of a page: no kernel stack is smaller, so less is what others gave back meanwhile.
+const SMALLEST: f64 = 4.0;
 /// How often the counter is read again when others moved it.
 const ATTEMPTS: usize = 5;
 
@@ -22,7 +24,7 @@ pub fn per_thread(count: usize) -> Result<Result<f64, String>> {
             return Ok(Err(format!("only {made} threads could be made (ulimit -u)")));
         }
         let [rise, fall] = [during - before, during - after].map(|change| change / made as f64);
-        if rise > 0.0 && (rise / fall - 1.0).abs() < 0.25 {
+        if rise >= SMALLEST && (rise / fall - 1.0).abs() < 0.25 {
             return Ok(Ok(rise));
         }
     }
