@@ -184,10 +184,18 @@ struct Side {
     distance: [f64; 2],
 }
 
-type Job<'a> = Box<dyn Fn(usize, Duration) -> u64 + Sync + 'a>;
+/// What one of the two threads does in one batch of a round; returns its turns.
+type Job = Box<dyn Fn(Batch) -> u64 + Sync>;
 
-fn contended(title: &str, cpus: [usize; 2], job: fn(usize) -> Job<'static>) -> Result<()> {
-    let jobs: Vec<Job<'_>> = (0..NAMES.len()).map(job).collect();
+#[derive(Clone, Copy, Debug)]
+struct Batch {
+    round: usize,
+    me: usize,
+    time: Duration,
+}
+
+fn contended(title: &str, cpus: [usize; 2], job: fn(usize) -> Job) -> Result<()> {
+    let jobs: Vec<Job> = (0..NAMES.len()).map(job).collect();
     let (start, mut samples) = (Instant::now(), Vec::new());
     while start.elapsed() < LIMIT && fewest_pairs(&samples) < PLENTY {
         let meeting = Meeting::default();
@@ -301,27 +309,31 @@ fn class(distance: f64) -> u32 {
     }
 }
 
-/// One thread's batches: all contestants in turn, round by round.
-fn all_batches(me: usize, cpu: usize, jobs: &[Job<'_>], meeting: &Meeting) -> Result<Vec<Side>> {
+/// One thread's batches, round by round: all contestants in turn, each round beginning with another.
+fn all_batches(me: usize, cpu: usize, jobs: &[Job], meeting: &Meeting) -> Result<Vec<Side>> {
     let _pinned = Pinned::to(cpu)?;
     let mut sides = Vec::new();
     for round in 0..=ROUNDS {
-        for job in jobs {
+        let mut row = Vec::new();
+        for turn in 0..jobs.len() {
+            let index = (round + turn) % jobs.len();
             let before = meeting.distance(me);
             let usage = getrusage(UsageWho::RUSAGE_THREAD)?;
             let delay = run_delay()?;
             meeting.meet();
             let begin = Instant::now();
-            let turns = job(me, BATCH);
+            let turns = jobs[index](Batch { round, me, time: BATCH });
             let end = Instant::now();
             let delayed = run_delay()? - delay;
             let used = getrusage(UsageWho::RUSAGE_THREAD)?;
             let distance = [before, meeting.distance(me)];
             let slept = used.voluntary_context_switches() - usage.voluntary_context_switches();
-            // The first round warms up.
-            if round > 0 {
-                sides.push(Side { turns, begin, end, slept, delayed, distance });
-            }
+            row.push((index, Side { turns, begin, end, slept, delayed, distance }));
+        }
+        // The first round warms up.
+        if round > 0 {
+            row.sort_by_key(|(index, _)| *index);
+            sides.extend(row.into_iter().map(|(_, side)| side));
         }
     }
     Ok(sides)
@@ -334,12 +346,12 @@ fn run_delay() -> Result<Duration> {
     Ok(Duration::from_nanos(delay.parse()?))
 }
 
-fn free(index: usize) -> Job<'static> {
-    fn job<M: Candidate + Send + 'static>() -> Job<'static> {
-        let mutex = Box::new(Lines(M::new()));
-        Box::new(move |_, time| {
-            until(time, || {
-                mutex.0.with(|count| count.turns += 1);
+fn free(index: usize) -> Job {
+    fn job<M: Candidate + Send + 'static>() -> Job {
+        let mutexes = one_for_each_round::<M>();
+        Box::new(move |batch| {
+            until(batch.time, || {
+                mutexes[batch.round].0.with(|count| count.turns += 1);
                 1
             })
         })
@@ -353,14 +365,14 @@ fn free(index: usize) -> Job<'static> {
     ][index]()
 }
 
-fn hand_over(index: usize) -> Job<'static> {
-    fn job<M: Candidate + Send + 'static>() -> Job<'static> {
-        let mutex = Box::new(Lines(M::new()));
-        Box::new(move |me, time| {
-            until(time, || {
-                mutex.0.with(|count| {
-                    let mine = count.last != me;
-                    count.last = me;
+fn hand_over(index: usize) -> Job {
+    fn job<M: Candidate + Send + 'static>() -> Job {
+        let mutexes = one_for_each_round::<M>();
+        Box::new(move |batch| {
+            until(batch.time, || {
+                mutexes[batch.round].0.with(|count| {
+                    let mine = count.last != batch.me;
+                    count.last = batch.me;
                     u64::from(mine)
                 })
             })
@@ -373,6 +385,13 @@ fn hand_over(index: usize) -> Job<'static> {
         job::<parking_lot::Mutex<Count>>,
         job::<Pthread>,
     ][index]()
+}
+
+/// Each round takes another one: two cache lines of the same chip can be 10 % apart in what their
+/// way from core to core takes, because their addresses decide which part of the cache they go
+/// through.
+fn one_for_each_round<M: Candidate>() -> Vec<Lines<M>> {
+    (0..=ROUNDS).map(|_| Lines(M::new())).collect()
 }
 
 /// Repeats `turn` for so long, and adds up what it returns. The clock is read seldom.
