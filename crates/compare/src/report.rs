@@ -3,8 +3,9 @@
 use std::fmt::Write;
 
 use anyhow::{Result, anyhow};
-use lab::{Evidence, Fact, Summary, Verdict};
+use lab::{Evidence, Fact, Summary, Value, Verdict};
 use plotters::prelude::*;
+use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use crate::answer::{Answer, Found};
 use crate::table::Filled;
@@ -49,7 +50,8 @@ pub fn page(rows: &[Filled], answers: &[Answer], found: &[Found], seconds: f64) 
     for found in found {
         let Ok(evidence) = &found.evidence else { continue };
         for (unit, facts) in by_unit(evidence) {
-            let title = format!("{} -- {}, in {unit}", found.package, found.experiment);
+            let what = if unit.is_empty() { "ratios".into() } else { format!("in {unit}") };
+            let title = format!("{} -- {}, {what}", found.package, found.experiment);
             let _ = writeln!(page, "<h3>{}</h3>\n{}", escaped(&title), plot(&facts)?);
         }
     }
@@ -121,20 +123,23 @@ fn plot(facts: &[(&Fact, Summary)]) -> Result<String> {
     {
         let height = 60 + 28 * facts.len() as u32;
         let area = SVGBackend::with_string(&mut svg, (860, height)).into_drawing_area();
-        let mut chart = ChartBuilder::on(&area)
+        let chart = ChartBuilder::on(&area)
             .margin(8)
             .x_label_area_size(28)
             .y_label_area_size(280)
             .build_cartesian_2d((least * 0.8..most * 1.25).log_scale(), 0.0..facts.len() as f64)
             .map_err(|error| broken(error.to_string()))?;
-        chart
-            .configure_mesh()
-            .disable_y_mesh()
-            .y_labels(0)
-            .x_label_style(("sans-serif", 13))
-            .draw()
-            .map_err(|error| broken(error.to_string()))?;
         let plotting = chart.plotting_area();
+        let centred = TextStyle::from(("sans-serif", 13))
+            .color(&BLACK)
+            .pos(Pos::new(HPos::Center, VPos::Top));
+        for tick in ticks(least * 0.8, most * 1.25) {
+            let line = PathElement::new([(tick, 0.0), (tick, facts.len() as f64)], BLACK.mix(0.15));
+            plotting.draw(&line).map_err(|error| broken(error.to_string()))?;
+            let (x, y) = plotting.map_coordinate(&(tick, 0.0));
+            area.draw_text(&Value::Number(tick).to_string(), &centred, (x, y + 6))
+                .map_err(|error| broken(error.to_string()))?;
+        }
         for (line, (fact, samples)) in facts.iter().enumerate() {
             let y = (facts.len() - line) as f64 - 0.5;
             let high = samples.p90.max(samples.median);
@@ -142,10 +147,8 @@ fn plot(facts: &[(&Fact, Summary)]) -> Result<String> {
                 [(samples.min, y - 0.25), (high, y + 0.25)],
                 BLUE.mix(0.35).filled(),
             );
-            let median = Rectangle::new(
-                [(samples.median * 0.995, y - 0.35), (samples.median * 1.005, y + 0.35)],
-                BLUE.filled(),
-            );
+            let ends = [(samples.median, y - 0.35), (samples.median, y + 0.35)];
+            let median = PathElement::new(ends, BLUE.stroke_width(2));
             plotting.draw(&bar).map_err(|error| broken(error.to_string()))?;
             plotting.draw(&median).map_err(|error| broken(error.to_string()))?;
             let (_, pixel) = plotting.map_coordinate(&(samples.median, y));
@@ -158,6 +161,26 @@ fn plot(facts: &[(&Fact, Summary)]) -> Result<String> {
     Ok(svg)
 }
 
+/// Round numbers for a logarithmic axis from `least` to `most`: a few, or the powers of ten alone
+/// where there would be too many.
+fn ticks(least: f64, most: f64) -> Vec<f64> {
+    let powers = least.log10().floor() as i32..=most.log10().ceil() as i32;
+    let within = |steps: &[f64]| -> Vec<f64> {
+        powers
+            .clone()
+            .flat_map(|power| steps.iter().map(move |step| step * 10f64.powi(power)))
+            .filter(|tick| (least..=most).contains(tick))
+            .collect()
+    };
+    let tenths: Vec<f64> = (10..100).map(|tenths| f64::from(tenths) / 10.0).collect();
+    let halves = [1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0];
+    [&tenths[..], &halves, &[1.0, 2.0, 5.0], &[1.0, 3.0], &[1.0]]
+        .into_iter()
+        .map(within)
+        .find(|ticks| ticks.len() <= 9)
+        .unwrap_or_default()
+}
+
 fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
@@ -165,6 +188,19 @@ fn escaped(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_axis_has_a_few_round_ticks() {
+        let written = |least, most| -> Vec<String> {
+            ticks(least, most).iter().map(|tick| Value::Number(*tick).to_string()).collect()
+        };
+        assert_eq!(written(9.0, 210.0), ["10", "20", "50", "100", "200"]);
+        assert_eq!(written(101.0, 125.0), ["110", "120"]);
+        for (least, most) in [(0.03, 4e4), (18.0, 1100.0), (3.0, 9.0), (95.0, 130.0)] {
+            let ticks = ticks(least, most);
+            assert!((2..=9).contains(&ticks.len()), "{least} to {most}: {ticks:?}");
+        }
+    }
 
     #[test]
     fn facts_of_one_unit_make_a_plot() {
