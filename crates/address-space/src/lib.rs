@@ -5,6 +5,8 @@
 //!
 //! Source: mmap(2), fork(2), clone(2), proc_pid_maps(5).
 
+#![cfg(target_os = "linux")]
+
 mod claims;
 mod clone_vm;
 mod fork;

@@ -1,5 +1,3 @@
 //! `cargo run -p address-space`: who sees a write.
 
-fn main() -> std::process::ExitCode {
-    lab::main(&address_space::PACKAGE)
-}
+lab::on_linux!(lab::main(&address_space::PACKAGE));

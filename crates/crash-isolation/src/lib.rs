@@ -6,6 +6,8 @@
 //!
 //! Source: signal(7), wait(2), exit_group(2), std::panic.
 
+#![cfg(target_os = "linux")]
+
 mod claims;
 mod fault;
 mod indirect;

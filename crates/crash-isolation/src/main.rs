@@ -1,5 +1,3 @@
 //! `cargo run -p crash-isolation`: who dies with a crash, and who lives on.
 
-fn main() -> std::process::ExitCode {
-    lab::main(&crash_isolation::PACKAGE)
-}
+lab::on_linux!(lab::main(&crash_isolation::PACKAGE));

@@ -5,6 +5,8 @@
 //!
 //! Source: clone(2), fork(2), posix_spawn(3), pthread_create(3).
 
+#![cfg(target_os = "linux")]
+
 mod calls;
 mod claims;
 mod inside;

@@ -6,6 +6,8 @@
 //!
 //! Source: E. G. Coffman, M. Elphick, A. Shoshani, "System Deadlocks", Computing Surveys 3 (1971).
 
+#![cfg(target_os = "linux")]
+
 mod claims;
 mod coffman;
 mod cross_process;

@@ -1,5 +1,3 @@
 //! `cargo run -p deadlock`: they wait for each other, and somebody notices.
 
-fn main() -> std::process::ExitCode {
-    lab::main(&deadlock::PACKAGE)
-}
+lab::on_linux!(lab::main(&deadlock::PACKAGE));

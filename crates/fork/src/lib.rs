@@ -5,6 +5,8 @@
 //!
 //! Source: fork(2), POSIX.1-2024 fork().
 
+#![cfg(target_os = "linux")]
+
 mod claims;
 mod copy_on_write;
 mod inherited_lock;

@@ -1,5 +1,3 @@
 //! `cargo run -p fork`: one call, two returns.
 
-fn main() -> std::process::ExitCode {
-    lab::main(&fork::PACKAGE)
-}
+lab::on_linux!(lab::main(&fork::PACKAGE));

@@ -6,6 +6,8 @@
 //!
 //! Sources: pipe(7), unix(7), mq_overview(7), futex(7), process_vm_readv(2), ptrace(2).
 
+#![cfg(target_os = "linux")]
+
 mod bandwidth;
 mod claims;
 mod complexity;

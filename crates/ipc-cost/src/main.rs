@@ -1,5 +1,3 @@
 //! `cargo run -p ipc-cost`: what a message costs.
 
-fn main() -> std::process::ExitCode {
-    lab::main(&ipc_cost::PACKAGE)
-}
+lab::on_linux!(lab::main(&ipc_cost::PACKAGE));

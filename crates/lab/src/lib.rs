@@ -4,21 +4,47 @@
 //! experiment tells its story with [`say!`] and returns [`Evidence`]; a claim's criterion turns
 //! the evidence into a verdict. Data flows one way: system call, fact, criterion, verdict.
 
+#[cfg(target_os = "linux")]
 pub mod child;
 mod claim;
+#[cfg(target_os = "linux")]
 mod command_line;
 mod evidence;
+#[cfg(target_os = "linux")]
 pub mod machine;
+#[cfg(target_os = "linux")]
 pub mod narrate;
+#[cfg(target_os = "linux")]
 pub mod proc;
+#[cfg(target_os = "linux")]
 pub mod sample;
+#[cfg(target_os = "linux")]
 mod supervise;
+#[cfg(target_os = "linux")]
 pub mod thread;
 
 pub use claim::{Claim, Judgement, Verdict};
+#[cfg(target_os = "linux")]
 pub use command_line::main;
 pub use evidence::{Absent, Evidence, Fact, Summary, Value};
+#[cfg(target_os = "linux")]
 pub use supervise::{Run, role, serve};
+
+/// Makes a program's `main`: on Linux it is the expression, elsewhere one sentence.
+#[macro_export]
+macro_rules! on_linux {
+    ($run:expr) => {
+        fn main() -> std::process::ExitCode {
+            #[cfg(target_os = "linux")]
+            return $run;
+            #[cfg(not(target_os = "linux"))]
+            {
+                eprintln!("{}: this program shows Linux and needs it", env!("CARGO_PKG_NAME"));
+                std::process::ExitCode::FAILURE
+            }
+        }
+    };
+}
 
 /// One concept: a crate, a program and a chapter of the same name.
 pub struct Package {

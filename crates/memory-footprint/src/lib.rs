@@ -6,6 +6,8 @@
 //!
 //! Source: proc(5), proc_pid_smaps(5), getrlimit(2).
 
+#![cfg(target_os = "linux")]
+
 mod claims;
 mod idle;
 mod limits;

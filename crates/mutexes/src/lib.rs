@@ -6,6 +6,8 @@
 //!
 //! Source: U. Drepper, "Futexes Are Tricky" (2011); futex(2).
 
+#![cfg(target_os = "linux")]
+
 mod claims;
 mod fairness;
 mod futex;

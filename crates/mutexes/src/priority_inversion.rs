@@ -111,7 +111,9 @@ fn start<'scope, 'env, R: Send + 'scope>(
 
 /// Makes this thread run before all of lower priority, sched(7).
 fn real_time(priority: i32) -> nix::Result<()> {
-    let parameters = libc::sched_param { sched_priority: priority };
+    // SAFETY: zeros are a valid sched_param, whatever fields a libc adds to it.
+    let mut parameters: libc::sched_param = unsafe { std::mem::zeroed() };
+    parameters.sched_priority = priority;
     // SAFETY: the parameters are valid for reads; pid 0 is the calling thread.
     Errno::result(unsafe { libc::sched_setscheduler(0, libc::SCHED_FIFO, &parameters) }).map(drop)
 }

@@ -6,6 +6,8 @@
 //!
 //! Source: the Rust Reference on data races; M. Bos, Rust Atomics and Locks, chapters 1 to 3.
 
+#![cfg(target_os = "linux")]
+
 mod claims;
 mod compile_fail;
 mod false_sharing;

@@ -1,5 +1,3 @@
 //! `cargo run -p race-condition`: when the result depends on who comes first.
 
-fn main() -> std::process::ExitCode {
-    lab::main(&race_condition::PACKAGE)
-}
+lab::on_linux!(lab::main(&race_condition::PACKAGE));

@@ -10,6 +10,7 @@ use lab::child::{Child, explain_io};
 use lab::sample::{Contestant, Pinned, Rounds, allowed_cpus};
 use lab::{Evidence, Experiment, Lab, say};
 use memmap2::MmapRaw;
+use nix::sys::time::TimeSpec;
 use nix::unistd::Pid;
 
 pub(crate) const EXPERIMENT: Experiment = Experiment {
@@ -168,11 +169,8 @@ impl Scope {
 
 /// Sleeps while `word` holds `value`, for at most `limit`. May return early: look at the word.
 pub fn wait(word: &AtomicU32, value: u32, scope: Scope, limit: Option<Duration>) {
-    let limit = limit.map(|limit| libc::timespec {
-        tv_sec: limit.as_secs() as libc::time_t,
-        tv_nsec: limit.subsec_nanos().into(),
-    });
-    let limit = limit.as_ref().map_or(std::ptr::null(), std::ptr::from_ref);
+    let limit = limit.map(TimeSpec::from_duration);
+    let limit = limit.as_ref().map_or(std::ptr::null(), |limit| std::ptr::from_ref(limit.as_ref()));
     let operation = libc::FUTEX_WAIT | scope.flag();
     // SAFETY: the kernel reads the word and the time, which are valid during the call.
     unsafe { libc::syscall(libc::SYS_futex, word.as_ptr(), operation, value, limit) };

@@ -6,6 +6,8 @@
 //!
 //! Sources: memfd_create(2), mmap(2), futex(2), pthread_mutexattr_setrobust(3).
 
+#![cfg(target_os = "linux")]
+
 mod claims;
 pub mod distance;
 pub mod futex;

@@ -4,6 +4,7 @@ use std::cell::UnsafeCell;
 use std::time::{Duration, SystemTime};
 
 use nix::errno::Errno;
+use nix::sys::time::TimeSpec;
 
 /// A process-shared pthread mutex that lives in shared memory.
 #[repr(transparent)]
@@ -52,12 +53,9 @@ impl SharedMutex {
     pub fn lock_within(&self, limit: Duration) -> nix::Result<()> {
         let end = SystemTime::now() + limit;
         let end = end.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        let end = libc::timespec {
-            tv_sec: end.as_secs() as libc::time_t,
-            tv_nsec: end.subsec_nanos().into(),
-        };
+        let end = TimeSpec::from_duration(end);
         // SAFETY: the mutex was initialised in place, and the time is valid during the call.
-        check(unsafe { libc::pthread_mutex_timedlock(self.0.get(), &end) })
+        check(unsafe { libc::pthread_mutex_timedlock(self.0.get(), end.as_ref()) })
     }
 
     /// Says that what the mutex protects is in order again. If it is unlocked without that after

@@ -5,6 +5,8 @@
 //!
 //! Source: pthread_join(3), wait(2), `std::thread::JoinHandle`, `std::process::Command`.
 
+#![cfg(target_os = "linux")]
+
 mod claims;
 mod process;
 mod python;

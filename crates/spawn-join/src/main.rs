@@ -1,5 +1,3 @@
 //! `cargo run -p spawn-join`: the same task as a thread and as a process.
 
-fn main() -> std::process::ExitCode {
-    lab::main(&spawn_join::PACKAGE)
-}
+lab::on_linux!(lab::main(&spawn_join::PACKAGE));

@@ -5,6 +5,8 @@
 //!
 //! Source: pthreads(7), clone(2), proc(5).
 
+#![cfg(target_os = "linux")]
+
 mod claims;
 mod ids;
 mod main_returns;

@@ -1,5 +1,3 @@
 //! `cargo run -p threads`: several paths of execution in one process.
 
-fn main() -> std::process::ExitCode {
-    lab::main(&threads::PACKAGE)
-}
+lab::on_linux!(lab::main(&threads::PACKAGE));
