@@ -24,7 +24,7 @@ fn run(_: &Lab) -> Result<Evidence> {
     let (access, private) = (ProtFlags::PROT_READ | ProtFlags::PROT_WRITE, MapFlags::MAP_PRIVATE);
     // SAFETY: the kernel chooses the place of a new mapping; nothing is overlaid.
     let memory = unsafe { mmap_anonymous(None, length, access, private) }.context("mmap")?;
-    // SAFETY: the range is the mapping made above. Before Linux 5.8 a fault copied a whole huge page.
+    // SAFETY: the range is the mapping made above. Before Linux 5.8 a fault copied a huge page.
     let _ = unsafe { madvise(memory, length.get(), MmapAdvise::MADV_NOHUGEPAGE) };
     let first: *mut u8 = memory.cast().as_ptr();
     let write_every_page = |value: u8| {
