@@ -1,6 +1,7 @@
 //! `cargo book`: builds the book, checks it, and serves it on this machine.
 
 mod check;
+mod listing;
 mod serve;
 
 use std::path::{Path, PathBuf};
@@ -65,7 +66,8 @@ fn root() -> &'static Path {
 
 /// Builds the book at `root`, and returns the folder of its pages if nothing is stale in it.
 fn build(root: &Path) -> Result<PathBuf> {
-    let book = MDBook::load(root).context("load the book")?;
+    let mut book = MDBook::load(root).context("load the book")?;
+    book.with_preprocessor(listing::ToTheMargin);
     book.build().context("build the book")?;
     let pages = root.join(&book.config.build.build_dir);
     let mut faults = check::sources(&root.join(&book.config.book.src))?;

@@ -1,6 +1,6 @@
 //! Draws a trace as a figure: one column for each thread, one row for each event, a bar for each
-//! stretch of time, pale where the thread waits. Rows are in the order of time, not to its scale: a story of a microsecond and
-//! one of a second are read in the same way.
+//! stretch of time, pale where the thread waits. Rows are in the order of time, not to its scale: a
+//! story of a microsecond and one of a second are read in the same way.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -39,7 +39,8 @@ struct Stretch {
     waits: bool,
 }
 
-/// Draws the trace in `from` as SVG into `to`; the figure takes the colour of the text around it.
+/// Draws the trace in `from` as SVG into `to`; the figure takes the colour of the text around it,
+/// and tells its story in words too, for those who don't see it.
 pub fn draw(from: &Path, to: &Path) -> Result<()> {
     let text = fs::read_to_string(from).with_context(|| from.display().to_string())?;
     let svg = figure(&text).with_context(|| from.display().to_string())?;
@@ -51,7 +52,7 @@ fn figure(trace: &str) -> Result<String> {
     ensure!(!events.is_empty(), "no thread tells anything in this trace");
     let width = MARGIN + threads.len() * COLUMN;
     let start = events[0].microseconds;
-    let mut body = String::new();
+    let (mut body, mut story) = (String::new(), Vec::new());
     let mut open: Vec<Vec<Stretch>> = vec![Vec::new(); threads.len()];
     let mut spoke_at = vec![0; threads.len()];
     let mut y = 3 * LINE;
@@ -73,12 +74,15 @@ fn figure(trace: &str) -> Result<String> {
             _ => {}
         }
         spoke_at[event.column] = y - LINE;
+        let after = time(event.microseconds - start);
+        let who = escaped(&threads[event.column].name);
+        story.push(format!("{after}, {who}: {}.", escaped(&event.text)));
         let lines = lines(&event.text, (COLUMN - 40) / CHARACTER);
         let _ = writeln!(
             body,
             r#"<text x="{}" y="{y}" text-anchor="end" opacity="0.7">{}</text>"#,
             MARGIN - 12,
-            time(event.microseconds - start)
+            after
         );
         for line in &lines {
             let _ = writeln!(body, r#"<text x="{}" y="{y}">{}</text>"#, x + 22, escaped(line));
@@ -106,8 +110,9 @@ fn figure(trace: &str) -> Result<String> {
     Ok(format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {y}\" width=\"{width}\" \
          role=\"img\" fill=\"currentColor\" font-size=\"12\">\n<title>What happened when in {}\
-         </title>\n{heads}{body}</svg>\n",
-        told.join(", ")
+         </title>\n<desc>{}</desc>\n{heads}{body}</svg>\n",
+        told.join(", "),
+        story.join(" ")
     ))
 }
 
@@ -207,6 +212,9 @@ mod tests {
         for text in ["holder 2", "waiter 3", "holds &lt;A&gt;", "waits for A", "2.5 ms"] {
             assert!(svg.contains(text), "{text}: {svg}");
         }
+        assert!(
+            svg.contains("<desc>0 µs, holder 2: holds &lt;A&gt;. 2.5 ms, waiter 3: waits for A.")
+        );
         assert_eq!(svg.matches("<rect").count(), 2, "one ended, one did not: {svg}");
         let ended =
             format!("{TRACE}{{\"ph\":\"M\",\"name\":\"end\",\"pid\":0,\"tid\":0,\"args\":{{}}}}]");
