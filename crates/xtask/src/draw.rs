@@ -80,7 +80,7 @@ fn figure(trace: &str) -> Result<String> {
         let lines = lines(&event.text, (COLUMN - 40) / CHARACTER);
         let _ = writeln!(
             body,
-            r#"<text x="{}" y="{y}" text-anchor="end" opacity="0.7">{}</text>"#,
+            r#"<text x="{}" y="{y}" text-anchor="end" opacity="0.8">{}</text>"#,
             MARGIN - 12,
             after
         );
@@ -102,7 +102,7 @@ fn figure(trace: &str) -> Result<String> {
         let name = escaped(name);
         let _ = writeln!(
             heads,
-            r#"<text x="{x}" y="{LINE}" font-weight="bold">{name}</text><text x="{x}" y="{}" opacity="0.7">process {process}</text>"#,
+            r#"<text x="{x}" y="{LINE}" font-weight="bold">{name}</text><text x="{x}" y="{}" opacity="0.8">process {process}</text>"#,
             2 * LINE
         );
     }
