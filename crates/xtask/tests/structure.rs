@@ -42,6 +42,19 @@ fn the_map_names_every_crate_once() {
     assert_eq!(set, crates());
 }
 
+/// What every chapter has, in this order.
+const SECTIONS: [&str; 9] = [
+    "## Predict\n",
+    "## Run it\n",
+    "## Break it\n",
+    "## Why\n",
+    "## In the wild\n",
+    "## The verdict\n",
+    "## Check yourself\n",
+    "## Exercise\n",
+    "## Links\n",
+];
+
 #[test]
 fn every_concept_has_a_chapter_tests_and_a_transcript() {
     let chapters: BTreeSet<String> =
@@ -51,8 +64,12 @@ fn every_concept_has_a_chapter_tests_and_a_transcript() {
         let chapter = read(&format!("book/src/{name}.md"));
         assert!(chapter.starts_with(&format!("# {name}\n")), "{name}.md's title");
         assert!(chapter.contains(&format!("$ cargo run -q -p {name}\n")), "{name}.md's command");
-        for section in ["## Predict", "## Break it", "## Why", "## Check yourself", "## Links"] {
-            assert!(chapter.contains(section), "{name}.md lacks {section}");
+        let mut rest = chapter.as_str();
+        for section in SECTIONS {
+            let Some((_, after)) = rest.split_once(section) else {
+                panic!("{name}.md lacks {section:?}, or has it too early");
+            };
+            rest = after;
         }
         assert!(read(&format!("crates/{name}/tests/{name}.rs")).contains("acceptance::tests!("));
         let transcript = read(&format!("crates/{name}/transcript.txt"));
