@@ -10,8 +10,8 @@ pub const CLAIMS: &[Claim] = &[
         says: "In Python, a task runs as a process with multiprocessing.Process.",
         expected: Verdict::Caveat,
         nuance: "The line breaks matter, and so does the start method: fork on Linux up to Python \
-                 3.13, forkserver from 3.14, spawn elsewhere. All but fork need the task to be \
-                 importable, hence `if __name__ == \"__main__\"`.",
+                 3.13, forkserver from 3.14, spawn on macOS and Windows. All but fork need the \
+                 task to be importable, hence `if __name__ == \"__main__\"`.",
         judge: python_process_listing,
     },
     Claim {
