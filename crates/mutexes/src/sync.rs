@@ -5,7 +5,7 @@ pub use std::hint::spin_loop;
 pub use std::sync::atomic::{AtomicU32, Ordering};
 
 /// How often a thread looks again before it goes to sleep, which takes far longer than a look.
-pub const LOOKS: u32 = 100;
+pub const LOOKS: u32 = 20;
 
 // ANCHOR: futex
 /// Sleeps until somebody wakes this word, unless it no longer holds `expected`; the kernel checks

@@ -66,14 +66,18 @@ impl ThreeState {
         }
     }
 
-    /// Spins while the lock is held and nobody sleeps: its owner may be about to unlock.
+    /// Spins while the lock is held and nobody sleeps: its owner may be about to unlock. A look
+    /// takes the cache line away from the owner, who needs it for that, so after a few looks they
+    /// become seldom.
     fn look_again(&self) -> u32 {
         let mut state = self.state.load(Relaxed);
-        for _ in 0..LOOKS {
+        for look in 0..LOOKS {
             if state != LOCKED {
                 break;
             }
-            spin_loop();
+            for _ in 0..if look < 3 { 1 } else { 6 } {
+                spin_loop();
+            }
             state = self.state.load(Relaxed);
         }
         state
