@@ -193,34 +193,45 @@ fn compare(given: &ArgMatches) -> Result<ExitCode> {
 }
 
 fn print(rows: &[table::Filled], answers: &[Answer], statements: bool, seconds: f64) -> Result<()> {
-    let mut text = format!("{}\n\n{}\n", lab::machine::one_line(), table::heading());
+    let mut text = format!("{}\n\n", lab::machine::one_line());
+    if !rows.is_empty() {
+        text += &format!("{}\n", table::heading());
+    }
     for row in rows {
         text += &format!("{}\n", row.lines());
     }
-    text.push('\n');
+    if !rows.is_empty() {
+        text.push('\n');
+    }
     for answer in answers {
         let shown = statements && answer.verdict != Verdict::NotBuilt;
         if shown || answer.verdict == Verdict::Failed {
-            text += &format!(
-                "{:>2} {}\n   {}: {}\n",
-                answer.entry.number, answer.entry.says, answer.verdict, answer.because
-            );
+            let Answer { entry, verdict, because, .. } = answer;
+            text += &format!("{}. {}\n", entry.number, entry.says);
+            text += &format!("{}\n", lab::indented(&format!("{verdict}: {because}")));
+            if *verdict == Verdict::Caveat {
+                text += &format!("{}\n", lab::indented(entry.nuance));
+            }
+            text.push('\n');
         }
     }
     let counted: Vec<String> = Verdict::ALL
         .iter()
         .filter(|verdict| **verdict != Verdict::NotBuilt && count(answers, **verdict) > 0)
-        .map(|verdict| format!("{} {verdict}", count(answers, *verdict)))
+        .map(|verdict| format!("{verdict}: {}", count(answers, *verdict)))
         .collect();
-    text += &format!(
-        "Statements: {}, in {seconds:.1} s. All of them: cargo run -q -- --full\n",
-        counted.join(" · ")
-    );
+    if !counted.is_empty() {
+        text += &format!(
+            "Statements, in {seconds:.1} s:  {}\nAll of them, at length:  cargo run -q -- --full\n",
+            counted.join("  ·  ")
+        );
+    }
     let missing = count(answers, Verdict::NotBuilt);
     if missing > 0 {
         text += &format!(
-            "{missing} of the {} statements have no program yet: not built yet.\n",
-            answers.len()
+            "{missing} of the {} statement{} no program yet: not built yet.\n",
+            answers.len(),
+            if answers.len() == 1 { " has" } else { "s have" }
         );
     }
     io::stdout().write_all(text.as_bytes())?;

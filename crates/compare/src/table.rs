@@ -90,7 +90,7 @@ pub struct Filled {
     pub verdict: Verdict,
 }
 
-/// Fills every row from what was found.
+/// Fills the rows that sum up one of the answers, from what was found.
 pub fn fill(answers: &[Answer], found: &[Found]) -> Vec<Filled> {
     let fact = |package: &str, name: &str| {
         let facts = found
@@ -100,7 +100,9 @@ pub fn fill(answers: &[Answer], found: &[Found]) -> Vec<Filled> {
         let fact = facts.flat_map(Evidence::facts).find(|fact| fact.name == name)?;
         Some((fact.value.clone(), fact.unit.clone()))
     };
+    let is_asked = |row: &&Row| answers.iter().any(|answer| row.claims.contains(&answer.entry.id));
     ROWS.iter()
+        .filter(is_asked)
         .map(|row| Filled {
             row,
             process: fact(row.package, row.process),

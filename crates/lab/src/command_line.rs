@@ -9,7 +9,9 @@ use anyhow::{Context, Result};
 use clap::{Arg, ArgAction, Command};
 use serde_json::json;
 
-use crate::{Effort, Evidence, Experiment, Package, Run, Verdict, narrate, serve, supervise};
+use crate::{
+    Effort, Evidence, Experiment, Package, Run, Verdict, indented, narrate, serve, supervise,
+};
 
 /// Runs a concept's program: all its experiments, or those that are named.
 pub fn main(package: &'static Package) -> ExitCode {
@@ -165,21 +167,6 @@ fn tell(
     Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-/// The text in lines of at most 80 characters, each indented by two.
-fn indented(text: &str) -> String {
-    let mut lines = vec![String::new()];
-    for word in text.split_whitespace() {
-        let line = lines.last_mut().expect("there is one");
-        if !line.is_empty() && line.chars().count() + 1 + word.chars().count() > 78 {
-            lines.push(word.to_owned());
-        } else {
-            line.push_str(if line.is_empty() { "" } else { " " });
-            line.push_str(word);
-        }
-    }
-    format!("  {}", lines.join("\n  "))
-}
-
 /// Empties the trace file, begins the JSON array, and records this process too.
 fn begin_trace(path: &Path) -> Result<PathBuf> {
     std::fs::write(path, "[\n").with_context(|| format!("write {}", path.display()))?;
@@ -195,18 +182,4 @@ fn end_trace(path: &Path) -> Result<()> {
     let mut file = std::fs::OpenOptions::new().append(true).open(path).context("open the trace")?;
     file.write_all(b"{\"ph\":\"M\",\"name\":\"end\",\"pid\":0,\"tid\":0,\"args\":{}}]\n")
         .context("write the trace")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn long_reasons_are_broken_between_words() {
-        let text = "word ".repeat(40);
-        let lines = indented(&text);
-        assert!(lines.lines().all(|line| line.starts_with("  ") && line.len() <= 80));
-        assert_eq!(lines.split_whitespace().count(), 40);
-        assert_eq!(indented(""), "  ");
-    }
 }

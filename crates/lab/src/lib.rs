@@ -23,7 +23,7 @@ mod supervise;
 #[cfg(target_os = "linux")]
 pub mod thread;
 
-pub use claim::{Claim, Judgement, Verdict};
+pub use claim::{Claim, Judgement, Verdict, indented};
 #[cfg(target_os = "linux")]
 pub use command_line::main;
 pub use evidence::{Absent, Evidence, Fact, Summary, Value};
