@@ -5,8 +5,14 @@ use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::sync::mpsc::channel;
 use std::thread::{Builder, JoinHandle, yield_now};
 
-use bank_transfer::Bank;
+use bank_transfer::{Bank, NotEnough};
 use exercises::{Check, serve};
+
+/// The types that a submission must have: with others, `==` would be its own.
+const _: fn(&[u64]) -> Bank = Bank::new;
+const _: fn(&Bank, usize, usize, u64) -> Result<(), NotEnough> = Bank::transfer;
+const _: fn(&Bank, usize, fn(u64) -> bool) -> bool = Bank::inspect;
+const _: fn(&Bank) -> u64 = Bank::total;
 
 fn main() {
     serve(&[
@@ -25,7 +31,7 @@ fn start<T: Send + 'static>(name: &str, f: impl FnOnce() -> T + Send + 'static) 
 }
 
 fn balances<const N: usize>(bank: &Bank) -> [u64; N] {
-    std::array::from_fn(|account| bank.inspect(account, |balance| balance))
+    std::array::from_fn(|account| bank.inspect(account, |balance: u64| balance))
 }
 
 fn one_thread() {
@@ -98,7 +104,7 @@ fn holds_still() {
             paid.store(true, SeqCst);
         })
     };
-    bank.inspect(0, |balance| {
+    bank.inspect(0, |balance: u64| {
         let before = paid.load(SeqCst);
         yield_now();
         let after = paid.load(SeqCst);
@@ -114,7 +120,7 @@ fn no_global_lock() {
     let at_work = bank.clone();
     let auditor = start("auditor", move || at_work.inspect(1, |_| wait.recv().unwrap()));
     bank.transfer(0, 2, 5).unwrap();
-    bank.inspect(2, |balance| assert_eq!(balance, 15, "the balance after a transfer of 5 to it"));
+    bank.inspect(2, |balance: u64| assert_eq!(balance, 15, "the balance after a transfer of 5 to it"));
     paid.send(()).unwrap();
     auditor.join().unwrap();
 }

@@ -8,6 +8,10 @@ use barrier::Barrier;
 use exercises::explored::until_others_block;
 use exercises::{Check, serve};
 
+/// The types that a submission must have: with others, `==` would be its own.
+const _: fn(usize) -> Barrier = Barrier::new;
+const _: fn(&Barrier) -> bool = Barrier::wait;
+
 fn main() {
     serve(&[
         Check::explored("alone", alone),

@@ -11,6 +11,12 @@ use nix::sys::signal::Signal;
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{ForkResult, Pid, fork};
 
+/// The types that a submission must have: with others, `==` would be its own.
+const _: fn(UnixStream) -> Framed<UnixStream> = Framed::new;
+const _: fn(&mut Framed<UnixStream>, &[u8]) -> io::Result<()> = Framed::send;
+const _: fn(&mut Framed<UnixStream>) -> io::Result<Option<Vec<u8>>> = Framed::receive;
+const _: () = assert!(LONGEST == 1_usize << 20, "LONGEST is 1 << 20");
+
 fn main() {
     serve(&[
         Check::plain("format", format),

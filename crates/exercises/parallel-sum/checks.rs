@@ -8,6 +8,9 @@ use std::thread::Builder;
 use exercises::{Check, serve};
 use parallel_sum::parallel_sum;
 
+/// The types that a submission must have: with others, `==` would be its own.
+const _: fn(&[u64], usize, fn(&u64) -> u64) -> u64 = parallel_sum;
+
 fn main() {
     serve(&[
         Check::explored("sum", sum),
@@ -40,14 +43,14 @@ fn few_items() {
 /// Each call waits until another thread has come to the same place.
 fn at_the_same_time() {
     let meeting = Barrier::new(2);
-    let sum = parallel_sum(&[1, 20, 300, 4000], 2, |item| {
+    let sum: u64 = parallel_sum(&[1, 20, 300, 4000], 2, |item| {
         meeting.wait();
         *item
     });
     assert_eq!(sum, 4321, "the sum of 4 items on 2 threads");
 
     let meeting = Barrier::new(3);
-    let sum = parallel_sum(&[1, 20, 300], 3, |item| {
+    let sum: u64 = parallel_sum(&[1, 20, 300], 3, |item| {
         meeting.wait();
         *item
     });

@@ -9,6 +9,10 @@ use exercises::explored::until_others_block;
 use exercises::{Check, serve};
 use philosophers::Table;
 
+/// The types that a submission must have: with others, `==` would be its own.
+const _: fn(usize) -> Table = Table::new;
+const _: fn(&Table, usize, fn() -> usize) -> usize = Table::dine;
+
 fn main() {
     serve(&[
         Check::explored("alone", alone),
@@ -63,7 +67,7 @@ fn all_eat() {
     let table = Arc::new(Table::new(3));
     let philosophers = [0, 1, 2].map(|seat| {
         let table = table.clone();
-        start(seat, move || table.dine(seat, || 1) + table.dine(seat, || 1))
+        start(seat, move || -> i32 { table.dine(seat, || 1) + table.dine(seat, || 1) })
     });
     for philosopher in philosophers {
         assert_eq!(philosopher.join().unwrap(), 2, "meals of a philosopher who was hungry twice");

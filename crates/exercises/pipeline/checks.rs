@@ -1,9 +1,13 @@
 //! What a pipeline must come to.
 
-use std::str;
+use std::{io, str};
 
 use exercises::{Check, serve};
-use pipeline::pipeline;
+use pipeline::{Outcome, pipeline};
+
+/// The types that a submission must have: with others, `==` would be its own.
+const _: fn(&[&[&str]]) -> io::Result<Outcome> = pipeline;
+const _: fn(Outcome) -> (Vec<u8>, Vec<i32>) = |outcome| (outcome.output, outcome.codes);
 
 fn main() {
     serve(&[

@@ -1,6 +1,7 @@
 //! What a counter for several processes must come to.
 
 use std::fs;
+use std::io;
 use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering::SeqCst;
@@ -13,6 +14,11 @@ use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{ForkResult, Pid, fork};
 use process_counter::Counter;
+
+/// The types that a submission must have: with others, `==` would be its own.
+const _: fn() -> io::Result<Counter> = Counter::new;
+const _: fn(&Counter, u64) -> u64 = Counter::add;
+const _: fn(&Counter) -> u64 = Counter::get;
 
 fn main() {
     serve(&[

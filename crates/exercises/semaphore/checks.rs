@@ -6,7 +6,13 @@ use std::thread::{Builder, JoinHandle};
 
 use exercises::explored::until_others_block;
 use exercises::{Check, serve};
-use semaphore::Semaphore;
+use semaphore::{Permit, Semaphore};
+
+/// The types that a submission must have: with others, `==` would be its own.
+const _: fn(usize) -> Semaphore = Semaphore::new;
+const _: fn(&Semaphore) -> Permit<'_> = Semaphore::acquire;
+const _: fn(&Semaphore) -> Option<Permit<'_>> = Semaphore::try_acquire;
+const _: fn(&Semaphore, usize) = Semaphore::add;
 
 fn main() {
     serve(&[

@@ -8,6 +8,12 @@ use std::thread::{Builder, JoinHandle};
 use exercises::{Check, serve};
 use shared_counter::Counters;
 
+/// The types that a submission must have: with others, `==` would be its own.
+const _: fn(usize) -> Counters = Counters::new;
+const _: fn(&Counters, usize, fn(u64) -> u64) -> u64 = Counters::update;
+const _: fn(&Counters, usize) -> u64 = Counters::get;
+const _: fn(&Counters) -> u64 = Counters::total;
+
 fn main() {
     serve(&[
         Check::explored("one-thread", one_thread),
@@ -70,7 +76,7 @@ fn own_result() {
         let counters = counters.clone();
         start(name, move || counters.update(0, |x| x + 1))
     });
-    let mut results = threads.map(|thread| thread.join().unwrap());
+    let mut results: [u64; 2] = threads.map(|thread| thread.join().unwrap());
     results.sort();
     assert_eq!(results, [1, 2], "what two additions of 1 returned");
 }

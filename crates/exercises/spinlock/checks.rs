@@ -10,6 +10,12 @@ use std::thread;
 use exercises::{Check, serve};
 use spinlock::{Guard, SpinLock};
 
+/// The types that a submission must have: with others, `==` would be its own.
+const _: fn(i32) -> SpinLock<i32> = SpinLock::new;
+const _: fn(&SpinLock<i32>) -> Guard<'_, i32> = SpinLock::lock;
+const _: fn(&SpinLock<i32>) -> Option<Guard<'_, i32>> = SpinLock::try_lock;
+const _: fn(&mut Guard<'static, i32>) = |guard| drop::<&mut i32>(guard);
+
 fn main() {
     serve(&[
         Check::modelled("guard", guard),
@@ -26,11 +32,13 @@ fn guard() {
     let lock = SpinLock::new(vec![1]);
     let mut guard = lock.lock();
     guard.push(2);
-    assert_eq!(guard.len(), 2, "length of what the guard gives access to");
+    let value: &Vec<i32> = &guard;
+    assert_eq!(value.len(), 2, "length of what the guard gives access to");
     drop(guard);
     let again = lock.try_lock();
     let again = again.expect("the lock is taken although its guard was dropped");
-    assert_eq!(*again, [1, 2], "the value under the second guard");
+    let value: &Vec<i32> = &again;
+    assert_eq!(*value, [1, 2], "the value under the second guard");
 }
 
 fn tries() {
@@ -50,11 +58,12 @@ fn excludes() {
     let other = thread::spawn(move || add(&mut theirs.lock()));
     add(&mut lock.lock());
     other.join().unwrap();
-    assert_eq!(*lock.lock(), 2, "the sum, after two threads have added 1 under the lock");
+    let sum: i32 = *lock.lock();
+    assert_eq!(sum, 2, "the sum, after two threads have added 1 under the lock");
 }
 
 fn add(value: &mut Guard<'_, i32>) {
-    let before = **value;
+    let before: i32 = **value;
     **value = before + 1;
 }
 
@@ -72,7 +81,7 @@ fn try_excludes() {
     let added = try_add(&lock);
     let added = added + other.join().unwrap();
     assert!(added >= 1, "neither of two threads got the lock, though nobody else had it");
-    let sum = *lock.try_lock().expect("the lock is free when both are done");
+    let sum: i32 = *lock.try_lock().expect("the lock is free when both are done");
     assert_eq!(sum, added, "the sum, after {added} of two threads got the lock and added 1");
 }
 
@@ -81,7 +90,7 @@ fn waits() {
     let lock = Arc::new(SpinLock::new(0));
     let theirs = Arc::clone(&lock);
     let mut guard = lock.lock();
-    let other = thread::spawn(move || *theirs.lock());
+    let other = thread::spawn(move || -> i32 { *theirs.lock() });
     *guard = 7;
     drop(guard);
     assert_eq!(other.join().unwrap(), 7, "what the thread that waited finds");

@@ -8,6 +8,12 @@ use std::thread;
 use exercises::{Check, serve};
 use spsc_ring::{Consumer, Producer, ring};
 
+/// The types that a submission must have: with others, `==` would be its own.
+const _: fn(usize) -> (Producer<i32>, Consumer<i32>) = ring;
+const _: fn(&mut Producer<i32>, i32) -> Result<(), i32> = Producer::push;
+const _: fn(&mut Producer<()>, ()) -> Result<(), ()> = Producer::push;
+const _: fn(&mut Consumer<i32>) -> Option<i32> = Consumer::pop;
+
 fn main() {
     serve(&[
         Check::modelled("in-order", in_order),

@@ -9,6 +9,10 @@ use exercises::explored::until_others_block;
 use exercises::{Check, serve};
 use thread_pool::ThreadPool;
 
+/// The types that a submission must have: with others, `==` would be its own.
+const _: fn(usize) -> ThreadPool = ThreadPool::new;
+const _: fn(&ThreadPool, fn()) = ThreadPool::execute;
+
 fn main() {
     serve(&[
         Check::explored("each-once", each_once),

@@ -4,7 +4,7 @@
 //! waiting shows as a check that hangs; where the limit must pass, a command that was not ready
 //! before it is given more, up to two seconds.
 
-use std::io::{PipeReader, PipeWriter, Read, pipe};
+use std::io::{self, PipeReader, PipeWriter, Read, pipe};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Command, ExitStatus, Stdio};
 use std::time::Duration;
@@ -16,6 +16,10 @@ use nix::sys::signal::{SigHandler, Signal, kill, signal};
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
 use nix::unistd::Pid;
 use time_limit::{Outcome, run_at_most};
+
+/// The types that a submission must have: with others, `==` would be its own.
+const _: fn(&mut Command, Duration, Duration) -> io::Result<Outcome> = run_at_most;
+const _: [fn(ExitStatus) -> Outcome; 2] = [Outcome::InTime, Outcome::TimeUp];
 
 fn main() {
     serve(&[

@@ -6,6 +6,11 @@ use std::thread::{Builder, JoinHandle};
 use CRATE::Counter;
 use exercises::{Check, serve};
 
+/// The types that a submission must have: with others, `==` would be its own.
+const _: fn() -> Counter = Counter::new;
+const _: fn(&Counter) -> u64 = Counter::count;
+const _: fn(&Counter) -> u64 = Counter::total;
+
 fn main() {
     serve(&[
         Check::explored("one-thread", one_thread),
