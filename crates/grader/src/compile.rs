@@ -102,16 +102,14 @@ pub fn compile(
     ]);
     let checks = job(second);
 
+    let checks_source = exercise.file("checks.rs")?;
     let needed: Vec<PathBuf> = readable.clone();
     let spec = Spec {
         unprivileged: false,
         files,
         // The checks come after the submission has been compiled, so it cannot include them.
         jobs: vec![submission, checks],
-        late: vec![
-            Vec::new(),
-            vec![text(exercises::CHECKS.to_owned(), exercise.file("checks.rs")?)],
-        ],
+        late: vec![Vec::new(), vec![text(exercises::CHECKS.to_owned(), checks_source.clone())]],
         fetch: Some((PROGRAM.to_owned(), program.as_raw_fd())),
         needed,
         without: without.to_vec(),
@@ -124,8 +122,11 @@ pub fn compile(
         match &end.how {
             How::Exited(0) => {}
             How::Exited(_) => {
-                let whose = if index == 0 { "" } else { "(seen from the checks)\n" };
-                return Ok(Compiled::Rejected(format!("{whose}{}", end.output)));
+                let said = match index {
+                    0 => end.output.clone(),
+                    _ => misfit(&end.output, &checks_source, source),
+                };
+                return Ok(Compiled::Rejected(said));
             }
             How::TimeUp => {
                 return Ok(Compiled::Exceeded("compiling took longer than 10 s".to_owned()));
@@ -145,4 +146,130 @@ pub fn compile(
         }
     }
     Ok(Compiled::Program(program))
+}
+
+/// How many errors are shown of those that come from calls in the checks.
+const ERRORS: usize = 3;
+
+/// What is said of a submission that compiles by itself but not with the checks: which of its
+/// functions differ from what the checks expect, and the compiler's errors about these. Without any,
+/// its first errors, since each call in the checks repeats them.
+fn misfit(output: &str, checks: &str, source: &str) -> String {
+    let mut text = String::from(
+        "By itself it does, but the checks cannot use it: something public in it has another name or \
+         another type than in the starter.\n",
+    );
+    let expected = expectations(checks);
+    let errors = errors(output);
+    let about = |line: Option<usize>| {
+        line.and_then(|line| expected.iter().find(|it| it.lines.contains(&line)))
+    };
+    for it in errors.iter().filter_map(|(line, _)| about(*line)) {
+        let name = it.function.rsplit("::").next().unwrap_or(it.function);
+        let defined = source.lines().position(|line| defines(line, name));
+        let place = defined.map_or("not there".to_owned(), |index| format!("line {}", index + 1));
+        text.push_str(&format!("  {} ({place}) must fit {}\n", it.function, it.signature));
+    }
+    let mut shown: Vec<_> = errors.iter().filter(|(line, _)| about(*line).is_some()).collect();
+    if shown.is_empty() {
+        shown = errors.iter().take(ERRORS).collect();
+    }
+    text.push_str("What the compiler says, seen from the checks:\n\n");
+    match shown.is_empty() {
+        true => text.push_str(output),
+        false => text.extend(shown.into_iter().map(|(_, error)| error.as_str())),
+    }
+    text
+}
+
+/// A line of the checks that states the type of a function: `const _: SIGNATURE = FUNCTION;`.
+struct Expectation<'a> {
+    lines: std::ops::RangeInclusive<usize>,
+    function: &'a str,
+    signature: &'a str,
+}
+
+fn expectations(checks: &str) -> Vec<Expectation<'_>> {
+    let mut expected = Vec::new();
+    for (start, statement) in checks.match_indices("\nconst _: ") {
+        let rest = &checks[start + statement.len()..];
+        let Some(end) = rest.find(';') else { continue };
+        let Some((signature, function)) = rest[..end].rsplit_once(" =") else { continue };
+        let function = function.trim();
+        let is_name = |c: char| c.is_alphanumeric() || c == '_' || c == ':';
+        let first = checks[..=start].matches('\n').count() + 1;
+        let lines = first..=first + rest[..end].matches('\n').count();
+        if function.chars().all(is_name) {
+            expected.push(Expectation { lines, function, signature });
+        }
+    }
+    expected
+}
+
+/// The errors of the compiler, each with its line in the checks.
+fn errors(output: &str) -> Vec<(Option<usize>, String)> {
+    let mut errors: Vec<(Option<usize>, String)> = Vec::new();
+    let mut within = false;
+    for line in output.split_inclusive('\n') {
+        let plain = without_colours(line);
+        if plain.starts_with("error") || plain.starts_with("warning") {
+            within = plain.starts_with("error") && !plain.contains("aborting due to");
+            if within {
+                errors.push((None, String::new()));
+            }
+        } else if plain.starts_with("Some errors have") || plain.starts_with("For more information")
+        {
+            within = false;
+        }
+        let Some((place, text)) = errors.last_mut().filter(|_| within) else { continue };
+        text.push_str(line);
+        let at = plain.trim_start().strip_prefix("--> checks.rs:");
+        let number = at.and_then(|at| at.split(':').next()?.parse().ok());
+        *place = place.or(number);
+    }
+    errors
+}
+
+fn without_colours(line: &str) -> String {
+    let mut parts = line.split("\u{1b}[");
+    let mut plain = parts.next().unwrap_or_default().to_owned();
+    plain.extend(parts.filter_map(|part| Some(part.split_once('m')?.1)));
+    plain
+}
+
+/// Whether this line begins the function of this name.
+fn defines(line: &str, name: &str) -> bool {
+    line.split_once("fn ").is_some_and(|(before, after)| {
+        let rest = after.strip_prefix(name);
+        !before.contains("//") && rest.is_some_and(|rest| rest.starts_with(['(', '<']))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn says_which_function_differs() {
+        let checks = "use it::{pop, push};\n\nconst _: fn() -> i32 = pop;\nconst _: fn(i32) =\n    \
+                      push;\n\nfn main() {}\n";
+        let source = "// fn pop()\npub fn pop() -> u8 {}\n";
+        let output = "error[E0308]: mismatched types\n --> checks.rs:3:24\n  = note: found u8\n\n\
+                      \u{1b}[1merror[E0425]\u{1b}[0m: cannot find\n \u{1b}[34m--> \u{1b}[0mchecks.rs:5:5\n\n\
+                      error[E0308]: mismatched types\n --> checks.rs:99:1\n\n\
+                      error: aborting due to 3 previous errors\n";
+        let said = misfit(output, checks, source);
+        assert!(said.contains("  pop (line 2) must fit fn() -> i32\n"), "{said}");
+        assert!(said.contains("  push (not there) must fit fn(i32)\n"), "{said}");
+        assert!(said.contains("found u8") && said.contains("cannot find"), "{said}");
+        assert!(!said.contains(":99:") && !said.contains("aborting"), "{said}");
+    }
+
+    #[test]
+    fn shows_the_first_errors_if_no_signature_differs() {
+        let error = |line: u32| format!("error[E0277]: a bound\n --> checks.rs:{line}:1\n\n");
+        let output: String = (10..20).map(error).collect();
+        let said = misfit(&output, "fn main() {}\n", "");
+        assert!(said.contains(":12:") && !said.contains(":13:"), "{said}");
+    }
 }

@@ -2,7 +2,7 @@
 //!
 //! exercise: shared-counter
 //! verdict: compile
-//! shows: Counters::update (line 40) is used as fn(&Counters, usize, fn(u64) -> u64) -> u64
+//! shows: Counters::update (line 38) must fit fn(&Counters, usize, fn(u64) -> u64) -> u64
 
 use std::cmp::Ordering;
 
