@@ -16,8 +16,9 @@
 //!   explanation.md    why the solution is right and the common wrong ways fail
 //! ```
 //!
-//! `cargo grade verify NAME` proves it: the starter fails as `exercise.toml` says, both solutions
-//! pass, and every wrong variant is caught by the named check with the named finding.
+//! `cargo grade verify NAME` proves it: the starter fails as `exercise.toml` says and earns at most a
+//! quarter of the points, both solutions pass, and every wrong variant is caught by the named check
+//! with the named finding.
 //!
 //! # A submission is one file of plain Rust
 //!
@@ -120,6 +121,8 @@
 //!   something that is equal to everything.
 //! - Name threads (`thread::Builder::new().name(...)`): the names head the columns of a
 //!   counter-example. Locks are named by the field or variable that they are made for.
+//! - A check that something is *not* done (no more threads, no lock for all, no waiting) also demands
+//!   that the work is done, or those who have done nothing pass it.
 //! - To prove that something must be able to proceed, make it necessary: hold one thing up, and let
 //!   the check go on only when the other has happened. Over-synchronisation is then a deadlock, and
 //!   the clock decides nothing. To prove that a thread sleeps instead of spinning,

@@ -1,5 +1,5 @@
-//! Proves exercises: the starter fails as it says, solutions pass, and each wrong variant is caught
-//! for its own reason.
+//! Proves exercises: the starter fails as it says and earns little, solutions pass, and each wrong
+//! variant is caught for its own reason.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -15,6 +15,8 @@ use crate::show::{self, Style};
 struct Proof {
     exercise: String,
     starter: bool,
+    /// What the starter earns, and what there is to be earned.
+    points: (u32, u32),
     right: usize,
     caught: usize,
     wrong: usize,
@@ -43,6 +45,9 @@ pub fn verify(exercises: &[Exercise], style: Style) -> Result<bool> {
     Ok(proofs.iter().all(Proof::good))
 }
 
+/// The starter may earn one part in so many of all points: nothing has been done yet.
+const LITTLE: u32 = 4;
+
 fn prove(exercise: &Exercise, style: Style) -> Result<Proof> {
     println!("{}: {}", exercise.name, exercise.title);
     let start = Instant::now();
@@ -51,6 +56,7 @@ fn prove(exercise: &Exercise, style: Style) -> Result<Proof> {
     let mut proof = Proof {
         exercise: exercise.name.clone(),
         starter: false,
+        points: (0, exercise.points()),
         right: 0,
         caught: 0,
         wrong: exercise.wrong.len(),
@@ -58,7 +64,8 @@ fn prove(exercise: &Exercise, style: Style) -> Result<Proof> {
         schedules: 0,
         seconds: 0.0,
     };
-    proof.starter = fails(exercise, "starter.rs", &exercise.starter, &table, style)?;
+    (proof.starter, proof.points.0) =
+        fails(exercise, "starter.rs", &exercise.starter, &table, style)?;
     for name in ["solution.rs", "another.rs"] {
         let verdict = run(exercise, name)?;
         let passed = verdict.passed();
@@ -72,7 +79,13 @@ fn prove(exercise: &Exercise, style: Style) -> Result<Proof> {
     }
     for (name, expected) in &exercise.wrong {
         let file = format!("wrong/{name}.rs");
-        proof.caught += usize::from(fails(exercise, &file, expected, &table, style)?);
+        let (caught, _) = fails(exercise, &file, expected, &table, style)?;
+        proof.caught += usize::from(caught);
+    }
+    let too_much = exercise.points() / LITTLE;
+    if proof.points.0 > too_much {
+        println!("  WRONG the starter earns more than {too_much} of {} points", proof.points.1);
+        proof.problems += 1;
     }
     for problem in missing(exercise) {
         println!("  WRONG {problem}");
@@ -87,14 +100,14 @@ fn run(exercise: &Exercise, file: &str) -> Result<Verdict> {
     judge(exercise, exercise.file(file)?.as_bytes(), &Manner::default())
 }
 
-/// Whether a file that is known to be wrong is caught for the reason that is given.
+/// Whether a file that is known to be wrong is caught for the reason that is given, and what it earns.
 fn fails(
     exercise: &Exercise,
     file: &str,
     expected: &Expected,
     table: &Table,
     style: Style,
-) -> Result<bool> {
+) -> Result<(bool, u32)> {
     let verdict = run(exercise, file)?;
     let Expected { check, finding, .. } = expected;
     let caught = !verdict.passed() && verdict.caught(check, finding);
@@ -103,7 +116,7 @@ fn fails(
         println!("  WRONG {file} should be caught by {check} [{finding}], but:");
         println!("{}", show::verdict(&verdict, &[], style));
     }
-    Ok(caught)
+    Ok((caught, verdict.points()))
 }
 
 /// The table of kills of one exercise: a row for each variant, a column for each check.
@@ -126,7 +139,8 @@ impl<'a> Table<'a> {
         }
     }
 
-    /// `K` where the check caught it that was to, `x` where another did, too.
+    /// A mark for each check, `K` where the one that was to catch it did, `x` where another did, too;
+    /// and the points.
     fn row(&self, file: &str, verdict: &Verdict, expected: Option<&Expected>, good: bool) {
         let mut marks = String::new();
         for name in &self.checks {
@@ -147,14 +161,15 @@ impl<'a> Table<'a> {
             None => format!("passes in {:.2} s", verdict.compiling + verdict.running),
         };
         let width = self.width;
-        println!("  {file:width$}  {marks} {mark} {why}");
+        let points = format!("{}/{}", verdict.points(), verdict.possible);
+        println!("  {file:width$}  {marks} {mark} {points:>5}  {why}");
     }
 }
 
 /// All exercises and their kills.
 fn summary(proofs: &[Proof]) {
     let width = proofs.iter().map(|proof| proof.exercise.len()).max().unwrap_or(0).max(8);
-    println!("{:width$}  starter  right  kills    rate  schedules  seconds", "exercise");
+    println!("{:width$}  starter  points  right  kills    rate  schedules  seconds", "exercise");
     let (mut caught, mut wrong) = (0, 0);
     for proof in proofs {
         caught += proof.caught;
@@ -163,9 +178,10 @@ fn summary(proofs: &[Proof]) {
         let starter = if proof.starter { "fails" } else { "WRONG" };
         let rate = rate(proof.caught, proof.wrong);
         let kills = format!("{}/{}", proof.caught, proof.wrong);
+        let points = format!("{}/{}", proof.points.0, proof.points.1);
         let problems = if proof.good() { "" } else { "  WRONG" };
         println!(
-            "{exercise:width$}  {starter:7}  {right:>3}/2  {kills:>5}  {rate:>6}  {schedules:>9}  \
+            "{exercise:width$}  {starter:7}  {points:>6}  {right:>3}/2  {kills:>5}  {rate:>6}  {schedules:>9}  \
              {seconds:>7.1}{problems}"
         );
     }
