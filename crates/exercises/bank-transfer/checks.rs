@@ -113,14 +113,17 @@ fn holds_still() {
     clerk.join().unwrap();
 }
 
-/// One account is looked at until money has moved between two others.
+/// One account is looked at until money has moved between two others, to and fro.
 fn no_global_lock() {
     let bank = Arc::new(Bank::new(&[10, 10, 10]));
     let (paid, wait) = channel();
     let at_work = bank.clone();
     let auditor = start("auditor", move || at_work.inspect(1, |_| wait.recv().unwrap()));
+    let at_work = bank.clone();
+    let clerk = start("clerk", move || at_work.transfer(2, 0, 4).unwrap());
     bank.transfer(0, 2, 5).unwrap();
-    bank.inspect(2, |balance: u64| assert_eq!(balance, 15, "the balance after a transfer of 5 to it"));
+    clerk.join().unwrap();
+    bank.inspect(2, |balance: u64| assert_eq!(balance, 11, "10, after receiving 5 and paying 4"));
     paid.send(()).unwrap();
     auditor.join().unwrap();
 }
@@ -140,9 +143,13 @@ fn nobody_in_the_way() {
     looked_at.recv().unwrap();
     let at_work = bank.clone();
     let waiting = start("waiting clerk", move || at_work.transfer(0, 1, 5).unwrap());
+    let at_work = bank.clone();
+    let clerk = start("clerk", move || at_work.transfer(3, 2, 4).unwrap());
     bank.transfer(2, 3, 5).unwrap();
+    clerk.join().unwrap();
     paid.send(()).unwrap();
     auditor.join().unwrap();
     waiting.join().unwrap();
-    assert_eq!(balances(&bank), [5, 15, 5, 15], "the balances after two transfers of 5");
+    let expected = [5, 15, 9, 11];
+    assert_eq!(balances(&bank), expected, "the balances after two transfers of 5 and one of 4");
 }

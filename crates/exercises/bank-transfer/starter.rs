@@ -24,11 +24,10 @@ impl Bank {
     ///
     /// If there is less than `amount` on the first account. Then nothing has changed.
     pub fn transfer(&self, from: usize, to: usize, amount: u64) -> Result<(), NotEnough> {
-        let mut balance = self.accounts[from].lock().unwrap();
-        *balance = balance.checked_sub(amount).ok_or(NotEnough)?;
-        drop(balance);
-        // TODO: at this moment the money is nowhere.
-        *self.accounts[to].lock().unwrap() += amount;
+        let mut source = self.accounts[from].lock().unwrap();
+        let mut target = self.accounts[to].lock().unwrap(); // TODO: what if two pay each other?
+        *source = source.checked_sub(amount).ok_or(NotEnough)?;
+        *target += amount;
         Ok(())
     }
 

@@ -111,13 +111,17 @@ fn fast_laps() {
 
 fn waits_asleep() {
     let barrier = Arc::new(Barrier::new(2));
-    let other = barrier.clone();
+    let left = Arc::new(AtomicUsize::new(0));
+    let (there, leaves) = (barrier.clone(), left.clone());
     let other = start("other", move || {
-        other.wait();
-        other.wait();
+        for _ in 0..2 {
+            there.wait();
+            leaves.fetch_add(1, SeqCst);
+        }
     });
-    for _ in 0..2 {
+    for round in 0..2 {
         until_others_block();
+        assert_eq!(left.load(SeqCst), round, "rounds that one of two threads has left alone");
         barrier.wait();
     }
     other.join().unwrap();

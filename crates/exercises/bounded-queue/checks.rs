@@ -1,7 +1,7 @@
 //! What a bounded queue must do under every schedule.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::thread::{Builder, JoinHandle};
 
 use bounded_queue::BoundedQueue;
@@ -122,13 +122,17 @@ fn waits_asleep() {
 
 fn close_wakes_all() {
     let queue = Arc::new(BoundedQueue::<i32>::new(1));
+    let closing = Arc::new(AtomicBool::new(false));
     let consumers = ["consumer 1", "consumer 2"].map(|name| {
-        let queue = queue.clone();
-        start(name, move || queue.pop())
+        let (queue, closing) = (queue.clone(), closing.clone());
+        start(name, move || (queue.pop(), closing.load(SeqCst)))
     });
+    closing.store(true, SeqCst);
     queue.close();
     for consumer in consumers {
-        assert_eq!(consumer.join().unwrap(), None, "popping from a closed and empty queue");
+        let (item, closed) = consumer.join().unwrap();
+        assert_eq!(item, None, "popping from a closed and empty queue");
+        assert!(closed, "pop returned from an empty queue before it was closed");
     }
 
     let queue = Arc::new(BoundedQueue::new(1));
@@ -144,11 +148,11 @@ fn close_wakes_all() {
 }
 
 fn close_keeps_items() {
-    let queue = Arc::new(BoundedQueue::new(2));
+    let queue = Arc::new(BoundedQueue::new(3));
     queue.push(1).unwrap();
     queue.push(2).unwrap();
     queue.close();
-    assert_eq!(queue.push(3), Err(3), "pushing into a closed queue");
+    assert_eq!(queue.push(3), Err(3), "pushing into a closed queue with room");
     let others = queue.clone();
     let consumer = start("consumer", move || others.pop());
     let here = queue.pop();

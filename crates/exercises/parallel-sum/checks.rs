@@ -57,14 +57,21 @@ fn at_the_same_time() {
     assert_eq!(sum, 321, "the sum of 3 items on 3 threads");
 }
 
+/// The first two calls wait for each other, so two threads are at work; a third must never be seen.
 fn not_more_threads() {
     let working = AtomicUsize::new(0);
-    parallel_sum(&[(), (), ()], 2, |_| {
+    let calls = AtomicUsize::new(0);
+    let meeting = Barrier::new(2);
+    let sum: u64 = parallel_sum(&[1, 20, 300, 4000, 50000], 2, |item| {
         let now = working.fetch_add(1, SeqCst) + 1;
         assert!(now <= 2, "{now} threads work at the same time, where 2 were asked for");
+        if calls.fetch_add(1, SeqCst) < 2 {
+            meeting.wait();
+        }
         working.fetch_sub(1, SeqCst);
-        1
+        *item
     });
+    assert_eq!(sum, 54321, "the sum of 5 items on 2 threads");
 }
 
 fn panic_travels() {

@@ -65,12 +65,24 @@ fn neighbours_apart() {
 
 fn all_eat() {
     let table = Arc::new(Table::new(3));
+    let eating = Arc::new(AtomicUsize::new(0));
     let philosophers = [0, 1, 2].map(|seat| {
-        let table = table.clone();
-        start(seat, move || -> i32 { table.dine(seat, || 1) + table.dine(seat, || 1) })
+        let (table, eating) = (table.clone(), eating.clone());
+        start(seat, move || {
+            let mut meals = 0;
+            for _ in 0..2 {
+                meals += table.dine(seat, || {
+                    assert_eq!(eating.fetch_add(1, SeqCst), 0, "neighbours who eat meanwhile");
+                    eating.fetch_sub(1, SeqCst);
+                    1
+                });
+            }
+            meals
+        })
     });
     for philosopher in philosophers {
-        assert_eq!(philosopher.join().unwrap(), 2, "meals of a philosopher who was hungry twice");
+        let meals: i32 = philosopher.join().unwrap();
+        assert_eq!(meals, 2, "meals of a philosopher who was hungry twice");
     }
 }
 
@@ -100,14 +112,17 @@ fn neighbours_only() {
         });
     });
     eats.recv().unwrap();
-    let at_table = table.clone();
-    let second = start(1, move || at_table.dine(1, || ()));
+    let finished = Arc::new(AtomicBool::new(false));
+    let (at_table, apart) = (table.clone(), finished.clone());
+    let second = start(1, move || at_table.dine(1, || apart.load(SeqCst)));
     let at_table = table.clone();
     let third = start(3, move || at_table.dine(3, || ()));
     third.join().unwrap();
+    finished.store(true, SeqCst);
     finish.send(()).unwrap();
     first.join().unwrap();
-    second.join().unwrap();
+    let waited: bool = second.join().unwrap();
+    assert!(waited, "philosopher 1 eats while 0 eats");
 }
 
 fn waits_asleep() {
@@ -122,12 +137,15 @@ fn waits_asleep() {
         });
     });
     eats.recv().unwrap();
-    let at_table = table.clone();
-    let second = start(1, move || at_table.dine(1, || ()));
+    let finished = Arc::new(AtomicBool::new(false));
+    let (at_table, apart) = (table.clone(), finished.clone());
+    let second = start(1, move || at_table.dine(1, || apart.load(SeqCst)));
     until_others_block();
+    finished.store(true, SeqCst);
     finish.send(()).unwrap();
     first.join().unwrap();
-    second.join().unwrap();
+    let waited: bool = second.join().unwrap();
+    assert!(waited, "philosopher 1 eats while 0 eats");
 }
 
 /// Philosopher 1 waits while 0 eats. Then 2 may eat, or have to wait, as the table likes; but 0 must
@@ -138,9 +156,10 @@ fn nobody_starves() {
     let (finish, wait) = channel();
     let mut others = Vec::new();
     table.dine(0, || {
-        let (at_table, eaten) = (table.clone(), eaten.clone());
-        others.push(start(1, move || at_table.dine(1, || eaten.store(true, SeqCst))));
+        let (at_table, eats) = (table.clone(), eaten.clone());
+        others.push(start(1, move || at_table.dine(1, || eats.store(true, SeqCst))));
         until_others_block();
+        assert!(!eaten.load(SeqCst), "philosopher 1 eats while 0 eats");
         let at_table = table.clone();
         others.push(start(2, move || at_table.dine(2, || wait.recv().unwrap())));
         until_others_block();

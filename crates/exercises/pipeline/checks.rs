@@ -38,7 +38,9 @@ fn one_and_none() {
     let (output, codes) = run(&[&["cat"]]);
     assert_eq!(output, "", "the input of the first program is empty");
     assert_eq!(codes, [0], "cat alone");
-    assert_eq!(run(&[&["echo", "here"]]).0, "here\n", "echo alone");
+    let (output, codes) = run(&[&["sh", "-c", "echo here; exit 3"]]);
+    assert_eq!(output, "here\n", "echo here; exit 3");
+    assert_eq!(codes, [3], "echo here; exit 3");
     assert_eq!(run(&[]), (String::new(), vec![]), "no programs");
 }
 

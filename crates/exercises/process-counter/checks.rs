@@ -128,7 +128,9 @@ fn together() {
 const STOPS: u64 = 120;
 
 /// A child adds 1 all the time, and is stopped again and again. While it stands still, this process
-/// adds 1. Returns the number of additions that were made, and whether two of them returned the same.
+/// adds 1. Returns the number of additions that were made, and whether two of them returned the same
+/// as far as can be seen: the child looks out for the last number of this process, and this process
+/// must get one that is beyond all those that the child has counted.
 fn add_while_stopped(counter: &Counter) -> (u64, bool) {
     with_control(|control| {
         control.ticket.store(u64::MAX, SeqCst);
@@ -150,7 +152,11 @@ fn add_while_stopped(counter: &Counter) -> (u64, bool) {
             kill(child, Signal::SIGSTOP).unwrap();
             let status = waitpid(child, Some(WaitPidFlag::WUNTRACED)).unwrap();
             assert_eq!(status, WaitStatus::Stopped(child, Signal::SIGSTOP), "stopping the child");
-            control.ticket.store(counter.add(1), SeqCst);
+            let ticket = counter.add(1);
+            if ticket < control.made.load(SeqCst) {
+                control.twice.store(true, SeqCst);
+            }
+            control.ticket.store(ticket, SeqCst);
             kill(child, Signal::SIGCONT).unwrap();
         }
         control.stop.store(true, SeqCst);
@@ -176,7 +182,11 @@ fn independent() {
     let (one, other) = (Counter::new().unwrap(), Counter::new().unwrap());
     one.add(1);
     other.add(10);
-    assert_eq!((one.get(), other.get()), (1, 10), "1 and 10, added to two counters");
+    wait_for(in_child(|| {
+        one.add(100);
+    }));
+    let what = "1 and 10, added to two counters, and 100 to the first by a child";
+    assert_eq!((one.get(), other.get()), (101, 10), "{what}");
 }
 
 /// How many shared mappings this process has.
@@ -194,12 +204,12 @@ fn unmapped() {
     }
     assert_eq!(mappings(), before, "shared mappings after 50 counters were made and dropped");
     // A child that drops its counter takes it away from nobody else.
-    let inherited = Counter::new().unwrap();
-    let kept = inherited.get();
-    let mut inherited = Some(inherited);
-    wait_for(in_child(|| drop(inherited.take())));
-    let inherited = inherited.unwrap();
-    inherited.add(5);
-    assert_eq!(inherited.get(), kept + 5, "a counter that a child has dropped");
-    drop(counter);
+    let mut inherited = Some(counter);
+    wait_for(in_child(|| {
+        let counter = inherited.take().unwrap();
+        counter.add(2);
+    }));
+    let counter = inherited.unwrap();
+    counter.add(5);
+    assert_eq!(counter.get(), 7, "a counter to which a child added 2 before it dropped it, and 5");
 }

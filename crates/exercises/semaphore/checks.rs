@@ -51,6 +51,7 @@ fn try_never_waits() {
     let other = start("other", move || other.try_acquire().is_some());
     assert!(!other.join().unwrap(), "the only permit is in use, but try_acquire got one");
     drop(permit);
+    assert!(semaphore.try_acquire().is_some(), "a permit was dropped, but try_acquire got none");
 }
 
 /// Three threads want one of two permits: counts how many have one.
@@ -89,21 +90,34 @@ fn at_the_same_time() {
     }
 }
 
-/// Two permits go back one after the other, and two threads need both to be told: they keep theirs
-/// until the other has one.
-fn each_wakes_one() {
-    let semaphore = Arc::new(Semaphore::new(2));
-    let permits = [semaphore.acquire(), semaphore.acquire()];
+/// Two threads that need a permit and find none until `free` says how many there are. They keep
+/// theirs until the other has one, so both must be told.
+fn two_that_wait(semaphore: &Arc<Semaphore>, free: &Arc<AtomicUsize>) -> [JoinHandle<()>; 2] {
     let meeting = Arc::new(Barrier::new(2));
-    let threads = ["thread A", "thread B"].map(|name| {
+    let inside = Arc::new(AtomicUsize::new(0));
+    ["thread A", "thread B"].map(|name| {
         let (semaphore, meeting) = (semaphore.clone(), meeting.clone());
+        let (inside, free) = (inside.clone(), free.clone());
         start(name, move || {
             let permit = semaphore.acquire();
+            let (now, free) = (inside.fetch_add(1, SeqCst) + 1, free.load(SeqCst));
+            assert!(now <= free, "{now} threads have got a permit, and {free} were free");
             meeting.wait();
             drop(permit);
         })
-    });
-    drop(permits);
+    })
+}
+
+/// Two permits go back one after the other.
+fn each_wakes_one() {
+    let semaphore = Arc::new(Semaphore::new(2));
+    let free = Arc::new(AtomicUsize::new(0));
+    let permits = [semaphore.acquire(), semaphore.acquire()];
+    let threads = two_that_wait(&semaphore, &free);
+    for permit in permits {
+        free.fetch_add(1, SeqCst);
+        drop(permit);
+    }
     for thread in threads {
         thread.join().unwrap();
     }
@@ -112,15 +126,9 @@ fn each_wakes_one() {
 /// As a signal: no permits in the beginning, two are put in at once.
 fn add_wakes_as_many() {
     let semaphore = Arc::new(Semaphore::new(0));
-    let meeting = Arc::new(Barrier::new(2));
-    let threads = ["thread A", "thread B"].map(|name| {
-        let (semaphore, meeting) = (semaphore.clone(), meeting.clone());
-        start(name, move || {
-            let permit = semaphore.acquire();
-            meeting.wait();
-            drop(permit);
-        })
-    });
+    let free = Arc::new(AtomicUsize::new(0));
+    let threads = two_that_wait(&semaphore, &free);
+    free.store(2, SeqCst);
     semaphore.add(2);
     for thread in threads {
         thread.join().unwrap();
@@ -129,9 +137,15 @@ fn add_wakes_as_many() {
 
 fn waits_asleep() {
     let semaphore = Arc::new(Semaphore::new(0));
-    let other = semaphore.clone();
-    let waiter = start("waiter", move || drop(other.acquire()));
+    let added = Arc::new(AtomicUsize::new(0));
+    let (there, look) = (semaphore.clone(), added.clone());
+    let waiter = start("waiter", move || {
+        let permit = there.acquire();
+        assert_eq!(look.load(SeqCst), 1, "permits that were added when acquire got one");
+        drop(permit);
+    });
     until_others_block();
+    added.store(1, SeqCst);
     semaphore.add(1);
     waiter.join().unwrap();
 }

@@ -82,7 +82,8 @@ fn own_result() {
 }
 
 /// Three changes of three counters, each of which ends only after all have begun. A change may be
-/// made anew, so each waits the first time only.
+/// made anew, so each waits the first time only. One more change of the first counter comes at any
+/// time, and must not be lost.
 fn no_big_lock() {
     let counters = Arc::new(Counters::new(3));
     let meeting = Arc::new(Barrier::new(3));
@@ -99,12 +100,16 @@ fn no_big_lock() {
             })
         })
     });
+    counters.update(0, |x| x + 10);
     for thread in threads {
-        assert_eq!(thread.join().unwrap(), 1, "the value of a counter after adding 1");
+        thread.join().unwrap();
     }
+    let values = [0, 1, 2].map(|slot| counters.get(slot));
+    assert_eq!(values, [11, 1, 1], "the values after adding 1 to each, and 10 to the first");
 }
 
-/// A change of one counter that ends only after another one has been changed and read.
+/// A change of one counter that ends only after another one has been changed and read. Then the
+/// first counter is changed here too.
 fn reads_go_on() {
     let counters = Arc::new(Counters::new(2));
     let (go, wait) = channel();
@@ -121,5 +126,7 @@ fn reads_go_on() {
     assert_eq!(counters.update(1, |x| x + 1), 1, "the value of a counter after adding 1");
     assert_eq!(counters.get(1), 1, "the value of a counter after adding 1");
     go.send(()).unwrap();
-    assert_eq!(slow.join().unwrap(), 1, "the value of a counter after adding 1");
+    counters.update(0, |x| x + 10);
+    slow.join().unwrap();
+    assert_eq!(counters.get(0), 11, "the value of a counter after adding 10 and, slowly, 1");
 }

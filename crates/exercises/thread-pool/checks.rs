@@ -56,16 +56,23 @@ fn drop_waits() {
     assert_eq!(ended.load(SeqCst), 3, "jobs that had ended when the drop of the pool returned");
 }
 
-/// Two jobs that wait for each other.
+/// Jobs of which always two wait for each other; a third one must not be seen.
 fn in_parallel() {
     let pool = ThreadPool::new(2);
     let meeting = Arc::new(Barrier::new(2));
-    for _ in 0..2 {
-        let meeting = meeting.clone();
+    let running = Arc::new(AtomicUsize::new(0));
+    let (ends, end) = channel();
+    for _ in 0..4 {
+        let (meeting, running, ends) = (meeting.clone(), running.clone(), ends.clone());
         pool.execute(move || {
+            let now = running.fetch_add(1, SeqCst) + 1;
             meeting.wait();
+            running.fetch_sub(1, SeqCst);
+            ends.send(now).unwrap();
         });
     }
+    let most = (0..4).map(|_| end.recv().unwrap()).max();
+    assert_eq!(most, Some(2), "jobs that ran at the same time in a pool of 2 threads");
 }
 
 fn fixed() {
@@ -122,11 +129,20 @@ fn panic_costs_nothing() {
     assert_eq!(met.load(SeqCst), 2, "jobs that ended after two others had panicked");
 }
 
+/// One job after the other, each for a pool whose threads are asleep.
 fn idle_asleep() {
     let pool = ThreadPool::new(2);
-    until_others_block();
-    let (send, result) = channel();
-    pool.execute(move || send.send(1).unwrap());
-    assert_eq!(result.recv(), Ok(1), "what a job sent, given to a pool whose threads were asleep");
+    let mut threads = Vec::new();
+    for _ in 0..3 {
+        until_others_block();
+        let (send, result) = channel();
+        pool.execute(move || send.send(thread::current().id()).unwrap());
+        let thread = result.recv().expect("a job of an idle pool is run");
+        if !threads.contains(&thread) {
+            threads.push(thread);
+        }
+    }
+    let threads = threads.len();
+    assert!(threads <= 2, "{threads} threads ran jobs one after the other, in a pool of 2");
     until_others_block();
 }

@@ -62,7 +62,7 @@ fn a_learner_goes_from_the_starter_to_the_solution() {
     let (code, said, _) = grade(here, &[EXERCISE]);
     assert_eq!(code, Some(0), "{said}");
     let (_, said, _) = grade(here, &[]);
-    assert!(said.contains("passed   13 / 13") && said.contains("\n1 of "), "{said}");
+    assert!(said.contains("passed   14 / 14") && said.contains("\n1 of "), "{said}");
     let (code, said, _) = grade(here, &["solution", EXERCISE]);
     assert_eq!(code, Some(0));
     assert!(said.contains("impl") && said.contains("What fails, and why:"), "{said}");
@@ -111,18 +111,18 @@ fn watching_judges_what_was_saved_and_gives_the_terminal_back() {
     let mut keyboard = File::from(pty.master.try_clone().unwrap());
     let mut screen = Screen::of(File::from(pty.master));
 
-    screen.wait_for("not yet, 5 of 13 points");
+    screen.wait_for("not yet, 1 of 14 points");
     screen.wait_for("Keys: ");
     let mine = directory.path().join("exercises/bounded-queue.rs");
     // The first judgement is not yet over when the second save ends it.
     fs::write(&mine, file_of(EXERCISE, "wrong/close-drops-items.rs")).unwrap();
     screen.wait_for("Judging");
     fs::write(&mine, file_of(EXERCISE, "solution.rs")).unwrap();
-    screen.wait_for("passed, 13 of 13 points");
+    screen.wait_for("passed, 14 of 14 points");
     keyboard.write_all(b"h").unwrap();
     screen.wait_for("Hint 1 of 3:");
     keyboard.write_all(b"l").unwrap();
-    screen.wait_for("13 / 13");
+    screen.wait_for("14 / 14");
     assert!(!tcgetattr(&pty.slave).unwrap().local_flags.contains(LocalFlags::ICANON));
     keyboard.write_all(b"q").unwrap();
     assert_eq!(watching.wait().unwrap().code(), Some(0));
