@@ -1,5 +1,5 @@
 //! One lock for the books, held only for a moment, and a mark on each account that is being looked
-//! at. Who needs a marked account waits without holding anything, so no circle can close either.
+//! at. Whoever needs a marked account waits without holding anything, so no circle can close either.
 
 use std::sync::{Condvar, Mutex};
 

@@ -1,4 +1,4 @@
-//! A number for each round. Who arrives waits until the number is another one, which says that
+//! A number for each round. Whoever arrives waits until the number is another one, which says that
 //! everybody had arrived, however much has happened since.
 
 use std::sync::{Condvar, Mutex};

@@ -8,7 +8,7 @@ pub struct Barrier {
 }
 
 impl Barrier {
-    /// A barrier for so many threads, at least one.
+    /// A barrier for `threads` threads, at least one.
     pub fn new(threads: usize) -> Barrier {
         Barrier { threads, arrived: Mutex::new(0) }
     }

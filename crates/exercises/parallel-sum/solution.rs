@@ -10,16 +10,14 @@ where
     F: Fn(&T) -> u64 + Sync,
 {
     let value = &value;
-    // Pieces that differ by one item at most: the first `longer` of them have one more.
-    let (length, longer) = (items.len() / threads, items.len() % threads);
+    // Rounded up, so that there are at most as many pieces as threads; and never 0.
+    let length = items.len().div_ceil(threads).max(1);
     thread::scope(|scope| {
-        let mut rest = items;
-        let mut workers = Vec::new();
-        for number in 0..threads.min(items.len()) {
-            let (piece, others) = rest.split_at(length + usize::from(number < longer));
-            rest = others;
-            workers.push(scope.spawn(move || piece.iter().map(value).sum::<u64>()));
-        }
+        let pieces = items.chunks(length);
+        // Collected, so that all are started before the first is joined.
+        let workers: Vec<_> = pieces
+            .map(|piece| scope.spawn(move || piece.iter().map(value).sum::<u64>()))
+            .collect();
         let sums = workers.into_iter().map(|worker| worker.join());
         sums.map(|sum| sum.unwrap_or_else(|payload| resume_unwind(payload))).sum()
     })

@@ -3,9 +3,9 @@
 //! The items are borrowed: nothing is copied, whatever their type.
 
 /// The sum of `value(item)` over all items, computed by `threads` threads at the same time (at least
-/// one, and fewer only where there is too little to do).
+/// one, and fewer only where more would not be done sooner).
 ///
-/// If a call of `value` panics, this panics with the same payload, once no thread works any more.
+/// If a call of `value` panics, this panics with the same payload, once no thread is working any more.
 pub fn parallel_sum<T, F>(items: &[T], threads: usize, value: F) -> u64
 where
     T: Sync,

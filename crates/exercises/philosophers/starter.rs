@@ -8,7 +8,7 @@ pub struct Table {
 }
 
 impl Table {
-    /// A table with so many seats, at least two.
+    /// A table with `seats` seats, at least two.
     pub fn new(seats: usize) -> Table {
         Table { forks: (0..seats).map(|_| Mutex::new(())).collect() }
     }
@@ -17,8 +17,8 @@ impl Table {
     /// them back. Returns what `eat` returns.
     ///
     /// Neighbours never eat at the same time. A philosopher whose neighbours are not hungry never
-    /// waits. Nobody starves: whoever has to wait for a meal of a neighbour eats before that
-    /// neighbour eats again. Whoever waits is blocked.
+    /// waits. Nobody starves: whoever has had to wait for a neighbour's meal eats before that
+    /// neighbour eats again. Whoever waits is blocked, and holds up nobody across the table.
     pub fn dine<T>(&self, seat: usize, eat: impl FnOnce() -> T) -> T {
         let _left = self.forks[seat].lock().unwrap();
         // TODO: the right fork as well. But what if everybody holds a left one?

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A counter that is shared with the processes that are forked after it was made.
 ///
-/// A process that is stopped or killed in the midst of [`add`](Counter::add) loses nothing of what
+/// A process that is stopped or killed in the middle of [`add`](Counter::add) loses nothing of what
 /// others add, and never holds them up.
 #[derive(Debug)]
 pub struct Counter {

@@ -17,7 +17,7 @@ pub fn run_all(commands: &mut [Command]) -> io::Result<Vec<i32>> {
         }
     }
     while let Some((&next, _)) = running.iter().next() {
-        // Look who has ended without taking it: it may be a child of somebody else.
+        // Look which child has ended, and leave it: it may be somebody else's.
         let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT;
         let pid = match waitid(Id::All, flags) {
             Ok(status) => status.pid().filter(|pid| running.contains_key(pid)).unwrap_or(next),

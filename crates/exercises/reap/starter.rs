@@ -8,8 +8,8 @@ use std::process::Command;
 /// shell says it.
 ///
 /// A command that cannot be started counts as 127, and the others are run nevertheless. When this
-/// returns, no child of it is left, neither running nor as a zombie. Children of the caller that
-/// this did not start are none of its business.
+/// returns, no child that it started is left, neither running nor as a zombie. Other children of the
+/// caller are none of its business.
 pub fn run_all(commands: &mut [Command]) -> io::Result<Vec<i32>> {
     for command in commands.iter_mut() {
         command.spawn()?; // TODO: nobody waits for this child.

@@ -2,7 +2,7 @@
 
 use std::sync::Mutex;
 
-/// A number of permits. Who has one may go on; who wants one and finds none waits.
+/// A number of permits. Whoever has one may go on; whoever finds none waits.
 pub struct Semaphore {
     permits: Mutex<usize>,
 }
@@ -13,7 +13,7 @@ pub struct Permit<'a> {
 }
 
 impl Semaphore {
-    /// A semaphore with so many permits, which may be none.
+    /// A semaphore with `permits` permits, which may be 0.
     pub fn new(permits: usize) -> Semaphore {
         Semaphore { permits: Mutex::new(permits) }
     }
@@ -30,7 +30,7 @@ impl Semaphore {
         None // TODO
     }
 
-    /// Puts so many permits in, besides those that there are. As many of those who wait go on.
+    /// Puts in `permits` more. As many of those who are waiting go on.
     pub fn add(&self, permits: usize) {
         *self.permits.lock().unwrap() += permits;
     }

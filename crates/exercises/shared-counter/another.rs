@@ -1,4 +1,4 @@
-//! A lock for each counter: `change` is called once, and only those wait who want the same counter.
+//! A lock for each counter: `change` is called once, and only threads that want the same counter wait.
 
 use std::sync::Mutex;
 

@@ -7,7 +7,7 @@ pub struct Counters {
 }
 
 impl Counters {
-    /// So many counters, each 0.
+    /// Makes `slots` counters, each 0.
     pub fn new(slots: usize) -> Counters {
         Counters { slots: (0..slots).map(|_| AtomicU64::new(0)).collect() }
     }

@@ -50,7 +50,7 @@ impl<T> Deref for Guard<'_, T> {
     type Target = T;
 
     fn deref(&self) -> &T {
-        // SAFETY: who has a guard has the lock, so nobody else has a reference to the value.
+        // SAFETY: whoever has a guard has the lock, so nobody else has a reference to the value.
         unsafe { &*self.lock.value.get() }
     }
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// A value that one thread at a time can have. Who waits for it spins.
+/// A value that one thread at a time can have. Whoever waits for it spins.
 pub struct SpinLock<T> {
     locked: AtomicBool,
     value: UnsafeCell<T>,
@@ -48,7 +48,7 @@ impl<T> Deref for Guard<'_, T> {
     type Target = T;
 
     fn deref(&self) -> &T {
-        // SAFETY: who has a guard has the lock, so nobody else has a reference to the value.
+        // SAFETY: whoever has a guard has the lock, so nobody else has a reference to the value.
         unsafe { &*self.lock.value.get() }
     }
 }

@@ -1,4 +1,4 @@
-//! Two indices; each is released by who writes it and acquired by who does not.
+//! Two indices, each released by the end that writes it and acquired by the other.
 
 use std::cell::UnsafeCell;
 use std::mem::MaybeUninit;

@@ -44,8 +44,8 @@ pub fn supervise(command: &mut Command, policy: &Policy, clock: &dyn Clock) -> i
         if now - start >= policy.steady {
             pause = policy.first;
         }
-        clock.sleep(pause);
-        pause = (pause * 2).min(policy.longest);
+        clock.sleep(pause.min(policy.longest));
+        pause = pause.saturating_mul(2);
         restarts.push_back(clock.now());
     }
 }

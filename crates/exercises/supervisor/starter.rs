@@ -1,4 +1,4 @@
-//! Start a command again when it fails, but not for ever.
+//! Start a command again when it fails, but not forever.
 
 use std::io;
 use std::process::{Command, ExitStatus};

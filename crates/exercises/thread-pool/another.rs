@@ -1,5 +1,5 @@
-//! A queue under a mutex with a condition variable. A panic ends its thread, and the one who finds
-//! out on the way, a guard, starts the next in its place.
+//! A queue under a mutex with a condition variable. A panic ends its thread, and a guard,
+//! dropped on the way out, starts another one in its place.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex};

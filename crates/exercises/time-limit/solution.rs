@@ -47,9 +47,9 @@ fn descriptor_of(process: Pid) -> io::Result<OwnedFd> {
 
 /// Waits until the process has ended, at most so long. Says whether it has.
 fn ends_within(process: &OwnedFd, time: Duration) -> io::Result<bool> {
-    let end = Instant::now() + time;
+    let start = Instant::now();
     loop {
-        let left = end.saturating_duration_since(Instant::now());
+        let left = time.saturating_sub(start.elapsed());
         // Rounded up, or the last millisecond would be spent spinning.
         let left = left.as_micros().div_ceil(1000).min(i32::MAX as u128) as i32;
         let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX);

@@ -1,4 +1,4 @@
-//! Run a command, but not longer than so long.
+//! Run a command, but only for so long.
 
 use std::io;
 use std::os::unix::process::CommandExt;
@@ -20,8 +20,8 @@ pub enum Outcome {
 /// after that, its whole group gets SIGKILL. As soon as the command itself has ended, in whichever
 /// way, what is left of its group gets SIGKILL: nobody looks after it any more.
 ///
-/// Returns as soon as that is done. The command has then been collected; no other child of the
-/// caller has. A command that cannot be started is an error.
+/// Returns as soon as that is done. The command has then been collected, and no other child of the
+/// caller. A command that cannot be started is an error.
 pub fn run_at_most(command: &mut Command, limit: Duration, grace: Duration) -> io::Result<Outcome> {
     let mut child = command.process_group(0).spawn()?;
     let _ = (limit, grace); // TODO: this takes as long as the command likes.
