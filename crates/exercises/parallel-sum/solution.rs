@@ -15,9 +15,8 @@ where
     thread::scope(|scope| {
         let pieces = items.chunks(length);
         // Collected, so that all are started before the first is joined.
-        let workers: Vec<_> = pieces
-            .map(|piece| scope.spawn(move || piece.iter().map(value).sum::<u64>()))
-            .collect();
+        let workers: Vec<_> =
+            pieces.map(|piece| scope.spawn(move || piece.iter().map(value).sum::<u64>())).collect();
         let sums = workers.into_iter().map(|worker| worker.join());
         sums.map(|sum| sum.unwrap_or_else(|payload| resume_unwind(payload))).sum()
     })

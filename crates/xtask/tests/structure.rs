@@ -91,6 +91,33 @@ fn value<'a>(line: &'a str, key: &str) -> Option<&'a str> {
     line.strip_prefix(key)?.strip_prefix(" = \"")?.strip_suffix('"')
 }
 
+/// What an exercise checks: each name, what is true if it passes, and its points.
+fn checks(description: &str) -> Vec<[String; 3]> {
+    let mut checks = Vec::new();
+    let mut tidy = None;
+    for table in description.split("\n[") {
+        let find = |key| table.lines().find_map(|line| value(line, key));
+        let points = || table.lines().find_map(|line| line.strip_prefix("points = "));
+        if let (Some(name), Some(says), Some(points)) = (find("name"), find("says"), points()) {
+            checks.push([name, says, points].map(str::to_owned));
+        } else if let (true, Some(points)) = (table.starts_with("tidy]"), points()) {
+            tidy = Some(["tidy", "nothing is left behind", points].map(str::to_owned));
+        }
+    }
+    checks.extend(tidy);
+    checks
+}
+
+/// The rows of a page's table.
+fn rows(page: &str) -> Vec<[String; 3]> {
+    let table = page.lines().skip_while(|line| !line.starts_with("|---"));
+    let rows = table.skip(1).map_while(|line| line.strip_prefix("| ")?.strip_suffix(" |"));
+    let cells = |row: &str| -> Option<[String; 3]> {
+        row.split(" | ").map(str::to_owned).collect::<Vec<_>>().try_into().ok()
+    };
+    rows.map_while(cells).collect()
+}
+
 #[test]
 fn every_exercise_has_a_page_that_says_what_is_checked() {
     let summary = read("book/src/SUMMARY.md");
@@ -104,12 +131,10 @@ fn every_exercise_has_a_page_that_says_what_is_checked() {
         let page = read(&format!("book/src/exercises/{name}.md"));
         assert!(summary.contains(&format!("(exercises/{name}.md)")), "SUMMARY.md lacks {name}");
         assert!(page.contains(&format!("$ cargo grade {name}\n")), "{name}.md's command");
+        assert_eq!(rows(&page), checks(&description), "{name}.md's table, and exercise.toml");
         for line in description.lines() {
             if let Some(title) = value(line, "title") {
                 assert!(page.starts_with(&format!("# {title}\n")), "{name}.md's title");
-            }
-            if let Some(says) = value(line, "says") {
-                assert!(page.contains(says), "{name}.md does not say: {says}");
             }
             if let Some(concept) = value(line, "concept") {
                 assert!(concepts().contains(concept), "{name}: there is no concept {concept}");
