@@ -50,8 +50,7 @@ fn nothing_lost() {
     assert_eq!(got, [Some(1), Some(2), Some(3)], "what came out of three pops");
 }
 
-/// Two producers push into a queue with room for one: what has been taken in is counted by them, so
-/// it can only be more than was seen here.
+/// Two producers, and room for one item: when both have got as far as they can, one of them waits.
 fn bounded() {
     let queue = Arc::new(BoundedQueue::new(1));
     let pushed = Arc::new(AtomicUsize::new(0));
@@ -63,6 +62,7 @@ fn bounded() {
         })
     });
     for popped in 0..2 {
+        until_others_block();
         let taken_in = pushed.load(SeqCst);
         assert!(taken_in <= popped + 1, "{taken_in} items are in, {popped} out, with room for 1");
         assert_eq!(queue.pop(), Some(1), "popping what was pushed");
