@@ -214,6 +214,19 @@ fn a_new_exercise_is_proved_before_it_is_changed() {
     let (code, said, errors) = output(grade().args(["verify", "first-try"]).args(within));
     assert_eq!(code, Some(0), "{said}{errors}");
     assert!(said.contains("Of 5 wrong variants, 5 are killed"), "{said}");
+
+    // A starter that only loses updates has most of the work behind it.
+    let exercise = directory.path().join("first-try");
+    fs::copy(exercise.join("wrong/lost-update.rs"), exercise.join("starter.rs")).unwrap();
+    let description = fs::read_to_string(exercise.join("exercise.toml")).unwrap();
+    let generous = description.replace(
+        "check = \"one-thread\"\nfinding = \"wrong\"\nwhy = \"It",
+        "check = \"nothing-lost\"\nfinding = \"wrong\"\nwhy = \"It",
+    );
+    put(exercise.join("exercise.toml"), generous.replacen("points = 1", "points = 2", 1));
+    let (code, said, errors) = output(grade().args(["verify", "first-try"]).args(within));
+    assert_eq!(code, Some(1), "{said}{errors}");
+    assert!(said.contains("WRONG the starter earns more than 1 of 6 points"), "{said}");
 }
 
 /// Files below a directory, relative to it.
