@@ -1,6 +1,9 @@
 //! Judges exercises: compiles one file with the checks of its exercise, runs them in isolation, and
 //! says what happened. `cargo grade` runs it.
 
+#[macro_use]
+mod output;
+
 mod catalogue;
 mod compile;
 mod doctor;
@@ -30,8 +33,16 @@ fn main() -> ExitCode {
     if arguments.next().as_deref() == Some(sandbox::KEEPER) {
         sandbox::main(arguments.next().and_then(|pid| pid.parse().ok()).unwrap_or(0));
     }
-    let matches = teacher::add(command()).get_matches();
-    match run(&matches) {
+    let matches = teacher::add(command()).try_get_matches();
+    let result = output::printing(|| match &matches {
+        Ok(matches) => run(matches),
+        Err(help) if !help.use_stderr() => {
+            print!("{}", help.render());
+            Ok(true)
+        }
+        Err(error) => error.exit(),
+    });
+    match result {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
@@ -185,15 +196,19 @@ fn grade(exercise: &Exercise, matches: &ArgMatches, style: Style) -> Result<bool
     let text = String::from_utf8_lossy(&source);
     let checks = exercise.file("checks.rs")?;
     let sources = [(file.as_str(), &*text), (exercises::CHECKS, checks.as_str())];
+    let remembers = manner.replay.is_none() && !matches.contains_id("file");
+    let remembered = if remembers {
+        submission::remember(exercise, verdict.passed(), verdict.points())
+    } else {
+        Ok(())
+    };
     print!("{}", show::verdict(&verdict, &sources, style));
     for missing in &verdict.missing {
         eprintln!("Isolation is incomplete: {missing} (see `cargo grade doctor`).");
     }
-    if manner.replay.is_none() && !matches.contains_id("file") {
-        submission::remember(exercise, verdict.passed(), verdict.points())?;
-        if std::io::stdout().is_terminal() {
-            submission::what_next(exercise, verdict.passed())?;
-        }
+    remembered?;
+    if remembers && std::io::stdout().is_terminal() {
+        submission::what_next(exercise, verdict.passed())?;
     }
     Ok(verdict.passed())
 }

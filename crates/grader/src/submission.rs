@@ -174,15 +174,19 @@ pub fn hint(exercise: &Exercise, level: Option<usize>, style: Style) -> Result<b
 /// Puts the starter back, and keeps what was there.
 pub fn reset(exercise: &Exercise) -> Result<bool> {
     let path = exercise.submission();
+    let mut kept = None;
     if path.try_exists()? {
-        let kept = (1..).map(|n| path.with_extension(format!("{n}.rs")));
-        let Some(kept) = kept.take(1000).find(|kept| !kept.exists()) else {
+        let mut names = (1..1000).map(|n| path.with_extension(format!("{n}.rs")));
+        let Some(free) = names.find(|name| !name.exists()) else {
             bail!("there are too many kept files beside {}", shown(&path));
         };
-        fs::rename(&path, &kept)?;
-        println!("What was there is kept as {}.", shown(&kept));
+        fs::rename(&path, &free)?;
+        kept = Some(free);
     }
     begin(exercise)?;
+    if let Some(kept) = kept {
+        println!("What was there is kept as {}.", shown(&kept));
+    }
     Ok(true)
 }
 

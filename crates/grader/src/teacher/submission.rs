@@ -3,7 +3,7 @@
 use std::collections::hash_map::DefaultHasher;
 use std::fs::File;
 use std::hash::{Hash, Hasher};
-use std::io::{Read, Write};
+use std::io::Read;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 
@@ -95,7 +95,7 @@ pub fn command(
     let name = name.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let report = format.write(&super::format::Report { name, fingerprint, graded: &graded })?;
     match out {
-        None => std::io::stdout().write_all(report.as_bytes()).context("standard output")?,
+        None => print!("{report}"),
         Some(file) => std::fs::write(file, report).with_context(|| file.display().to_string())?,
     }
     let failed = graded.iter().find_map(|it| match &it.state {
