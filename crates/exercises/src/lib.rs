@@ -151,7 +151,7 @@ pub mod weak;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
 
-pub use channel::{DESCRIPTOR, LONGEST, WHERE_ARE_YOU};
+pub use channel::{ANSWER, DESCRIPTOR, LONGEST, WHERE_ARE_YOU};
 #[cfg(feature = "process")]
 pub use nix;
 

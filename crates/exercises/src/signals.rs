@@ -53,6 +53,6 @@ extern "C" fn asked(_: i32, _: *mut libc::siginfo_t, _: *mut libc::c_void) {
         // SAFETY: gettid(2) is always safe to call.
         let thread = unsafe { libc::gettid() };
         let trace = Backtrace::force_capture();
-        channel::send("stuck", &format!("{thread}\n{trace}"));
+        channel::send(channel::ANSWER, &format!("{thread}\n{trace}"));
     }
 }

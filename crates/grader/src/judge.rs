@@ -282,6 +282,7 @@ fn run_check(
         sees_processes: exercise.kind == Kind::Process,
         limits: Limits { seconds: check.seconds.min(left), ..Limits::default() },
         channel: Some((sandbox::secret()?, order.to_text())),
+        source: exercise.file_name(),
         ..Job::default()
     };
     let content = Content::Descriptor(program.as_raw_fd());
@@ -414,17 +415,17 @@ fn crashed(number: i32, said: Option<&str>, exercise: &Exercise, judged: &mut Ju
         _ => String::new(),
     };
     let mut message = format!("The program was ended by {name}{meaning}.");
-    if let Some(at) = line_in(trace, exercise) {
+    if let Some(at) = line_in(&[trace], exercise) {
         message.push_str(&format!("\nat {at}"));
     }
     Finding::new("crash", message)
 }
 
-/// The innermost line of the submission in a backtrace.
-fn line_in(trace: &str, exercise: &Exercise) -> Option<String> {
+/// The innermost line of the submission in the first backtrace that has one; else one of the checks.
+fn line_in(traces: &[&str], exercise: &Exercise) -> Option<String> {
     let file = exercise.file_name();
     let of = |file: &str| {
-        trace.lines().find_map(|line| {
+        traces.iter().flat_map(|trace| trace.lines()).find_map(|line| {
             let at = line.trim().strip_prefix("at ")?;
             let start = at.rfind(file)?;
             let mut parts = at[start..].split(':');
@@ -449,12 +450,8 @@ fn stuck(end: &End, exercise: &Exercise) -> String {
             (_, "") => "is asleep".to_owned(),
             (_, call) => format!("is blocked in {call}"),
         };
-        let thread = doing.thread.to_string();
-        let answer = end.packets.iter().find_map(|(kind, body)| {
-            let (from, trace) = body.split_once('\n')?;
-            (kind == "stuck" && from == thread).then_some(trace)
-        });
-        let at = answer.and_then(|trace| line_in(trace, exercise));
+        let traces: Vec<&str> = end.answers(doing.thread).collect();
+        let at = line_in(&traces, exercise);
         let at = at.map(|at| format!(" at {at}")).unwrap_or_default();
         let who = if doing.own { "thread" } else { "child process" };
         text.push_str(&format!("\n{who} {} ({}) {what}{at}", doing.thread, doing.name));

@@ -85,6 +85,8 @@ pub struct Job {
     pub limits: Limits,
     /// The secret and the first packet, for a program with a channel to the grader.
     pub channel: Option<(String, String)>,
+    /// The source file that a thread should name which is asked where it is.
+    pub source: String,
     /// An archive in the working directory that is looked through for what a submission may not
     /// contain, once the program has ended.
     pub inspect: Option<String>,
@@ -157,6 +159,17 @@ pub struct End {
     pub refused: Vec<String>,
     /// Seconds by the clock.
     pub seconds: f64,
+}
+
+impl End {
+    /// Where a thread has said that it is, each time that it was asked: backtraces.
+    pub fn answers(&self, thread: i32) -> impl Iterator<Item = &str> {
+        let answers = self.packets.iter().filter(|(kind, _)| kind == exercises::ANSWER);
+        answers.filter_map(move |(_, body)| {
+            let (from, trace) = body.split_once('\n')?;
+            (from.parse() == Ok(thread)).then_some(trace)
+        })
+    }
 }
 
 /// How a program ended.

@@ -32,6 +32,9 @@ const LOOK: Duration = Duration::from_millis(20);
 /// beside whatever else keeps the machine busy.
 const ANSWER: Duration = Duration::from_secs(2);
 
+/// How often a running thread is asked that does not name a line of the submission.
+const QUESTIONS: usize = 8;
+
 /// How many packets are kept. A channel holds fewer that have not been read.
 const MOST_PACKETS: usize = 1000;
 
@@ -431,7 +434,7 @@ impl Watch<'_> {
         loop {
             let now = Instant::now();
             if now >= deadline {
-                self.ask(child, channel)?;
+                self.ask(child, channel);
                 self.end.how = How::TimeUp;
                 break;
             }
@@ -623,32 +626,55 @@ impl Watch<'_> {
     }
 
     /// Asks a program whose time is up what it is doing.
-    fn ask(&mut self, child: Pid, channel: &OwnedFd) -> Result<()> {
+    fn ask(&mut self, child: Pid, channel: &OwnedFd) {
         let pids = processes::all(self.spaces.process);
         self.end.doing = processes::doing(&pids, child.as_raw());
         if self.job.channel.is_none() {
-            return Ok(());
+            return;
         }
-        let threads = processes::threads(child.as_raw());
-        for &thread in &threads {
+        let end = Instant::now() + ANSWER;
+        let mut threads = processes::threads(child.as_raw());
+        for question in 0..QUESTIONS {
+            if threads.is_empty() || !self.ask_once(child, &threads, channel, end) {
+                return;
+            }
+            let doing = &self.end.doing;
+            let runs = |thread| doing.iter().any(|it| it.thread == thread && it.state == 'R');
+            threads.retain(|thread| runs(*thread) && !self.has_named_source(*thread));
+            if !threads.is_empty() {
+                // The compiler gives no line to some instructions, and they may have been at one of
+                // those. They have to come back from the answer to go on to another.
+                std::thread::sleep(Duration::from_millis(1 << question));
+            }
+        }
+    }
+
+    /// Whether all these threads have answered before `end`.
+    fn ask_once(&mut self, child: Pid, threads: &[i32], channel: &OwnedFd, end: Instant) -> bool {
+        let before = self.end.packets.len();
+        for &thread in threads {
             // SAFETY: tgkill(2) takes three integers.
             unsafe {
                 libc::syscall(libc::SYS_tgkill, child.as_raw(), thread, exercises::WHERE_ARE_YOU)
             };
         }
         let _ = kill(child, Signal::SIGCONT);
-        let end = Instant::now() + ANSWER;
-        let answers = |end: &End| end.packets.iter().filter(|(kind, _)| kind == "stuck").count();
-        while answers(&self.end) < threads.len() && Instant::now() < end {
+        let answers = |end: &End| {
+            end.packets[before..].iter().filter(|(kind, _)| kind == exercises::ANSWER).count()
+        };
+        while answers(&self.end) < threads.len() {
             let mut fds = [PollFd::new(channel.as_fd(), PollFlags::POLLIN)];
             let left = end.saturating_duration_since(Instant::now()).as_millis() as u16;
-            if poll(&mut fds, PollTimeout::from(left)).is_ok_and(|ready| ready > 0)
-                && self.read_packet(channel).is_none()
-            {
-                break;
+            let ready = poll(&mut fds, PollTimeout::from(left)).is_ok_and(|ready| ready > 0);
+            if !ready || self.read_packet(channel).is_none() {
+                return false;
             }
         }
-        Ok(())
+        true
+    }
+
+    fn has_named_source(&self, thread: i32) -> bool {
+        self.end.answers(thread).any(|trace| trace.contains(&self.job.source))
     }
 }
 
