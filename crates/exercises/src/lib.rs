@@ -46,6 +46,11 @@
 //!   `hint::spin_loop`, and `cell::UnsafeCell`, whose `get` counts as an exclusive access at that
 //!   moment: call it anew for each access, and never share what it gave. None of it can be made in
 //!   a `const`. Keep models small: two or three threads, two or three operations each.
+//!   It does not find what takes four preemptions, nor what takes reading a value more than seven
+//!   stores old. Of each thread it remembers only the last access to an atomic or a cell, so the
+//!   line that a report of a race names may be that of a later access than the one that raced:
+//!   expect the finding, not the line. `SeqCst` means no more to it than `AcqRel`, except in a
+//!   `fence`: an exercise that needs more would fail right submissions.
 //! - `process`, for processes: each check runs once, with the real `std`, `nix` and `libc`, in a
 //!   process of its own. It may run commands of `/bin` and `/usr/bin`, use the directory of
 //!   `std::env::temp_dir()` (`$TMPDIR`), which is empty and its own, and see `/proc`, where only its
