@@ -249,6 +249,43 @@ impl Screen {
     }
 }
 
+/// Cargo and rustup say with variables which compiler they have chosen; by hand, there are none.
+#[test]
+fn libraries_are_built_once_whoever_starts_the_grader() {
+    let directory = tempfile::tempdir().unwrap();
+    let sysroot = |variables: &[(&str, Option<&str>)]| {
+        let mut rustc = Command::new("rustc");
+        let output = with(&mut rustc, variables).args(["--print", "sysroot"]).output().unwrap();
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    };
+    let chosen = sysroot(&[]);
+    let compiler = format!("{chosen}/bin/rustc");
+    let ways: [&[(&str, Option<&str>)]; 4] = [
+        &[],
+        &[("RUSTC", Some(&compiler))],
+        &[("RUSTUP_TOOLCHAIN", Some(&chosen))],
+        &[("RUSTUP_TOOLCHAIN", None), ("CARGO", None), ("RUSTC", None)],
+    ];
+    // Another compiler may be the usual one here than the one of this test.
+    for way in ways.iter().filter(|way| sysroot(way) == chosen) {
+        let mut command = command(directory.path());
+        let output = with(&mut command, way).arg(EXERCISE).current_dir("/").output().unwrap();
+        let errors = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{way:?}: {errors}");
+        assert!(way.is_empty() || !errors.contains("Building"), "{way:?}: {errors}");
+    }
+}
+
+fn with<'a>(command: &'a mut Command, variables: &[(&str, Option<&str>)]) -> &'a mut Command {
+    for (name, value) in variables {
+        match value {
+            Some(value) => command.env(name, value),
+            None => command.env_remove(name),
+        };
+    }
+    command
+}
+
 /// The verdict in the book is one that the grader gives: the same schedule is told in the same words.
 #[test]
 fn the_verdict_in_the_book_is_what_the_grader_says() {

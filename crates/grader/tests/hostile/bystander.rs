@@ -81,14 +81,14 @@ pub fn grade(grading: &Grading) -> Outcome {
 }
 
 fn watch(grading: &Grading) -> anyhow::Result<Outcome> {
-    if grading.nobody {
-        become_nobody()?;
-    }
+    let compiler = if grading.nobody { Some(become_nobody()?) } else { None };
     nix::sys::prctl::set_child_subreaper(true)?;
     let temporary = tempfile::Builder::new().prefix("grading-").tempdir()?;
     let before = traces();
     let mut command = Command::new(GRADER);
     command.args(&grading.arguments).current_dir(&grading.directory);
+    // Nobody has no home in which rustup could look for the compiler.
+    command.envs(compiler.map(|compiler| ("RUSTC", compiler)));
     command.env("TMPDIR", temporary.path()).env("NO_COLOR", "1").env("COLUMNS", "200");
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command.process_group(0);
@@ -216,8 +216,9 @@ fn traces() -> BTreeSet<String> {
     places.flat_map(|place| names(&place, "hostile-")).collect()
 }
 
-/// Becomes nobody, and lets nobody reach the compiler and the grader where only root could.
-fn become_nobody() -> anyhow::Result<()> {
+/// Becomes nobody, and lets nobody reach the compiler and the grader where only root could. Says
+/// where the compiler is.
+fn become_nobody() -> anyhow::Result<PathBuf> {
     let sysroot = Command::new("rustc").args(["--print", "sysroot"]).output()?.stdout;
     let sysroot = PathBuf::from(String::from_utf8(sysroot)?.trim());
     let closed = |path: &Path| {
@@ -232,13 +233,13 @@ fn become_nobody() -> anyhow::Result<()> {
     let none: Option<&str> = None;
     use nix::mount::{MsFlags, mount};
     mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none)?;
-    for needed in [sysroot, crate::case::workspace()] {
-        while let Some(closed) = closed(&needed) {
-            let inside = fs::File::open(&needed)?;
+    for needed in [&sysroot, &crate::case::workspace()] {
+        while let Some(closed) = closed(needed) {
+            let inside = fs::File::open(needed)?;
             mount(Some("tmpfs"), &closed, Some("tmpfs"), MsFlags::empty(), Some("mode=0755"))?;
-            fs::create_dir_all(&needed)?;
+            fs::create_dir_all(needed)?;
             let inside = format!("/proc/self/fd/{}", inside.as_raw_fd());
-            mount(Some(&*inside), &needed, none, MsFlags::MS_BIND | MsFlags::MS_REC, none)?;
+            mount(Some(&*inside), needed, none, MsFlags::MS_BIND | MsFlags::MS_REC, none)?;
         }
     }
     let (uid, gid) = (Uid::from_raw(65534), Gid::from_raw(65534));
@@ -246,5 +247,5 @@ fn become_nobody() -> anyhow::Result<()> {
     nix::unistd::setresgid(gid, gid, gid)?;
     nix::unistd::setresuid(uid, uid, uid)?;
     nix::sys::prctl::set_dumpable(true)?;
-    Ok(())
+    Ok(sysroot.join("bin/rustc"))
 }
