@@ -16,6 +16,7 @@ use crate::compile::{Compiled, compile};
 use crate::sandbox::{self, Account, Content, End, File, How, Job, Limits, Spec};
 use crate::show;
 use crate::toolchain::Toolchain;
+use crate::usage::usage;
 
 /// How a submission is to be judged.
 #[derive(Clone, Debug, Default)]
@@ -318,6 +319,10 @@ fn understand(end: &End, exercise: &Exercise, judged: &mut Judged) -> Result<()>
         ),
         How::Done if packet(end, "unknown").is_some() => {
             bail!("checks.rs has no check \"{}\"", judged.check)
+        }
+        How::Done if packet(end, "no-schedule").is_some() => {
+            let schedule = packet(end, "no-schedule").unwrap_or_default();
+            return Err(usage(format!("{schedule:?} is not a schedule, as a verdict names one")));
         }
         How::Done => {
             let report = packet(end, "end").and_then(Report::from_text);

@@ -19,19 +19,23 @@ mod verify;
 mod watch;
 
 use std::io::IsTerminal;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
+use clap::builder::{PathBufValueParser, PossibleValuesParser};
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 
-use catalogue::Exercise;
+use catalogue::{Exercise, Kind};
 use judge::{Manner, judge};
 use show::Style;
+use usage::usage;
 
 fn main() -> ExitCode {
-    let mut arguments = std::env::args().skip(1);
-    if arguments.next().as_deref() == Some(sandbox::KEEPER) {
-        sandbox::main(arguments.next().and_then(|pid| pid.parse().ok()).unwrap_or(0));
+    let mut arguments = std::env::args_os().skip(1);
+    if arguments.next().is_some_and(|first| first == sandbox::KEEPER) {
+        let grader = arguments.next().and_then(|pid| pid.to_str()?.parse().ok());
+        sandbox::main(grader.unwrap_or(0));
     }
     let matches = teacher::add(command()).try_get_matches();
     let result = output::printing(|| match &matches {
@@ -59,15 +63,22 @@ fn command() -> Command {
             .long("without")
             .value_name("ISOLATION")
             .action(ArgAction::Append)
+            .value_parser(PossibleValuesParser::new(sandbox::CAN_DO_WITHOUT))
             .hide(true)
-            .help("Do without: namespaces, \"user namespace\", Landlock, seccomp")
+            .help("Do without this, to see how it goes")
     };
     Command::new("grade")
         .bin_name("cargo grade")
         .about("Judges exercises; without arguments, lists them")
         .args_conflicts_with_subcommands(true)
         .arg(name())
-        .arg(Arg::new("file").long("file").value_name("FILE").help("Judge this file instead"))
+        .arg(
+            Arg::new("file")
+                .long("file")
+                .value_name("FILE")
+                .value_parser(PathBufValueParser::new())
+                .help("Judge this file instead"),
+        )
         .arg(
             Arg::new("replay")
                 .long("replay")
@@ -113,7 +124,14 @@ fn command() -> Command {
             Command::new("verify")
                 .about("Proves exercises: wrong variants are caught, right ones pass")
                 .arg(name())
-                .arg(Arg::new("in").long("in").value_name("DIR").requires("name").hide(true)),
+                .arg(
+                    Arg::new("in")
+                        .long("in")
+                        .value_name("DIR")
+                        .value_parser(PathBufValueParser::new())
+                        .requires("name")
+                        .hide(true),
+                ),
         )
         .subcommand(
             Command::new("doctor").about("Says which isolation is in force here").arg(without()),
@@ -147,7 +165,7 @@ fn run(matches: &ArgMatches) -> Result<bool> {
                 Some(name) => vec![name.clone()],
                 None => catalogue::names()?,
             };
-            let within = matches.get_one::<String>("in").map(std::path::Path::new);
+            let within = matches.get_one::<PathBuf>("in");
             let exercises: Result<Vec<Exercise>> = names
                 .iter()
                 .map(|name| match within {
@@ -173,20 +191,9 @@ fn run(matches: &ArgMatches) -> Result<bool> {
 
 fn grade(exercise: &Exercise, matches: &ArgMatches, style: Style) -> Result<bool> {
     let replay = matches.get_one::<String>("replay");
-    let replay = replay.map(|replay| {
-        let (check, schedule) = replay
-            .split_once(':')
-            .context("--replay takes CHECK:SCHEDULE, as a verdict names it")?;
-        ensure!(
-            exercise.checks.iter().any(|it| it.name == check),
-            "{} has no check {check:?}",
-            exercise.name
-        );
-        anyhow::Ok((check.to_owned(), schedule.to_owned()))
-    });
-    let replay = replay.transpose()?;
-    let path = match matches.get_one::<String>("file") {
-        Some(file) => file.into(),
+    let replay = replay.map(|replay| what_to_replay(exercise, replay)).transpose()?;
+    let path = match matches.get_one::<PathBuf>("file") {
+        Some(file) => file.clone(),
         None => submission::begin(exercise)?,
     };
     let source = submission::read(&path)?;
@@ -211,4 +218,19 @@ fn grade(exercise: &Exercise, matches: &ArgMatches, style: Style) -> Result<bool
         submission::what_next(exercise, verdict.passed())?;
     }
     Ok(verdict.passed())
+}
+
+/// The check and the schedule that a string from a verdict names.
+fn what_to_replay(exercise: &Exercise, replay: &str) -> Result<(String, String)> {
+    let name = &exercise.name;
+    if exercise.kind != Kind::Explored {
+        return Err(usage(format!("{name} is not run under schedules, so none can be run again")));
+    }
+    let Some((check, schedule)) = replay.split_once(':') else {
+        return Err(usage("--replay takes CHECK:SCHEDULE, as a verdict names it"));
+    };
+    if !exercise.checks.iter().any(|it| it.name == check) {
+        return Err(usage(format!("{name} has no check {check:?}")));
+    }
+    Ok((check.to_owned(), schedule.to_owned()))
 }

@@ -75,26 +75,6 @@ fn a_learner_goes_from_the_starter_to_the_solution() {
 }
 
 #[test]
-fn what_cannot_be_done_is_said_in_a_sentence() {
-    let directory = tempfile::tempdir().unwrap();
-    let cases: [(&[&str], i32, &str); 6] = [
-        (&["bounded-que"], 2, "did you mean bounded-queue?"),
-        (&["hint", "nothing-like-it"], 2, "there is no exercise"),
-        (&[EXERCISE, "--file", "/nowhere.rs"], 1, "/nowhere.rs"),
-        (&[EXERCISE, "--replay", "one"], 1, "CHECK:SCHEDULE"),
-        (&[EXERCISE, "--replay", "nothing:0-1"], 1, "has no check \"nothing\""),
-        (&["--watch"], 1, "--watch needs a terminal"),
-    ];
-    for (arguments, status, expected) in cases {
-        let (code, said, error) = grade(directory.path(), arguments);
-        assert_eq!((code, said.as_str()), (Some(status), ""), "{arguments:?}: {error}");
-        assert!(error.contains(expected), "{arguments:?}: {error}");
-        assert_eq!(error.lines().count(), 1, "{arguments:?}: {error}");
-    }
-    assert!(fs::read_dir(&directory).unwrap().next().is_none(), "nothing was written");
-}
-
-#[test]
 fn watching_judges_what_was_saved_and_gives_the_terminal_back() {
     let directory = tempfile::tempdir().unwrap();
     let pty = terminal();

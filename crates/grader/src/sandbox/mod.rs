@@ -42,7 +42,7 @@ pub struct Spec {
     pub fetch: Option<(String, i32)>,
     /// Where the working directory must not be mounted, because what is there is needed.
     pub needed: Vec<PathBuf>,
-    /// Isolation that is not to be used, for trying out how it goes without.
+    /// What of [`CAN_DO_WITHOUT`] is not to be used.
     pub without: Vec<String>,
 }
 
@@ -233,6 +233,9 @@ pub struct Doing {
     /// Whether it belongs to the program itself and not to a child of it.
     pub own: bool,
 }
+
+/// Isolation that can be switched off, for trying out how it goes without.
+pub const CAN_DO_WITHOUT: [&str; 4] = ["namespaces", "user namespace", "Landlock", "seccomp"];
 
 /// The hidden argument with which the grader starts itself as the keeper.
 pub const KEEPER: &str = "--keeper";

@@ -550,7 +550,7 @@ impl Watch<'_> {
         }
         let kind = parts.next().unwrap_or_default().to_owned();
         let body = parts.next().unwrap_or_default().to_owned();
-        let done = matches!(kind.as_str(), "end" | "strayed" | "unknown");
+        let done = matches!(kind.as_str(), "end" | "strayed" | "unknown" | "no-schedule");
         self.end.packets.push((kind, body));
         Some(done)
     }

@@ -89,6 +89,9 @@ pub fn command(
             directory.display()
         )));
     }
+    if let Some(file) = out {
+        can_be_written(file)?;
+    }
     let fingerprint = fingerprint(&taken)?;
     let graded: Vec<Graded> = taken.into_iter().map(|(it, source)| grade(it, source)).collect();
     let name = directory.canonicalize().unwrap_or_else(|_| directory.to_owned());
@@ -108,6 +111,14 @@ pub fn command(
     Ok(graded.iter().all(Graded::passed))
 }
 
+/// Finds out whether a report can be written there, before it takes time to make it.
+pub fn can_be_written(file: &Path) -> Result<()> {
+    let mut options = File::options();
+    options.write(true).create(true).truncate(false);
+    options.open(file).with_context(|| file.display().to_string())?;
+    Ok(())
+}
+
 /// The exercises of these names, or all.
 pub fn exercises(names: &[String]) -> Result<Vec<Exercise>> {
     let mut names = names.to_vec();
@@ -125,7 +136,7 @@ pub fn open_submission(directory: &Path) -> Result<OwnedFd> {
     open(directory, flags, Mode::empty()).map_err(|error| match error {
         Errno::ENOENT => usage(format!("there is no directory {}", directory.display())),
         Errno::ENOTDIR => usage(format!("{} is not a directory", directory.display())),
-        error => usage(format!("{}: {}", directory.display(), error.desc())),
+        error => anyhow::anyhow!("{}: {}", directory.display(), error.desc()),
     })
 }
 
