@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::{self, Read};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use nix::errno::Errno;
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::signal::Signal;
@@ -160,7 +160,10 @@ fn enter(plan: Plan, spec: &Spec, account: &Account, judges: &[Pid]) -> Result<(
             become_user(number)?;
         }
         let (uid, gid) = (Uid::effective(), Gid::effective());
-        unshare(CloneFlags::CLONE_NEWUSER).context("user namespace: not allowed here")?;
+        unshare(CloneFlags::CLONE_NEWUSER).map_err(|errno| match errno {
+            Errno::ENOSPC => anyhow!("user namespace: there are none (user.max_user_namespaces)"),
+            errno => anyhow!("user namespace: not allowed here: {}", errno.desc()),
+        })?;
         fs::write("/proc/self/setgroups", "deny").context("user namespace: setgroups")?;
         fs::write("/proc/self/uid_map", format!("{INSIDE} {uid} 1"))
             .context("user namespace: uid_map")?;

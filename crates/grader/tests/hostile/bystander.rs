@@ -27,8 +27,18 @@ pub struct Grading {
     pub directory: PathBuf,
     /// Whether to become nobody before.
     pub nobody: bool,
-    /// Whether it is killed, after how many seconds, and by which signal.
-    pub killed: Option<(f64, i32)>,
+    /// Whether it is killed.
+    pub killed: Option<Killed>,
+}
+
+/// How a grading is killed.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct Killed {
+    /// When, after its start.
+    pub seconds: f64,
+    pub signal: i32,
+    /// Whether the whole process group is, as a terminal does it at Ctrl-C.
+    pub group: bool,
 }
 
 /// What came of it.
@@ -104,7 +114,7 @@ fn watch(grading: &Grading) -> anyhow::Result<Outcome> {
     outcome.stdout = stdout.join().unwrap_or_default();
     outcome.stderr = stderr.join().unwrap_or_default();
     outcome.left.extend(names(temporary.path(), "").into_iter().map(|it| format!("file {it}")));
-    outcome.left.extend(traces().difference(&before).map(|it| format!("file {it}")));
+    outcome.left.extend(traces().difference(&before).cloned());
     Ok(outcome)
 }
 
@@ -129,12 +139,11 @@ fn follow(child: &mut Child, grading: &Grading, memory: &mut u64) -> anyhow::Res
         if let Some(status) = child.try_wait()? {
             return Ok(status.code());
         }
-        if let Some((seconds, signal)) = killed
+        if let Some(Killed { seconds, signal, group }) = killed
             && start.elapsed().as_secs_f64() >= seconds
         {
             let signal = Signal::try_from(signal)?;
-            // Ctrl-C reaches the whole group, as the terminal sends it.
-            let _ = if signal == Signal::SIGINT { killpg(pid, signal) } else { kill(pid, signal) };
+            let _ = if group { killpg(pid, signal) } else { kill(pid, signal) };
             killed = None;
         }
         if start.elapsed() > LONGEST {
@@ -213,7 +222,10 @@ fn names(directory: &Path, start: &str) -> Vec<String> {
 
 fn traces() -> BTreeSet<String> {
     let places = PLACES.iter().map(PathBuf::from).chain([crate::case::workspace()]);
-    places.flat_map(|place| names(&place, "hostile-")).collect()
+    let mut traces: BTreeSet<String> = places.flat_map(|place| names(&place, "hostile-")).collect();
+    let mounts = fs::read_to_string("/proc/self/mounts").unwrap_or_default();
+    traces.extend(mounts.lines().map(|mount| format!("mount {mount}")));
+    traces
 }
 
 /// Becomes nobody, and lets nobody reach the compiler and the grader where only root could. Says
