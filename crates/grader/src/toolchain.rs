@@ -32,11 +32,12 @@ pub struct Toolchain {
     pub libraries: BTreeMap<String, PathBuf>,
 }
 
-/// The directory that Cargo builds in: this program is in `debug/` of it.
+/// The directory that Cargo builds in: this program is in `debug/` of it, or the like. A copy that
+/// is somewhere else has what is built put into the usual directory.
 fn target() -> Result<PathBuf> {
     let me = std::env::current_exe()?;
-    let target = me.ancestors().nth(2).context("this program is in no target directory")?;
-    Ok(target.to_owned())
+    let target = me.ancestors().nth(2).filter(|it| it.join("CACHEDIR.TAG").is_file());
+    Ok(target.map_or_else(|| workspace().join("target"), Path::to_owned))
 }
 
 impl Toolchain {
@@ -146,24 +147,7 @@ fn build(
     let output = cargo.stderr(Stdio::inherit()).output().context("cargo")?;
     ensure!(output.status.success(), "the libraries of the exercises cannot be built");
 
-    let mut libraries = BTreeMap::new();
-    for line in output.stdout.split(|byte| *byte == b'\n') {
-        let Ok(message) = serde_json::from_slice::<serde_json::Value>(line) else { continue };
-        if message["reason"] != "compiler-artifact" {
-            continue;
-        }
-        let Some(name) = message["target"]["name"].as_str() else { continue };
-        let files = message["filenames"].as_array().into_iter().flatten();
-        let files: Vec<&str> = files.filter_map(|file| file.as_str()).collect();
-        // The file without a hash in its name is replaced when other features are built.
-        let hashed = |file: &&&str| file.contains("/deps/");
-        let library = files.iter().find(hashed).or(files.first());
-        if let Some(library) =
-            library.filter(|file| file.ends_with("meta") || file.ends_with("lib"))
-        {
-            libraries.insert(name.to_owned(), Path::new(library).with_extension("rlib"));
-        }
-    }
+    let mut libraries = libraries(&output.stdout);
     let Some(exercises) = libraries.get("exercises").cloned() else {
         bail!("cargo did not say where it built the exercises' library");
     };
@@ -180,6 +164,29 @@ fn build(
         toolchain.std = Some(toolchain.stand_in(word)?);
     }
     Ok(toolchain)
+}
+
+/// The libraries that Cargo says it has built, by name.
+fn libraries(said: &[u8]) -> BTreeMap<String, PathBuf> {
+    let mut libraries = BTreeMap::new();
+    for line in said.split(|byte| *byte == b'\n') {
+        let Ok(message) = serde_json::from_slice::<serde_json::Value>(line) else { continue };
+        if message["reason"] != "compiler-artifact" {
+            continue;
+        }
+        let Some(name) = message["target"]["name"].as_str() else { continue };
+        let files = message["filenames"].as_array().into_iter().flatten();
+        let files: Vec<&str> = files.filter_map(|file| file.as_str()).collect();
+        // The file without a hash in its name is replaced when other features are built.
+        let hashed = |file: &&&str| file.contains("/deps/");
+        let library = files.iter().find(hashed).or(files.first());
+        if let Some(library) =
+            library.filter(|file| file.ends_with("meta") || file.ends_with("lib"))
+        {
+            libraries.insert(name.to_owned(), Path::new(library).with_extension("rlib"));
+        }
+    }
+    libraries
 }
 
 impl Toolchain {

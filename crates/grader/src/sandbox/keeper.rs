@@ -64,14 +64,13 @@ fn keep(grader: i32) -> Result<()> {
     let mut text = vec![0; u64::from_le_bytes(length) as usize];
     io::stdin().read_exact(&mut text)?;
     let spec: Spec = serde_json::from_slice(&text)?;
-    let wanted = |name: &str| !spec.without.iter().any(|without| without == name);
 
     let root = Uid::effective().is_root();
     let mut account = Account::default();
     for plan in [Plan::Unprivileged, Plan::Root, Plan::Bare] {
         let possible = match plan {
-            Plan::Unprivileged => wanted("namespaces") && wanted("user namespace"),
-            Plan::Root => wanted("namespaces") && root,
+            Plan::Unprivileged => spec.wants("namespaces") && spec.wants("user namespace"),
+            Plan::Root => spec.wants("namespaces") && root,
             Plan::Bare => true,
         };
         if !possible {
@@ -182,14 +181,14 @@ fn enter(plan: Plan, spec: &Spec, account: &Account, judges: &[Pid]) -> Result<(
         account.isolation.push(name.to_owned());
     }
     (spaces.process, spaces.mount) = (true, true);
-    let parent = nix::unistd::getpid();
     let (reads, writes) = nix::unistd::pipe2(nix::fcntl::OFlag::O_CLOEXEC)?;
     // SAFETY: this process has one thread.
     match unsafe { fork() }.context("fork")? {
         ForkResult::Child => {
             drop(reads);
-            // The parent is outside of the namespace, where every process looks like number 0.
-            let _ = (nix::sys::prctl::set_pdeathsig(Signal::SIGKILL), parent);
+            // Whether the parent is still there cannot be asked: it is outside of the namespace, and
+            // whoever is there looks like number 0. If it is gone, the lifeline is closed.
+            let _ = nix::sys::prctl::set_pdeathsig(Signal::SIGKILL);
             supervisor::main(spec, &spaces, account, move |why| {
                 let _ = nix::unistd::write(&writes, why.as_bytes());
                 std::process::exit(NOT_THIS_WAY);

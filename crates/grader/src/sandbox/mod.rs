@@ -46,6 +46,12 @@ pub struct Spec {
     pub without: Vec<String>,
 }
 
+impl Spec {
+    fn wants(&self, isolation: &str) -> bool {
+        !self.without.iter().any(|without| without == isolation)
+    }
+}
+
 /// A file of the working directory.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct File {
@@ -250,8 +256,9 @@ pub fn run(spec: &Spec) -> Result<Account> {
     // The other end notices the death of this process by the end of its input, so the input stays
     // open until the account has been read.
     let mut lifeline = child.stdin.take().context("the keeper's input")?;
-    lifeline.write_all(&(text.len() as u64).to_le_bytes())?;
-    lifeline.write_all(&text)?;
+    let told = lifeline
+        .write_all(&(text.len() as u64).to_le_bytes())
+        .and_then(|()| lifeline.write_all(&text));
     let mut account = Vec::new();
     child.stdout.take().context("the keeper's output")?.read_to_end(&mut account)?;
     let mut said = String::new();
@@ -260,7 +267,7 @@ pub fn run(spec: &Spec) -> Result<Account> {
     drop(lifeline);
     match serde_json::from_slice::<Account>(&account) {
         Ok(Account { error: Some(error), .. }) => bail!("{error}"),
-        Ok(account) => Ok(account),
+        Ok(account) => told.map(|()| account).context("the keeper"),
         Err(_) => bail!("the supervisor ended early ({status}): {}", said.trim()),
     }
 }
