@@ -229,6 +229,21 @@ impl Screen {
     }
 }
 
+#[test]
+fn doctor_tries_out_what_it_says() {
+    let directory = tempfile::tempdir().unwrap();
+    let (code, said, error) = grade(directory.path(), &["doctor"]);
+    let tried: Vec<&str> = said.lines().skip_while(|it| *it != "Tried out:").skip(1).collect();
+    let prevented = tried.iter().filter(|line| line.contains(": prevented: ")).count();
+    let isolated = prevented == 3 && !said.contains("Missing:");
+    assert_eq!((tried.len(), code), (4, Some(i32::from(!isolated))), "{said}{error}");
+    let without = ["doctor", "--without", "Landlock", "--without", "seccomp"];
+    let (code, said, error) = grade(directory.path(), &without);
+    assert_eq!(code, Some(1), "{said}{error}");
+    assert!(said.contains("\n  Landlock: not wanted\n"), "{said}");
+    assert!(!Path::new("/var/tmp/grade-was-here").exists());
+}
+
 /// Cargo and rustup say with variables which compiler they have chosen; by hand, there are none.
 #[test]
 fn libraries_are_built_once_whoever_starts_the_grader() {
