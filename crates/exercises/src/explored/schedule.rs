@@ -62,6 +62,9 @@ pub(super) struct Record {
     pub(super) executions: u64,
     /// Whether there was ever more than one thread to choose from.
     pub(super) choice: bool,
+    /// Whether the scheduler is being asked for another execution. One gives up by a panic if in the
+    /// first there was nothing to choose.
+    pub(super) between: bool,
     pub(super) steps: Steps,
 }
 
@@ -73,8 +76,11 @@ pub(super) struct Recorder<S> {
 
 impl<S: Scheduler> Scheduler for Recorder<S> {
     fn new_execution(&mut self) -> Option<Schedule> {
-        let schedule = self.inner.new_execution()?;
+        self.record.borrow_mut().between = true;
+        let schedule = self.inner.new_execution();
         let mut record = self.record.borrow_mut();
+        record.between = false;
+        let schedule = schedule?;
         record.executions += 1;
         record.steps = Steps::default();
         Some(schedule)
