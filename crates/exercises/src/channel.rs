@@ -14,6 +14,9 @@ pub const DESCRIPTOR: i32 = 3;
 /// The signal that asks every thread where it is.
 pub const WHERE_ARE_YOU: i32 = 62;
 
+/// The kind of the packet with which a thread answers: its number, and a backtrace.
+pub const ANSWER: &str = "stuck";
+
 /// The longest packet, in bytes.
 pub const LONGEST: usize = 128 * 1024;
 

@@ -47,6 +47,11 @@
 //!   `hint::spin_loop`, and `cell::UnsafeCell`, whose `get` counts as an exclusive access at that
 //!   moment: call it anew for each access, and never share what it gave. None of it can be made in
 //!   a `const`. Keep models small: two or three threads, two or three operations each.
+//!   It does not find what takes four preemptions, nor what takes reading a value more than seven
+//!   stores old. Of each thread it remembers only the last access to an atomic or a cell, so the
+//!   line that a report of a race names may be that of a later access than the one that raced:
+//!   expect the finding, not the line. `SeqCst` means no more to it than `AcqRel`, except in a
+//!   `fence`: an exercise that needs more would fail right submissions.
 //! - `process`, for processes: each check runs once, with the real `std`, `nix` and `libc`, in a
 //!   process of its own. It may run commands of `/bin` and `/usr/bin`, use the directory of
 //!   `std::env::temp_dir()` (`$TMPDIR`), which is empty and its own, and see `/proc`, where only its
@@ -141,7 +146,6 @@
 //! memory could find it.
 
 mod channel;
-#[cfg(any(feature = "explored", feature = "weak"))]
 mod output;
 mod signals;
 
@@ -154,11 +158,12 @@ pub mod weak;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
 
-pub use channel::{DESCRIPTOR, LONGEST, WHERE_ARE_YOU};
+pub use channel::{ANSWER, DESCRIPTOR, LONGEST, WHERE_ARE_YOU};
 #[cfg(feature = "process")]
 pub use nix;
+pub use output::of_submission;
 
-use report::{Failure, Kind, Place, Report};
+use report::{Failure, Kind, Panicked, Place, Report};
 
 /// The name under which an exercise's checks are compiled.
 pub const CHECKS: &str = "checks.rs";
@@ -244,14 +249,22 @@ pub fn serve(checks: &[Check]) {
     };
     signals::install();
     std::panic::set_hook(Box::new(|info| {
-        let message = words(info.payload());
+        let thread = std::thread::current().name().unwrap_or("a thread without a name").to_owned();
+        let (message, place) = (words(info.payload()), info.location().map(Place::from));
         let mut panics = PANICS.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        panics.push((message, info.location().map(Place::from)));
+        panics.push(Panicked { thread, message, place });
     }));
     let Some(check) = checks.iter().find(|check| check.name == order.check) else {
         channel::send("unknown", &order.check);
         std::process::exit(2);
     };
+    #[cfg(feature = "explored")]
+    if let Some(replay) = &order.replay
+        && !explored::is_schedule(replay)
+    {
+        channel::send("no-schedule", replay);
+        std::process::exit(2);
+    }
     channel::send("begin", check.name);
     let report = match check.how {
         How::Plain => plain(check.body),
@@ -274,8 +287,10 @@ pub fn serve(checks: &[Check]) {
 }
 
 fn plain(body: fn()) -> Report {
-    let failure = catch_unwind(AssertUnwindSafe(body)).err().map(|_| {
-        let (message, place) = cause().unwrap_or_default();
+    let failure = catch_unwind(AssertUnwindSafe(body)).err().map(|payload| {
+        // A panic that is resumed has no place.
+        let (message, place) = cause(&panics())
+            .map_or_else(|| (words(payload.as_ref()), None), |it| (it.message, it.place));
         let kind = match &place {
             Some(place) if place.file == CHECKS => Kind::Wrong,
             _ => Kind::Panic,
@@ -285,28 +300,39 @@ fn plain(body: fn()) -> Report {
     Report { failure, ..Report::default() }
 }
 
-static PANICS: Mutex<Vec<(String, Option<Place>)>> = Mutex::new(Vec::new());
+/// The panics of this process, where there are no explored threads.
+static PANICS: Mutex<Vec<Panicked>> = Mutex::new(Vec::new());
 
-/// The last panic that does more than pass another one on.
-fn cause() -> Option<(String, Option<Place>)> {
-    let panics = PANICS.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-    let own = |message: &str| {
-        !message.contains("on an `Err` value: Any") && !message.contains("PoisonError")
-    };
-    panics.iter().rfind(|(message, _)| own(message)).or(panics.last()).cloned()
+fn panics() -> Vec<Panicked> {
+    PANICS.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).clone()
 }
 
+/// Begins anew: the panics so far were expected.
 #[cfg(feature = "weak")]
-fn first_panic() -> Option<(String, Option<Place>)> {
-    PANICS.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).first().cloned()
+fn forget_panics() {
+    PANICS.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).clear();
 }
 
-/// The first panic, for a crash that came out of one.
-fn last_panic() -> Option<String> {
-    PANICS.try_lock().ok()?.first().map(|(message, place)| match place {
-        Some(place) => format!("{message} ({}:{})", place.file, place.line),
-        None => message.clone(),
-    })
+/// The panic that explains the others: the last that does more than pass another one on.
+fn cause(panics: &[Panicked]) -> Option<Panicked> {
+    panics.iter().rfind(|panic| !passes_on(&panic.message)).or(panics.last()).cloned()
+}
+
+/// Whether a panic only says that there was another one: of a thread that was joined or that has
+/// poisoned a lock.
+fn passes_on(message: &str) -> bool {
+    message.contains("on an `Err` value: Any")
+        || message.contains("PoisonError")
+        || message == "a scoped thread panicked"
+}
+
+/// The panics so far, for a signal handler; empty if somebody is just changing them.
+fn panics_so_far() -> Vec<Panicked> {
+    #[cfg(feature = "explored")]
+    if let Some(panics) = explored::panics_so_far() {
+        return panics;
+    }
+    PANICS.try_lock().map(|panics| panics.clone()).unwrap_or_default()
 }
 
 fn words(payload: &(dyn std::any::Any + Send)) -> String {

@@ -1,6 +1,6 @@
 //! What a check reports to the grader: plain text, one record a line, fields parted by tabs.
 
-use std::fmt::Write;
+use std::fmt::{self, Write};
 
 /// A place in a source file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -13,9 +13,59 @@ pub struct Place {
     pub column: u32,
 }
 
+impl Place {
+    /// Whether a learner can look there: in the submission, in the checks, in the standard library.
+    /// What stands behind them is none of the learner's business.
+    pub fn is_known(&self) -> bool {
+        !self.file.contains('/') || self.file.starts_with("/rustc/")
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.file, self.line)
+    }
+}
+
 impl From<&std::panic::Location<'_>> for Place {
     fn from(at: &std::panic::Location<'_>) -> Place {
         Place { file: at.file().to_owned(), line: at.line(), column: at.column() }
+    }
+}
+
+/// A panic of a thread.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Panicked {
+    /// The name that the thread has in the report.
+    pub thread: String,
+    /// What it said, one or more lines.
+    pub message: String,
+    /// Where, if it was in the submission, in the checks or in the standard library.
+    pub place: Option<Place>,
+}
+
+impl Panicked {
+    /// Writes panics as text.
+    pub fn to_text(panics: &[Panicked]) -> String {
+        let mut text = String::new();
+        for panic in panics {
+            let mut fields = vec![panic.thread.clone(), panic.message.clone()];
+            fields.extend(panic.place.iter().flat_map(place));
+            record(&mut text, &fields);
+        }
+        text
+    }
+
+    /// Reads what [`to_text`](Panicked::to_text) wrote; `None` if it is anything else.
+    pub fn from_text(text: &str) -> Option<Vec<Panicked>> {
+        let read = |line: &str| {
+            let fields: Vec<String> = line.split('\t').map(unescape).collect();
+            let fields: Vec<&str> = fields.iter().map(String::as_str).collect();
+            let [thread, message, ref at @ ..] = fields[..] else { return None };
+            let place = if at.is_empty() { None } else { Some(read_place(at)?) };
+            Some(Panicked { thread: thread.to_owned(), message: message.to_owned(), place })
+        };
+        text.lines().map(read).collect()
     }
 }
 
@@ -343,5 +393,11 @@ mod tests {
         let report = Report { schedules: 7, exhaustive: true, failure: Some(failure) };
         assert_eq!(Report::from_text(&report.to_text()), Some(report));
         assert_eq!(Report::from_text("nonsense\n"), None);
+        let panics = ["one\ntwo", ""].map(|message| Panicked {
+            thread: "a\tb".into(),
+            message: message.into(),
+            place: (!message.is_empty()).then(Place::default),
+        });
+        assert_eq!(Panicked::from_text(&Panicked::to_text(&panics)), Some(panics.into()));
     }
 }

@@ -4,6 +4,7 @@ use std::backtrace::Backtrace;
 use std::ptr;
 
 use crate::channel;
+use crate::report::Panicked;
 
 const CRASHES: [i32; 5] = [libc::SIGSEGV, libc::SIGBUS, libc::SIGILL, libc::SIGFPE, libc::SIGABRT];
 
@@ -36,12 +37,15 @@ extern "C" fn crashed(signal: i32, info: *mut libc::siginfo_t, _: *mut libc::c_v
     if channel::is_original() {
         // SAFETY: the kernel passes a valid pointer to a handler with SA_SIGINFO.
         let address = unsafe { (*info).si_addr() }.addr();
-        let panic = crate::last_panic().unwrap_or_default();
+        #[cfg(feature = "weak")]
+        if signal == libc::SIGABRT
+            && let Some(report) = crate::weak::given_up()
+        {
+            channel::send("failed", &report.to_text());
+        }
+        channel::send("panics", &Panicked::to_text(&crate::panics_so_far()));
         let trace = Backtrace::force_capture();
-        channel::send(
-            "crash",
-            &format!("{signal}\n{address:#x}\n{}\n{trace}", panic.replace('\n', " ")),
-        );
+        channel::send("crash", &format!("{signal}\n{address:#x}\n{trace}"));
     }
     // SAFETY: the handler was reset when it was called, so this ends the process as it would have
     // ended without a handler.
@@ -52,7 +56,10 @@ extern "C" fn asked(_: i32, _: *mut libc::siginfo_t, _: *mut libc::c_void) {
     if channel::is_original() {
         // SAFETY: gettid(2) is always safe to call.
         let thread = unsafe { libc::gettid() };
+        if thread.unsigned_abs() == std::process::id() {
+            channel::send("panics", &Panicked::to_text(&crate::panics_so_far()));
+        }
         let trace = Backtrace::force_capture();
-        channel::send("stuck", &format!("{thread}\n{trace}"));
+        channel::send(channel::ANSWER, &format!("{thread}\n{trace}"));
     }
 }

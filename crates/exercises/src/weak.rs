@@ -8,10 +8,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use crate::report::{Failure, Kind, Report};
+use crate::report::{Failure, Kind, Panicked, Place, Report};
 use crate::{Order, output};
 
-pub use loom::{lazy_static, thread, thread_local};
+pub use loom::{thread, thread_local};
 
 /// As [`std::sync`].
 pub mod sync {
@@ -203,27 +203,148 @@ pub(crate) fn model(body: fn(), order: &Order) -> Report {
     builder.max_duration = Some(Duration::from_secs(8));
     let counted = move || {
         EXECUTIONS.fetch_add(1, Ordering::Relaxed);
+        crate::forget_panics();
         body();
     };
     let result = catch_unwind(AssertUnwindSafe(|| builder.check(counted)));
     let schedules = EXECUTIONS.load(Ordering::Relaxed);
     let exhaustive = result.is_ok() && schedules < order.schedules;
-    let failure = result.err().map(|_| diagnose());
+    let failure = result.err().map(|payload| {
+        let message = crate::words(payload.as_ref());
+        let mut panics = crate::panics();
+        // Those before it were caught.
+        let this = panics.iter().position(|panic| panic.message == message);
+        panics.drain(..this.unwrap_or(0));
+        diagnose(&panics).unwrap_or_else(|| Failure::plain(Kind::Panic, message, None))
+    });
     Report { schedules, exhaustive, failure }
 }
 
-/// What the first panic means.
-pub(crate) fn diagnose() -> Failure {
-    let (message, place) = crate::first_panic().unwrap_or_default();
-    let kind = match &message {
-        m if m.contains("Causality violation") => Kind::Race,
-        m if m.starts_with("deadlock") => Kind::Deadlock,
-        m if m.contains("maximum number of branches") => Kind::Livelock,
-        _ => match &place {
-            Some(place) if place.file == crate::CHECKS => Kind::Wrong,
-            _ => Kind::Panic,
-        },
+/// What a process means that is about to be aborted: a model that has failed cannot be taken apart,
+/// so its end is often a second panic. `None` if the model had not failed.
+pub(crate) fn given_up() -> Option<Report> {
+    let schedules = EXECUTIONS.load(Ordering::Relaxed);
+    let failure = diagnose(&crate::panics_so_far())?;
+    Some(Report { schedules, exhaustive: false, failure: Some(failure) })
+}
+
+/// What the first panic means; the others come of it.
+fn diagnose(panics: &[Panicked]) -> Option<Failure> {
+    let Panicked { message, place, .. } = panics.first()?;
+    let place = place.clone().filter(Place::is_known);
+    let by_checks = place.as_ref().is_some_and(|place| place.file == crate::CHECKS);
+    let (kind, message) = match translated(message.trim()) {
+        Some(meant) => meant,
+        None if place.is_none() => {
+            (Kind::Panic, format!("{message}\n(inside the model of memory: please report this)"))
+        }
+        None => (if by_checks { Kind::Wrong } else { Kind::Panic }, message.clone()),
     };
-    let place = place.filter(|place| !place.file.contains("/loom-"));
-    Failure::plain(kind, message.trim().to_owned(), place)
+    Some(Failure::plain(kind, message, place))
+}
+
+/// What the model says, in the words of this project; `None` if it is not the model that speaks.
+fn translated(message: &str) -> Option<(Kind, String)> {
+    let said = |words: &str| message.contains(words);
+    let (kind, meant) = if said("Causality violation") {
+        (Kind::Race, race(message))
+    } else if message.starts_with("deadlock; threads") {
+        (Kind::Deadlock, "no thread can go on".to_owned())
+    } else if said("maximum number of branches") {
+        let words = "steps the threads still run without getting anywhere";
+        (Kind::Livelock, format!("after {BRANCHES} {words}"))
+    } else if let Some(rest) = message.strip_prefix("Arc leaked.") {
+        let what = "an Arc is still there when everything has ended: somebody forgot it, or it \
+                    points to itself";
+        (Kind::Wrong, made_at(what, "Allocated: ", rest))
+    } else if let Some(rest) = message.strip_prefix("Messages leaked.") {
+        let what = "when everything has ended, a channel still holds messages";
+        (Kind::Wrong, made_at(what, "Channel created: ", rest))
+    } else if said("self.threads.len() < self.max()") || said("threads.len() < self.max_threads") {
+        (Kind::Panic, format!("more than {} threads beside the first", loom::MAX_THREADS - 1))
+    } else if said("Is the model fully deterministic?") {
+        let what = "it does not do the same each time under the same schedule: it depends on \
+                    something outside, such as the time or an address";
+        (Kind::Panic, what.to_owned())
+    } else if said("outside a Loom model") {
+        let what =
+            "something of std::sync is used when the check is over, or outside of its threads";
+        (Kind::Panic, what.to_owned())
+    } else if said("recv_timeout is not supported") {
+        (Kind::Panic, "recv_timeout is not offered here: time is not modelled".to_owned())
+    } else if let Some(order) = message.split("unimplemented ordering ").nth(1) {
+        (Kind::Panic, format!("the ordering {order} is not one that this operation can have"))
+    } else if said("atomic cell is in `with_mut` call") || said("state mutated during branch") {
+        (Kind::Panic, "an atomic is used while it is written to, or when it is gone".to_owned())
+    } else {
+        return None;
+    };
+    Some((kind, meant))
+}
+
+/// The two accesses of a race. The model says `created: FILE:LINE:COLUMN`, and twice
+/// `ACCESS: thread #NUMBER @ FILE:LINE:COLUMN`.
+fn race(message: &str) -> String {
+    let mut text = String::from("two accesses to the same memory, and nothing orders them:");
+    let mut made = None;
+    for line in message.lines() {
+        let Some((key, rest)) = line.trim().split_once(": ") else { continue };
+        if key == "created" {
+            made = Some(without_column(rest));
+        } else if let Some((number, place)) =
+            rest.strip_prefix("thread #").and_then(|rest| rest.split_once(" @ "))
+        {
+            let who = match number {
+                "0" => "main".to_owned(),
+                number => format!("thread {number}"),
+            };
+            let does = match key {
+                "load" | "atomic load" | "unsync_load" => "reads",
+                "store" | "atomic store" => "writes",
+                // The pointer that a cell gives may be for both.
+                _ => "accesses it",
+            };
+            text.push_str(&format!("\n{who} {does} at {}", without_column(place)));
+        }
+    }
+    if let Some(made) = made {
+        text.push_str(&format!("\nIt was made at {made}."));
+    }
+    text
+}
+
+fn made_at(what: &str, key: &str, rest: &str) -> String {
+    let made = rest.lines().find_map(|line| line.trim().strip_prefix(key));
+    let made = made.map(|made| format!("\nIt was made at {}.", without_column(made)));
+    format!("{what}{}", made.unwrap_or_default())
+}
+
+fn without_column(place: &str) -> &str {
+    place.rsplit_once(':').map_or(place, |(line, _)| line)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_race_is_told_in_plain_words() {
+        let said = "\nCausality violation: Concurrent write accesses to `UnsafeCell`.\n      \
+                    created: a.rs:30:39\n    write one: thread #1 @ a.rs:45:57\n    \
+                    write two: thread #0 @ a.rs:63:71\n";
+        let place =
+            Place { file: "/registry/loom-0.7.3/src/rt/location.rs".into(), line: 115, column: 9 };
+        let panic = |message: &str| Panicked {
+            thread: String::new(),
+            message: message.to_owned(),
+            place: Some(place.clone()),
+        };
+        let failure = diagnose(&[panic(said), panic("something else")]).unwrap();
+        let told = "two accesses to the same memory, and nothing orders them:\nthread 1 accesses it \
+                    at a.rs:45\nmain accesses it at a.rs:63\nIt was made at a.rs:30.";
+        assert_eq!(failure, Failure::plain(Kind::Race, told.to_owned(), None));
+        let leak = "Arc leaked.\n  Allocated: a.rs:3:4\n      Index: 7";
+        let failure = diagnose(&[panic(leak)]).unwrap();
+        assert!(failure.message.ends_with("\nIt was made at a.rs:3."), "{failure:?}");
+    }
 }

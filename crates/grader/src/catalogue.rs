@@ -185,7 +185,8 @@ pub fn load(name: &str) -> Result<Exercise> {
 /// Reads the exercise in this directory, whose name is its own.
 pub fn read(directory: &Path) -> Result<Exercise> {
     let name = directory.file_name().context("a directory")?.to_string_lossy();
-    let text = fs::read_to_string(directory.join("exercise.toml"))?;
+    let path = directory.join("exercise.toml");
+    let text = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
     let mut exercise: Exercise =
         toml::from_str(&text).with_context(|| format!("{name}/exercise.toml"))?;
     exercise.name = name.clone().into_owned();

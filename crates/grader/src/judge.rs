@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use exercises::Order;
-use exercises::report::{Failure, Kind as Sort, Place, Report};
+use exercises::report::{Failure, Panicked, Place, Report};
 use nix::sys::signal::Signal;
 use serde::Serialize;
 
@@ -16,6 +16,7 @@ use crate::compile::{Compiled, compile};
 use crate::sandbox::{self, Account, Content, End, File, How, Job, Limits, Spec};
 use crate::show;
 use crate::toolchain::Toolchain;
+use crate::usage::usage;
 
 /// How a submission is to be judged.
 #[derive(Clone, Debug, Default)]
@@ -282,6 +283,7 @@ fn run_check(
         sees_processes: exercise.kind == Kind::Process,
         limits: Limits { seconds: check.seconds.min(left), ..Limits::default() },
         channel: Some((sandbox::secret()?, order.to_text())),
+        source: exercise.file_name(),
         ..Job::default()
     };
     let content = Content::Descriptor(program.as_raw_fd());
@@ -301,32 +303,29 @@ fn run_check(
 /// What the end of a check means.
 fn understand(end: &End, exercise: &Exercise, judged: &mut Judged) -> Result<()> {
     judged.seconds = end.seconds;
-    // What the explorer itself says is not for the learner.
-    let of_explorer = |line: &&str| {
-        line.starts_with("Test deadlocked, and SHUTTLE")
-            || line.starts_with("test panicked in task")
-    };
-    let lines = end.output.lines().filter(|line| !of_explorer(line));
-    judged.output = lines.map(|line| format!("{line}\n")).collect();
+    judged.output = exercises::of_submission(&end.output);
     judged.cut = end.cut;
     if end.forged {
         let message = "Something was written to the grader's channel that is not from the checks.";
         judged.findings.push(Finding::new("forged", message));
     }
-    let packet = |kind: &str| end.packets.iter().find(|(it, _)| it == kind).map(|(_, body)| body);
     let began =
         end.packets.first().is_some_and(|(kind, body)| kind == "begin" && *body == judged.check);
     let finding = match &end.how {
-        How::Done if packet("strayed").is_some() => Finding::new(
+        How::Done if packet(end, "strayed").is_some() => Finding::new(
             "strayed",
             "A child process came out of your function and went on as if it were the caller.\n\
              A forked child must end with _exit, or execute another program.",
         ),
-        How::Done if packet("unknown").is_some() => {
+        How::Done if packet(end, "unknown").is_some() => {
             bail!("checks.rs has no check \"{}\"", judged.check)
         }
+        How::Done if packet(end, "no-schedule").is_some() => {
+            let schedule = packet(end, "no-schedule").unwrap_or_default();
+            return Err(usage(format!("{schedule:?} is not a schedule, as a verdict names one")));
+        }
         How::Done => {
-            let report = packet("end").and_then(|text| Report::from_text(text));
+            let report = packet(end, "end").and_then(Report::from_text);
             let Some(report) = report.filter(|_| began) else {
                 judged.findings.push(Finding::new("forged", "The report cannot be read."));
                 return Ok(());
@@ -345,9 +344,7 @@ fn understand(end: &End, exercise: &Exercise, judged: &mut Judged) -> Result<()>
             "ended-early",
             format!("The program ended itself with exit code {code} before the check was done."),
         ),
-        How::Killed(number) => {
-            crashed(*number, packet("crash").map(String::as_str), exercise, judged)
-        }
+        How::Killed(number) => crashed(*number, end, exercise, judged),
         How::TimeUp => Finding::new("stuck", stuck(end, exercise)),
         How::TooMuchMemory => Finding::new("memory", "More than 512 MiB of memory were used."),
         How::TooManyProcesses => {
@@ -372,59 +369,91 @@ fn failed(mut failure: Failure, check: &str) -> Finding {
     let replay = failure.replay.as_ref().map(|schedule| format!("{check}:{schedule}"));
     let mut message = failure.message.clone();
     if let Some(place) = &failure.place {
-        message.push_str(&format!("\nat {}", shown(place)));
+        message.push_str(&format!("\nat {place}"));
     }
     let word = failure.kind.word().to_owned();
     Finding { word, message, failure: Some(Box::new(failure)), replay }
 }
 
-fn shown(place: &Place) -> String {
-    format!("{}:{}", place.file, place.line)
-}
-
 /// What the end by a signal means.
-fn crashed(number: i32, said: Option<&str>, exercise: &Exercise, judged: &mut Judged) -> Finding {
-    let name = Signal::try_from(number).map_or("an unknown signal", Signal::as_str);
-    let mut lines = said.unwrap_or_default().splitn(4, '\n').skip(1);
-    let address = lines.next().unwrap_or_default();
-    let panic = lines.next().unwrap_or_default();
-    let trace = lines.next().unwrap_or_default();
-    if exercise.kind == Kind::Weak && number == libc::SIGABRT && !panic.is_empty() {
-        // A model that has failed cannot be taken apart: its end is a second panic.
-        let sort = match panic {
-            p if p.contains("Causality violation") => Sort::Race,
-            p if p.starts_with("deadlock") => Sort::Deadlock,
-            p if p.contains("maximum number of branches") => Sort::Livelock,
-            p if p.contains(exercises::CHECKS) => Sort::Wrong,
-            _ => Sort::Panic,
-        };
-        judged.schedules = 1;
-        return Finding::new(sort.word(), panic);
+fn crashed(number: i32, end: &End, exercise: &Exercise, judged: &mut Judged) -> Finding {
+    if let Some(report) = packet(end, "failed").and_then(Report::from_text)
+        && let Some(failure) = report.failure
+    {
+        judged.schedules = report.schedules;
+        return failed(failure, &judged.check);
     }
+    let name = Signal::try_from(number).map_or("an unknown signal", Signal::as_str);
+    let mut said = packet(end, "crash").unwrap_or_default().splitn(3, '\n').skip(1);
+    let address = said.next().unwrap_or_default();
+    let trace = said.next().unwrap_or_default();
     let meaning = match Signal::try_from(number) {
-        Ok(Signal::SIGSEGV) => format!(": it touched memory that it does not have ({address})"),
-        Ok(Signal::SIGBUS) => format!(": it touched memory that is not there any more ({address})"),
-        Ok(Signal::SIGABRT) if !panic.is_empty() => {
-            format!(": a panic that nothing could catch:\n{panic}")
+        Ok(Signal::SIGSEGV) => format!("it touched memory that it does not have ({address})"),
+        Ok(Signal::SIGBUS) => format!("it touched memory that is not there any more ({address})"),
+        Ok(Signal::SIGABRT) => {
+            if let Some(why) = aborting(&panics(end)) {
+                return Finding::new("crash", format!("The program was ended by {name}.\n{why}"));
+            }
+            "it gave up by itself".to_owned()
         }
-        Ok(Signal::SIGABRT) => ": it gave up by itself".to_owned(),
-        Ok(Signal::SIGXCPU) => ": it used up its processor time".to_owned(),
-        Ok(Signal::SIGXFSZ) => ": it wrote a file that is too large".to_owned(),
-        Ok(Signal::SIGKILL) => ": somebody sent it".to_owned(),
+        Ok(Signal::SIGXCPU) => "it used up its processor time".to_owned(),
+        Ok(Signal::SIGXFSZ) => "it wrote a file that is too large".to_owned(),
+        Ok(Signal::SIGKILL) => "somebody sent it".to_owned(),
         _ => String::new(),
     };
+    let meaning = if meaning.is_empty() { meaning } else { format!(": {meaning}") };
     let mut message = format!("The program was ended by {name}{meaning}.");
-    if let Some(at) = line_in(trace, exercise) {
+    if let Some(at) = line_in(&[trace], exercise) {
         message.push_str(&format!("\nat {at}"));
     }
     Finding::new("crash", message)
 }
 
-/// The innermost line of the submission in a backtrace.
-fn line_in(trace: &str, exercise: &Exercise) -> Option<String> {
+/// Why a process aborts that has panicked, unless it does that by itself. The last panic is then one
+/// of the standard library, which says that there is no way on.
+fn aborting(panics: &[Panicked]) -> Option<String> {
+    let told = |panic: &Panicked| {
+        let at = panic.place.iter().filter(|place| place.is_known());
+        let at = at.map(|place| format!("\n  at {place}")).collect::<String>();
+        format!("{}{at}", panic.message)
+    };
+    let (last, before) = panics.split_last()?;
+    if last.message.starts_with("panic in a destructor during cleanup") {
+        let mut why = String::from(
+            "A destructor panicked while another panic was unwinding the stack, so the process aborts.",
+        );
+        let causes = &before[before.len().saturating_sub(2)..];
+        for (which, panic) in ["First", "Then, in the destructor"].iter().zip(causes) {
+            why.push_str(&format!("\n{which}: {}", told(panic)));
+        }
+        Some(why)
+    } else if last.message.starts_with("panic in a function that cannot unwind") {
+        let cause = before.last().map(|panic| format!("\n{}", told(panic))).unwrap_or_default();
+        Some(format!(
+            "A panic came to a function that it cannot leave, so the process aborts.{cause}"
+        ))
+    } else if last.message.starts_with("unsafe precondition(s) violated") {
+        Some(format!("What an unsafe function asks for was not so.\n{}", told(last)))
+    } else {
+        None
+    }
+}
+
+/// The body of the first packet of this kind.
+fn packet<'a>(end: &'a End, kind: &str) -> Option<&'a str> {
+    end.packets.iter().find(|(it, _)| it == kind).map(|(_, body)| body.as_str())
+}
+
+/// The panics that a program told of that crashed, or that was asked where it is.
+fn panics(end: &End) -> Vec<Panicked> {
+    packet(end, "panics").and_then(Panicked::from_text).unwrap_or_default()
+}
+
+/// The innermost line of the submission in the first backtrace that has one; else one of the checks.
+fn line_in(traces: &[&str], exercise: &Exercise) -> Option<String> {
     let file = exercise.file_name();
     let of = |file: &str| {
-        trace.lines().find_map(|line| {
+        traces.iter().flat_map(|trace| trace.lines()).find_map(|line| {
             let at = line.trim().strip_prefix("at ")?;
             let start = at.rfind(file)?;
             let mut parts = at[start..].split(':');
@@ -449,15 +478,16 @@ fn stuck(end: &End, exercise: &Exercise) -> String {
             (_, "") => "is asleep".to_owned(),
             (_, call) => format!("is blocked in {call}"),
         };
-        let thread = doing.thread.to_string();
-        let answer = end.packets.iter().find_map(|(kind, body)| {
-            let (from, trace) = body.split_once('\n')?;
-            (kind == "stuck" && from == thread).then_some(trace)
-        });
-        let at = answer.and_then(|trace| line_in(trace, exercise));
+        let traces: Vec<&str> = end.answers(doing.thread).collect();
+        let at = line_in(&traces, exercise);
         let at = at.map(|at| format!(" at {at}")).unwrap_or_default();
         let who = if doing.own { "thread" } else { "child process" };
         text.push_str(&format!("\n{who} {} ({}) {what}{at}", doing.thread, doing.name));
+    }
+    for panic in panics(end) {
+        let at = panic.place.filter(Place::is_known).map(|place| format!(" at {place}"));
+        let (thread, at) = (&panic.thread, at.unwrap_or_default());
+        text.push_str(&format!("\nBefore that, {thread} panicked{at}: {}", panic.message));
     }
     text
 }

@@ -1,6 +1,9 @@
 //! Judges exercises: compiles one file with the checks of its exercise, runs them in isolation, and
 //! says what happened. `cargo grade` runs it.
 
+#[macro_use]
+mod output;
+
 mod catalogue;
 mod compile;
 mod doctor;
@@ -16,22 +19,34 @@ mod verify;
 mod watch;
 
 use std::io::IsTerminal;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
+use clap::builder::{PathBufValueParser, PossibleValuesParser};
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 
-use catalogue::Exercise;
+use catalogue::{Exercise, Kind};
 use judge::{Manner, judge};
 use show::Style;
+use usage::usage;
 
 fn main() -> ExitCode {
-    let mut arguments = std::env::args().skip(1);
-    if arguments.next().as_deref() == Some(sandbox::KEEPER) {
-        sandbox::main(arguments.next().and_then(|pid| pid.parse().ok()).unwrap_or(0));
+    let mut arguments = std::env::args_os().skip(1);
+    if arguments.next().is_some_and(|first| first == sandbox::KEEPER) {
+        let grader = arguments.next().and_then(|pid| pid.to_str()?.parse().ok());
+        sandbox::main(grader.unwrap_or(0));
     }
-    let matches = teacher::add(command()).get_matches();
-    match run(&matches) {
+    let matches = teacher::add(command()).try_get_matches();
+    let result = output::printing(|| match &matches {
+        Ok(matches) => run(matches),
+        Err(help) if !help.use_stderr() => {
+            print!("{}", help.render());
+            Ok(true)
+        }
+        Err(error) => error.exit(),
+    });
+    match result {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
@@ -48,15 +63,22 @@ fn command() -> Command {
             .long("without")
             .value_name("ISOLATION")
             .action(ArgAction::Append)
+            .value_parser(PossibleValuesParser::new(sandbox::CAN_DO_WITHOUT))
             .hide(true)
-            .help("Do without: namespaces, \"user namespace\", Landlock, seccomp")
+            .help("Do without this, to see how it goes")
     };
     Command::new("grade")
         .bin_name("cargo grade")
         .about("Judges exercises; without arguments, lists them")
         .args_conflicts_with_subcommands(true)
         .arg(name())
-        .arg(Arg::new("file").long("file").value_name("FILE").help("Judge this file instead"))
+        .arg(
+            Arg::new("file")
+                .long("file")
+                .value_name("FILE")
+                .value_parser(PathBufValueParser::new())
+                .help("Judge this file instead"),
+        )
         .arg(
             Arg::new("replay")
                 .long("replay")
@@ -102,7 +124,14 @@ fn command() -> Command {
             Command::new("verify")
                 .about("Proves exercises: wrong variants are caught, right ones pass")
                 .arg(name())
-                .arg(Arg::new("in").long("in").value_name("DIR").requires("name").hide(true)),
+                .arg(
+                    Arg::new("in")
+                        .long("in")
+                        .value_name("DIR")
+                        .value_parser(PathBufValueParser::new())
+                        .requires("name")
+                        .hide(true),
+                ),
         )
         .subcommand(
             Command::new("doctor").about("Says which isolation is in force here").arg(without()),
@@ -136,7 +165,7 @@ fn run(matches: &ArgMatches) -> Result<bool> {
                 Some(name) => vec![name.clone()],
                 None => catalogue::names()?,
             };
-            let within = matches.get_one::<String>("in").map(std::path::Path::new);
+            let within = matches.get_one::<PathBuf>("in");
             let exercises: Result<Vec<Exercise>> = names
                 .iter()
                 .map(|name| match within {
@@ -162,20 +191,9 @@ fn run(matches: &ArgMatches) -> Result<bool> {
 
 fn grade(exercise: &Exercise, matches: &ArgMatches, style: Style) -> Result<bool> {
     let replay = matches.get_one::<String>("replay");
-    let replay = replay.map(|replay| {
-        let (check, schedule) = replay
-            .split_once(':')
-            .context("--replay takes CHECK:SCHEDULE, as a verdict names it")?;
-        ensure!(
-            exercise.checks.iter().any(|it| it.name == check),
-            "{} has no check {check:?}",
-            exercise.name
-        );
-        anyhow::Ok((check.to_owned(), schedule.to_owned()))
-    });
-    let replay = replay.transpose()?;
-    let path = match matches.get_one::<String>("file") {
-        Some(file) => file.into(),
+    let replay = replay.map(|replay| what_to_replay(exercise, replay)).transpose()?;
+    let path = match matches.get_one::<PathBuf>("file") {
+        Some(file) => file.clone(),
         None => submission::begin(exercise)?,
     };
     let source = submission::read(&path)?;
@@ -185,15 +203,34 @@ fn grade(exercise: &Exercise, matches: &ArgMatches, style: Style) -> Result<bool
     let text = String::from_utf8_lossy(&source);
     let checks = exercise.file("checks.rs")?;
     let sources = [(file.as_str(), &*text), (exercises::CHECKS, checks.as_str())];
+    let remembers = manner.replay.is_none() && !matches.contains_id("file");
+    let remembered = if remembers {
+        submission::remember(exercise, verdict.passed(), verdict.points())
+    } else {
+        Ok(())
+    };
     print!("{}", show::verdict(&verdict, &sources, style));
     for missing in &verdict.missing {
         eprintln!("Isolation is incomplete: {missing} (see `cargo grade doctor`).");
     }
-    if manner.replay.is_none() && !matches.contains_id("file") {
-        submission::remember(exercise, verdict.passed(), verdict.points())?;
-        if std::io::stdout().is_terminal() {
-            submission::what_next(exercise, verdict.passed())?;
-        }
+    remembered?;
+    if remembers && std::io::stdout().is_terminal() {
+        submission::what_next(exercise, verdict.passed())?;
     }
     Ok(verdict.passed())
+}
+
+/// The check and the schedule that a string from a verdict names.
+fn what_to_replay(exercise: &Exercise, replay: &str) -> Result<(String, String)> {
+    let name = &exercise.name;
+    if exercise.kind != Kind::Explored {
+        return Err(usage(format!("{name} is not run under schedules, so none can be run again")));
+    }
+    let Some((check, schedule)) = replay.split_once(':') else {
+        return Err(usage("--replay takes CHECK:SCHEDULE, as a verdict names it"));
+    };
+    if !exercise.checks.iter().any(|it| it.name == check) {
+        return Err(usage(format!("{name} has no check {check:?}")));
+    }
+    Ok((check.to_owned(), schedule.to_owned()))
 }

@@ -221,12 +221,12 @@ fn explain(text: &mut String, failure: &Failure, sources: Sources, style: Style)
             }
             Obstacle::Unnamed => String::new(),
         };
-        let mut said = format!("{} is blocked {verb}{what} at {}", thread.name, short(at));
+        let mut said = format!("{} is blocked {verb}{what} at {at}", thread.name);
         let held: Vec<String> = thread
             .holds
             .iter()
             .map(|(number, at)| {
-                format!("{} (since {})", names.get(*number).map_or("", String::as_str), short(at))
+                format!("{} (since {at})", names.get(*number).map_or("", String::as_str))
             })
             .collect();
         if !held.is_empty() {
@@ -235,8 +235,8 @@ fn explain(text: &mut String, failure: &Failure, sources: Sources, style: Style)
         let said = style.narrower(4).wrapped(&said).replace('\n', "\n    ");
         let _ = writeln!(text, "  {said}");
     }
-    if let Some(circle) = circle(failure, &names) {
-        let circle = style.narrower(4).wrapped(&format!("The circle: {circle}"));
+    if let Some(circle) = own_lock(failure, &names).or_else(|| circle(failure, &names)) {
+        let circle = style.narrower(4).wrapped(&circle);
         let _ = writeln!(text, "  {}", circle.replace('\n', "\n    "));
     }
     if !failure.events.is_empty() {
@@ -244,8 +244,16 @@ fn explain(text: &mut String, failure: &Failure, sources: Sources, style: Style)
     }
 }
 
-fn short(place: &Place) -> String {
-    format!("{}:{}", place.file, place.line)
+/// Who waits for a lock that it holds itself.
+fn own_lock(failure: &Failure, names: &[String]) -> Option<String> {
+    failure.threads.iter().find_map(|thread| {
+        let (_, Obstacle::Resource(wanted), _) = thread.blocked.as_ref()? else { return None };
+        let (_, since) = thread.holds.iter().find(|(held, _)| held == wanted)?;
+        let (name, lock) = (&thread.name, names.get(*wanted)?);
+        Some(format!(
+            "{name} waits for the lock {lock}, which it holds itself (locked at {since})."
+        ))
+    })
 }
 
 /// Who waits for whom, all the way round.
@@ -264,7 +272,7 @@ fn circle(failure: &Failure, names: &[String]) -> Option<String> {
         }
     };
     for first in 0..failure.threads.len() {
-        let mut said = format!("{} waits for ", failure.threads[first].name);
+        let mut said = format!("The circle: {} waits for ", failure.threads[first].name);
         let mut now = first;
         for _ in 0..failure.threads.len() {
             let Some((next, what)) = waits_for(now) else { break };
@@ -335,8 +343,8 @@ fn name_of(resource: &Resource, sources: Sources) -> String {
     match (label, resource.siblings) {
         (Some(name), 0 | 1) => name,
         (Some(name), _) => format!("{name}[{}]", resource.rank),
-        (None, 0 | 1) => format!("made at {}", short(made)),
-        (None, _) => format!("{} of those made at {}", resource.rank + 1, short(made)),
+        (None, 0 | 1) => format!("made at {made}"),
+        (None, _) => format!("{} of those made at {made}", resource.rank + 1),
     }
 }
 

@@ -34,23 +34,30 @@ impl Progress {
     /// Changes what is kept; of two graders that do this at the same time, one waits.
     fn change(change: impl FnOnce(&mut Progress)) -> Result<()> {
         let path = progress_file();
-        fs::create_dir_all(path.parent().context("a directory")?)?;
-        let lock = fs::File::create(path.with_extension("lock"))?;
-        lock.lock().context("the lock of the progress")?;
-        let mut progress = Progress::read();
-        change(&mut progress);
-        let new = path.with_extension("new");
-        fs::write(&new, serde_json::to_vec_pretty(&progress)?)?;
-        Ok(fs::rename(new, path)?)
+        let write = || -> Result<()> {
+            fs::create_dir_all(path.parent().context("a directory")?)?;
+            let lock = fs::File::create(path.with_extension("lock"))?;
+            lock.lock()?;
+            let mut progress = Progress::read();
+            change(&mut progress);
+            let new = path.with_extension("new");
+            fs::write(&new, serde_json::to_vec_pretty(&progress)?)?;
+            Ok(fs::rename(new, &path)?)
+        };
+        write().with_context(|| format!("the progress in {}", shown(&path)))
     }
 }
 
 /// The file that the learner edits; made from the starter if it is not there.
 pub fn begin(exercise: &Exercise) -> Result<PathBuf> {
     let path = exercise.submission();
-    if !path.try_exists()? {
-        fs::create_dir_all(path.parent().context("a directory")?)?;
-        fs::write(&path, exercise.file("starter.rs")?)?;
+    if !path.try_exists().with_context(|| shown(&path))? {
+        let starter = exercise.file("starter.rs")?;
+        let write = || -> Result<()> {
+            fs::create_dir_all(path.parent().context("a directory")?)?;
+            Ok(fs::write(&path, starter)?)
+        };
+        write().with_context(|| shown(&path))?;
         println!("{} (chapter: {})", exercise.task, exercise.concept);
         println!("Your file is {}.\n", shown(&path));
     }
@@ -174,15 +181,19 @@ pub fn hint(exercise: &Exercise, level: Option<usize>, style: Style) -> Result<b
 /// Puts the starter back, and keeps what was there.
 pub fn reset(exercise: &Exercise) -> Result<bool> {
     let path = exercise.submission();
+    let mut kept = None;
     if path.try_exists()? {
-        let kept = (1..).map(|n| path.with_extension(format!("{n}.rs")));
-        let Some(kept) = kept.take(1000).find(|kept| !kept.exists()) else {
+        let mut names = (1..1000).map(|n| path.with_extension(format!("{n}.rs")));
+        let Some(free) = names.find(|name| !name.exists()) else {
             bail!("there are too many kept files beside {}", shown(&path));
         };
-        fs::rename(&path, &kept)?;
-        println!("What was there is kept as {}.", shown(&kept));
+        fs::rename(&path, &free).with_context(|| shown(&path))?;
+        kept = Some(free);
     }
     begin(exercise)?;
+    if let Some(kept) = kept {
+        println!("What was there is kept as {}.", shown(&kept));
+    }
     Ok(true)
 }
 

@@ -32,11 +32,12 @@ pub struct Toolchain {
     pub libraries: BTreeMap<String, PathBuf>,
 }
 
-/// The directory that Cargo builds in: this program is in `debug/` of it.
+/// The directory that Cargo builds in: this program is in `debug/` of it, or the like. A copy that
+/// is somewhere else has what is built put into the usual directory.
 fn target() -> Result<PathBuf> {
     let me = std::env::current_exe()?;
-    let target = me.ancestors().nth(2).context("this program is in no target directory")?;
-    Ok(target.to_owned())
+    let target = me.ancestors().nth(2).filter(|it| it.join("CACHEDIR.TAG").is_file());
+    Ok(target.map_or_else(|| workspace().join("target"), Path::to_owned))
 }
 
 impl Toolchain {
@@ -48,26 +49,57 @@ impl Toolchain {
             Kind::Weak => "weak",
             Kind::Process => "process",
         };
-        let kept = target.join(format!("grade/toolchain-{word}.json"));
-        let made_of = sources()?;
-        if let Ok(text) = fs::read(&kept)
-            && let Ok(toolchain) = serde_json::from_slice::<Toolchain>(&text)
-            && toolchain.made_of == made_of
-            && toolchain.exercises.is_file()
-        {
+        let directory = target.join("grade");
+        let kept = directory.join(format!("toolchain-{word}.json"));
+        let sysroot = sysroot()?;
+        let made_of = made_of(&sysroot)?;
+        if let Some(toolchain) = Toolchain::read(&kept, made_of) {
+            return Ok(toolchain);
+        }
+        fs::create_dir_all(&directory).with_context(|| directory.display().to_string())?;
+        let lock = kept.with_extension("lock");
+        let lock = fs::File::create(&lock).with_context(|| lock.display().to_string())?;
+        lock.lock().context("the lock of the libraries")?;
+        // Another grader may have built it meanwhile.
+        if let Some(toolchain) = Toolchain::read(&kept, made_of) {
             return Ok(toolchain);
         }
         eprintln!("Building what the exercises of this kind stand on; this is done once.");
-        let toolchain = build(kind, word, &target, made_of)?;
-        let new = kept.with_extension(format!("{}.new", std::process::id()));
+        let toolchain = build(kind, word, &target, made_of, sysroot)?;
+        let new = kept.with_extension("new");
         fs::write(&new, serde_json::to_vec(&toolchain)?)?;
         fs::rename(&new, &kept)?;
         Ok(toolchain)
     }
+
+    /// What was kept, if it is up to date.
+    fn read(kept: &Path, made_of: u64) -> Option<Toolchain> {
+        let toolchain: Toolchain = serde_json::from_slice(&fs::read(kept).ok()?).ok()?;
+        (toolchain.made_of == made_of && toolchain.exercises.is_file()).then_some(toolchain)
+    }
+}
+
+/// Where the compiler is that is used for the workspace, whoever calls this program and from where:
+/// by `cargo grade`, rustup has chosen it already; by hand, it chooses now.
+fn sysroot() -> Result<PathBuf> {
+    let mut rustc = Command::new(std::env::var_os("RUSTC").unwrap_or("rustc".into()));
+    rustc.args(["--print", "sysroot"]).current_dir(workspace());
+    let output = rustc.output().context("rustc")?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "rustc: {}", said.trim());
+    let sysroot = PathBuf::from(String::from_utf8(output.stdout)?.trim());
+    let rustc = compiler(&sysroot);
+    ensure!(rustc.is_file(), "there is no compiler at {}", rustc.display());
+    Ok(sysroot)
+}
+
+/// The compiler itself, not a proxy for it.
+fn compiler(sysroot: &Path) -> PathBuf {
+    sysroot.join("bin/rustc")
 }
 
 /// A number that changes with the sources of the libraries, their versions, and the compiler.
-fn sources() -> Result<u64> {
+fn made_of(sysroot: &Path) -> Result<u64> {
     let mut hasher = DefaultHasher::new();
     let crate_ = workspace().join("crates/exercises");
     let mut directories = vec![crate_.join("src"), crate_.join("std")];
@@ -80,17 +112,22 @@ fn sources() -> Result<u64> {
         }
     }
     files.sort();
+    files.push(compiler(sysroot));
     for file in files {
         let metadata = fs::metadata(&file)?;
         (file, metadata.len(), metadata.modified()?).hash(&mut hasher);
     }
-    for name in ["RUSTUP_TOOLCHAIN", "RUSTC"] {
-        std::env::var_os(name).hash(&mut hasher);
-    }
     Ok(hasher.finish())
 }
 
-fn build(kind: Kind, word: &str, target: &Path, made_of: u64) -> Result<Toolchain> {
+fn build(
+    kind: Kind,
+    word: &str,
+    target: &Path,
+    made_of: u64,
+    sysroot: PathBuf,
+) -> Result<Toolchain> {
+    let rustc = compiler(&sysroot);
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or("cargo".into()));
     cargo.current_dir(workspace()).arg("build").args(["--profile", "grade"]);
     if !std::io::stderr().is_terminal() {
@@ -98,7 +135,7 @@ fn build(kind: Kind, word: &str, target: &Path, made_of: u64) -> Result<Toolchai
     }
     cargo.args(["--package", "exercises", "--features", word]);
     cargo.args(["--message-format", "json-render-diagnostics"]);
-    cargo.arg("--target-dir").arg(target);
+    cargo.arg("--target-dir").arg(target).env("RUSTC", &rustc);
     // What is set for the learner's own builds is not for these.
     for (name, _) in std::env::vars_os() {
         let name = name.to_string_lossy();
@@ -110,8 +147,29 @@ fn build(kind: Kind, word: &str, target: &Path, made_of: u64) -> Result<Toolchai
     let output = cargo.stderr(Stdio::inherit()).output().context("cargo")?;
     ensure!(output.status.success(), "the libraries of the exercises cannot be built");
 
+    let mut libraries = libraries(&output.stdout);
+    let Some(exercises) = libraries.get("exercises").cloned() else {
+        bail!("cargo did not say where it built the exercises' library");
+    };
+    let dependencies = exercises.parent().context("a directory")?.to_owned();
+
+    let allowed: &[&str] = match kind {
+        Kind::Process => &["nix", "libc"],
+        Kind::Explored | Kind::Weak => &[],
+    };
+    libraries.retain(|name, _| allowed.contains(&name.as_str()));
+    let mut toolchain =
+        Toolchain { made_of, rustc, sysroot, dependencies, exercises, std: None, libraries };
+    if kind != Kind::Process {
+        toolchain.std = Some(toolchain.stand_in(word)?);
+    }
+    Ok(toolchain)
+}
+
+/// The libraries that Cargo says it has built, by name.
+fn libraries(said: &[u8]) -> BTreeMap<String, PathBuf> {
     let mut libraries = BTreeMap::new();
-    for line in output.stdout.split(|byte| *byte == b'\n') {
+    for line in said.split(|byte| *byte == b'\n') {
         let Ok(message) = serde_json::from_slice::<serde_json::Value>(line) else { continue };
         if message["reason"] != "compiler-artifact" {
             continue;
@@ -128,28 +186,7 @@ fn build(kind: Kind, word: &str, target: &Path, made_of: u64) -> Result<Toolchai
             libraries.insert(name.to_owned(), Path::new(library).with_extension("rlib"));
         }
     }
-    let Some(exercises) = libraries.get("exercises").cloned() else {
-        bail!("cargo did not say where it built the exercises' library");
-    };
-    let dependencies = exercises.parent().context("a directory")?.to_owned();
-
-    let rustc = std::env::var_os("RUSTC").unwrap_or("rustc".into());
-    let output = Command::new(rustc).args(["--print", "sysroot"]).output().context("rustc")?;
-    let sysroot = PathBuf::from(String::from_utf8(output.stdout)?.trim());
-    let rustc = sysroot.join("bin/rustc");
-    ensure!(rustc.is_file(), "there is no compiler at {}", rustc.display());
-
-    let allowed: &[&str] = match kind {
-        Kind::Process => &["nix", "libc"],
-        Kind::Explored | Kind::Weak => &[],
-    };
-    libraries.retain(|name, _| allowed.contains(&name.as_str()));
-    let mut toolchain =
-        Toolchain { made_of, rustc, sysroot, dependencies, exercises, std: None, libraries };
-    if kind != Kind::Process {
-        toolchain.std = Some(toolchain.stand_in(word)?);
-    }
-    Ok(toolchain)
+    libraries
 }
 
 impl Toolchain {

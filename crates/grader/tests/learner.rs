@@ -2,13 +2,13 @@
 
 use std::fs::{self, File};
 use std::io::{Read, Write};
-use std::os::fd::AsFd;
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
 
-use nix::pty::openpty;
+use nix::fcntl::{FcntlArg, FdFlag, fcntl};
+use nix::pty::{OpenptyResult, openpty};
 use nix::sys::termios::{LocalFlags, tcgetattr};
 
 const EXERCISE: &str = "bounded-queue";
@@ -75,39 +75,11 @@ fn a_learner_goes_from_the_starter_to_the_solution() {
 }
 
 #[test]
-fn what_cannot_be_done_is_said_in_a_sentence() {
-    let directory = tempfile::tempdir().unwrap();
-    let cases: [(&[&str], i32, &str); 6] = [
-        (&["bounded-que"], 2, "did you mean bounded-queue?"),
-        (&["hint", "nothing-like-it"], 2, "there is no exercise"),
-        (&[EXERCISE, "--file", "/nowhere.rs"], 1, "/nowhere.rs"),
-        (&[EXERCISE, "--replay", "one"], 1, "CHECK:SCHEDULE"),
-        (&[EXERCISE, "--replay", "nothing:0-1"], 1, "has no check \"nothing\""),
-        (&["--watch"], 1, "--watch needs a terminal"),
-    ];
-    for (arguments, status, expected) in cases {
-        let (code, said, error) = grade(directory.path(), arguments);
-        assert_eq!((code, said.as_str()), (Some(status), ""), "{arguments:?}: {error}");
-        assert!(error.contains(expected), "{arguments:?}: {error}");
-        assert_eq!(error.lines().count(), 1, "{arguments:?}: {error}");
-    }
-    assert!(fs::read_dir(&directory).unwrap().next().is_none(), "nothing was written");
-}
-
-#[test]
 fn watching_judges_what_was_saved_and_gives_the_terminal_back() {
     let directory = tempfile::tempdir().unwrap();
-    let pty = openpty(None, None).unwrap();
+    let pty = terminal();
     let before = tcgetattr(&pty.slave).unwrap();
-    let slave = || Stdio::from(pty.slave.as_fd().try_clone_to_owned().unwrap());
-    let mut watching = command(directory.path())
-        .args(["--watch", EXERCISE])
-        .stdin(slave())
-        .stdout(slave())
-        .stderr(slave())
-        .env("NO_COLOR", "1")
-        .spawn()
-        .unwrap();
+    let mut watching = watch(directory.path(), &pty);
     let mut keyboard = File::from(pty.master.try_clone().unwrap());
     let mut screen = Screen::of(File::from(pty.master));
 
@@ -125,8 +97,100 @@ fn watching_judges_what_was_saved_and_gives_the_terminal_back() {
     screen.wait_for("14 / 14");
     assert!(!tcgetattr(&pty.slave).unwrap().local_flags.contains(LocalFlags::ICANON));
     keyboard.write_all(b"q").unwrap();
-    assert_eq!(watching.wait().unwrap().code(), Some(0));
+    assert_eq!(watching.0.wait().unwrap().code(), Some(0));
     assert_eq!(tcgetattr(&pty.slave).unwrap(), before, "the terminal is as it was");
+}
+
+#[test]
+fn watching_ends_with_its_terminal() {
+    let directory = tempfile::tempdir().unwrap();
+    let pty = terminal();
+    let mut watching = watch(directory.path(), &pty);
+    let mut screen = File::from(pty.master);
+    assert!(screen.read(&mut [0; 16]).unwrap() > 0);
+    drop(screen);
+    // It notices by reading, or by printing, whichever it does first.
+    let code = watching.0.wait().unwrap().code();
+    assert!(matches!(code, Some(0 | 1)), "{code:?}");
+}
+
+/// A terminal that the programs which it shows do not hold open from its other side.
+fn terminal() -> OpenptyResult {
+    let pty = openpty(None, None).unwrap();
+    for end in [&pty.master, &pty.slave] {
+        fcntl(end, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC)).unwrap();
+    }
+    pty
+}
+
+/// A grader that watches, killed at the end of the test if it has not ended by itself.
+struct Watching(Child);
+
+impl Drop for Watching {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn watch(directory: &Path, pty: &OpenptyResult) -> Watching {
+    let slave = || Stdio::from(pty.slave.try_clone().unwrap());
+    let mut command = command(directory);
+    command.args(["--watch", EXERCISE]).env("NO_COLOR", "1");
+    command.stdin(slave()).stdout(slave()).stderr(slave());
+    Watching(command.spawn().unwrap())
+}
+
+/// Every command that prints. A verdict is remembered also if nobody reads it.
+#[test]
+fn output_that_cannot_be_written_ends_a_command_and_is_no_panic() {
+    let directory = tempfile::tempdir().unwrap();
+    let here = directory.path();
+    let class = here.join("class");
+    fs::create_dir_all(class.join("ann")).unwrap();
+    fs::write(class.join("ann/reap.rs"), "no Rust").unwrap();
+    let paths = [class.clone(), class.join("ann"), here.join("results")];
+    let [class, ann, results] = paths.each_ref().map(|path| path.to_str().unwrap());
+    let made = ["never-begun", "handed-out"].map(|name| here.join(name));
+    let commands: [&[&str]; 13] = [
+        &[],
+        &["--help"],
+        &[EXERCISE],
+        &["hint", EXERCISE],
+        &["solution", EXERCISE],
+        &["solution", EXERCISE, "--give-up"],
+        &["reset", EXERCISE],
+        &["doctor"],
+        &["verify", EXERCISE],
+        &["submission", ann],
+        &["batch", class, "--out", results],
+        &["new", "never-begun", "--in", here.to_str().unwrap()],
+        &["handout", made[1].to_str().unwrap(), "--exercise", "reap"],
+    ];
+    for arguments in commands {
+        let run = |stdout: Stdio| {
+            for path in &made {
+                let _ = fs::remove_dir_all(path);
+            }
+            let output = command(here).args(arguments).stdout(stdout).output().unwrap();
+            let errors = String::from_utf8(output.stderr).unwrap();
+            let about = |line: &&str| !line.starts_with("Building what the exercises");
+            let errors: Vec<String> = errors.lines().filter(about).map(str::to_owned).collect();
+            (output.status.code(), errors)
+        };
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        assert_eq!(run(writer.into()), (Some(1), vec![]), "{arguments:?}, which nobody reads");
+        let full = File::create("/dev/full").unwrap();
+        let said = "grade: standard output: No space left on device (os error 28)".to_owned();
+        assert_eq!(run(full.into()), (Some(1), vec![said]), "{arguments:?} on a full disk");
+    }
+    let (_, said, _) = grade(here, &[]);
+    assert!(said.contains("bounded-queue    not yet"), "{said}");
+
+    let full = File::create("/dev/full").unwrap();
+    let status = command(here).arg("bounded-que").stderr(full).status().unwrap();
+    assert_eq!(status.code(), Some(2), "errors that nobody is told");
 }
 
 /// What a program shows, read as it comes.
@@ -163,6 +227,58 @@ impl Screen {
             }
         }
     }
+}
+
+#[test]
+fn doctor_tries_out_what_it_says() {
+    let directory = tempfile::tempdir().unwrap();
+    let (code, said, error) = grade(directory.path(), &["doctor"]);
+    let tried: Vec<&str> = said.lines().skip_while(|it| *it != "Tried out:").skip(1).collect();
+    let prevented = tried.iter().filter(|line| line.contains(": prevented: ")).count();
+    let isolated = prevented == 3 && !said.contains("Missing:");
+    assert_eq!((tried.len(), code), (4, Some(i32::from(!isolated))), "{said}{error}");
+    let without = ["doctor", "--without", "Landlock", "--without", "seccomp"];
+    let (code, said, error) = grade(directory.path(), &without);
+    assert_eq!(code, Some(1), "{said}{error}");
+    assert!(said.contains("\n  Landlock: not wanted\n"), "{said}");
+    assert!(!Path::new("/var/tmp/grade-was-here").exists());
+}
+
+/// Cargo and rustup say with variables which compiler they have chosen; by hand, there are none.
+#[test]
+fn libraries_are_built_once_whoever_starts_the_grader() {
+    let directory = tempfile::tempdir().unwrap();
+    let sysroot = |variables: &[(&str, Option<&str>)]| {
+        let mut rustc = Command::new("rustc");
+        let output = with(&mut rustc, variables).args(["--print", "sysroot"]).output().unwrap();
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    };
+    let chosen = sysroot(&[]);
+    let compiler = format!("{chosen}/bin/rustc");
+    let ways: [&[(&str, Option<&str>)]; 4] = [
+        &[],
+        &[("RUSTC", Some(&compiler))],
+        &[("RUSTUP_TOOLCHAIN", Some(&chosen))],
+        &[("RUSTUP_TOOLCHAIN", None), ("CARGO", None), ("RUSTC", None)],
+    ];
+    // Another compiler may be the usual one here than the one of this test.
+    for way in ways.iter().filter(|way| sysroot(way) == chosen) {
+        let mut command = command(directory.path());
+        let output = with(&mut command, way).arg(EXERCISE).current_dir("/").output().unwrap();
+        let errors = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{way:?}: {errors}");
+        assert!(way.is_empty() || !errors.contains("Building"), "{way:?}: {errors}");
+    }
+}
+
+fn with<'a>(command: &'a mut Command, variables: &[(&str, Option<&str>)]) -> &'a mut Command {
+    for (name, value) in variables {
+        match value {
+            Some(value) => command.env(name, value),
+            None => command.env_remove(name),
+        };
+    }
+    command
 }
 
 /// The verdict in the book is one that the grader gives: the same schedule is told in the same words.

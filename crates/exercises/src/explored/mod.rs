@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use shuttle::scheduler::{DfsScheduler, PctScheduler, RandomScheduler, Scheduler};
 use shuttle::{Config, FailurePersistence, MaxSteps, Runner};
 
-use crate::report::{Failure, Kind, Report};
+use crate::report::{Failure, Kind, Panicked, Place, Report};
 use crate::{Order, output};
 use schedule::{Follower, Record, Recorder, Steps};
 
@@ -21,6 +21,9 @@ pub use shuttle::thread_local;
 
 /// Scheduling points of one execution, after which it is held to run for ever.
 const STEPS: usize = 20_000;
+
+/// The longest schedule that can be asked for again, in bytes.
+const LONGEST_REPLAY: usize = 4000;
 
 /// How long a shorter counter-example is looked for.
 const SHORTENING: Duration = Duration::from_millis(150);
@@ -55,39 +58,61 @@ pub fn spin_loop() {
 /// neither spins, which is a failure of the kind `livelock`.
 ///
 /// For checks that a thread really blocks where it should wait, instead of asking again and again.
+/// A thread spins only if all that could run have run many times meanwhile, so no schedule makes
+/// that of one that waits as it should.
 #[track_caller]
 pub fn until_others_block() {
-    use shuttle_engine::runtime::execution::ExecutionState;
     let me = world::me();
-    let running = || {
+    let others = || {
         let numbers = 0..world::with(|world| world.tasks.len());
-        let runs = |number: &usize| {
-            ExecutionState::with(|state| {
-                // A thread that waits for a mutex counts as sleeping there, not as blocked.
-                state.try_get((*number).into()).is_some_and(|task| task.runnable())
-            })
-        };
-        numbers.filter(|number| *number != me).find(runs)
+        numbers.filter(|number| *number != me && can_run(*number)).collect::<Vec<_>>()
     };
-    for _ in 0..500 {
-        if running().is_none() {
+    let steps = |number: usize| world::with(|world| world.task(number).steps);
+    for _ in 0..ROUNDS {
+        let before: Vec<_> = others().into_iter().map(|number| (number, steps(number))).collect();
+        if before.is_empty() {
             return;
         }
-        shuttle::thread::yield_now();
+        // Each has had its turn, or has blocked.
+        while before.iter().any(|(number, before)| steps(*number) == *before && can_run(*number)) {
+            shuttle::thread::yield_now();
+        }
     }
-    if let Some(number) = running() {
+    if let Some(number) = others().first() {
         let name = world::with(|world| {
             world.really = Some(Kind::Livelock);
-            world::name(world.task(number), number)
+            world::name(world.task(*number), *number)
         });
         panic!("{name} spins: it keeps running where it should block");
     }
+}
+
+/// How often all other threads run before the one that still does is held to spin.
+const ROUNDS: u32 = 200;
+
+fn can_run(number: usize) -> bool {
+    use shuttle_engine::runtime::execution::ExecutionState;
+    // A thread that waits for a mutex counts as sleeping there, not as blocked.
+    ExecutionState::with(|state| state.try_get(number.into()).is_some_and(|task| task.runnable()))
 }
 
 /// An execution that failed.
 struct Found {
     steps: Steps,
     failure: Failure,
+}
+
+impl Found {
+    /// Whether both are the same finding: of the same kind, at the same place.
+    fn is_as(&self, other: &Found) -> bool {
+        let (this, that) = (&self.failure, &other.failure);
+        this.kind == that.kind && this.place == that.place
+    }
+
+    /// Whether all that happened is that the steps were used up.
+    fn is_endless(&self) -> bool {
+        self.failure.kind == Kind::Livelock && self.failure.place.is_none()
+    }
 }
 
 /// What a series of executions came to.
@@ -97,20 +122,18 @@ struct Run {
     found: Option<Found>,
 }
 
+/// Whether a schedule can be read.
+pub(crate) fn is_schedule(text: &str) -> bool {
+    Steps::from_text(text).is_some()
+}
+
 /// Runs `body` under as many schedules as the order says, or under the one that it names.
 pub(crate) fn explore(body: fn(), order: &Order) -> Report {
     let quiet = output::Silence::new();
     prepare_hook();
-    if let Some(replay) = &order.replay {
-        let Some(steps) = Steps::from_text(replay) else {
-            let message = format!("\"{replay}\" is not a schedule");
-            return Report {
-                failure: Some(Failure::plain(Kind::Wrong, message, None)),
-                ..Report::default()
-            };
-        };
+    if let Some(steps) = order.replay.as_deref().and_then(Steps::from_text) {
         drop(quiet);
-        let failure = follow(body, steps, true).map(told);
+        let failure = follow(body, &steps, true).map(|found| told(found, &steps));
         return Report { schedules: 1, exhaustive: false, failure };
     }
     let mut report = Report::default();
@@ -147,7 +170,7 @@ pub(crate) fn explore(body: fn(), order: &Order) -> Report {
     report
 }
 
-/// Looks for a shorter way to the same failure and tells how it goes.
+/// Looks for a shorter way to the same finding and tells how it goes.
 fn finish(
     body: fn(),
     mut report: Report,
@@ -156,45 +179,52 @@ fn finish(
     quiet: output::Silence,
 ) -> Report {
     let Some(mut best) = found else { return report };
-    let end = Instant::now() + SHORTENING;
-    let mut seed = order.seed;
-    while Instant::now() < end - SHORTENING / 2 {
-        seed = seed.wrapping_add(0x9e37_79b9);
-        let more = run(body, RandomScheduler::new_from_seed(seed, 20), false);
-        best = shorter(best, more.found);
+    if best.failure.kind == Kind::Livelock {
+        best = begin_only(body, best);
+    } else {
+        let end = Instant::now() + SHORTENING;
+        let mut seed = order.seed;
+        while Instant::now() < end - SHORTENING / 2 {
+            seed = seed.wrapping_add(0x9e37_79b9);
+            let more = run(body, RandomScheduler::new_from_seed(seed, 20), false);
+            best = shorter(best, more.found);
+        }
+        best = shorten(body, best, end);
     }
-    best = shorten(body, best, end);
     // What is printed under the schedule that is shown, is shown.
     drop(quiet);
-    let Some(last) = follow(body, best.steps.clone(), true) else {
+    report.failure = Some(match follow(body, &best.steps, true) {
+        Some(last) if last.is_as(&best) => told(last, &best.steps),
         // The submission does not do the same under the same schedule: it depends on something
         // outside, such as the time or an address.
-        let mut failure = best.failure;
-        failure.message.push_str("\n(the same schedule did not lead there a second time)");
-        report.failure = Some(failure);
-        return report;
-    };
-    report.failure = Some(told(last));
+        _ => {
+            let mut failure = best.failure;
+            failure.message.push_str("\n(the same schedule did not lead there a second time)");
+            failure
+        }
+    });
     report
 }
 
-fn told(found: Found) -> Failure {
-    Failure { replay: Some(found.steps.to_text()), ..found.failure }
+/// The failure, with the schedule that leads there, unless that is too long for a command line.
+fn told(found: Found, steps: &Steps) -> Failure {
+    let replay = steps.to_text();
+    Failure { replay: (replay.len() <= LONGEST_REPLAY).then_some(replay), ..found.failure }
 }
 
+/// The shorter of the two, if both are the same finding.
 fn shorter(best: Found, other: Option<Found>) -> Found {
     match other {
-        Some(other)
-            if other.failure.kind == best.failure.kind
-                && other.steps.length() < best.steps.length() =>
-        {
-            other
-        }
+        Some(other) if other.is_as(&best) && other.steps.length() < best.steps.length() => other,
         _ => best,
     }
 }
 
-/// Leaves out one run of steps after the other, as long as the failure stays.
+/// Leaves out one run of steps after the other, as long as the finding stays.
+///
+/// What is found so is as true as what the search finds: whatever is left out, a [`Follower`] runs
+/// only threads that can run, so each schedule is one that a machine may choose, and in the end it
+/// is fair, so nothing comes of a thread that is never let run.
 fn shorten(body: fn(), mut best: Found, end: Instant) -> Found {
     let mut again = true;
     while again {
@@ -220,7 +250,7 @@ fn shorten(body: fn(), mut best: Found, end: Instant) -> Found {
                 return best;
             }
             let before = best.steps.length();
-            best = shorter(best, follow(body, steps, false));
+            best = shorter(best, follow(body, &steps, false));
             if best.steps.length() < before {
                 again = true;
                 break;
@@ -230,9 +260,28 @@ fn shorten(body: fn(), mut best: Found, end: Instant) -> Found {
     best
 }
 
+/// For threads that run for ever, a short beginning of the schedule, after which they do so also in
+/// a fair order. If there is none, the schedule as it was.
+fn begin_only(body: fn(), found: Found) -> Found {
+    let mut count = 1;
+    while count < found.steps.runs.len() {
+        let Steps { runs, chances } = &found.steps;
+        let beginning = Steps { runs: runs[..count].to_vec(), chances: chances.clone() };
+        // If all that happens is that no step is left, most of them must have been fair.
+        if found.is_endless() && beginning.length().2 > STEPS as u64 / 2 {
+            break;
+        }
+        match follow(body, &beginning, false) {
+            Some(other) if other.is_as(&found) => return Found { steps: beginning, ..other },
+            _ => count *= 2,
+        }
+    }
+    found
+}
+
 /// Runs the one schedule; what it finds, if it fails.
-fn follow(body: fn(), steps: Steps, recording: bool) -> Option<Found> {
-    run(body, Follower::new(steps), recording).found
+fn follow(body: fn(), steps: &Steps, recording: bool) -> Option<Found> {
+    run(body, Follower::new(steps.clone()), recording).found
 }
 
 /// Runs `body` as often as the scheduler says, or up to the first failure.
@@ -246,12 +295,15 @@ fn run(body: fn(), scheduler: impl Scheduler + 'static, recording: bool) -> Run 
     config.stack_size = 256 * 1024;
     let runner = Runner::new(recorder, config);
     let result = catch_unwind(AssertUnwindSafe(|| runner.run(move || execute(body, recording))));
-    let (count, choice, steps) = {
-        let record = record.borrow();
-        (record.executions, record.choice, record.steps.clone())
-    };
-    let found = result.err().map(|payload| Found { steps, failure: diagnose(payload.as_ref()) });
-    Run { count, choice, found }
+    let Record { executions, choice, between, steps } = record.take();
+    let failed = result.err().filter(|_| !between);
+    let found = failed.map(|payload| Found { steps, failure: diagnose(payload.as_ref()) });
+    Run { count: executions, choice, found }
+}
+
+/// The panics of the execution that runs; `None` if there is none.
+pub(crate) fn panics_so_far() -> Option<Vec<Panicked>> {
+    world::panics_so_far()
 }
 
 /// One execution, as its first thread.
@@ -278,19 +330,23 @@ fn execute(body: fn(), recording: bool) {
 fn diagnose(payload: &(dyn std::any::Any + Send)) -> Failure {
     let words = world::words(payload);
     let (threads, resources, events) = world::picture();
-    let panic = world::with(world::World::cause);
     let main_ended = threads.first().is_some_and(|main| main.ended);
-    let (kind, message, place) = if words.starts_with("deadlock!") {
-        if main_ended {
-            (Kind::Thread, "a thread waits for ever after everything else has ended".into(), None)
+    let because = world::with(|world| world.waits_after_panics());
+    let (kind, message, place) = if words.starts_with(DEADLOCK) {
+        let (kind, usual) = if main_ended {
+            (Kind::Thread, "a thread waits for ever after everything else has ended")
         } else {
-            (Kind::Deadlock, "no thread can go on".into(), None)
-        }
-    } else if words.starts_with("exceeded max_steps") {
+            (Kind::Deadlock, "no thread can go on")
+        };
+        (kind, because.unwrap_or_else(|| usual.to_owned()), None)
+    } else if words.starts_with(ENDLESS) {
         let message = format!("after {STEPS} steps the threads still run without getting anywhere");
         (Kind::Livelock, message, None)
+    } else if let Some((kind, message)) = of_last_destructors(&words) {
+        (kind, message.to_owned(), None)
     } else {
-        let panic = panic.unwrap_or(world::Panic { message: words, place: None });
+        let panic = world::with(|world| world.cause());
+        let panic = panic.unwrap_or(world::Panic { task: 0, message: words, place: None });
         let really = world::with(|world| world.really.take());
         let kind = match &panic.place {
             _ if really.is_some() => really.unwrap_or(Kind::Panic),
@@ -302,6 +358,49 @@ fn diagnose(payload: &(dyn std::any::Any + Send)) -> Failure {
     Failure { kind, message, place, threads, resources, events, replay: None }
 }
 
+/// How the explorer says that no thread can go on.
+const DEADLOCK: &str = "deadlock! blocked tasks";
+
+/// How it says that all steps were used up.
+const ENDLESS: &str = "exceeded max_steps";
+
+/// Whether it is the explorer that panics, to say how an execution has ended.
+fn is_verdict(words: &str) -> bool {
+    words.starts_with(DEADLOCK)
+        || words.starts_with(ENDLESS)
+        || of_last_destructors(words).is_some()
+}
+
+/// What the explorer says of destructors that run when the threads have ended.
+fn of_last_destructors(words: &str) -> Option<(Kind, &'static str)> {
+    let at_the_end = words.contains("dropped at the end of the execution");
+    if words.starts_with("deadlock while dropping") || at_the_end && words.contains(" blocked ") {
+        Some((Kind::Deadlock, "a destructor waits for ever when everything else has ended"))
+    } else if at_the_end && words.contains("exceeded the step bound") {
+        Some((Kind::Livelock, "a destructor runs for ever when everything else has ended"))
+    } else {
+        None
+    }
+}
+
+const PLEASE_REPORT: &str = "\n(inside the explorer of schedules: please report this)";
+
+/// What a panic says. One of the explorer itself is told in the words of this project.
+fn told_plainly(message: String, at: &Place) -> String {
+    let as_in_std = ["Once instance has previously", "there is no such thing as a relaxed fence"];
+    if at.is_known() || as_in_std.iter().any(|words| message.starts_with(words)) {
+        message
+    } else if message.contains("`ExecutionState` is not set") {
+        "something of std::sync is used when the check is over, or outside of its threads".into()
+    } else if message.starts_with("a destructor spawned a scoped thread") {
+        "a destructor starts a thread when everything else has ended".into()
+    } else if crate::passes_on(&message) {
+        message
+    } else {
+        message + PLEASE_REPORT
+    }
+}
+
 /// Installs a panic hook that keeps what was said and where, instead of printing it. The explorer
 /// installs one of its own with its first run, which is therefore done before.
 fn prepare_hook() {
@@ -311,17 +410,24 @@ fn prepare_hook() {
         if ExecutionState::unwinding_for_teardown() {
             return;
         }
-        let message = world::words(info.payload());
-        let place = info.location().map(Into::into);
+        let said = world::words(info.payload());
+        if is_verdict(&said) {
+            return;
+        }
+        let place = info.location().map(Place::from).unwrap_or_default();
+        let message = told_plainly(said, &place);
         let me = world::me();
         world::with(|world| {
-            world.panics.push(world::Panic { message: message.clone(), place });
-            world.task(me).unwinding = true;
-            let at = world.task(me).at;
-            let own = message.starts_with("deadlock!") || message.starts_with("exceeded max_steps");
-            if let (true, false, Some(at)) = (world.recording, own, at) {
-                world.note(me, format!("panics: {message}"), None, at);
+            // Instead of a place in a library, the one from which that was called.
+            let called = world.task(me).at.map(Place::from);
+            let place = if place.is_known() { Some(place) } else { called };
+            let place = place.filter(Place::is_known);
+            if world.recording {
+                let shown = place.clone().unwrap_or_default();
+                world.note(me, format!("panics: {message}"), None, shown);
             }
+            world.panics.push(world::Panic { task: me, message, place });
+            world.task(me).unwinding = true;
         });
     }));
 }
@@ -338,7 +444,7 @@ mod tests {
     /// The explorer replaces the panic hook and the output of the process, so this is one test.
     #[test]
     fn what_std_does_happens_and_what_it_allows_is_tried() {
-        let cases: [Case; 13] = [
+        let cases: [Case; 18] = [
             ("everything at once", everything_at_once, None),
             ("lost update", lost_update, Some(Kind::Wrong)),
             ("lock order", lock_order, Some(Kind::Deadlock)),
@@ -350,6 +456,11 @@ mod tests {
             ("poisons its own only", poisons_its_own_only, None),
             ("scope passes a panic on", scope_passes_a_panic_on, Some(Kind::Panic)),
             ("leaves a thread", leaves_a_thread, Some(Kind::Thread)),
+            ("waits for one that panicked", waits_for_one_that_panicked, Some(Kind::Deadlock)),
+            ("panics in a scope", panics_in_a_scope, Some(Kind::Deadlock)),
+            ("catches a panic", catches_a_panic, Some(Kind::Deadlock)),
+            ("runs for ever", runs_for_ever, Some(Kind::Livelock)),
+            ("has nothing to choose at first", has_nothing_to_choose_at_first, None),
             ("spins", spins, Some(Kind::Livelock)),
             ("sleeps for order", sleeps_for_order, Some(Kind::Wrong)),
         ];
@@ -362,14 +473,63 @@ mod tests {
                 (failure.map(|failure| failure.kind) == *expected, said)
             })
             .collect();
+        // In these tests, nothing is in a file of a learner.
+        let plain = |failure: Failure| failure.message.replace(PLEASE_REPORT, "");
+        let message = |body| explore(body, &order).failure.map(plain);
+        let messages =
+            [waits_for_one_that_panicked, panics_in_a_scope, catches_a_panic].map(message);
         let first = explore(lock_order, &order).failure.map(|failure| failure.replay);
         let again = Order { replay: first.clone().flatten(), ..Order::default() };
         let again = explore(lock_order, &again).failure.map(|failure| failure.replay);
+        let spins = [one_of_two_spins, runs_for_ever].map(|body| {
+            let replay = explore(body, &order).failure.and_then(|failure| failure.replay);
+            let same = Order { replay: replay.clone(), ..Order::default() };
+            SPINS.store(false, SeqCst);
+            let right = explore(body, &same).failure;
+            SPINS.store(true, SeqCst);
+            (replay, explore(body, &same).failure.is_some(), right)
+        });
         let _ = std::panic::take_hook();
         assert_eq!(first, again, "a replay");
         for (as_expected, said) in found {
             assert!(as_expected, "{said}");
         }
+        let expected = [
+            "worker panicked: no more;\nso main waits for ever",
+            "main panicked: in the scope;\nso listener waits for ever",
+            "no thread can go on",
+        ];
+        assert_eq!(messages, expected.map(|message| Some(message.to_owned())));
+        // The schedule that is shown is short, and the submission's fault: what waits as it should
+        // does so under the same.
+        for (replay, fails_again, right) in spins {
+            assert!(replay.as_ref().is_some_and(|it| it.len() < 40), "{replay:?}");
+            assert!(fails_again && right.is_none(), "{replay:?}: {right:?}");
+        }
+    }
+
+    #[test]
+    fn what_the_explorer_says_is_told_in_other_words() {
+        let blocks = "task-1 blocked while it was being dropped at the end of the execution, while";
+        let runs = "task-1 exceeded the step bound (20000) while it was being dropped at the end of \
+                    the execution. A destructor";
+        let all = "deadlock while dropping the tasks that were unfinished at the end";
+        let kind = |words| of_last_destructors(words).map(|(kind, _)| kind);
+        assert_eq!(
+            [blocks, runs, all, "blocked"].map(kind),
+            [Some(Kind::Deadlock), Some(Kind::Livelock), Some(Kind::Deadlock), None]
+        );
+        let inside = Place { file: "/registry/src/shuttle-std/once.rs".into(), ..Place::default() };
+        let told = |words: &str| told_plainly(words.to_owned(), &inside);
+        assert_eq!(
+            told("Once instance has previously been poisoned"),
+            told("Once instance has previously been poisoned")
+        );
+        assert!(
+            !told("`ExecutionState::with` panicked because `ExecutionState` is not set. Are")
+                .contains("Execution")
+        );
+        assert!(told("odd").ends_with(PLEASE_REPORT));
     }
 
     fn everything_at_once() {
@@ -508,6 +668,86 @@ mod tests {
         let (to, from) = mpsc::channel::<()>();
         thread::spawn(move || from.recv());
         std::mem::forget(to);
+    }
+
+    fn waits_for_one_that_panicked() {
+        let (to, from) = mpsc::channel::<()>();
+        let kept = to.clone();
+        let worker = thread::Builder::new().name("worker".to_owned());
+        let worker = worker.spawn(move || {
+            let _to = to;
+            panic!("no more");
+        });
+        let _ = from.recv();
+        drop(kept);
+        worker.unwrap().join().unwrap();
+    }
+
+    fn panics_in_a_scope() {
+        let (_to, from) = mpsc::channel::<()>();
+        thread::scope(|scope| {
+            let listener = thread::Builder::new().name("listener".to_owned());
+            listener.spawn_scoped(scope, || from.recv().is_err()).unwrap();
+            panic!("in the scope");
+        });
+    }
+
+    /// A panic that was caught explains nothing.
+    fn catches_a_panic() {
+        assert!(catch_unwind(|| panic!("caught")).is_err());
+        let (_to, from) = mpsc::channel::<()>();
+        let _ = from.recv();
+    }
+
+    /// Whether the bodies below are wrong.
+    static SPINS: std::sync::atomic::AtomicBool = std::sync::atomic::AtomicBool::new(true);
+
+    /// One thread waits for what another one does, and asks again and again if it spins.
+    fn one_of_two_spins() {
+        let pair = Arc::new((Mutex::new(0), Condvar::new()));
+        let waits = |least: i32| {
+            let pair = pair.clone();
+            thread::spawn(move || {
+                let mut count = pair.0.lock().unwrap();
+                while *count < least {
+                    if SPINS.load(SeqCst) && least == 2 {
+                        drop(count);
+                        thread::yield_now();
+                        count = pair.0.lock().unwrap();
+                    } else {
+                        count = pair.1.wait(count).unwrap();
+                    }
+                }
+                *count += 1;
+                pair.1.notify_all();
+            })
+        };
+        let threads = [waits(2), waits(1)];
+        until_others_block();
+        *pair.0.lock().unwrap() += 1;
+        pair.1.notify_all();
+        for thread in threads {
+            thread.join().unwrap();
+        }
+    }
+
+    /// A second thread is there only by chance, so a scheduler may see one without a choice.
+    fn has_nothing_to_choose_at_first() {
+        if chance(128) {
+            thread::spawn(|| ()).join().unwrap();
+        }
+    }
+
+    fn runs_for_ever() {
+        let over = Arc::new(AtomicU32::new(0));
+        let other = over.clone();
+        let thread = thread::spawn(move || {
+            while other.load(SeqCst) == 0 || SPINS.load(SeqCst) {
+                thread::yield_now();
+            }
+        });
+        over.store(1, SeqCst);
+        thread.join().unwrap();
     }
 
     fn spins() {

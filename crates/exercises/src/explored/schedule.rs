@@ -62,6 +62,9 @@ pub(super) struct Record {
     pub(super) executions: u64,
     /// Whether there was ever more than one thread to choose from.
     pub(super) choice: bool,
+    /// Whether the scheduler is being asked for another execution. One gives up by a panic if in the
+    /// first there was nothing to choose.
+    pub(super) between: bool,
     pub(super) steps: Steps,
 }
 
@@ -73,8 +76,11 @@ pub(super) struct Recorder<S> {
 
 impl<S: Scheduler> Scheduler for Recorder<S> {
     fn new_execution(&mut self) -> Option<Schedule> {
-        let schedule = self.inner.new_execution()?;
+        self.record.borrow_mut().between = true;
+        let schedule = self.inner.new_execution();
         let mut record = self.record.borrow_mut();
+        record.between = false;
+        let schedule = schedule?;
         record.executions += 1;
         record.steps = Steps::default();
         Some(schedule)
@@ -101,18 +107,62 @@ impl<S: Scheduler> Scheduler for Recorder<S> {
     }
 }
 
-/// Follows a schedule as far as it can be followed, then lets each thread run as long as it can.
+/// Follows a schedule as far as it can be followed. Then each thread runs as long as it can, but not
+/// for ever: those that can run take turns.
 pub(super) struct Follower {
     steps: Steps,
     run: usize,
     within: u32,
     chance: usize,
     started: bool,
+    /// For each thread, when it last ran.
+    last_run: Vec<u64>,
+    now: u64,
+    /// How many steps the running thread has made since it was last chosen among others.
+    stayed: u32,
 }
+
+/// Steps that a thread may make, one after the other, while others could run.
+const TURN: u32 = 25;
 
 impl Follower {
     pub(super) fn new(steps: Steps) -> Follower {
-        Follower { steps, run: 0, within: 0, chance: 0, started: false }
+        let last_run = Vec::new();
+        Follower {
+            steps,
+            run: 0,
+            within: 0,
+            chance: 0,
+            started: false,
+            last_run,
+            now: 0,
+            stayed: 0,
+        }
+    }
+
+    /// Who runs according to the schedule, unless it is over.
+    fn scheduled(&mut self, runnable: &[&Task]) -> Option<TaskId> {
+        while let Some(&(task, count)) = self.steps.runs.get(self.run) {
+            if self.within < count && runnable.iter().any(|t| usize::from(t.id()) == task) {
+                self.within += 1;
+                return Some(task.into());
+            }
+            self.run += 1;
+            self.within = 0;
+        }
+        None
+    }
+
+    /// Who runs after the schedule.
+    fn fair(&self, runnable: &[&Task], current: Option<TaskId>, yields: bool) -> Option<TaskId> {
+        let mut ids = runnable.iter().map(|task| task.id());
+        let stays = ids.clone().find(|id| Some(*id) == current);
+        if stays.is_some() && !yields && self.stayed < TURN {
+            return stays;
+        }
+        let waits = |id: &TaskId| self.last_run.get(usize::from(*id)).copied().unwrap_or(0);
+        let others = ids.clone().filter(|id| Some(*id) != current);
+        others.min_by_key(waits).or_else(|| ids.next())
     }
 }
 
@@ -129,17 +179,15 @@ impl Scheduler for Follower {
         current: Option<TaskId>,
         yields: bool,
     ) -> Option<TaskId> {
-        while let Some(&(task, count)) = self.steps.runs.get(self.run) {
-            if self.within < count && runnable.iter().any(|t| usize::from(t.id()) == task) {
-                self.within += 1;
-                return Some(task.into());
-            }
-            self.run += 1;
-            self.within = 0;
+        let next = self.scheduled(runnable).or_else(|| self.fair(runnable, current, yields))?;
+        self.stayed = if Some(next) == current { self.stayed + 1 } else { 0 };
+        self.now += 1;
+        let number = usize::from(next);
+        if self.last_run.len() <= number {
+            self.last_run.resize(number + 1, 0);
         }
-        let others = || runnable.iter().map(|task| task.id()).filter(|id| Some(*id) != current);
-        let stays = runnable.iter().map(|task| task.id()).find(|id| Some(*id) == current);
-        if yields { others().next().or(stays) } else { stays.or_else(|| others().next()) }
+        self.last_run[number] = self.now;
+        Some(next)
     }
 
     fn next_u64(&mut self) -> u64 {

@@ -126,11 +126,15 @@ fn ended_by_panic(payload: Box<dyn Any + Send>) -> Box<dyn Any + Send> {
     }
     let me = world::me();
     world::with(|world| {
-        let panic = world.panics.last().cloned();
-        let panic =
-            panic.unwrap_or(world::Panic { message: world::words(payload.as_ref()), place: None });
+        let panic = world.panics.iter().rfind(|panic| panic.task == me).cloned();
+        let panic = panic.unwrap_or_else(|| world::Panic {
+            task: me,
+            message: world::words(payload.as_ref()),
+            place: None,
+        });
         let task = world.task(me);
         task.ended = true;
+        task.killed = true;
         task.wants = None;
         task.panic = Some(panic);
     });
@@ -247,6 +251,8 @@ fn scoped<'env>(at: At, f: &mut dyn for<'scope> FnMut(&'scope Scope<'scope, 'env
         // As in std, the threads are waited for even if `f` panics.
         let result = catch_unwind(AssertUnwindSafe(|| f(scope)));
         world::wants("waiting for the end of its scope", Obstacle::Unnamed, at);
+        let me = world::me();
+        world::with(|world| world.task(me).unwinding |= result.is_err());
         result
     });
     world::goes_on();

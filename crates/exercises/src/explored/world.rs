@@ -20,6 +20,10 @@ pub(super) struct Task {
     pub(super) ended: bool,
     /// Whether it has panicked, and has not been seen since without one.
     pub(super) unwinding: bool,
+    /// Whether a panic has ended it.
+    pub(super) killed: bool,
+    /// How often it was scheduled.
+    pub(super) steps: u64,
     /// What it does as soon as it runs again.
     about_to: Option<report::Event>,
     /// Its panic, until somebody takes notice of it by joining.
@@ -37,7 +41,10 @@ pub(super) struct Want {
 /// A panic as the hook saw it.
 #[derive(Clone)]
 pub(super) struct Panic {
+    /// The number of the thread.
+    pub(super) task: usize,
     pub(super) message: String,
+    /// Where, if a learner can look there.
     pub(super) place: Option<report::Place>,
 }
 
@@ -64,6 +71,20 @@ pub(super) struct World {
 
 thread_local! {
     static WORLD: RefCell<World> = RefCell::default();
+}
+
+/// The panics of this execution, for a signal handler; `None` if there is no execution, or if this
+/// is just being changed.
+pub(super) fn panics_so_far() -> Option<Vec<report::Panicked>> {
+    WORLD.with(|world| {
+        let world = world.try_borrow().ok()?;
+        let told = |panic: &Panic| report::Panicked {
+            thread: name(&world.tasks[panic.task], panic.task),
+            message: panic.message.clone(),
+            place: panic.place.clone(),
+        };
+        (world.execution > 0).then(|| world.panics.iter().map(told).collect())
+    })
 }
 
 pub(super) fn with<T>(f: impl FnOnce(&mut World) -> T) -> T {
@@ -123,19 +144,60 @@ impl World {
 
     /// The panic that explains the others: one that only passes a thread's panic or a poisoned lock
     /// on says less than what came before it.
-    pub(super) fn cause(&mut self) -> Option<Panic> {
-        let passes_on = |panic: &Panic| {
-            let message = &panic.message;
-            message.contains("on an `Err` value: Any")
-                || message.contains("PoisonError")
-                || message == "a scoped thread panicked"
-        };
-        let cause = self.panics.iter().rfind(|panic| !passes_on(panic));
+    pub(super) fn cause(&self) -> Option<Panic> {
+        let cause = self.panics.iter().rfind(|panic| !passes_on(&panic.message));
         cause.or(self.panics.last()).cloned()
     }
 
-    pub(super) fn note(&mut self, task: usize, what: String, resource: Option<usize>, at: At) {
-        self.events.push(report::Event { thread: task, what, resource, place: at.into() });
+    /// The panics that threads have died of, or are dying of, one for each thread. What only passes
+    /// one on is left out.
+    fn fatal(&self) -> Vec<&Panic> {
+        let mut fatal: Vec<&Panic> = Vec::new();
+        for panic in self.panics.iter().filter(|panic| !passes_on(&panic.message)) {
+            let task = &self.tasks[panic.task];
+            if task.killed || task.unwinding {
+                fatal.retain(|earlier| earlier.task != panic.task);
+                fatal.push(panic);
+            }
+        }
+        fatal
+    }
+
+    /// Why threads wait for ever, if it is because others have panicked.
+    pub(super) fn waits_after_panics(&self) -> Option<String> {
+        let fatal = self.fatal();
+        let told = fatal.iter().map(|panic| {
+            let who = name(&self.tasks[panic.task], panic.task);
+            let at = panic.place.as_ref().map(|place| format!(" at {place}")).unwrap_or_default();
+            format!("{who} panicked{at}: {}", panic.message)
+        });
+        let told = told.collect::<Vec<_>>().join(";\n");
+        let waits = |number: &usize| {
+            let task = &self.tasks[*number];
+            !task.ended && task.wants.is_some() && fatal.iter().all(|panic| panic.task != *number)
+        };
+        let waiting: Vec<String> = (0..self.tasks.len())
+            .filter(waits)
+            .map(|number| name(&self.tasks[number], number))
+            .collect();
+        match (&fatal[..], &waiting[..]) {
+            ([], _) => None,
+            (_, []) => Some(format!("{told};\nand waits for ever on the way out")),
+            (_, [one]) => Some(format!("{told};\nso {one} waits for ever")),
+            (_, [all @ .., last]) => {
+                Some(format!("{told};\nso {} and {last} wait for ever", all.join(", ")))
+            }
+        }
+    }
+
+    pub(super) fn note(
+        &mut self,
+        thread: usize,
+        what: String,
+        resource: Option<usize>,
+        place: report::Place,
+    ) {
+        self.events.push(report::Event { thread, what, resource, place });
     }
 }
 
@@ -159,7 +221,7 @@ fn is_read(at: At) -> bool {
 
 fn noted(resource: Option<usize>, at: At, what: String) {
     let me = me();
-    with(|world| world.note(me, what, resource, at));
+    with(|world| world.note(me, what, resource, at.into()));
 }
 
 /// Notes what the running thread does when it is scheduled next. Others may run before.
@@ -181,6 +243,7 @@ pub(super) fn about_to(resource: usize, at: At, what: &str) {
 /// A thread has been scheduled.
 pub(super) fn runs(number: usize) {
     with(|world| {
+        world.task(number).steps += 1;
         if world.recording
             && let Some(event) = world.task(number).about_to.take()
         {
@@ -195,8 +258,7 @@ pub(super) fn unlocks(resource: usize) {
     with(|world| {
         if world.recording {
             let what = "unlocks {}".to_owned();
-            let place = report::Place::default();
-            world.events.push(report::Event { thread: me, what, resource: Some(resource), place });
+            world.note(me, what, Some(resource), report::Place::default());
         }
     });
 }
@@ -222,6 +284,7 @@ pub(super) fn wants(verb: &'static str, of: report::Obstacle, at: At) {
         let task = world.task(me);
         task.at = Some(at);
         task.wants = Some(Want { verb, of, at });
+        task.unwinding &= std::thread::panicking();
     });
 }
 
@@ -295,4 +358,4 @@ pub(super) fn name(task: &Task, number: usize) -> String {
     }
 }
 
-pub(super) use crate::words;
+pub(super) use crate::{passes_on, words};

@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::{self, Read};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use nix::errno::Errno;
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::signal::Signal;
@@ -64,14 +64,13 @@ fn keep(grader: i32) -> Result<()> {
     let mut text = vec![0; u64::from_le_bytes(length) as usize];
     io::stdin().read_exact(&mut text)?;
     let spec: Spec = serde_json::from_slice(&text)?;
-    let wanted = |name: &str| !spec.without.iter().any(|without| without == name);
 
     let root = Uid::effective().is_root();
     let mut account = Account::default();
     for plan in [Plan::Unprivileged, Plan::Root, Plan::Bare] {
         let possible = match plan {
-            Plan::Unprivileged => wanted("namespaces") && wanted("user namespace"),
-            Plan::Root => wanted("namespaces") && root,
+            Plan::Unprivileged => spec.wants("namespaces") && spec.wants("user namespace"),
+            Plan::Root => spec.wants("namespaces") && root,
             Plan::Bare => true,
         };
         if !possible {
@@ -160,7 +159,10 @@ fn enter(plan: Plan, spec: &Spec, account: &Account, judges: &[Pid]) -> Result<(
             become_user(number)?;
         }
         let (uid, gid) = (Uid::effective(), Gid::effective());
-        unshare(CloneFlags::CLONE_NEWUSER).context("user namespace: not allowed here")?;
+        unshare(CloneFlags::CLONE_NEWUSER).map_err(|errno| match errno {
+            Errno::ENOSPC => anyhow!("user namespace: there are none (user.max_user_namespaces)"),
+            errno => anyhow!("user namespace: not allowed here: {}", errno.desc()),
+        })?;
         fs::write("/proc/self/setgroups", "deny").context("user namespace: setgroups")?;
         fs::write("/proc/self/uid_map", format!("{INSIDE} {uid} 1"))
             .context("user namespace: uid_map")?;
@@ -179,14 +181,14 @@ fn enter(plan: Plan, spec: &Spec, account: &Account, judges: &[Pid]) -> Result<(
         account.isolation.push(name.to_owned());
     }
     (spaces.process, spaces.mount) = (true, true);
-    let parent = nix::unistd::getpid();
     let (reads, writes) = nix::unistd::pipe2(nix::fcntl::OFlag::O_CLOEXEC)?;
     // SAFETY: this process has one thread.
     match unsafe { fork() }.context("fork")? {
         ForkResult::Child => {
             drop(reads);
-            // The parent is outside of the namespace, where every process looks like number 0.
-            let _ = (nix::sys::prctl::set_pdeathsig(Signal::SIGKILL), parent);
+            // Whether the parent is still there cannot be asked: it is outside of the namespace, and
+            // whoever is there looks like number 0. If it is gone, the lifeline is closed.
+            let _ = nix::sys::prctl::set_pdeathsig(Signal::SIGKILL);
             supervisor::main(spec, &spaces, account, move |why| {
                 let _ = nix::unistd::write(&writes, why.as_bytes());
                 std::process::exit(NOT_THIS_WAY);

@@ -42,8 +42,14 @@ pub struct Spec {
     pub fetch: Option<(String, i32)>,
     /// Where the working directory must not be mounted, because what is there is needed.
     pub needed: Vec<PathBuf>,
-    /// Isolation that is not to be used, for trying out how it goes without.
+    /// What of [`CAN_DO_WITHOUT`] is not to be used.
     pub without: Vec<String>,
+}
+
+impl Spec {
+    fn wants(&self, isolation: &str) -> bool {
+        !self.without.iter().any(|without| without == isolation)
+    }
 }
 
 /// A file of the working directory.
@@ -85,6 +91,8 @@ pub struct Job {
     pub limits: Limits,
     /// The secret and the first packet, for a program with a channel to the grader.
     pub channel: Option<(String, String)>,
+    /// The source file that a thread should name which is asked where it is.
+    pub source: String,
     /// An archive in the working directory that is looked through for what a submission may not
     /// contain, once the program has ended.
     pub inspect: Option<String>,
@@ -159,6 +167,17 @@ pub struct End {
     pub seconds: f64,
 }
 
+impl End {
+    /// Where a thread has said that it is, each time that it was asked: backtraces.
+    pub fn answers(&self, thread: i32) -> impl Iterator<Item = &str> {
+        let answers = self.packets.iter().filter(|(kind, _)| kind == exercises::ANSWER);
+        answers.filter_map(move |(_, body)| {
+            let (from, trace) = body.split_once('\n')?;
+            (from.parse() == Ok(thread)).then_some(trace)
+        })
+    }
+}
+
 /// How a program ended.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub enum How {
@@ -221,6 +240,9 @@ pub struct Doing {
     pub own: bool,
 }
 
+/// Isolation that can be switched off, for trying out how it goes without.
+pub const CAN_DO_WITHOUT: [&str; 4] = ["namespaces", "user namespace", "Landlock", "seccomp"];
+
 /// The hidden argument with which the grader starts itself as the keeper.
 pub const KEEPER: &str = "--keeper";
 
@@ -234,8 +256,9 @@ pub fn run(spec: &Spec) -> Result<Account> {
     // The other end notices the death of this process by the end of its input, so the input stays
     // open until the account has been read.
     let mut lifeline = child.stdin.take().context("the keeper's input")?;
-    lifeline.write_all(&(text.len() as u64).to_le_bytes())?;
-    lifeline.write_all(&text)?;
+    let told = lifeline
+        .write_all(&(text.len() as u64).to_le_bytes())
+        .and_then(|()| lifeline.write_all(&text));
     let mut account = Vec::new();
     child.stdout.take().context("the keeper's output")?.read_to_end(&mut account)?;
     let mut said = String::new();
@@ -244,7 +267,7 @@ pub fn run(spec: &Spec) -> Result<Account> {
     drop(lifeline);
     match serde_json::from_slice::<Account>(&account) {
         Ok(Account { error: Some(error), .. }) => bail!("{error}"),
-        Ok(account) => Ok(account),
+        Ok(account) => told.map(|()| account).context("the keeper"),
         Err(_) => bail!("the supervisor ended early ({status}): {}", said.trim()),
     }
 }

@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
+use nix::unistd::SysconfVar;
+
 use super::Doing;
 
 /// The processes to look at: all that are visible but the supervisor, or its descendants where it
@@ -74,7 +76,8 @@ pub(super) fn memory(pids: &[i32]) -> u64 {
         let text = fs::read_to_string(format!("/proc/{pid}/statm")).ok()?;
         text.split_whitespace().nth(1)?.parse::<u64>().ok()
     };
-    pids.iter().filter_map(resident).sum::<u64>() * 4096
+    let page = nix::unistd::sysconf(SysconfVar::PAGE_SIZE).ok().flatten();
+    pids.iter().filter_map(resident).sum::<u64>() * page.map_or(4096, i64::cast_unsigned)
 }
 
 /// How many threads these processes have in all.

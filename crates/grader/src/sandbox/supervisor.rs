@@ -32,6 +32,9 @@ const LOOK: Duration = Duration::from_millis(20);
 /// beside whatever else keeps the machine busy.
 const ANSWER: Duration = Duration::from_secs(2);
 
+/// How often a running thread is asked that does not name a line of the submission.
+const QUESTIONS: usize = 8;
+
 /// How many packets are kept. A channel holds fewer that have not been read.
 const MOST_PACKETS: usize = 1000;
 
@@ -219,23 +222,21 @@ fn copy_all(from: &mut fs::File, to: &mut fs::File) -> std::io::Result<()> {
     }
 }
 
-fn supervise(spec: &Spec, spaces: &Spaces, place: &Place, account: &mut Account) -> Result<()> {
-    let wanted = |name: &str| !spec.without.iter().any(|without| without == name);
-    let filters = match confine::filters(&spaces.judges) {
-        Ok(filters) if wanted("seccomp") => {
-            account.isolation.push("seccomp".to_owned());
-            filters
+/// The filters that are put in force; says in the account which isolation is.
+fn isolation(spec: &Spec, spaces: &Spaces, account: &mut Account) -> Vec<BpfProgram> {
+    let mut filters = Vec::new();
+    if !spec.wants("seccomp") {
+        account.missing.push("seccomp: not wanted".to_owned());
+    } else {
+        match confine::filters(&spaces.judges) {
+            Ok(made) => {
+                account.isolation.push("seccomp".to_owned());
+                filters = made;
+            }
+            Err(error) => account.missing.push(format!("seccomp: {error:#}")),
         }
-        Ok(_) => {
-            account.missing.push("seccomp: not wanted".to_owned());
-            Vec::new()
-        }
-        Err(error) => {
-            account.missing.push(format!("seccomp: {error:#}"));
-            Vec::new()
-        }
-    };
-    if !wanted("Landlock") {
+    }
+    if !spec.wants("Landlock") {
         account.missing.push("Landlock: not wanted".to_owned());
     } else if landlock_version() > 0 {
         account.isolation.push(format!("Landlock (version {})", landlock_version()));
@@ -243,6 +244,14 @@ fn supervise(spec: &Spec, spaces: &Spaces, place: &Place, account: &mut Account)
         account.missing.push("Landlock: this kernel does not have it".to_owned());
     }
     account.isolation.push("resource limits".to_owned());
+    filters
+}
+
+/// The largest compiled submission that is looked through, in bytes: it is read into memory.
+const LARGEST: u64 = 64 << 20;
+
+fn supervise(spec: &Spec, spaces: &Spaces, place: &Place, account: &mut Account) -> Result<()> {
+    let filters = isolation(spec, spaces, account);
     let mut mask = SigSet::empty();
     mask.add(Signal::SIGCHLD);
     mask.thread_block()?;
@@ -258,7 +267,7 @@ fn supervise(spec: &Spec, spaces: &Spaces, place: &Place, account: &mut Account)
             children: &children,
             end: End::default(),
             printed: 0,
-            landlock: wanted("Landlock"),
+            landlock: spec.wants("Landlock"),
         };
         let start = Instant::now();
         if let Err(error) = watch.run(&filters) {
@@ -267,7 +276,12 @@ fn supervise(spec: &Spec, spaces: &Spaces, place: &Place, account: &mut Account)
         watch.end.seconds = start.elapsed().as_secs_f64();
         kill_all(spaces.process);
         if let (Some(archive), How::Exited(0)) = (&job.inspect, &watch.end.how) {
-            watch.end.refused = inspect::archive(&fs::read(place.work.join(archive))?);
+            let archive = place.work.join(archive);
+            watch.end.refused = if fs::metadata(&archive)?.len() > LARGEST {
+                vec![format!("more than {} MiB once it is compiled", LARGEST >> 20)]
+            } else {
+                inspect::archive(&fs::read(archive)?)
+            };
         }
         let goes_on = watch.end.how == How::Exited(0) && watch.end.refused.is_empty();
         account.ends.push(watch.end);
@@ -331,6 +345,15 @@ struct Watch<'a> {
     end: End,
     printed: usize,
     landlock: bool,
+}
+
+/// Where something has happened.
+struct Ready {
+    /// The end of the grader.
+    lifeline: bool,
+    children: bool,
+    channel: bool,
+    output: bool,
 }
 
 impl Watch<'_> {
@@ -422,16 +445,16 @@ impl Watch<'_> {
         }
     }
 
+    /// Waits until the program has ended, is done, or has to be ended.
     fn watch(&mut self, child: Pid, channel: &OwnedFd, output: OwnedFd) -> Result<()> {
-        let limit = Duration::from_secs_f64(self.job.limits.seconds);
-        let deadline = Instant::now() + limit;
+        let deadline = Instant::now() + Duration::from_secs_f64(self.job.limits.seconds);
         let mut output = Some(output);
-        let mut open = self.job.channel.is_some();
+        let mut channel_open = self.job.channel.is_some();
         let mut look = Instant::now() + LOOK;
         loop {
             let now = Instant::now();
             if now >= deadline {
-                self.ask(child, channel)?;
+                self.ask(child, channel);
                 self.end.how = How::TimeUp;
                 break;
             }
@@ -442,46 +465,23 @@ impl Watch<'_> {
                     break;
                 }
             }
-            let wait = deadline.min(look).saturating_duration_since(now);
-            let wait = PollTimeout::try_from(wait.as_millis() as i32 + 1)?;
-            let lifeline = std::io::stdin();
-            let mut fds = vec![PollFd::new(self.children.as_fd(), PollFlags::POLLIN)];
-            fds.push(PollFd::new(lifeline.as_fd(), PollFlags::POLLIN));
-            if open {
-                fds.push(PollFd::new(channel.as_fd(), PollFlags::POLLIN));
-            }
-            if let Some(output) = &output {
-                fds.push(PollFd::new(output.as_fd(), PollFlags::POLLIN));
-            }
-            match poll(&mut fds, wait) {
-                Ok(_) | Err(Errno::EINTR) => {}
-                Err(errno) => bail!("poll: {errno}"),
-            }
-            let ready: Vec<(i32, PollFlags)> = fds
-                .iter()
-                .map(|fd| (raw(&fd.as_fd()), fd.revents().unwrap_or(PollFlags::empty())))
-                .collect();
-            drop(fds);
-            let is_ready =
-                |fd: i32| ready.iter().any(|(it, events)| *it == fd && !events.is_empty());
-            if is_ready(0) {
+            let open = channel_open.then_some(channel);
+            let ready = self.wait(open, output.as_ref(), deadline.min(look))?;
+            if ready.lifeline {
                 // Nothing more is ever written there: the grader is gone.
                 kill_all(self.spaces.process);
                 self.place.remove();
                 std::process::exit(1);
             }
-            if output.as_ref().is_some_and(|output| is_ready(raw(output))) {
-                let more = output.as_ref().is_some_and(|output| self.read_output(output));
-                if !more {
-                    output = None;
-                }
+            if ready.output {
+                output = output.filter(|output| self.read_output(output));
                 if self.end.how == How::TooMuchOutput {
                     break;
                 }
             }
-            if open && is_ready(raw(channel)) {
+            if ready.channel {
                 match self.read_packet(channel) {
-                    None => open = false,
+                    None => channel_open = false,
                     Some(false) => {}
                     Some(true) => {
                         self.look_around(child);
@@ -492,12 +492,12 @@ impl Watch<'_> {
                     }
                 }
             }
-            if is_ready(raw(self.children)) {
+            if ready.children {
                 let _ = self.children.read_signal();
                 if let Some(how) = collect(child) {
                     // What it sent is in the channel. Orphans may go on sending.
                     for _ in 0..MOST_PACKETS {
-                        if !open || self.read_packet(channel).is_none() {
+                        if !channel_open || self.read_packet(channel).is_none() {
                             break;
                         }
                     }
@@ -510,6 +510,36 @@ impl Watch<'_> {
             self.drain(output);
         }
         Ok(())
+    }
+
+    /// Waits for something to happen, but not longer than until `end`.
+    fn wait(
+        &self,
+        channel: Option<&OwnedFd>,
+        output: Option<&OwnedFd>,
+        end: Instant,
+    ) -> Result<Ready> {
+        let left = end.saturating_duration_since(Instant::now());
+        let left = PollTimeout::try_from(left.as_millis() as i32 + 1)?;
+        let lifeline = std::io::stdin();
+        let mut fds = vec![
+            PollFd::new(lifeline.as_fd(), PollFlags::POLLIN),
+            PollFd::new(self.children.as_fd(), PollFlags::POLLIN),
+        ];
+        fds.extend(channel.map(|channel| PollFd::new(channel.as_fd(), PollFlags::POLLIN)));
+        fds.extend(output.map(|output| PollFd::new(output.as_fd(), PollFlags::POLLIN)));
+        match poll(&mut fds, left) {
+            Ok(_) | Err(Errno::EINTR) => {}
+            Err(errno) => bail!("poll: {errno}"),
+        }
+        let mut happened = fds.iter().map(|fd| fd.revents().is_some_and(|it| !it.is_empty()));
+        let mut next = || happened.next().unwrap_or(false);
+        Ok(Ready {
+            lifeline: next(),
+            children: next(),
+            channel: channel.is_some() && next(),
+            output: output.is_some() && next(),
+        })
     }
 
     /// Which of its limits the program exceeds, of those that the kernel does not know.
@@ -547,7 +577,7 @@ impl Watch<'_> {
         }
         let kind = parts.next().unwrap_or_default().to_owned();
         let body = parts.next().unwrap_or_default().to_owned();
-        let done = matches!(kind.as_str(), "end" | "strayed" | "unknown");
+        let done = matches!(kind.as_str(), "end" | "strayed" | "unknown" | "no-schedule");
         self.end.packets.push((kind, body));
         Some(done)
     }
@@ -623,32 +653,55 @@ impl Watch<'_> {
     }
 
     /// Asks a program whose time is up what it is doing.
-    fn ask(&mut self, child: Pid, channel: &OwnedFd) -> Result<()> {
+    fn ask(&mut self, child: Pid, channel: &OwnedFd) {
         let pids = processes::all(self.spaces.process);
         self.end.doing = processes::doing(&pids, child.as_raw());
         if self.job.channel.is_none() {
-            return Ok(());
+            return;
         }
-        let threads = processes::threads(child.as_raw());
-        for &thread in &threads {
+        let end = Instant::now() + ANSWER;
+        let mut threads = processes::threads(child.as_raw());
+        for question in 0..QUESTIONS {
+            if threads.is_empty() || !self.ask_once(child, &threads, channel, end) {
+                return;
+            }
+            let doing = &self.end.doing;
+            let runs = |thread| doing.iter().any(|it| it.thread == thread && it.state == 'R');
+            threads.retain(|thread| runs(*thread) && !self.has_named_source(*thread));
+            if !threads.is_empty() {
+                // The compiler gives no line to some instructions, and they may have been at one of
+                // those. They have to come back from the answer to go on to another.
+                std::thread::sleep(Duration::from_millis(1 << question));
+            }
+        }
+    }
+
+    /// Whether all these threads have answered before `end`.
+    fn ask_once(&mut self, child: Pid, threads: &[i32], channel: &OwnedFd, end: Instant) -> bool {
+        let before = self.end.packets.len();
+        for &thread in threads {
             // SAFETY: tgkill(2) takes three integers.
             unsafe {
                 libc::syscall(libc::SYS_tgkill, child.as_raw(), thread, exercises::WHERE_ARE_YOU)
             };
         }
         let _ = kill(child, Signal::SIGCONT);
-        let end = Instant::now() + ANSWER;
-        let answers = |end: &End| end.packets.iter().filter(|(kind, _)| kind == "stuck").count();
-        while answers(&self.end) < threads.len() && Instant::now() < end {
+        let answers = |end: &End| {
+            end.packets[before..].iter().filter(|(kind, _)| kind == exercises::ANSWER).count()
+        };
+        while answers(&self.end) < threads.len() {
             let mut fds = [PollFd::new(channel.as_fd(), PollFlags::POLLIN)];
             let left = end.saturating_duration_since(Instant::now()).as_millis() as u16;
-            if poll(&mut fds, PollTimeout::from(left)).is_ok_and(|ready| ready > 0)
-                && self.read_packet(channel).is_none()
-            {
-                break;
+            let ready = poll(&mut fds, PollTimeout::from(left)).is_ok_and(|ready| ready > 0);
+            if !ready || self.read_packet(channel).is_none() {
+                return false;
             }
         }
-        Ok(())
+        true
+    }
+
+    fn has_named_source(&self, thread: i32) -> bool {
+        self.end.answers(thread).any(|trace| trace.contains(&self.job.source))
     }
 }
 

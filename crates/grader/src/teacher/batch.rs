@@ -18,7 +18,7 @@ use nix::sys::signal::Signal;
 use serde_json::Value;
 
 use super::escape::{cell, plain};
-use super::submission::{exercises, fingerprint, open_submission, take, take_all};
+use super::submission::{can_be_written, exercises, fingerprint, open_submission, take, take_all};
 use crate::catalogue::Exercise;
 use crate::toolchain::Toolchain;
 use crate::usage::usage;
@@ -38,6 +38,8 @@ pub fn command(class: &Path, names: &[String], jobs: Option<usize>, out: &Path) 
     let asked = assignment(&entries, names)?;
     let names: Vec<String> = asked.iter().map(|exercise| exercise.name.clone()).collect();
     fs::create_dir_all(out).with_context(|| out.display().to_string())?;
+    let summary = out.join("summary.csv");
+    can_be_written(&summary)?;
     let jobs = jobs_here(jobs);
 
     let mut outcomes: Vec<Option<Outcome>> =
@@ -82,7 +84,6 @@ pub fn command(class: &Path, names: &[String], jobs: Option<usize>, out: &Path) 
             eprintln!("{}: not judged: {}", plain(&entry.name.to_string_lossy()), plain(why));
         }
     }
-    let summary = out.join("summary.csv");
     let csv = summarize(&entries, &outcomes, &asked)?;
     fs::write(&summary, csv).with_context(|| summary.display().to_string())?;
     println!(

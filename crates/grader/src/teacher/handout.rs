@@ -29,7 +29,10 @@ pub fn command(directory: &Path, names: &[String]) -> Result<bool> {
             fs::create_dir_all(directory).with_context(|| directory.display().to_string())?;
             fs::read_dir(directory)?.peekable()
         }
-        Err(error) => return Err(usage(format!("{}: {error}", directory.display()))),
+        Err(_) if directory.is_file() => {
+            return Err(usage(format!("{} is not a directory", directory.display())));
+        }
+        Err(error) => return Err(error).with_context(|| directory.display().to_string()),
     };
     if entries.peek().is_some() {
         return Err(usage(format!("{} is not empty", directory.display())));

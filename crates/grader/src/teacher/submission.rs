@@ -3,7 +3,7 @@
 use std::collections::hash_map::DefaultHasher;
 use std::fs::File;
 use std::hash::{Hash, Hasher};
-use std::io::{Read, Write};
+use std::io::Read;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 
@@ -89,13 +89,16 @@ pub fn command(
             directory.display()
         )));
     }
+    if let Some(file) = out {
+        can_be_written(file)?;
+    }
     let fingerprint = fingerprint(&taken)?;
     let graded: Vec<Graded> = taken.into_iter().map(|(it, source)| grade(it, source)).collect();
     let name = directory.canonicalize().unwrap_or_else(|_| directory.to_owned());
     let name = name.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let report = format.write(&super::format::Report { name, fingerprint, graded: &graded })?;
     match out {
-        None => std::io::stdout().write_all(report.as_bytes()).context("standard output")?,
+        None => print!("{report}"),
         Some(file) => std::fs::write(file, report).with_context(|| file.display().to_string())?,
     }
     let failed = graded.iter().find_map(|it| match &it.state {
@@ -106,6 +109,14 @@ pub fn command(
         bail!("not everything could be judged: {failed}");
     }
     Ok(graded.iter().all(Graded::passed))
+}
+
+/// Finds out whether a report can be written there, before it takes time to make it.
+pub fn can_be_written(file: &Path) -> Result<()> {
+    let mut options = File::options();
+    options.write(true).create(true).truncate(false);
+    options.open(file).with_context(|| file.display().to_string())?;
+    Ok(())
 }
 
 /// The exercises of these names, or all.
@@ -125,7 +136,7 @@ pub fn open_submission(directory: &Path) -> Result<OwnedFd> {
     open(directory, flags, Mode::empty()).map_err(|error| match error {
         Errno::ENOENT => usage(format!("there is no directory {}", directory.display())),
         Errno::ENOTDIR => usage(format!("{} is not a directory", directory.display())),
-        error => usage(format!("{}: {}", directory.display(), error.desc())),
+        error => anyhow::anyhow!("{}: {}", directory.display(), error.desc()),
     })
 }
 

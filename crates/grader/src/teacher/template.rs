@@ -45,18 +45,20 @@ pub fn command(name: &str, within: Option<&Path>) -> Result<bool> {
         put(&directory.join(file), &filled(text, name))?;
     }
     let exercise = catalogue::read(&directory)?;
+    let pages = workspace().join("book/src/exercises");
+    let page = pages.join(format!("{name}.md"));
+    let has_book = pages.parent().is_some_and(Path::is_dir);
+    let new_page = within.is_none() && has_book && !page.exists();
+    if new_page {
+        let text = filled(PAGE, name).replace("TASK", &exercise.task);
+        let text = text.replace("CONCEPT", &exercise.concept);
+        put(&page, &text.replace("CHECKS", table(&exercise).trim_end()))?;
+    }
     println!("{} is a copy of a small exercise that is complete.", directory.display());
     println!("Change it; what each file is for: crates/exercises/src/lib.rs.");
     println!("Prove it: cargo grade verify {name}");
-    let pages = workspace().join("book/src/exercises");
-    if within.is_none() && pages.parent().is_some_and(Path::is_dir) {
-        let page = pages.join(format!("{name}.md"));
-        if !page.exists() {
-            let text = filled(PAGE, name).replace("TASK", &exercise.task);
-            let text = text.replace("CONCEPT", &exercise.concept);
-            put(&page, &text.replace("CHECKS", table(&exercise).trim_end()))?;
-            println!("Its page: {}; name it in book/src/SUMMARY.md.", page.display());
-        }
+    if new_page {
+        println!("Its page: {}; name it in book/src/SUMMARY.md.", page.display());
     }
     Ok(true)
 }

@@ -27,8 +27,18 @@ pub struct Grading {
     pub directory: PathBuf,
     /// Whether to become nobody before.
     pub nobody: bool,
-    /// Whether it is killed, after how many seconds, and by which signal.
-    pub killed: Option<(f64, i32)>,
+    /// Whether it is killed.
+    pub killed: Option<Killed>,
+}
+
+/// How a grading is killed.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct Killed {
+    /// When, after its start.
+    pub seconds: f64,
+    pub signal: i32,
+    /// Whether the whole process group is, as a terminal does it at Ctrl-C.
+    pub group: bool,
 }
 
 /// What came of it.
@@ -81,14 +91,14 @@ pub fn grade(grading: &Grading) -> Outcome {
 }
 
 fn watch(grading: &Grading) -> anyhow::Result<Outcome> {
-    if grading.nobody {
-        become_nobody()?;
-    }
+    let compiler = if grading.nobody { Some(become_nobody()?) } else { None };
     nix::sys::prctl::set_child_subreaper(true)?;
     let temporary = tempfile::Builder::new().prefix("grading-").tempdir()?;
     let before = traces();
     let mut command = Command::new(GRADER);
     command.args(&grading.arguments).current_dir(&grading.directory);
+    // Nobody has no home in which rustup could look for the compiler.
+    command.envs(compiler.map(|compiler| ("RUSTC", compiler)));
     command.env("TMPDIR", temporary.path()).env("NO_COLOR", "1").env("COLUMNS", "200");
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command.process_group(0);
@@ -104,7 +114,7 @@ fn watch(grading: &Grading) -> anyhow::Result<Outcome> {
     outcome.stdout = stdout.join().unwrap_or_default();
     outcome.stderr = stderr.join().unwrap_or_default();
     outcome.left.extend(names(temporary.path(), "").into_iter().map(|it| format!("file {it}")));
-    outcome.left.extend(traces().difference(&before).map(|it| format!("file {it}")));
+    outcome.left.extend(traces().difference(&before).cloned());
     Ok(outcome)
 }
 
@@ -129,12 +139,11 @@ fn follow(child: &mut Child, grading: &Grading, memory: &mut u64) -> anyhow::Res
         if let Some(status) = child.try_wait()? {
             return Ok(status.code());
         }
-        if let Some((seconds, signal)) = killed
+        if let Some(Killed { seconds, signal, group }) = killed
             && start.elapsed().as_secs_f64() >= seconds
         {
             let signal = Signal::try_from(signal)?;
-            // Ctrl-C reaches the whole group, as the terminal sends it.
-            let _ = if signal == Signal::SIGINT { killpg(pid, signal) } else { kill(pid, signal) };
+            let _ = if group { killpg(pid, signal) } else { kill(pid, signal) };
             killed = None;
         }
         if start.elapsed() > LONGEST {
@@ -213,11 +222,15 @@ fn names(directory: &Path, start: &str) -> Vec<String> {
 
 fn traces() -> BTreeSet<String> {
     let places = PLACES.iter().map(PathBuf::from).chain([crate::case::workspace()]);
-    places.flat_map(|place| names(&place, "hostile-")).collect()
+    let mut traces: BTreeSet<String> = places.flat_map(|place| names(&place, "hostile-")).collect();
+    let mounts = fs::read_to_string("/proc/self/mounts").unwrap_or_default();
+    traces.extend(mounts.lines().map(|mount| format!("mount {mount}")));
+    traces
 }
 
-/// Becomes nobody, and lets nobody reach the compiler and the grader where only root could.
-fn become_nobody() -> anyhow::Result<()> {
+/// Becomes nobody, and lets nobody reach the compiler and the grader where only root could. Says
+/// where the compiler is.
+fn become_nobody() -> anyhow::Result<PathBuf> {
     let sysroot = Command::new("rustc").args(["--print", "sysroot"]).output()?.stdout;
     let sysroot = PathBuf::from(String::from_utf8(sysroot)?.trim());
     let closed = |path: &Path| {
@@ -232,13 +245,13 @@ fn become_nobody() -> anyhow::Result<()> {
     let none: Option<&str> = None;
     use nix::mount::{MsFlags, mount};
     mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none)?;
-    for needed in [sysroot, crate::case::workspace()] {
-        while let Some(closed) = closed(&needed) {
-            let inside = fs::File::open(&needed)?;
+    for needed in [&sysroot, &crate::case::workspace()] {
+        while let Some(closed) = closed(needed) {
+            let inside = fs::File::open(needed)?;
             mount(Some("tmpfs"), &closed, Some("tmpfs"), MsFlags::empty(), Some("mode=0755"))?;
-            fs::create_dir_all(&needed)?;
+            fs::create_dir_all(needed)?;
             let inside = format!("/proc/self/fd/{}", inside.as_raw_fd());
-            mount(Some(&*inside), &needed, none, MsFlags::MS_BIND | MsFlags::MS_REC, none)?;
+            mount(Some(&*inside), needed, none, MsFlags::MS_BIND | MsFlags::MS_REC, none)?;
         }
     }
     let (uid, gid) = (Uid::from_raw(65534), Gid::from_raw(65534));
@@ -246,5 +259,5 @@ fn become_nobody() -> anyhow::Result<()> {
     nix::unistd::setresgid(gid, gid, gid)?;
     nix::unistd::setresuid(uid, uid, uid)?;
     nix::sys::prctl::set_dumpable(true)?;
-    Ok(())
+    Ok(sysroot.join("bin/rustc"))
 }

@@ -14,7 +14,7 @@ use std::process::{Command, ExitCode};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use bystander::{Grading, Outcome, grade};
+use bystander::{Grading, Killed, Outcome, grade};
 use case::{Case, Expected};
 
 /// Gradings at a time: most of them wait.
@@ -273,12 +273,16 @@ fn kills(ways: &[Way], cases: &[Case]) -> Vec<String> {
     let work = Mutex::new(Vec::new());
     for way in ways {
         for (index, name) in ["daemon", "orphan-holds-output", "disk-filler"].iter().enumerate() {
-            for step in 0..5 {
-                let seconds = 0.003 + 0.17 * f64::from(step) + 0.05 * index as f64;
-                let signal =
-                    [libc::SIGKILL, libc::SIGINT, libc::SIGTERM][(step as usize + index) % 3];
+            for step in 0..8 {
+                let seconds = 0.003 + 0.11 * f64::from(step) + 0.05 * index as f64;
+                let (signal, group) = [
+                    (libc::SIGKILL, false),
+                    (libc::SIGINT, true),
+                    (libc::SIGTERM, false),
+                    (libc::SIGKILL, true),
+                ][(step as usize + index) % 4];
                 let case = cases.iter().find(|case| case.name == *name).unwrap();
-                work.lock().unwrap().push((way, case, (seconds, signal)));
+                work.lock().unwrap().push((way, case, Killed { seconds, signal, group }));
             }
         }
     }
@@ -297,9 +301,8 @@ fn kills(ways: &[Way], cases: &[Case]) -> Vec<String> {
                     let outcome = grade(&grading);
                     let left = [outcome.left, outcome.error.into_iter().collect()].concat();
                     if !left.is_empty() {
-                        let (seconds, signal) = killed;
                         failures.lock().unwrap().push(format!(
-                            "{} {}, killed after {seconds:.2} s by signal {signal}: {}",
+                            "{} {}, {killed:?}: {}",
                             case.name,
                             way.name,
                             left.join("; ")

@@ -3,7 +3,7 @@
 //! exercise: bounded-queue
 //! verdict: one-thread [stuck]
 //! shows: it spins, or computes for too long
-//! shows: computes for too long at
+//! shows: computes for too long at bounded-queue.rs:
 
 use std::collections::VecDeque;
 use std::sync::Mutex;

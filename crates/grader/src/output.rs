@@ -1,0 +1,64 @@
+//! What this program prints. Whoever reads it may go away at any moment (`cargo grade | head -1`),
+//! and a disk may be full. Then this program ends from where it is, and puts back on the way out
+//! what it has changed, such as the terminal.
+//!
+//! `print!` and `println!` are those of here, not of std, which panic.
+
+use std::fmt;
+use std::io::{self, ErrorKind, Write};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+
+use anyhow::{Context, Result};
+
+/// What could not be printed, and why.
+struct Unprinted(io::Error);
+
+macro_rules! print {
+    ($($text:tt)*) => { $crate::output::print(format_args!($($text)*)) };
+}
+
+macro_rules! println {
+    () => { $crate::output::print(format_args!("\n")) };
+    ($($text:tt)*) => { $crate::output::print(format_args!("{}\n", format_args!($($text)*))) };
+}
+
+/// Nobody is told that standard error cannot be written to.
+macro_rules! eprintln {
+    ($($text:tt)*) => {{
+        let _ = std::io::Write::write_fmt(
+            &mut std::io::stderr(),
+            format_args!("{}\n", format_args!($($text)*)),
+        );
+    }};
+}
+
+/// Writes to standard output, or leaves what [`printing`] runs.
+pub fn print(text: fmt::Arguments) {
+    unless_printed(io::stdout().write_fmt(text));
+}
+
+/// Writes what standard output still holds back.
+pub fn flush() {
+    unless_printed(io::stdout().flush());
+}
+
+fn unless_printed(result: io::Result<()>) {
+    if let Err(error) = result {
+        // No panic: nobody has made a mistake, so no hook has anything to say.
+        resume_unwind(Box::new(Unprinted(error)));
+    }
+}
+
+/// Runs what prints. `Ok(false)` without a word if its reader has gone, since that is not worth one.
+pub fn printing(run: impl FnOnce() -> Result<bool>) -> Result<bool> {
+    let result = catch_unwind(AssertUnwindSafe(|| {
+        let result = run();
+        flush();
+        result
+    }));
+    result.unwrap_or_else(|payload| match payload.downcast::<Unprinted>() {
+        Ok(unprinted) if unprinted.0.kind() == ErrorKind::BrokenPipe => Ok(false),
+        Ok(unprinted) => Err(unprinted.0).context("standard output"),
+        Err(panic) => resume_unwind(panic),
+    })
+}

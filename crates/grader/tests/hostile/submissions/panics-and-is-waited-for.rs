@@ -1,0 +1,44 @@
+//! A thread panics, and another one waits for ever for what it would have done.
+//!
+//! exercise: bounded-queue
+//! verdict: nothing-lost [deadlock]
+//! shows: producer panicked at bounded-queue.rs:28: no room; so main waits for ever
+//! shows: main is blocked waiting on condition variable changed
+//! shows: 28 panics: no room
+//! never: SHUTTLE
+//! never: Test deadlocked
+
+use std::collections::VecDeque;
+use std::sync::{Condvar, Mutex};
+
+pub struct BoundedQueue<T> {
+    items: Mutex<VecDeque<T>>,
+    changed: Condvar,
+    capacity: usize,
+}
+
+impl<T> BoundedQueue<T> {
+    pub fn new(capacity: usize) -> BoundedQueue<T> {
+        BoundedQueue { items: Mutex::new(VecDeque::new()), changed: Condvar::new(), capacity }
+    }
+
+    pub fn push(&self, item: T) -> Result<(), T> {
+        if self.items.lock().unwrap().len() == self.capacity {
+            print!("without an end of line");
+            panic!("no room");
+        }
+        self.items.lock().unwrap().push_back(item);
+        self.changed.notify_all();
+        Ok(())
+    }
+
+    pub fn pop(&self) -> Option<T> {
+        let mut items = self.items.lock().unwrap();
+        while items.is_empty() {
+            items = self.changed.wait(items).unwrap();
+        }
+        items.pop_front()
+    }
+
+    pub fn close(&self) {}
+}
