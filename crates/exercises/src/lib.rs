@@ -145,6 +145,8 @@
 //! tricks away; a submission runs in the same process as its checks, so one that searches its own
 //! memory could find it.
 
+#![cfg(target_os = "linux")]
+
 mod channel;
 mod output;
 mod signals;

@@ -139,12 +139,15 @@ fn call_name(number: i64) -> String {
         (libc::SYS_wait4, "wait4"),
         (libc::SYS_waitid, "waitid"),
         (libc::SYS_futex, "futex"),
+        #[cfg(target_arch = "x86_64")]
         (libc::SYS_poll, "poll"),
         (libc::SYS_ppoll, "ppoll"),
+        #[cfg(target_arch = "x86_64")]
         (libc::SYS_epoll_wait, "epoll_wait"),
         (libc::SYS_epoll_pwait, "epoll_pwait"),
         (libc::SYS_nanosleep, "nanosleep"),
         (libc::SYS_clock_nanosleep, "clock_nanosleep"),
+        #[cfg(target_arch = "x86_64")]
         (libc::SYS_pause, "pause"),
         (libc::SYS_rt_sigsuspend, "sigsuspend"),
         (libc::SYS_rt_sigtimedwait, "sigtimedwait"),

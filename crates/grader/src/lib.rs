@@ -1,0 +1,239 @@
+//! Judges exercises: compiles one file with the checks of its exercise, runs them in isolation, and
+//! says what happened. `cargo grade` runs it.
+
+#![cfg(target_os = "linux")]
+
+#[macro_use]
+mod output;
+
+mod catalogue;
+mod compile;
+mod doctor;
+mod inspect;
+mod judge;
+mod sandbox;
+mod show;
+mod submission;
+mod teacher;
+mod toolchain;
+mod usage;
+mod verify;
+mod watch;
+
+use std::io::IsTerminal;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use clap::builder::{PathBufValueParser, PossibleValuesParser};
+use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+
+use catalogue::{Exercise, Kind};
+use judge::{Manner, judge};
+use show::Style;
+use usage::usage;
+
+/// Does what the command line says.
+pub fn main() -> ExitCode {
+    let mut arguments = std::env::args_os().skip(1);
+    if arguments.next().is_some_and(|first| first == sandbox::KEEPER) {
+        let grader = arguments.next().and_then(|pid| pid.to_str()?.parse().ok());
+        sandbox::main(grader.unwrap_or(0));
+    }
+    let matches = teacher::add(command()).try_get_matches();
+    let result = output::printing(|| match &matches {
+        Ok(matches) => run(matches),
+        Err(help) if !help.use_stderr() => {
+            print!("{}", help.render());
+            Ok(true)
+        }
+        Err(error) => error.exit(),
+    });
+    match result {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("grade: {error:#}");
+            if error.is::<usage::Usage>() { ExitCode::from(2) } else { ExitCode::FAILURE }
+        }
+    }
+}
+
+fn command() -> Command {
+    let name = || Arg::new("name").value_name("NAME").help("The exercise");
+    let without = || {
+        Arg::new("without")
+            .long("without")
+            .value_name("ISOLATION")
+            .action(ArgAction::Append)
+            .value_parser(PossibleValuesParser::new(sandbox::CAN_DO_WITHOUT))
+            .hide(true)
+            .help("Do without this, to see how it goes")
+    };
+    Command::new("grade")
+        .bin_name("cargo grade")
+        .about("Judges exercises; without arguments, lists them")
+        .args_conflicts_with_subcommands(true)
+        .arg(name())
+        .arg(
+            Arg::new("file")
+                .long("file")
+                .value_name("FILE")
+                .value_parser(PathBufValueParser::new())
+                .help("Judge this file instead"),
+        )
+        .arg(
+            Arg::new("replay")
+                .long("replay")
+                .value_name("STRING")
+                .help("Run the schedule again that a verdict named"),
+        )
+        .arg(
+            Arg::new("watch")
+                .long("watch")
+                .action(ArgAction::SetTrue)
+                .conflicts_with_all(["file", "replay"])
+                .help("Judge on every save; without a name, what is next"),
+        )
+        .arg(without())
+        .subcommand(
+            Command::new("hint")
+                .about("Shows the next hint, of three")
+                .arg(name().required(true))
+                .arg(
+                    Arg::new("level")
+                        .value_name("1-3")
+                        .value_parser(value_parser!(u8).range(1..=3))
+                        .help("This hint instead"),
+                ),
+        )
+        .subcommand(
+            Command::new("reset")
+                .about("Begins anew, and keeps what was there under another name")
+                .arg(name().required(true)),
+        )
+        .subcommand(
+            Command::new("solution")
+                .about("Shows the solution, once yours passes, and why others fail")
+                .arg(name().required(true))
+                .arg(
+                    Arg::new("give-up")
+                        .long("give-up")
+                        .action(ArgAction::SetTrue)
+                        .help("Show it although yours does not pass"),
+                ),
+        )
+        .subcommand(
+            Command::new("verify")
+                .about("Proves exercises: wrong variants are caught, right ones pass")
+                .arg(name())
+                .arg(
+                    Arg::new("in")
+                        .long("in")
+                        .value_name("DIR")
+                        .value_parser(PathBufValueParser::new())
+                        .requires("name")
+                        .hide(true),
+                ),
+        )
+        .subcommand(
+            Command::new("doctor").about("Says which isolation is in force here").arg(without()),
+        )
+}
+
+fn without(matches: &ArgMatches) -> Vec<String> {
+    matches.get_many::<String>("without").into_iter().flatten().cloned().collect()
+}
+
+fn run(matches: &ArgMatches) -> Result<bool> {
+    if let Some(result) = teacher::run(matches) {
+        return result;
+    }
+    let style = Style::of_terminal();
+    let exercise = |matches: &ArgMatches| {
+        let name = matches.get_one::<String>("name").context("the name of an exercise")?;
+        catalogue::load(name)
+    };
+    match matches.subcommand() {
+        Some(("hint", matches)) => {
+            let level = matches.get_one::<u8>("level").map(|level| usize::from(*level));
+            submission::hint(&exercise(matches)?, level, style)
+        }
+        Some(("reset", matches)) => submission::reset(&exercise(matches)?),
+        Some(("solution", matches)) => {
+            submission::solution(&exercise(matches)?, matches.get_flag("give-up"), style)
+        }
+        Some(("verify", matches)) => {
+            let names = match matches.get_one::<String>("name") {
+                Some(name) => vec![name.clone()],
+                None => catalogue::names()?,
+            };
+            let within = matches.get_one::<PathBuf>("in");
+            let exercises: Result<Vec<Exercise>> = names
+                .iter()
+                .map(|name| match within {
+                    Some(directory) => catalogue::read(&directory.join(name)),
+                    None => catalogue::load(name),
+                })
+                .collect();
+            verify::verify(&exercises?, style)
+        }
+        Some(("doctor", matches)) => doctor::doctor(&without(matches)),
+        _ if matches.get_flag("watch") => {
+            let first = matches.contains_id("name").then(|| exercise(matches)).transpose()?;
+            match watch::watch(first, &without(matches))? {
+                None => Ok(true),
+                // As a shell reports a program that was ended by a signal.
+                Some(signal) => std::process::exit(128 + signal as i32),
+            }
+        }
+        _ if matches.contains_id("name") => grade(&exercise(matches)?, matches, style),
+        _ => submission::list(style),
+    }
+}
+
+fn grade(exercise: &Exercise, matches: &ArgMatches, style: Style) -> Result<bool> {
+    let replay = matches.get_one::<String>("replay");
+    let replay = replay.map(|replay| what_to_replay(exercise, replay)).transpose()?;
+    let path = match matches.get_one::<PathBuf>("file") {
+        Some(file) => file.clone(),
+        None => submission::begin(exercise)?,
+    };
+    let source = submission::read(&path)?;
+    let manner = Manner { colour: style.colour, without: without(matches), replay };
+    let verdict = judge(exercise, &source, &manner)?;
+    let file = exercise.file_name();
+    let text = String::from_utf8_lossy(&source);
+    let checks = exercise.file("checks.rs")?;
+    let sources = [(file.as_str(), &*text), (exercises::CHECKS, checks.as_str())];
+    let remembers = manner.replay.is_none() && !matches.contains_id("file");
+    let remembered = if remembers {
+        submission::remember(exercise, verdict.passed(), verdict.points())
+    } else {
+        Ok(())
+    };
+    print!("{}", show::verdict(&verdict, &sources, style));
+    for missing in &verdict.missing {
+        eprintln!("Isolation is incomplete: {missing} (see `cargo grade doctor`).");
+    }
+    remembered?;
+    if remembers && std::io::stdout().is_terminal() {
+        submission::what_next(exercise, verdict.passed())?;
+    }
+    Ok(verdict.passed())
+}
+
+/// The check and the schedule that a string from a verdict names.
+fn what_to_replay(exercise: &Exercise, replay: &str) -> Result<(String, String)> {
+    let name = &exercise.name;
+    if exercise.kind != Kind::Explored {
+        return Err(usage(format!("{name} is not run under schedules, so none can be run again")));
+    }
+    let Some((check, schedule)) = replay.split_once(':') else {
+        return Err(usage("--replay takes CHECK:SCHEDULE, as a verdict names it"));
+    };
+    if !exercise.checks.iter().any(|it| it.name == check) {
+        return Err(usage(format!("{name} has no check {check:?}")));
+    }
+    Ok((check.to_owned(), schedule.to_owned()))
+}
