@@ -733,7 +733,7 @@ mod tests {
 
     /// A second thread is there only by chance, so a scheduler may see one without a choice.
     fn has_nothing_to_choose_at_first() {
-        if chance(128) {
+        if chance(16) {
             thread::spawn(|| ()).join().unwrap();
         }
     }

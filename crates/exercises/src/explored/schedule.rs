@@ -60,7 +60,7 @@ impl Steps {
 #[derive(Default)]
 pub(super) struct Record {
     pub(super) executions: u64,
-    /// Whether there was ever more than one thread to choose from.
+    /// Whether there was ever more than one thread to choose from, or chance to decide something.
     pub(super) choice: bool,
     /// Whether the scheduler is being asked for another execution. One gives up by a panic if in the
     /// first there was nothing to choose.
@@ -102,7 +102,10 @@ impl<S: Scheduler> Scheduler for Recorder<S> {
 
     fn next_u64(&mut self) -> u64 {
         let chance = self.inner.next_u64() & 0xff;
-        self.record.borrow_mut().steps.chances.push(chance as u8);
+        let mut record = self.record.borrow_mut();
+        // The first says only what may happen in this execution.
+        record.choice |= !record.steps.chances.is_empty();
+        record.steps.chances.push(chance as u8);
         chance
     }
 }
