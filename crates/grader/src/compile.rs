@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, bail};
 
 use crate::catalogue::Exercise;
-use crate::sandbox::{self, Content, File, How, Job, Limits, Spec};
+use crate::sandbox::{self, Content, End, File, How, Job, Limits, Spec};
 use crate::toolchain::Toolchain;
 
 /// What compiling came to.
@@ -22,7 +22,7 @@ pub enum Compiled {
     Exceeded(String),
 }
 
-/// Names of the file that the checks become, and that of the submission's library.
+/// The program that the checks become.
 const PROGRAM: &str = "checks";
 
 /// Compiles `source` as a submission to `exercise`.
@@ -34,118 +34,135 @@ pub fn compile(
     without: &[String],
 ) -> Result<Compiled> {
     let program = sandbox::nameless_file()?;
-    let name = exercise.crate_name();
-    let library = format!("lib{name}.rlib");
     let text =
         |name: String, text: String| File { name, mode: 0o644, content: Content::Text(text) };
-    let files = vec![text(exercise.file_name(), source.to_owned())];
-
-    let readable = vec![toolchain.sysroot.clone(), toolchain.dependencies.clone()];
-    let common = |crate_name: &str| -> Vec<String> {
-        let mut common: Vec<String> = [
-            "--edition=2024",
-            "-Copt-level=0",
-            "-Cdebuginfo=line-tables-only",
-            "-Cdebug-assertions=on",
-            "-Coverflow-checks=on",
-            "-Ccodegen-units=4",
-            "--remap-path-prefix={work}=",
-            "--out-dir={work}",
-        ]
-        .map(str::to_owned)
-        .into();
-        common.push(format!("--crate-name={crate_name}"));
-        common.push(format!("-Ldependency={}", toolchain.dependencies.display()));
-        common.push(format!("--color={}", if colour { "always" } else { "never" }));
-        for (name, path) in &toolchain.libraries {
-            common.push(format!("--extern={name}={}", path.display()));
-        }
-        if let Some(std) = &toolchain.std {
-            common.push(format!("--extern=std={}", std.display()));
-        }
-        common
-    };
-    let job = |arguments: Vec<String>| Job {
-        program: toolchain.rustc.display().to_string(),
-        arguments,
-        environment: vec![("PATH".to_owned(), "/usr/local/bin:/usr/bin:/bin".to_owned())],
-        readable: readable.clone(),
-        writes: true,
-        limits: Limits {
-            seconds: 10.0,
-            memory: 1 << 30,
-            file: 256 << 20,
-            descriptors: 1024,
-            disk: 256 << 20,
-            ..Limits::default()
-        },
-        ..Job::default()
-    };
-    let mut first = common(&name);
-    first.extend([exercise.file_name(), "--crate-type=rlib".to_owned()]);
-    first.extend(["-Adead_code", "-Amissing_docs"].map(str::to_owned));
-    if let Some(std) = &toolchain.std {
-        // What `std::sync` stands for, `core::sync` stands for: there is no way round it.
-        first.extend(["core", "alloc"].map(|name| format!("--extern={name}={}", std.display())));
-    }
-    if !exercise.unsafe_code {
-        first.push("-Funsafe_code".to_owned());
-    }
-    let mut submission = job(first);
-    submission.inspect = Some(library.clone());
-
-    let mut second = common(PROGRAM);
-    second.extend([exercises::CHECKS.to_owned(), "--crate-type=bin".to_owned()]);
-    second.extend([
-        format!("--extern={name}={{work}}/{library}"),
-        format!("--extern=exercises={}", toolchain.exercises.display()),
-    ]);
-    let checks = job(second);
-
-    let checks_source = exercise.file("checks.rs")?;
-    let needed: Vec<PathBuf> = readable.clone();
+    let checks = exercise.file("checks.rs")?;
+    let mut submission = toolchain.job(of_submission(exercise, toolchain, colour));
+    submission.inspect = Some(library(exercise));
     let spec = Spec {
         unprivileged: false,
-        files,
+        files: vec![text(exercise.file_name(), source.to_owned())],
         // The checks come after the submission has been compiled, so it cannot include them.
-        jobs: vec![submission, checks],
-        late: vec![Vec::new(), vec![text(exercises::CHECKS.to_owned(), checks_source.clone())]],
+        jobs: vec![submission, toolchain.job(of_checks(exercise, toolchain, colour))],
+        late: vec![Vec::new(), vec![text(exercises::CHECKS.to_owned(), checks.clone())]],
         fetch: Some((PROGRAM.to_owned(), program.as_raw_fd())),
-        needed,
+        needed: toolchain.readable(),
         without: without.to_vec(),
     };
     let account = sandbox::run(&spec).context("compiling")?;
     for (index, end) in account.ends.iter().enumerate() {
-        if !end.refused.is_empty() {
-            return Ok(Compiled::Refused(end.refused.clone()));
-        }
-        match &end.how {
-            How::Exited(0) => {}
-            How::Exited(_) => {
-                let said = match index {
-                    0 => end.output.clone(),
-                    _ => misfit(&end.output, &checks_source, source),
-                };
-                return Ok(Compiled::Rejected(said));
+        match why_not(end)? {
+            None => {}
+            Some(Compiled::Rejected(said)) if index > 0 => {
+                return Ok(Compiled::Rejected(misfit(&said, &checks, source)));
             }
-            How::TimeUp => {
-                return Ok(Compiled::Exceeded("compiling took longer than 10 s".to_owned()));
-            }
-            How::TooMuchMemory => {
-                return Ok(Compiled::Exceeded("compiling took more than 1 GiB".to_owned()));
-            }
-            How::TooManyProcesses | How::TooMuchDisk => {
-                return Ok(Compiled::Exceeded("compiling took too much of the machine".to_owned()));
-            }
-            How::TooMuchOutput => return Ok(Compiled::Rejected(end.output.clone())),
-            How::Killed(signal) => {
-                let what = format!("the compiler was ended by signal {signal}\n{}", end.output);
-                return Ok(Compiled::Exceeded(what));
-            }
-            other => bail!("the compiler: {other:?}"),
+            Some(why_not) => return Ok(why_not),
         }
     }
     Ok(Compiled::Program(program))
+}
+
+/// The library that a submission becomes.
+fn library(exercise: &Exercise) -> String {
+    format!("lib{}.rlib", exercise.crate_name())
+}
+
+/// What the compiler is told for the submission.
+fn of_submission(exercise: &Exercise, toolchain: &Toolchain, colour: bool) -> Vec<String> {
+    let mut arguments = common(&exercise.crate_name(), toolchain, colour);
+    arguments.extend([exercise.file_name(), "--crate-type=rlib".to_owned()]);
+    arguments.extend(["-Adead_code", "-Amissing_docs"].map(str::to_owned));
+    if let Some(std) = &toolchain.std {
+        // What `std::sync` stands for, `core::sync` stands for: there is no way round it.
+        let stands_in = |name| format!("--extern={name}={}", std.display());
+        arguments.extend(["core", "alloc"].map(stands_in));
+    }
+    if !exercise.unsafe_code {
+        arguments.push("-Funsafe_code".to_owned());
+    }
+    arguments
+}
+
+/// What the compiler is told for the checks.
+fn of_checks(exercise: &Exercise, toolchain: &Toolchain, colour: bool) -> Vec<String> {
+    let mut arguments = common(PROGRAM, toolchain, colour);
+    arguments.extend([exercises::CHECKS.to_owned(), "--crate-type=bin".to_owned()]);
+    arguments.extend([
+        format!("--extern={}={{work}}/{}", exercise.crate_name(), library(exercise)),
+        format!("--extern=exercises={}", toolchain.exercises.display()),
+    ]);
+    arguments
+}
+
+fn common(crate_name: &str, toolchain: &Toolchain, colour: bool) -> Vec<String> {
+    let mut arguments: Vec<String> = [
+        "--edition=2024",
+        "-Copt-level=0",
+        "-Cdebuginfo=line-tables-only",
+        "-Cdebug-assertions=on",
+        "-Coverflow-checks=on",
+        "-Ccodegen-units=4",
+        "--remap-path-prefix={work}=",
+        "--out-dir={work}",
+    ]
+    .map(str::to_owned)
+    .into();
+    arguments.push(format!("--crate-name={crate_name}"));
+    arguments.push(format!("-Ldependency={}", toolchain.dependencies.display()));
+    arguments.push(format!("--color={}", if colour { "always" } else { "never" }));
+    for (name, path) in &toolchain.libraries {
+        arguments.push(format!("--extern={name}={}", path.display()));
+    }
+    if let Some(std) = &toolchain.std {
+        arguments.push(format!("--extern=std={}", std.display()));
+    }
+    arguments
+}
+
+impl Toolchain {
+    /// What the compiler must be able to read.
+    fn readable(&self) -> Vec<PathBuf> {
+        vec![self.sysroot.clone(), self.dependencies.clone()]
+    }
+
+    fn job(&self, arguments: Vec<String>) -> Job {
+        Job {
+            program: self.rustc.display().to_string(),
+            arguments,
+            environment: vec![("PATH".to_owned(), "/usr/local/bin:/usr/bin:/bin".to_owned())],
+            readable: self.readable(),
+            writes: true,
+            limits: Limits {
+                seconds: 10.0,
+                memory: 1 << 30,
+                file: 256 << 20,
+                descriptors: 1024,
+                disk: 256 << 20,
+                ..Limits::default()
+            },
+            ..Job::default()
+        }
+    }
+}
+
+/// Why there is nothing to run, if a run of the compiler ended so.
+fn why_not(end: &End) -> Result<Option<Compiled>> {
+    if !end.refused.is_empty() {
+        return Ok(Some(Compiled::Refused(end.refused.clone())));
+    }
+    Ok(Some(match &end.how {
+        How::Exited(0) => return Ok(None),
+        How::Exited(_) | How::TooMuchOutput => Compiled::Rejected(end.output.clone()),
+        How::TimeUp => Compiled::Exceeded("compiling took longer than 10 s".to_owned()),
+        How::TooMuchMemory => Compiled::Exceeded("compiling took more than 1 GiB".to_owned()),
+        How::TooManyProcesses | How::TooMuchDisk => {
+            Compiled::Exceeded("compiling took too much of the machine".to_owned())
+        }
+        How::Killed(signal) => {
+            Compiled::Exceeded(format!("the compiler was ended by signal {signal}\n{}", end.output))
+        }
+        other => bail!("the compiler: {other:?}"),
+    }))
 }
 
 /// How many errors are shown of those that come from calls in the checks.
