@@ -47,6 +47,10 @@ fn finding(word: &str) -> Finding {
     Finding { word: word.into(), message: HOSTILE.into(), failure: None, replay: None }
 }
 
+fn finding_that_says(message: &str) -> Finding {
+    Finding { message: message.into(), ..finding("wrong") }
+}
+
 /// One that is right, one that is wrong, one that does not compile, one that is missing, and one at
 /// which the grader failed.
 fn class() -> Vec<Graded> {
@@ -282,4 +286,34 @@ fn jenkins_and_gitlab_take_junit() {
     assert_eq!(names.iter().collect::<BTreeSet<_>>().len(), names.len());
     let said: Vec<_> = root.descendants().filter_map(|it| it.text()).collect();
     assert!(said.iter().any(|text| text.contains("]]></failure>")), "text comes back as it was");
+}
+
+#[test]
+fn a_submission_without_files_took_no_time_and_lost_all_points() {
+    let class = &class()[3..4];
+    let xml = report(Format::Junit, class);
+    check_element(Document::parse(&xml).unwrap().root_element());
+    let json: Value = serde_json::from_str(&report(Format::Json, class)).unwrap();
+    assert_eq!(json["seconds"].to_string(), "0.0");
+    let text = report(Format::Text, class);
+    let possible = class[0].exercise.points();
+    assert!(text.contains(&format!("exercise-3: not yet, 0 of {possible} points.")), "{text}");
+}
+
+/// Whatever a class of exercises has to say, the reporter can be started with it.
+#[test]
+fn a_result_for_github_fits_into_a_variable() {
+    let long = |line: &str| finding_that_says(&format!("{line}\n").repeat(20_000 / line.len()));
+    for line in ["one line of many", HOSTILE] {
+        let mut class = class();
+        for graded in class.iter_mut().take(2) {
+            graded.state = State::Judged(judged(&graded.exercise, |_| vec![long(line)]));
+        }
+        let result = report(Format::Github, &class);
+        assert!(result.len() <= github::LONGEST + 1, "{}", result.len());
+        let value = BASE64_STANDARD.decode(result.trim_end()).unwrap();
+        let value: Value = serde_json::from_slice(&value).unwrap();
+        let message = value["tests"][1]["message"].as_str().unwrap();
+        assert!(message.len() > 100 && message.ends_with("[...]"), "{message}");
+    }
 }
