@@ -222,9 +222,11 @@ fn text(report: &Value) -> String {
     let mut text = String::new();
     for exercise in report["exercises"].as_array().into_iter().flatten() {
         let word = |name: &str| exercise[name].as_str().unwrap_or_default();
-        text.push_str(&format!("== {}\n{}\n", word("exercise"), word("text")));
+        let (name, title) = (word("exercise"), word("title"));
+        text.push_str(&format!("== {name}: {title}\n{}\n", word("text")));
     }
-    text.push_str(&format!("{} of {} points.\n", report["points"], report["possible"]));
+    let name = report["submission"].as_str().unwrap_or_default();
+    text.push_str(&format!("{name}: {} of {} points.\n", report["points"], report["possible"]));
     text
 }
 

@@ -83,7 +83,8 @@ impl Report<'_> {
             State::Judged(verdict) => Some(verdict.compiling + verdict.running),
             _ => None,
         });
-        verdicts.sum()
+        // Not `sum`, which is -0 of nothing.
+        verdicts.fold(0.0, |all, it| all + it)
     }
 }
 

@@ -34,6 +34,7 @@ fn of_exercise(graded: &Graded) -> Result<Value> {
     };
     Ok(json!({
         "exercise": graded.exercise.name,
+        "title": graded.exercise.title,
         "state": state,
         "points": graded.points(),
         "possible": graded.exercise.points(),

@@ -22,11 +22,17 @@ pub fn write(report: &Report) -> String {
 /// What is said of one exercise.
 pub fn of_exercise(graded: &Graded) -> String {
     let sources = Sources::of(graded);
+    let name = &graded.exercise.name;
+    let none = format!("\n{name}: not yet, 0 of {} points.\n", graded.exercise.points());
+    let first = || rows(graded).first().map(|row| row.text.clone()).unwrap_or_default();
     let text = match &graded.state {
-        State::Judged(verdict) => show::verdict(verdict, &sources.each(), PLAIN),
-        State::Missing | State::Failed(_) => {
-            rows(graded).first().map(|row| format!("{}\n", row.text)).unwrap_or_default()
+        State::Judged(verdict) if verdict.obstacle.is_some() => {
+            show::verdict(verdict, &sources.each(), PLAIN).trim_end().to_owned() + "\n" + &none
         }
+        State::Judged(verdict) => show::verdict(verdict, &sources.each(), PLAIN),
+        State::Missing => first() + "\n" + &none,
+        // No points are given or taken.
+        State::Failed(_) => first() + "\n",
     };
     plain(&text)
 }
