@@ -38,7 +38,11 @@ pub fn command(directory: &Path, names: &[String]) -> Result<bool> {
         return Err(usage(format!("{} is not empty", directory.display())));
     }
     write(directory, &exercises).with_context(|| directory.display().to_string())?;
-    println!("{} exercises in {}.", exercises.len(), directory.display());
+    let number = match exercises.len() {
+        1 => "1 exercise".to_owned(),
+        number => format!("{number} exercises"),
+    };
+    println!("{number} in {}.", directory.display());
     println!("Try it there: cargo grade");
     Ok(true)
 }
@@ -189,14 +193,17 @@ fn readme(exercises: &[Exercise]) -> String {
          $ cargo grade hint NAME       # three hints, each saying more\n\
          $ cargo grade reset NAME      # begins anew, and keeps what was there\n\
          ```\n\n\
-         You need Linux and Rust (<https://rustup.rs>). The first judgement builds the grader.\n\
+         You need Linux with glibc, Rust RUST or newer (<https://rustup.rs>), and a C linker (the\n\
+         package `build-essential` on Debian and Ubuntu). The first call builds the grader, and the\n\
+         first judgement of each kind what the exercises stand on: a minute or so, once.\n\n\
          Only the file of the exercise counts: whatever else you change here changes nothing when\n\
          your work is graded. The checks that it must pass are in\n\
          `crates/exercises/NAME/checks.rs`; read them if you like.\n\n\
          Your code runs isolated, with limits on time and memory. `cargo grade doctor` says what\n\
          of it is in force on your machine.\n\n\
          | exercise | what to do | points |\n|---|---|---:|\n",
-    );
+    )
+    .replace("RUST", env!("CARGO_PKG_RUST_VERSION"));
     for exercise in exercises {
         let task = exercise.task.replace('|', "\\|");
         let (name, points) = (&exercise.name, exercise.points());
