@@ -200,8 +200,15 @@ pub fn heading(word: &str) -> &'static str {
         "disk" => "too much was written to files",
         "output" => "too much output",
         "forged" => "the grader's channel was disturbed",
-        _ => "a failure",
+        _ => UNKNOWN,
     }
+}
+
+const UNKNOWN: &str = "a failure";
+
+/// Whether there is a finding of this word.
+pub fn is_finding(word: &str) -> bool {
+    heading(word) != UNKNOWN
 }
 
 /// The threads, the circle of waiting, and the schedule.

@@ -52,7 +52,6 @@ fn prove(exercise: &Exercise, style: Style) -> Result<Proof> {
     println!("{}: {}", exercise.name, exercise.title);
     let start = Instant::now();
     let table = Table::of(exercise);
-    table.heading();
     let mut proof = Proof {
         exercise: exercise.name.clone(),
         starter: false,
@@ -64,10 +63,21 @@ fn prove(exercise: &Exercise, style: Style) -> Result<Proof> {
         schedules: 0,
         seconds: 0.0,
     };
-    (proof.starter, proof.points.0) =
-        fails(exercise, "starter.rs", &exercise.starter, &table, style)?;
-    for name in ["solution.rs", "another.rs"] {
-        let verdict = run(exercise, name)?;
+    let (starter, solution) = (run(exercise, "starter.rs")?, run(exercise, "solution.rs")?);
+    if let (Some(_), Some(said)) = (does_not_compile(&starter), does_not_compile(&solution)) {
+        // Every file would say the same again.
+        println!("  WRONG neither starter.rs nor solution.rs compiles with checks.rs:");
+        println!("{}", show::clean(said.trim_end(), style.colour));
+        println!("  Nothing else is tried before one of them does.\n");
+        proof.problems += 1;
+        proof.seconds = start.elapsed().as_secs_f64();
+        return Ok(proof);
+    }
+    table.heading();
+    proof.starter = fails("starter.rs", &starter, &exercise.starter, &table, style);
+    proof.points.0 = starter.points();
+    let another = run(exercise, "another.rs")?;
+    for (name, verdict) in [("solution.rs", solution), ("another.rs", another)] {
         let passed = verdict.passed();
         table.row(name, &verdict, None, passed);
         if passed {
@@ -79,7 +89,7 @@ fn prove(exercise: &Exercise, style: Style) -> Result<Proof> {
     }
     for (name, expected) in &exercise.wrong {
         let file = format!("wrong/{name}.rs");
-        let (caught, _) = fails(exercise, &file, expected, &table, style)?;
+        let caught = fails(&file, &run(exercise, &file)?, expected, &table, style);
         proof.caught += usize::from(caught);
     }
     let too_much = exercise.points() / LITTLE;
@@ -100,23 +110,22 @@ fn run(exercise: &Exercise, file: &str) -> Result<Verdict> {
     judge(exercise, exercise.file(file)?.as_bytes(), &Manner::default())
 }
 
-/// Whether a file that is known to be wrong is caught for the reason that is given, and what it earns.
-fn fails(
-    exercise: &Exercise,
-    file: &str,
-    expected: &Expected,
-    table: &Table,
-    style: Style,
-) -> Result<(bool, u32)> {
-    let verdict = run(exercise, file)?;
+/// What the compiler says, if it refuses this file.
+fn does_not_compile(verdict: &Verdict) -> Option<&str> {
+    let obstacle = verdict.obstacle.as_ref().filter(|obstacle| obstacle.word == "compile");
+    obstacle.map(|obstacle| obstacle.message.as_str())
+}
+
+/// Whether a file that is known to be wrong is caught for the reason that is given.
+fn fails(file: &str, verdict: &Verdict, expected: &Expected, table: &Table, style: Style) -> bool {
     let Expected { check, finding, .. } = expected;
     let caught = !verdict.passed() && verdict.caught(check, finding);
-    table.row(file, &verdict, Some(expected), caught);
+    table.row(file, verdict, Some(expected), caught);
     if !caught {
         println!("  WRONG {file} should be caught by {check} [{finding}], but:");
-        println!("{}", show::verdict(&verdict, &[], style));
+        println!("{}", show::verdict(verdict, &[], style));
     }
-    Ok((caught, verdict.points()))
+    caught
 }
 
 /// The table of kills of one exercise: a row for each variant, a column for each check.
@@ -158,6 +167,7 @@ impl<'a> Table<'a> {
         let mark = if good { "ok   " } else { "WRONG" };
         let why = match expected {
             Some(Expected { check, finding, why }) => format!("{check} [{finding}]: {why}"),
+            None if !good => "does not pass".to_owned(),
             None => format!("passes in {:.2} s", verdict.compiling + verdict.running),
         };
         let width = self.width;
@@ -212,6 +222,13 @@ fn missing(exercise: &Exercise) -> Vec<String> {
     let schedules: u64 = exercise.checks.iter().map(|check| check.schedules).sum();
     if exercise.kind == Kind::Explored && schedules < 10_000 {
         missing.push(format!("{schedules} schedules in all, not 10,000 or more"));
+    }
+    let starter = ("starter", &exercise.starter);
+    let wrong = exercise.wrong.iter().map(|(name, expected)| (name.as_str(), expected));
+    for (name, Expected { finding, .. }) in wrong.chain([starter]) {
+        if !["compile", "refused"].contains(&&**finding) && !show::is_finding(finding) {
+            missing.push(format!("{name}: no finding is called {finding:?}"));
+        }
     }
     let files: BTreeSet<String> = fs::read_dir(exercise.directory.join("wrong"))
         .into_iter()
