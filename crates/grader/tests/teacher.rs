@@ -195,10 +195,31 @@ fn a_new_exercise_is_proved_before_it_is_changed() {
     assert_eq!(code, Some(0), "{said}{errors}");
     assert!(said.contains("Of 5 wrong variants, 5 are killed"), "{said}");
 
-    // A starter that only loses updates has most of the work behind it.
+    // A mistake in the checks is said once, and not as one of each submission.
     let exercise = directory.path().join("first-try");
-    fs::copy(exercise.join("wrong/lost-update.rs"), exercise.join("starter.rs")).unwrap();
+    let checks = fs::read_to_string(exercise.join("checks.rs")).unwrap();
+    put(exercise.join("checks.rs"), checks.replace("counter.total()", "counter.totl()"));
+    let (code, said, errors) = output(grade().args(["verify", "first-try"]).args(within));
+    assert_eq!(code, Some(1), "{said}{errors}");
+    assert!(said.contains("neither starter.rs nor solution.rs compiles"), "{said}");
+    assert!(said.contains("totl") && !said.contains("wrong/lost-update.rs"), "{said}");
+    put(exercise.join("checks.rs"), checks);
+
+    // A variant that is right after all, and a finding that there is not.
+    let wrong = exercise.join("wrong/lost-update.rs");
+    let variant = fs::read(&wrong).unwrap();
+    fs::copy(exercise.join("solution.rs"), &wrong).unwrap();
     let description = fs::read_to_string(exercise.join("exercise.toml")).unwrap();
+    put(exercise.join("exercise.toml"), description.replace("\"deadlock\"", "\"dedlock\""));
+    let (code, said, errors) = output(grade().args(["verify", "first-try"]).args(within));
+    assert_eq!(code, Some(1), "{said}{errors}");
+    assert!(said.contains("WRONG wrong/lost-update.rs should be caught by nothing-lost"), "{said}");
+    assert!(said.contains("keeps-the-lock: no finding is called \"dedlock\""), "{said}");
+    put(wrong, variant);
+    put(exercise.join("exercise.toml"), &description);
+
+    // A starter that only loses updates has most of the work behind it.
+    fs::copy(exercise.join("wrong/lost-update.rs"), exercise.join("starter.rs")).unwrap();
     let generous = description.replace(
         "check = \"one-thread\"\nfinding = \"wrong\"\nwhy = \"It",
         "check = \"nothing-lost\"\nfinding = \"wrong\"\nwhy = \"It",
@@ -256,7 +277,9 @@ fn a_handout_builds_and_grades_and_gives_nothing_away() {
     assert!(code == Some(0) && said.contains("13 of 13 points"), "{said}{errors}");
     let (code, said, _) = grade(&["hint", "reap"]);
     assert!(code == Some(0) && said.contains("Hint 1 of 3"), "{said}");
-    for arguments in [&["solution", "reap", "--give-up"][..], &["verify"], &["handout", "x"]] {
+    for arguments in
+        [&["solution", "reap", "--give-up"][..], &["verify"], &["handout", "x"], &["new", "x"]]
+    {
         let (code, said, errors) = grade(arguments);
         assert_ne!(code, Some(0), "{arguments:?}: {said}");
         assert!(errors.contains("this is a handout"), "{errors}");

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
 use crate::catalogue::{self, workspace};
 use crate::usage::usage;
@@ -37,6 +37,13 @@ pub fn command(name: &str, within: Option<&Path>) -> Result<bool> {
              single hyphens, a letter first"
         )));
     }
+    if is_taken(name) {
+        let why = "Rust or the grader means something else by it";
+        return Err(usage(format!("\"{name}\" cannot be the name of an exercise: {why}")));
+    }
+    let given = |name: &String| catalogue::load(name).is_ok_and(|it| !it.has_solution());
+    let handout = within.is_none() && catalogue::names()?.iter().any(given);
+    ensure!(!handout, "this is a handout: make exercises where the solutions are");
     let directory = within.map_or_else(catalogue::directory, PathBuf::from).join(name);
     if directory.exists() {
         return Err(usage(format!("{} is there already", directory.display())));
@@ -87,16 +94,32 @@ fn filled(text: &str, name: &str) -> String {
     text.replace("CRATE", &name.replace('-', "_")).replace("TITLE", &title).replace("NAME", name)
 }
 
-/// Whether this can be the name of a package, a file and a library, and shadows no other.
+/// Whether this has the form of a name of a package, a file and a library.
 fn is_good(name: &str) -> bool {
-    let taken = ["std", "core", "alloc", "exercises", "checks", "test"];
     let word = |part: &str| {
         !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
     };
     name.len() <= 40
         && name.starts_with(|c: char| c.is_ascii_lowercase())
         && name.split('-').all(word)
-        && !taken.contains(&name)
+}
+
+/// Whether this would shadow something, or could not be said.
+fn is_taken(name: &str) -> bool {
+    // Libraries that checks use, and the program that they are.
+    let libraries = ["std", "core", "alloc", "exercises", "libc", "nix", "checks", "test"];
+    // Words that no library can be called: `use match::Counter` is no Rust.
+    let keywords = [
+        "abstract", "as", "async", "await", "become", "box", "break", "const", "continue", "crate",
+        "do", "dyn", "else", "enum", "extern", "false", "final", "fn", "for", "gen", "if", "impl",
+        "in", "let", "loop", "macro", "match", "mod", "move", "mut", "override", "priv", "pub",
+        "ref", "return", "self", "static", "struct", "super", "trait", "true", "try", "type",
+        "typeof", "unsafe", "unsized", "use", "virtual", "where", "while", "yield",
+    ];
+    // `cargo grade hint` means something already.
+    let commands = super::add(crate::command());
+    let command = commands.get_subcommands().any(|it| it.get_name() == name) || name == "help";
+    command || libraries.contains(&name) || keywords.contains(&name)
 }
 
 #[cfg(test)]
@@ -106,7 +129,9 @@ mod tests {
     #[test]
     fn names_are_names_of_libraries() {
         assert!(is_good("bounded-queue") && is_good("a2"));
-        let bad = ["", "-a", "a-", "a--b", "A", "2a", "a/b", "..", "std", "a_b", "a\n"];
+        let bad = ["", "-a", "a-", "a--b", "A", "2a", "a/b", "..", "a_b", "a\n"];
         assert!(bad.iter().all(|name| !is_good(name)));
+        assert!(["std", "nix", "match", "hint", "batch", "new"].into_iter().all(is_taken));
+        assert!(!is_taken("turnstile") && !is_taken("match-maker"));
     }
 }
