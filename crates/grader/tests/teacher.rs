@@ -246,6 +246,32 @@ fn files(at: &Path) -> Vec<PathBuf> {
     found
 }
 
+/// The autograder's script at work in a handout, with its directories elsewhere.
+fn gradescope_gets_results(handout: &Path) {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scripts/gradescope");
+    let script = fs::read_to_string(script.join("run_autograder")).unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let (submission, results) = (directory.path().join("handed-in"), directory.path().join("out"));
+    put(submission.join("rep.rs"), "a file of another name");
+    let lines = script.lines().filter(|line| !line.contains("CARGO_HOME"));
+    let script = lines.collect::<Vec<_>>().join("\n");
+    let script = script.replace("/autograder/source", handout.to_str().unwrap());
+    let script = script.replace("/autograder/submission", submission.to_str().unwrap());
+    let script = script.replace("/autograder/results/results.json", results.to_str().unwrap());
+    let run = || {
+        let mut bash = Command::new("bash");
+        bash.args(["-c", &script])
+            .env("CARGO_TARGET_DIR", handout.with_file_name("handout-target"));
+        let (code, said, errors) = output(&mut bash);
+        assert_eq!(code, Some(0), "{said}{errors}");
+        serde_json::from_slice::<Value>(&fs::read(&results).unwrap()).unwrap()
+    };
+    let found = run();
+    assert_eq!((&found["score"], &found["output"]), (&0.into(), &"0 of 13 points.".into()));
+    put(submission.join("reap.rs"), fs::read(exercise("reap/solution.rs")).unwrap());
+    assert_eq!(run()["score"], 13);
+}
+
 #[test]
 fn a_handout_builds_and_grades_and_gives_nothing_away() {
     // Always the same place, so that what was built there is built once.
@@ -275,6 +301,7 @@ fn a_handout_builds_and_grades_and_gives_nothing_away() {
     put(at.join("exercises/reap.rs"), fs::read(exercise("reap/solution.rs")).unwrap());
     let (code, said, errors) = grade(&["submission", "."]);
     assert!(code == Some(0) && said.contains("13 of 13 points"), "{said}{errors}");
+    gradescope_gets_results(&at);
     let (code, said, _) = grade(&["hint", "reap"]);
     assert!(code == Some(0) && said.contains("Hint 1 of 3"), "{said}");
     for arguments in
