@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 fn top() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap().to_owned()
@@ -144,7 +145,7 @@ fn every_exercise_has_a_page_that_says_what_is_checked() {
             }
         }
     }
-    assert_eq!(exercises, 16);
+    assert!(exercises >= 16, "a teacher may add some: {exercises}");
 }
 
 #[test]
@@ -153,9 +154,16 @@ fn folders_are_packages_and_nothing_else_stands_at_the_top() {
         let manifest = read(&format!("crates/{name}/Cargo.toml"));
         assert!(manifest.contains(&format!("name = \"{name}\"\n")), "crates/{name}");
     }
-    let visible = fs::read_dir(top()).unwrap().filter_map(|entry| {
-        let name = entry.unwrap().file_name().into_string().unwrap();
-        (!name.starts_with('.') && name != "target").then_some(name)
+    // What git keeps: `exercises/` is a learner's, `submissions/` and `results/` a teacher's.
+    let mut git = Command::new("git");
+    let Ok(kept) = git.args(["ls-files", "-z"]).current_dir(top()).output() else { return };
+    if !kept.status.success() {
+        return; // An archive without a history: nothing tells what belongs to it.
+    }
+    let kept = String::from_utf8(kept.stdout).unwrap();
+    let visible = kept.split_terminator('\0').filter_map(|path| {
+        let name = path.split('/').next().unwrap_or(path);
+        (!name.starts_with('.')).then(|| name.to_owned())
     });
     let expected = [
         "Cargo.lock",
