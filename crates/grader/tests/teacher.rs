@@ -79,6 +79,8 @@ fn a_class_is_graded_once() {
     ];
     assert_eq!(lines(&out), expected);
     let text = fs::read_to_string(out.join("mal.txt")).unwrap();
+    assert!(text.starts_with("== reap: Reap every child\n"), "{text}");
+    assert!(text.ends_with("\nmal: 0 of 13 points.\n"), "{text}");
     assert!(text.contains(": :notice") && text.contains("\\u{1b}[2J"), "{text}");
 
     // Nothing has changed, so nothing is judged; then one hands in anew.
@@ -88,6 +90,9 @@ fn a_class_is_graded_once() {
     let (code, said, _) = output(&mut batch(&at, &out));
     assert!(code == Some(0) && said.contains("1 judged, 3 kept"), "{said}");
     assert_eq!(lines(&out)[2], "bob,judged,0,13,0,reap: compile");
+
+    let (code, _, errors) = output(&mut batch(&at, &at));
+    assert!(code == Some(2) && errors.contains("a directory of their own"), "{errors}");
 
     // A submission that cannot be judged costs only itself.
     fs::remove_file(out.join("ann.json")).unwrap();

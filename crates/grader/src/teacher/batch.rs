@@ -98,6 +98,9 @@ pub fn command(class: &Path, names: &[String], jobs: Option<usize>, out: &Path) 
 fn entries(class: &Path, out: &Path) -> Result<Vec<Entry>> {
     open_submission(class)?;
     let results = out.canonicalize().ok();
+    if results.is_some() && results == class.canonicalize().ok() {
+        return Err(usage("results go to a directory of their own, not among the submissions"));
+    }
     let mut entries = Vec::new();
     for entry in fs::read_dir(class).with_context(|| class.display().to_string())? {
         let entry = entry?;

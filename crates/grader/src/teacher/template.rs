@@ -65,7 +65,8 @@ pub fn command(name: &str, within: Option<&Path>) -> Result<bool> {
     println!("Change it; what each file is for: crates/exercises/src/lib.rs.");
     println!("Prove it: cargo grade verify {name}");
     if new_page {
-        println!("Its page: {}; name it in book/src/SUMMARY.md.", page.display());
+        println!("Its page: {}.", page.display());
+        println!("Link it in book/src/SUMMARY.md and in book/src/{}.md.", exercise.concept);
     }
     Ok(true)
 }
