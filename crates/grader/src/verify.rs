@@ -230,6 +230,12 @@ fn missing(exercise: &Exercise) -> Vec<String> {
             missing.push(format!("{name}: no finding is called {finding:?}"));
         }
     }
+    for name in exercise.file("checks.rs").iter().flat_map(|text| served(text)) {
+        if !exercise.checks.iter().any(|check| check.name == name) {
+            missing
+                .push(format!("{name} is in checks.rs and not in exercise.toml: it is never run"));
+        }
+    }
     let files: BTreeSet<String> = fs::read_dir(exercise.directory.join("wrong"))
         .into_iter()
         .flatten()
@@ -240,4 +246,27 @@ fn missing(exercise: &Exercise) -> Vec<String> {
         missing.push(format!("wrong/{name}.rs is not in exercise.toml"));
     }
     missing
+}
+
+/// The names of the checks that `checks.rs` has, as it says them: `Check::plain("none", none)`.
+fn served(checks: &str) -> Vec<&str> {
+    let calls = checks.split("Check::").skip(1).filter_map(|call| call.split_once("(\""));
+    let calls = calls.filter(|(kind, _)| kind.chars().all(char::is_alphanumeric));
+    calls.filter_map(|(_, rest)| rest.split('"').next()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalogue;
+
+    #[test]
+    fn what_checks_serve_is_what_exercises_describe() {
+        for name in catalogue::names().unwrap() {
+            let exercise = catalogue::load(&name).unwrap();
+            let text = exercise.file("checks.rs").unwrap();
+            let described: Vec<&str> = exercise.checks.iter().map(|it| it.name.as_str()).collect();
+            assert_eq!(served(&text), described, "{name}");
+        }
+    }
 }
