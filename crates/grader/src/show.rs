@@ -300,8 +300,9 @@ fn lanes(text: &mut String, failure: &Failure, names: &[String], style: Style) {
     let width = ((style.width.saturating_sub(2)) / threads.len()).clamp(12, 44);
     let skipped = failure.events.len().saturating_sub(STEPS);
     let _ = writeln!(text, "\n  The schedule, with line numbers:");
-    if skipped > 0 {
-        let _ = writeln!(text, "  ({skipped} earlier steps left out)");
+    let earlier = failure.earlier + skipped;
+    if earlier > 0 {
+        let _ = writeln!(text, "  ({} earlier steps left out)", thousands(earlier as u64));
     }
     let mut heading = String::from("  ");
     for number in &threads {

@@ -355,7 +355,7 @@ fn diagnose(payload: &(dyn std::any::Any + Send)) -> Failure {
         };
         (kind, panic.message, panic.place)
     };
-    Failure { kind, message, place, threads, resources, events, replay: None }
+    Failure { kind, message, place, threads, resources, events, earlier: 0, replay: None }
 }
 
 /// How the explorer says that no thread can go on.
