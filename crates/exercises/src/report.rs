@@ -229,7 +229,7 @@ impl Failure {
 }
 
 /// How many steps are reported. Threads that run for ever take thousands, which no packet holds.
-const STEPS: usize = 200;
+const STEPS: usize = 800;
 
 /// The longest field, in bytes, that is reported: what a panic says may have any length.
 const LONGEST_FIELD: usize = 16 * 1024;
