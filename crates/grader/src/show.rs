@@ -380,8 +380,11 @@ fn lanes(text: &mut String, failure: &Failure, names: &[String], style: Style) {
             line if event.place.file == exercises::CHECKS => format!("c{line}"),
             line => line.to_string(),
         };
-        let cell = cut(&format!("{line:>3} {what}"), width - 1);
-        let _ = writeln!(text, "  {:1$}{cell}", "", lane * width);
+        let what = what.replace("assertion `left == right` failed: ", "");
+        for (number, part) in cell(&what, width - 5).into_iter().enumerate() {
+            let line = if number == 0 { line.as_str() } else { "" };
+            let _ = writeln!(text, "  {:1$}{line:>3} {part}", "", lane * width);
+        }
         if let Some(again) = again.as_ref().filter(|again| number + 1 == again.left_out.start) {
             let Repeated { steps, times, .. } = again;
             let what = if *steps == 1 { "this step" } else { &format!("these {steps} steps") };
@@ -391,6 +394,18 @@ fn lanes(text: &mut String, failure: &Failure, names: &[String], style: Style) {
     if events[skipped..].iter().any(|(_, event)| event.place.file == exercises::CHECKS) {
         let _ = writeln!(text, "  (c: a line of the checks)");
     }
+}
+
+/// What a step says, in at most three lines that fit.
+fn cell(what: &str, width: usize) -> Vec<String> {
+    let lines = Style { colour: false, width }.wrapped(what);
+    let mut lines: Vec<&str> = lines.lines().collect();
+    let rest = lines.split_off(lines.len().min(3));
+    let mut lines: Vec<String> = lines.into_iter().map(|line| cut(line, width)).collect();
+    if let (Some(last), false) = (lines.last_mut(), rest.is_empty()) {
+        *last = cut(&format!("{last} {}", rest.join(" ")), width);
+    }
+    lines
 }
 
 /// Steps that come again and again.
@@ -427,6 +442,7 @@ fn cut(text: &str, width: usize) -> String {
         return text.to_owned();
     }
     let mut short: String = text.chars().take(width.saturating_sub(1)).collect();
+    short.truncate(short.trim_end().len());
     short.push('…');
     short
 }
@@ -600,6 +616,20 @@ mod tests {
         assert!(text.starts_with("  | waiting\n  (this line 2,000 times in a row)\n"), "{text}");
         assert!(text.ends_with("  | 17\n  (12 more lines)\n"), "{text}");
         assert!(text.lines().all(|line| line.len() <= 60), "{text}");
+    }
+
+    #[test]
+    fn a_step_takes_three_lines_at_most() {
+        assert_eq!(cell("locks items", 20), ["locks items"]);
+        assert_eq!(
+            cell("fetch_add(1) on eating, which was 0", 25),
+            ["fetch_add(1) on eating,", "which was 0"]
+        );
+        assert_eq!(
+            cell("panics: a long story of one man there", 10),
+            ["panics: a", "long story", "of one ma…"]
+        );
+        assert_eq!(cell("wakes_everybody_up now", 7), ["wakes_…", "now"]);
     }
 
     #[test]
