@@ -142,12 +142,13 @@ pub fn verdict(verdict: &Verdict, sources: Sources, style: Style) -> String {
         };
         let code = if verdict.passed() { "1;32" } else { "1;31" };
         let _ = writeln!(text, "{}", style.paint(code, &said));
-    } else if verdict.passed() {
-        let said = format!("{}: passed, {points} of {possible} points", verdict.exercise);
-        let _ = writeln!(text, "{}{schedules}, {seconds:.2} s.", style.paint("1;32", &said));
     } else {
-        let said = format!("{}: not yet, {points} of {possible} points", verdict.exercise);
-        let _ = writeln!(text, "{}{schedules}, {seconds:.2} s.", style.paint("1;31", &said));
+        let (state, code) = if verdict.passed() { ("passed", "1;32") } else { ("not yet", "1;31") };
+        let said = format!("{}: {state}, {points} of {possible} points", verdict.exercise);
+        let rest = format!("{schedules}, {seconds:.2} s.");
+        let fits = said.chars().count() + rest.chars().count() <= style.width;
+        let rest = if fits { rest } else { rest.replacen(", ", ",\n", 1) };
+        let _ = writeln!(text, "{}{rest}", style.paint(code, &said));
     }
     text
 }

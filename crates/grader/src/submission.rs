@@ -112,7 +112,8 @@ pub fn next(name: Option<&str>) -> Result<String> {
 pub fn what_next(exercise: &Exercise, passed: bool) -> Result<()> {
     let name = &exercise.name;
     if passed {
-        println!("Why it is right, and why others fail: cargo grade solution {name}");
+        let why = format!("Why it is right, and why others fail: cargo grade solution {name}");
+        println!("{}", Style::of_terminal().wrapped(&why));
         println!("Next: cargo grade {}", next(Some(name))?);
     } else {
         println!("Stuck? cargo grade hint {name}");

@@ -200,7 +200,8 @@ impl Watch {
     }
 
     fn keys(&self) {
-        println!("\nSave to judge again. Keys: h hint, n next, l list, r run again, q quit");
+        let keys = "Save to judge again. Keys: h hint, n next, l list, r run again, q quit";
+        println!("\n{}", Style::of_terminal().wrapped(keys));
     }
 }
 
