@@ -381,7 +381,13 @@ fn lanes(text: &mut String, failure: &Failure, names: &[String], style: Style) {
             line if event.place.file == exercises::CHECKS => format!("c{line}"),
             line => line.to_string(),
         };
-        let what = what.replace("assertion `left == right` failed: ", "");
+        let what = match what.split_once("assertion `left == right` failed: ") {
+            // The values stand above the schedule.
+            Some((before, rest)) => {
+                format!("{before}{}", rest.split("   left: ").next().unwrap_or_default())
+            }
+            None => what.to_owned(),
+        };
         for (number, part) in cell(&what, width - 5).into_iter().enumerate() {
             let line = if number == 0 { line.as_str() } else { "" };
             let _ = writeln!(text, "  {:1$}{line:>3} {part}", "", lane * width);

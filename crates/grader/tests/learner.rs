@@ -99,6 +99,18 @@ fn the_list_fits_the_terminal() {
     }
 }
 
+#[test]
+fn what_is_not_allowed_is_said() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("unsafe.rs");
+    let source =
+        file_of("semaphore", "solution.rs") + "fn f() { unsafe { std::hint::black_box(()) } }";
+    fs::write(&file, source).unwrap();
+    let (code, said, _) = grade(directory.path(), &["semaphore", "--file", file.to_str().unwrap()]);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.ends_with("\nThis exercise is to be solved without unsafe code.\n"), "{said}");
+}
+
 /// A thread that asks a lock again and again takes thousands of steps, which no report can hold.
 #[test]
 fn a_thread_that_asks_for_ever_is_told_of() {
