@@ -168,8 +168,10 @@ pub struct Failure {
     pub threads: Vec<Thread>,
     /// What they may hold or wait for, numbered by position.
     pub resources: Vec<Resource>,
-    /// The schedule that led there.
+    /// The schedule that led there; of a long one, its end.
     pub events: Vec<Event>,
+    /// How many steps there were before these.
+    pub earlier: usize,
     /// Makes `cargo grade NAME --replay` run that schedule again.
     pub replay: Option<String>,
 }
@@ -178,38 +180,19 @@ impl Failure {
     /// A failure that needs no schedule.
     pub fn plain(kind: Kind, message: String, place: Option<Place>) -> Failure {
         let (threads, resources, events) = (Vec::new(), Vec::new(), Vec::new());
-        Failure { kind, message, place, threads, resources, events, replay: None }
+        Failure { kind, message, place, threads, resources, events, earlier: 0, replay: None }
     }
-}
 
-/// What a check came to.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Report {
-    /// How many schedules were run; 0 where none are explored.
-    pub schedules: u64,
-    /// Whether these were all schedules that there are.
-    pub exhaustive: bool,
-    /// Why the check failed, unless it passed.
-    pub failure: Option<Failure>,
-}
-
-impl Report {
-    /// Writes the report as text.
-    pub fn to_text(&self) -> String {
+    /// The threads, what they hold and wait for, and their steps.
+    fn picture(&self) -> String {
         let mut text = String::new();
-        record(&mut text, &["schedules", &self.schedules.to_string(), flag(self.exhaustive)]);
-        let Some(failure) = &self.failure else { return text };
-        let mut fields = vec!["failure".to_owned(), failure.kind.word().to_owned()];
-        fields.push(failure.message.clone());
-        fields.extend(failure.place.iter().flat_map(place));
-        record(&mut text, &fields);
-        for resource in &failure.resources {
+        for resource in &self.resources {
             let mut fields = vec!["resource".to_owned(), resource.kind.clone()];
             fields.extend(place(&resource.made));
             fields.extend([resource.rank.to_string(), resource.siblings.to_string()]);
             record(&mut text, &fields);
         }
-        for thread in &failure.threads {
+        for thread in &self.threads {
             record(&mut text, &["thread", &thread.name, flag(thread.ended)]);
             if let Some((verb, obstacle, at)) = &thread.blocked {
                 let (sort, number) = match obstacle {
@@ -233,14 +216,52 @@ impl Report {
                 record(&mut text, &fields);
             }
         }
-        for event in &failure.events {
+        let left_out = self.events.len().saturating_sub(STEPS);
+        record(&mut text, &["earlier", &(self.earlier + left_out).to_string()]);
+        for event in &self.events[left_out..] {
             let mut fields = vec!["event".to_owned(), event.thread.to_string(), event.what.clone()];
             fields.push(event.resource.map(|number| number.to_string()).unwrap_or_default());
             fields.extend(place(&event.place));
             record(&mut text, &fields);
         }
+        text
+    }
+}
+
+/// How many steps are reported. Threads that run for ever take thousands, which no packet holds.
+const STEPS: usize = 800;
+
+/// The longest field, in bytes, that is reported: what a panic says may have any length.
+const LONGEST_FIELD: usize = 16 * 1024;
+
+/// What a check came to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// How many schedules were run; 0 where none are explored.
+    pub schedules: u64,
+    /// Whether these were all schedules that there are.
+    pub exhaustive: bool,
+    /// Why the check failed, unless it passed.
+    pub failure: Option<Failure>,
+}
+
+impl Report {
+    /// Writes the report as text that fits into a packet. Of a failure too large for that, with
+    /// thousands of threads, it says all but how they stand.
+    pub fn to_text(&self) -> String {
+        let mut text = String::new();
+        record(&mut text, &["schedules", &self.schedules.to_string(), flag(self.exhaustive)]);
+        let Some(failure) = &self.failure else { return text };
+        let mut fields = vec!["failure".to_owned(), failure.kind.word().to_owned()];
+        fields.push(failure.message.clone());
+        fields.extend(failure.place.iter().flat_map(place));
+        record(&mut text, &fields);
         if let Some(replay) = &failure.replay {
             record(&mut text, &["replay", replay]);
+        }
+        let picture = failure.picture();
+        if text.len() + picture.len() < crate::LONGEST - 1024 {
+            text.push_str(&picture);
         }
         text
     }
@@ -300,6 +321,7 @@ impl Report {
                     resource: resource.parse().ok(),
                     place: read_place(at)?,
                 }),
+                ["earlier", number] => failure.earlier = number.parse().ok()?,
                 ["replay", replay] => failure.replay = Some(replay.to_owned()),
                 _ => return None,
             }
@@ -326,7 +348,8 @@ fn record(text: &mut String, fields: &[impl AsRef<str>]) {
         if index > 0 {
             text.push('\t');
         }
-        for character in field.as_ref().chars() {
+        let field = field.as_ref();
+        for character in field[..field.floor_char_boundary(LONGEST_FIELD)].chars() {
             match character {
                 '\\' => text.push_str("\\\\"),
                 '\t' => text.push_str("\\t"),
@@ -388,6 +411,7 @@ mod tests {
                 resource: Some(0),
                 place: at,
             }],
+            earlier: 3,
             replay: Some("0x3-1~ff".into()),
         };
         let report = Report { schedules: 7, exhaustive: true, failure: Some(failure) };
@@ -399,5 +423,39 @@ mod tests {
             place: (!message.is_empty()).then(Place::default),
         });
         assert_eq!(Panicked::from_text(&Panicked::to_text(&panics)), Some(panics.into()));
+    }
+    #[test]
+    fn a_report_fits_into_a_packet_and_keeps_the_end() {
+        let thread = |number: usize| Thread {
+            name: format!("thread {number}"),
+            blocked: None,
+            holds: Vec::new(),
+            at: Some(Place::default()),
+            ended: false,
+        };
+        let step = |number: usize| Event {
+            thread: 0,
+            what: format!("step {number}"),
+            resource: None,
+            place: Place::default(),
+        };
+        let read = |threads: usize, steps: usize, message: String| {
+            let failure = Failure {
+                threads: (0..threads).map(thread).collect(),
+                events: (0..steps).map(step).collect(),
+                replay: Some("0".into()),
+                ..Failure::plain(Kind::Livelock, message, None)
+            };
+            let report = Report { schedules: 1, exhaustive: false, failure: Some(failure) };
+            let text = report.to_text();
+            assert!(text.len() < crate::LONGEST - 1024);
+            Report::from_text(&text).unwrap().failure.unwrap()
+        };
+        let long = read(2, 20_000, "runs".into());
+        assert_eq!((long.earlier, long.events.len()), (20_000 - STEPS, STEPS));
+        assert_eq!(long.events.last(), Some(&step(19_999)));
+        let crowded = read(10_000, 5, "é".repeat(LONGEST_FIELD));
+        assert_eq!((crowded.threads.len(), crowded.replay.as_deref()), (0, Some("0")));
+        assert!(crowded.message.starts_with('é') && crowded.message.len() <= LONGEST_FIELD);
     }
 }

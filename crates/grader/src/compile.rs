@@ -56,6 +56,10 @@ pub fn compile(
             Some(Compiled::Rejected(said)) if index > 0 => {
                 return Ok(Compiled::Rejected(misfit(&said, &checks, source)));
             }
+            Some(Compiled::Rejected(said)) if said.contains("`-F unsafe-code`") => {
+                let why = "This exercise is to be solved without unsafe code.";
+                return Ok(Compiled::Rejected(format!("{}\n\n{why}", said.trim_end())));
+            }
             Some(why_not) => return Ok(why_not),
         }
     }

@@ -38,6 +38,9 @@ pub struct Verdict {
     pub checks: Vec<Judged>,
     /// What keeps it from being run at all.
     pub obstacle: Option<Finding>,
+    /// Whether this is about one schedule that was run again, and not about all checks.
+    #[serde(skip)]
+    pub replayed: bool,
     /// How many points there are.
     pub possible: u32,
     /// How many schedules were tried in all.
@@ -124,6 +127,7 @@ pub fn judge(exercise: &Exercise, source: &[u8], manner: &Manner) -> Result<Verd
     let mut verdict = Verdict {
         exercise: exercise.name.clone(),
         possible: exercise.points(),
+        replayed: manner.replay.is_some(),
         ..Verdict::default()
     };
     let source = match readable(source) {

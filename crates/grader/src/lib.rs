@@ -200,6 +200,10 @@ fn grade(exercise: &Exercise, matches: &ArgMatches, style: Style) -> Result<bool
         None => submission::begin(exercise)?,
     };
     let source = submission::read(&path)?;
+    if std::io::stdout().is_terminal() {
+        // What does not end takes a while to be judged.
+        println!("Judging {} ...\n", submission::shown(&path));
+    }
     let manner = Manner { colour: style.colour, without: without(matches), replay };
     let verdict = judge(exercise, &source, &manner)?;
     let file = exercise.file_name();

@@ -1,8 +1,10 @@
 //! Verdicts for people.
 
+use std::borrow::Cow;
 use std::fmt::Write;
+use std::ops::Range;
 
-use exercises::report::{Failure, Obstacle, Place, Resource};
+use exercises::report::{Event, Failure, Kind, Obstacle, Place, Resource};
 
 use crate::judge::{Finding, Judged, Verdict};
 
@@ -76,6 +78,15 @@ impl Style {
         lines.join("\n")
     }
 
+    /// A line that stands `indent` columns to the right, broken between words where it is too long.
+    fn folded(self, line: &str, indent: usize) -> String {
+        let style = self.narrower(indent + 2);
+        if line.chars().count() <= style.width {
+            return line.to_owned();
+        }
+        style.wrapped(line.trim_start()).replace('\n', &format!("\n{:indent$}  ", ""))
+    }
+
     fn paint(self, code: &str, text: &str) -> String {
         if self.colour { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
     }
@@ -118,16 +129,26 @@ pub fn verdict(verdict: &Verdict, sources: Sources, style: Style) -> String {
     let (points, possible) = (verdict.points(), verdict.possible);
     let schedules = match verdict.schedules {
         0 => String::new(),
+        1 => ", 1 schedule".to_owned(),
         number => format!(", {} schedules", thousands(number)),
     };
     let seconds = verdict.compiling + verdict.running;
     let _ = writeln!(text);
-    if verdict.passed() {
-        let said = format!("{}: passed, {points} of {possible} points", verdict.exercise);
-        let _ = writeln!(text, "{}{schedules}, {seconds:.2} s.", style.paint("1;32", &said));
+    if verdict.replayed {
+        let said = if verdict.passed() {
+            format!("{}: this schedule passes. All of it: cargo grade {0}", verdict.exercise)
+        } else {
+            format!("{}: this schedule fails", verdict.exercise)
+        };
+        let code = if verdict.passed() { "1;32" } else { "1;31" };
+        let _ = writeln!(text, "{}", style.paint(code, &said));
     } else {
-        let said = format!("{}: not yet, {points} of {possible} points", verdict.exercise);
-        let _ = writeln!(text, "{}{schedules}, {seconds:.2} s.", style.paint("1;31", &said));
+        let (state, code) = if verdict.passed() { ("passed", "1;32") } else { ("not yet", "1;31") };
+        let said = format!("{}: {state}, {points} of {possible} points", verdict.exercise);
+        let rest = format!("{schedules}, {seconds:.2} s.");
+        let fits = said.chars().count() + rest.chars().count() <= style.width;
+        let rest = if fits { rest } else { rest.replacen(", ", ",\n", 1) };
+        let _ = writeln!(text, "{}{rest}", style.paint(code, &said));
     }
     text
 }
@@ -147,8 +168,8 @@ pub fn details(text: &mut String, exercise: &str, judged: &Judged, sources: Sour
     for finding in &judged.findings {
         let heading = format!("{}: {}", judged.check, heading(&finding.word));
         let _ = writeln!(text, "\n{}", style.paint("1", &heading));
-        for line in clean(&finding.message, false).lines() {
-            let _ = writeln!(text, "  {line}");
+        for line in clean(&compared(finding), false).lines() {
+            let _ = writeln!(text, "  {}", style.folded(line, 2));
         }
         if let Some(failure) = &finding.failure {
             explain(text, failure, sources, style);
@@ -158,9 +179,39 @@ pub fn details(text: &mut String, exercise: &str, judged: &Judged, sources: Sour
     if !judged.output.trim().is_empty() {
         let cut = if judged.cut { " (the beginning of it)" } else { "" };
         let _ = writeln!(text, "\n  It printed{cut}:");
-        for line in clean(&judged.output, false).lines().take(20) {
-            let _ = writeln!(text, "  | {line}");
+        printed(text, &clean(&judged.output, false), style);
+    }
+}
+
+/// What a finding says. A comparison by the checks has what came on the left and what should have
+/// come on the right, which the reader of a verdict need not know.
+fn compared(finding: &Finding) -> Cow<'_, str> {
+    let parts = || {
+        let rest = finding.message.strip_prefix("assertion `left == right` failed: ")?;
+        let (rest, right) = rest.split_once("\n right: ")?;
+        let (what, left) = rest.split_once("\n  left: ")?;
+        Some(format!("{what}\n  yours:    {left}\n  expected: {right}"))
+    };
+    match parts() {
+        Some(said) if finding.word == "wrong" => said.into(),
+        _ => finding.message.as_str().into(),
+    }
+}
+
+/// The beginning of what was printed. Lines that come again and again are shown once.
+fn printed(text: &mut String, output: &str, style: Style) {
+    let lines: Vec<&str> = output.lines().collect();
+    let groups: Vec<&[&str]> = lines.chunk_by(|one, other| one == other).collect();
+    for group in groups.iter().take(20) {
+        let _ = writeln!(text, "  | {}", style.folded(group[0], 4));
+        if group.len() > 1 {
+            let _ =
+                writeln!(text, "  (this line {} times in a row)", thousands(group.len() as u64));
         }
+    }
+    let more: usize = groups.iter().skip(20).map(|group| group.len()).sum();
+    if more > 0 {
+        let _ = writeln!(text, "  ({} more lines)", thousands(more as u64));
     }
 }
 
@@ -216,7 +267,13 @@ fn explain(text: &mut String, failure: &Failure, sources: Sources, style: Style)
     let names: Vec<String> =
         failure.resources.iter().map(|resource| name_of(resource, sources)).collect();
     for thread in failure.threads.iter().filter(|thread| !thread.ended) {
-        let Some((verb, obstacle, at)) = &thread.blocked else { continue };
+        let Some((verb, obstacle, at)) = &thread.blocked else {
+            let endless = failure.kind == Kind::Livelock && failure.place.is_none();
+            if let Some(at) = thread.at.as_ref().filter(|_| endless) {
+                let _ = writeln!(text, "  {} is not blocked, and was last at {at}", thread.name);
+            }
+            continue;
+        };
         let what = match obstacle {
             Obstacle::Resource(number) => {
                 let kind = failure.resources.get(*number).map_or("", |r| r.kind.as_str());
@@ -305,17 +362,23 @@ fn lanes(text: &mut String, failure: &Failure, names: &[String], style: Style) {
         return;
     }
     let width = ((style.width.saturating_sub(2)) / threads.len()).clamp(12, 44);
-    let skipped = failure.events.len().saturating_sub(STEPS);
+    let again = repeated(&failure.events);
+    let left_out = again.as_ref().map_or(0..0, |again| again.left_out.clone());
+    let numbered = failure.events.iter().enumerate();
+    let events: Vec<(usize, &Event)> =
+        numbered.filter(|(number, _)| !left_out.contains(number)).collect();
+    let skipped = events.len().saturating_sub(STEPS);
     let _ = writeln!(text, "\n  The schedule, with line numbers:");
-    if skipped > 0 {
-        let _ = writeln!(text, "  ({skipped} earlier steps left out)");
+    let earlier = failure.earlier + skipped;
+    if earlier > 0 {
+        let _ = writeln!(text, "  ({} earlier steps left out)", thousands(earlier as u64));
     }
     let mut heading = String::from("  ");
     for number in &threads {
         let _ = write!(heading, "{:width$}", cut(&failure.threads[*number].name, width - 1));
     }
     let _ = writeln!(text, "{}", style.paint("4", heading.trim_end()));
-    for event in &failure.events[skipped..] {
+    for (number, event) in &events[skipped..] {
         let lane = threads.iter().position(|number| *number == event.thread).unwrap_or(0);
         let name = event.resource.and_then(|number| names.get(number)).map_or("", String::as_str);
         let what = event.what.replace("{}", name);
@@ -325,12 +388,67 @@ fn lanes(text: &mut String, failure: &Failure, names: &[String], style: Style) {
             line if event.place.file == exercises::CHECKS => format!("c{line}"),
             line => line.to_string(),
         };
-        let cell = cut(&format!("{line:>3} {what}"), width - 1);
-        let _ = writeln!(text, "  {:1$}{cell}", "", lane * width);
+        let what = match what.split_once("assertion `left == right` failed: ") {
+            // The values stand above the schedule.
+            Some((before, rest)) => {
+                format!("{before}{}", rest.split("   left: ").next().unwrap_or_default())
+            }
+            None => what.to_owned(),
+        };
+        for (number, part) in cell(&what, width - 5).into_iter().enumerate() {
+            let line = if number == 0 { line.as_str() } else { "" };
+            let _ = writeln!(text, "  {:1$}{line:>3} {part}", "", lane * width);
+        }
+        if let Some(again) = again.as_ref().filter(|again| number + 1 == again.left_out.start) {
+            let Repeated { steps, times, .. } = again;
+            let what = if *steps == 1 { "this step" } else { &format!("these {steps} steps") };
+            let _ = writeln!(text, "  ({what} {times} times in a row)");
+        }
     }
-    if failure.events[skipped..].iter().any(|event| event.place.file == exercises::CHECKS) {
+    if events[skipped..].iter().any(|(_, event)| event.place.file == exercises::CHECKS) {
         let _ = writeln!(text, "  (c: a line of the checks)");
     }
+}
+
+/// What a step says, in at most three lines that fit.
+fn cell(what: &str, width: usize) -> Vec<String> {
+    let lines = Style { colour: false, width }.wrapped(what);
+    let mut lines: Vec<&str> = lines.lines().collect();
+    let rest = lines.split_off(lines.len().min(3));
+    let mut lines: Vec<String> = lines.into_iter().map(|line| cut(line, width)).collect();
+    if let (Some(last), false) = (lines.last_mut(), rest.is_empty()) {
+        *last = cut(&format!("{last} {}", rest.join(" ")), width);
+    }
+    lines
+}
+
+/// Steps that come again and again.
+struct Repeated {
+    /// How many steps they are.
+    steps: usize,
+    /// How often they come.
+    times: usize,
+    /// All but the first time.
+    left_out: Range<usize>,
+}
+
+/// The longest stretch of a schedule that is the same few steps three times or more.
+fn repeated(events: &[Event]) -> Option<Repeated> {
+    let mut longest: Option<Repeated> = None;
+    for steps in 1..=12 {
+        let mut start = 0;
+        while start + 3 * steps <= events.len() {
+            let same =
+                (start + steps..events.len()).take_while(|at| events[*at] == events[at - steps]);
+            let times = 1 + same.count() / steps;
+            let left_out = start + steps..start + times * steps;
+            if times >= 3 && longest.as_ref().is_none_or(|it| it.left_out.len() < left_out.len()) {
+                longest = Some(Repeated { steps, times, left_out: left_out.clone() });
+            }
+            start = left_out.end.max(start + steps) - steps + 1;
+        }
+    }
+    longest
 }
 
 fn cut(text: &str, width: usize) -> String {
@@ -338,6 +456,7 @@ fn cut(text: &str, width: usize) -> String {
         return text.to_owned();
     }
     let mut short: String = text.chars().take(width.saturating_sub(1)).collect();
+    short.truncate(short.trim_end().len());
     short.push('…');
     short
 }
@@ -484,6 +603,66 @@ mod tests {
         assert_eq!(label(source, &at(4, 21)).as_deref(), Some("left"));
         assert_eq!(label(source, &at(5, 23)).as_deref(), Some("forks"));
         assert_eq!(label(source, &at(6, 20)).as_deref(), Some("GLOBAL"));
+    }
+
+    #[test]
+    fn comparisons_say_whose_value_is_whose() {
+        let finding = |word: &str| Finding {
+            word: word.into(),
+            message: "assertion `left == right` failed: the sum\n  left: 1\n right: 3\nat c.rs:1"
+                .into(),
+            failure: None,
+            replay: None,
+        };
+        let said = compared(&finding("wrong")).into_owned();
+        assert_eq!(said, "the sum\n  yours:    1\n  expected: 3\nat c.rs:1");
+        // An assertion of the submission's own may have them the other way round.
+        assert!(compared(&finding("panic")).contains("left: 1"));
+    }
+
+    #[test]
+    fn what_is_printed_again_and_again_is_shown_once() {
+        let style = Style { colour: false, width: 60 };
+        let mut text = String::new();
+        let mut output = "waiting\n".repeat(2000) + &"word ".repeat(20) + "\n";
+        output.extend((0..30).map(|number| format!("{number}\n")));
+        printed(&mut text, &output, style);
+        assert!(text.starts_with("  | waiting\n  (this line 2,000 times in a row)\n"), "{text}");
+        assert!(text.ends_with("  | 17\n  (12 more lines)\n"), "{text}");
+        assert!(text.lines().all(|line| line.len() <= 60), "{text}");
+    }
+
+    #[test]
+    fn a_step_takes_three_lines_at_most() {
+        assert_eq!(cell("locks items", 20), ["locks items"]);
+        assert_eq!(
+            cell("fetch_add(1) on eating, which was 0", 25),
+            ["fetch_add(1) on eating,", "which was 0"]
+        );
+        assert_eq!(
+            cell("panics: a long story of one man there", 10),
+            ["panics: a", "long story", "of one ma…"]
+        );
+        assert_eq!(cell("wakes_everybody_up now", 7), ["wakes_…", "now"]);
+    }
+
+    #[test]
+    fn steps_that_come_again_are_shown_once() {
+        let steps = |names: &str| -> Vec<Event> {
+            let step = |name: char| Event {
+                thread: 0,
+                what: name.to_string(),
+                resource: None,
+                place: Place::default(),
+            };
+            names.chars().map(step).collect()
+        };
+        let found = |names| repeated(&steps(names)).map(|it| (it.steps, it.times, it.left_out));
+        assert_eq!(found("abcabd"), None);
+        assert_eq!(found("xababababy"), Some((2, 4, 3..9)));
+        assert_eq!(found("aaaa"), Some((1, 4, 1..4)));
+        assert_eq!(found("xxxabcabcabcabca"), Some((3, 4, 6..15)));
+        assert_eq!(found(""), None);
     }
 
     #[test]

@@ -58,7 +58,8 @@ pub fn begin(exercise: &Exercise) -> Result<PathBuf> {
             Ok(fs::write(&path, starter)?)
         };
         write().with_context(|| shown(&path))?;
-        println!("{} (chapter: {})", exercise.task, exercise.concept);
+        let task = format!("{} (chapter: {})", exercise.task, exercise.concept);
+        println!("{}", Style::of_terminal().wrapped(&task));
         println!("Your file is {}.\n", shown(&path));
     }
     Ok(path)
@@ -94,22 +95,25 @@ pub fn remember(exercise: &Exercise, passed: bool, points: u32) -> Result<()> {
     })
 }
 
-/// The exercise to do after `name`, or first: one that has not passed, if there is any.
+/// The exercise to do after `name`, or first: one that has not passed, if there is any. What has
+/// been begun comes first.
 pub fn next(name: Option<&str>) -> Result<String> {
     let mut names = catalogue::names()?;
     if let Some(at) = name.and_then(|name| names.iter().position(|it| it == name)) {
         names.rotate_left(at + 1);
     }
     let progress = Progress::read();
-    let open = names.iter().find(|name| progress.passed.get(*name) != Some(&true));
-    open.or(names.first()).cloned().context("there are no exercises")
+    let begun = names.iter().find(|it| name.is_none() && progress.passed.get(*it) == Some(&false));
+    let open = || names.iter().find(|name| progress.passed.get(*name) != Some(&true));
+    begun.or_else(open).or(names.first()).cloned().context("there are no exercises")
 }
 
 /// Says what can be done after a verdict.
 pub fn what_next(exercise: &Exercise, passed: bool) -> Result<()> {
     let name = &exercise.name;
     if passed {
-        println!("Why it is right, and why others fail: cargo grade solution {name}");
+        let why = format!("Why it is right, and why others fail: cargo grade solution {name}");
+        println!("{}", Style::of_terminal().wrapped(&why));
         println!("Next: cargo grade {}", next(Some(name))?);
     } else {
         println!("Stuck? cargo grade hint {name}");
@@ -126,7 +130,16 @@ pub fn list(style: Style) -> Result<bool> {
     let longest = |length: fn(&Exercise) -> usize| exercises.iter().map(length).max().unwrap_or(0);
     let (name_width, concept_width) =
         (longest(|it| it.name.len()).max(8), longest(|it| it.concept.len()));
-    println!("{:name_width$}  state    points   {:concept_width$}  title", "exercise", "chapter");
+    // A narrow terminal has no room for titles.
+    let before = name_width + concept_width + 22;
+    let fits = |text: &str| before + text.len() <= style.width;
+    let titled = exercises.iter().all(|it| fits(&it.title));
+    let title = if titled { "title" } else { "" };
+    let heading = format!(
+        "{:name_width$}  state    points   {:concept_width$}  {title}",
+        "exercise", "chapter"
+    );
+    println!("{}", heading.trim_end());
     let (mut passed, mut points, mut possible) = (0, 0, 0);
     for exercise in &exercises {
         let (name, all) = (&exercise.name, exercise.points());
@@ -143,8 +156,13 @@ pub fn list(style: Style) -> Result<bool> {
             None => 7,
         };
         println!(
-            "{name:name_width$}  {state}{:gap$}  {got:>2} / {all:<2}  {:concept_width$}  {}",
-            "", exercise.concept, exercise.title
+            "{name:name_width$}  {state}{:gap$}  {got:>2} / {all:<2}  {}",
+            "",
+            if titled {
+                format!("{:concept_width$}  {}", exercise.concept, exercise.title)
+            } else {
+                exercise.concept.clone()
+            }
         );
         passed += usize::from(progress.passed.get(name) == Some(&true));
         points += got;
@@ -183,6 +201,10 @@ pub fn reset(exercise: &Exercise) -> Result<bool> {
     let path = exercise.submission();
     let mut kept = None;
     if path.try_exists()? {
+        if fs::read(&path).ok() == Some(exercise.file("starter.rs")?.into_bytes()) {
+            println!("{} is as it was in the beginning.", shown(&path));
+            return Ok(true);
+        }
         let mut names = (1..1000).map(|n| path.with_extension(format!("{n}.rs")));
         let Some(free) = names.find(|name| !name.exists()) else {
             bail!("there are too many kept files beside {}", shown(&path));

@@ -177,7 +177,7 @@ impl Watch {
     fn judge(&mut self) -> Result<()> {
         self.judgement = None;
         clear();
-        println!("{}", self.exercise.task);
+        println!("{}", Style::of_terminal().wrapped(&self.exercise.task));
         println!("Judging {} ...\n", submission::shown(&self.exercise.submission()));
         self.judgement = Some(Judgement::begin(&self.exercise.name, &self.without)?);
         Ok(())
@@ -186,20 +186,22 @@ impl Watch {
     /// Shows the verdict, if there is one now.
     fn judged(&mut self) -> Result<()> {
         let Some(judgement) = &mut self.judgement else { return Ok(()) };
-        if judgement.child.try_wait()?.is_none() {
-            return Ok(());
-        }
+        let Some(status) = judgement.child.try_wait()? else { return Ok(()) };
         let mut said = String::new();
         judgement.output.rewind()?;
         judgement.output.read_to_string(&mut said)?;
         self.judgement = None;
         print!("{said}");
+        if status.success() {
+            submission::what_next(&self.exercise, true)?;
+        }
         self.keys();
         Ok(())
     }
 
     fn keys(&self) {
-        println!("\nSave to judge again. Keys: h hint, n next, l list, r run again, q quit");
+        let keys = "Save to judge again. Keys: h hint, n next, l list, r run again, q quit";
+        println!("\n{}", Style::of_terminal().wrapped(keys));
     }
 }
 

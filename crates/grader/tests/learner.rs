@@ -48,6 +48,9 @@ fn a_learner_goes_from_the_starter_to_the_solution() {
     let (code, again, _) = grade(here, &[EXERCISE, "--replay", replay]);
     assert_eq!(code, Some(1), "{again}");
     assert!(again.contains("The schedule, with line numbers:"), "{again}");
+    assert!(again.contains("\nbounded-queue: this schedule fails\n"), "{again}");
+    let (_, said, _) = grade(here, &[]);
+    assert!(said.contains("Next:           cargo grade bounded-queue\n"), "{said}");
 
     for level in ["1 of 3", "2 of 3", "3 of 3", "3 of 3"] {
         let (code, said, _) = grade(here, &["hint", EXERCISE]);
@@ -61,6 +64,12 @@ fn a_learner_goes_from_the_starter_to_the_solution() {
     fs::write(&mine, file_of(EXERCISE, "solution.rs")).unwrap();
     let (code, said, _) = grade(here, &[EXERCISE]);
     assert_eq!(code, Some(0), "{said}");
+    let (code, said, _) = grade(here, &[EXERCISE, "--replay", replay]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(
+        said.contains("this schedule passes. All of it: cargo grade bounded-queue\n"),
+        "{said}"
+    );
     let (_, said, _) = grade(here, &[]);
     assert!(said.contains("passed   14 / 14") && said.contains("\n1 of "), "{said}");
     let (code, said, _) = grade(here, &["solution", EXERCISE]);
@@ -72,6 +81,54 @@ fn a_learner_goes_from_the_starter_to_the_solution() {
     assert_eq!(fs::read_to_string(&mine).unwrap(), file_of(EXERCISE, "starter.rs"));
     let kept = fs::read_to_string(here.join("exercises/bounded-queue.1.rs")).unwrap();
     assert_eq!(kept, file_of(EXERCISE, "solution.rs"));
+    let (code, said, _) = grade(here, &["reset", EXERCISE]);
+    assert_eq!(code, Some(0));
+    assert!(said.contains("is as it was in the beginning"), "{said}");
+    assert!(!here.join("exercises/bounded-queue.2.rs").exists(), "a starter is not kept");
+}
+
+#[test]
+fn the_list_fits_the_terminal() {
+    let directory = tempfile::tempdir().unwrap();
+    for (width, titled) in [("60", false), ("100", true)] {
+        let output = command(directory.path()).env("COLUMNS", width).output().unwrap();
+        let said = String::from_utf8(output.stdout).unwrap();
+        let longest = said.lines().map(|line| line.chars().count()).max().unwrap();
+        assert!(longest <= width.parse().unwrap(), "{said}");
+        assert_eq!(said.contains("Parallel sum"), titled, "{said}");
+    }
+}
+
+#[test]
+fn what_is_not_allowed_is_said() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("unsafe.rs");
+    let source =
+        file_of("semaphore", "solution.rs") + "fn f() { unsafe { std::hint::black_box(()) } }";
+    fs::write(&file, source).unwrap();
+    let (code, said, _) = grade(directory.path(), &["semaphore", "--file", file.to_str().unwrap()]);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.ends_with("\nThis exercise is to be solved without unsafe code.\n"), "{said}");
+}
+
+/// A thread that asks a lock again and again takes thousands of steps, which no report can hold.
+#[test]
+fn a_thread_that_asks_for_ever_is_told_of() {
+    let directory = tempfile::tempdir().unwrap();
+    let wrong = file_of("semaphore", "wrong/spins.rs");
+    let asks = wrong.replace("std::thread::yield_now();", "");
+    assert_ne!(wrong, asks);
+    let file = directory.path().join("asks.rs");
+    fs::write(&file, asks).unwrap();
+    let (code, said, _) = grade(directory.path(), &["semaphore", "--file", file.to_str().unwrap()]);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("[livelock]") && !said.contains("[forged]"), "{said}");
+    assert!(said.contains(" times in a row)"), "{said}");
+    let replay = said.lines().find_map(|line| line.split("--replay ").nth(1)).unwrap();
+    let arguments = ["semaphore", "--file", file.to_str().unwrap(), "--replay", replay];
+    let (code, again, _) = grade(directory.path(), &arguments);
+    assert_eq!(code, Some(1), "{again}");
+    assert!(again.contains("[livelock]"), "{again}");
 }
 
 #[test]
@@ -91,6 +148,7 @@ fn watching_judges_what_was_saved_and_gives_the_terminal_back() {
     screen.wait_for("Judging");
     fs::write(&mine, file_of(EXERCISE, "solution.rs")).unwrap();
     screen.wait_for("passed, 14 of 14 points");
+    screen.wait_for("Next: cargo grade ");
     keyboard.write_all(b"h").unwrap();
     screen.wait_for("Hint 1 of 3:");
     keyboard.write_all(b"l").unwrap();

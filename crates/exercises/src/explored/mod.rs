@@ -207,8 +207,14 @@ fn finish(
 }
 
 /// The failure, with the schedule that leads there, unless that is too long for a command line.
-fn told(found: Found, steps: &Steps) -> Failure {
+fn told(mut found: Found, steps: &Steps) -> Failure {
     let replay = steps.to_text();
+    if found.is_endless() && steps.length().2 > STEPS as u64 / 2 {
+        // No beginning was found after which a fair order leads nowhere as well.
+        found.failure.message = "a thread runs on and on where it should block: as long as it is \
+                                 not interrupted, nobody gets anywhere"
+            .to_owned();
+    }
     Failure { replay: (replay.len() <= LONGEST_REPLAY).then_some(replay), ..found.failure }
 }
 
@@ -355,7 +361,7 @@ fn diagnose(payload: &(dyn std::any::Any + Send)) -> Failure {
         };
         (kind, panic.message, panic.place)
     };
-    Failure { kind, message, place, threads, resources, events, replay: None }
+    Failure { kind, message, place, threads, resources, events, earlier: 0, replay: None }
 }
 
 /// How the explorer says that no thread can go on.
