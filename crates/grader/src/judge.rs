@@ -13,8 +13,8 @@ use serde::Serialize;
 
 use crate::catalogue::{Check, Exercise, Kind, TIDY};
 use crate::compile::{Compiled, compile};
+use crate::escape;
 use crate::sandbox::{self, Account, Content, End, File, How, Job, Limits, Spec};
-use crate::show;
 use crate::toolchain::Toolchain;
 use crate::usage::usage;
 
@@ -368,7 +368,7 @@ fn failed(mut failure: Failure, check: &str) -> Finding {
     let names = failure.threads.iter_mut().map(|thread| &mut thread.name);
     let steps = failure.events.iter_mut().map(|event| &mut event.what);
     for words in names.chain(steps) {
-        *words = show::clean(&words.replace(['\n', '\t'], " "), false);
+        *words = escape::clean(&words.replace(['\n', '\t'], " "), false);
     }
     let replay = failure.replay.as_ref().map(|schedule| format!("{check}:{schedule}"));
     let mut message = failure.message.clone();

@@ -9,6 +9,7 @@ mod output;
 mod catalogue;
 mod compile;
 mod doctor;
+mod escape;
 mod inspect;
 mod judge;
 mod sandbox;

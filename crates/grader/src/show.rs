@@ -6,6 +6,7 @@ use std::ops::Range;
 
 use exercises::report::{Event, Failure, Kind, Obstacle, Place, Resource};
 
+use crate::escape::clean;
 use crate::judge::{Finding, Judged, Verdict};
 
 /// How a verdict is shown.
@@ -535,61 +536,6 @@ fn thousands(number: u64) -> String {
     text
 }
 
-/// Takes out what a terminal or a workflow's runner would obey. Colours of the compiler may stay.
-pub fn clean(text: &str, colours: bool) -> String {
-    let plain = without_controls(text, colours);
-    if !plain.contains("::") && !plain.contains("##[") {
-        return plain;
-    }
-    // A line that begins with two colons, also after spaces, is a workflow command of GitHub's
-    // runners, and so is, in the older form, one that has `##[` anywhere.
-    let mut harmless = String::with_capacity(plain.len() + 16);
-    for line in plain.split_inclusive('\n') {
-        let start = line.len() - line.trim_start().len();
-        if line[start..].starts_with("::") {
-            harmless.push_str(&line[..start]);
-            harmless.push_str(": :");
-            harmless.push_str(&line[start + 2..].replace("##[", "# #["));
-        } else {
-            harmless.push_str(&line.replace("##[", "# #["));
-        }
-    }
-    harmless
-}
-
-fn without_controls(text: &str, colours: bool) -> String {
-    let mut plain = String::with_capacity(text.len());
-    let mut characters = text.chars().peekable();
-    while let Some(character) = characters.next() {
-        match character {
-            '\n' | '\t' => plain.push(character),
-            '\x1b' if colours && characters.peek() == Some(&'[') => {
-                let mut sequence = String::from(character);
-                for next in characters.by_ref() {
-                    sequence.push(next);
-                    if next.is_ascii_alphabetic() {
-                        break;
-                    }
-                }
-                let inside = &sequence[2..sequence.len().saturating_sub(1)];
-                let is_colour = sequence.ends_with('m')
-                    && inside.chars().all(|c| c.is_ascii_digit() || c == ';');
-                if is_colour {
-                    plain.push_str(&sequence);
-                }
-            }
-            '\r' if characters.peek() == Some(&'\n') => {}
-            // Beside control characters, those that turn the direction of what follows.
-            c if c.is_control() || ('\u{202a}'..='\u{202e}').contains(&c) => {
-                plain.extend(c.escape_default());
-            }
-            '\u{2066}'..='\u{2069}' => plain.extend(character.escape_default()),
-            c => plain.push(c),
-        }
-    }
-    plain
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -663,17 +609,5 @@ mod tests {
         assert_eq!(found("aaaa"), Some((1, 4, 1..4)));
         assert_eq!(found("xxxabcabcabcabca"), Some((3, 4, 6..15)));
         assert_eq!(found(""), None);
-    }
-
-    #[test]
-    fn a_workflow_is_not_commanded() {
-        assert_eq!(clean("a\n  ::add-mask::b\nstd::fmt", false), "a\n  : :add-mask::b\nstd::fmt");
-        assert_eq!(clean("a ##[error]b", false), "a # #[error]b");
-    }
-
-    #[test]
-    fn a_terminal_is_not_commanded() {
-        assert_eq!(clean("a\x1b[2Jb\x07", false), "a\\u{1b}[2Jb\\u{7}");
-        assert_eq!(clean("\x1b[1;31mred\x1b[0m\x1b[2J", true), "\x1b[1;31mred\x1b[0m");
     }
 }

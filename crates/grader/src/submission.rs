@@ -1,6 +1,6 @@
 //! The learner's files, and how far the learner is.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, OpenOptions};
 use std::io::Read;
 use std::os::unix::fs::OpenOptionsExt;
@@ -19,6 +19,8 @@ struct Progress {
     passed: BTreeMap<String, bool>,
     points: BTreeMap<String, u32>,
     hints: BTreeMap<String, usize>,
+    /// Those that have passed once: their solutions stay open.
+    solved: BTreeSet<String>,
 }
 
 fn progress_file() -> PathBuf {
@@ -92,6 +94,9 @@ pub fn remember(exercise: &Exercise, passed: bool, points: u32) -> Result<()> {
     Progress::change(|progress| {
         progress.passed.insert(exercise.name.clone(), passed);
         progress.points.insert(exercise.name.clone(), points);
+        if passed {
+            progress.solved.insert(exercise.name.clone());
+        }
     })
 }
 
@@ -222,8 +227,7 @@ pub fn reset(exercise: &Exercise) -> Result<bool> {
 /// Shows the solution and the explanation to who has passed, or gives up.
 pub fn solution(exercise: &Exercise, give_up: bool, style: Style) -> Result<bool> {
     ensure!(exercise.has_solution(), "this is a handout: it has no solutions");
-    let passed = Progress::read().passed.get(&exercise.name) == Some(&true);
-    if !passed && !give_up {
+    if !give_up && !Progress::read().solved.contains(&exercise.name) {
         println!("Yours has not passed yet. Try a hint: cargo grade hint {}", exercise.name);
         println!(
             "To see the solution all the same: cargo grade solution {} --give-up",

@@ -8,6 +8,7 @@ use std::time::Instant;
 use anyhow::{Result, ensure};
 
 use crate::catalogue::{Exercise, Expected, Kind, TIDY};
+use crate::escape;
 use crate::judge::{Manner, Verdict, judge};
 use crate::show::{self, Style};
 
@@ -67,7 +68,7 @@ fn prove(exercise: &Exercise, style: Style) -> Result<Proof> {
     if let (Some(_), Some(said)) = (does_not_compile(&starter), does_not_compile(&solution)) {
         // Every file would say the same again.
         println!("  WRONG neither starter.rs nor solution.rs compiles with checks.rs:");
-        println!("{}", show::clean(said.trim_end(), style.colour));
+        println!("{}", escape::clean(said.trim_end(), style.colour));
         println!("  Nothing else is tried before one of them does.\n");
         proof.problems += 1;
         proof.seconds = start.elapsed().as_secs_f64();

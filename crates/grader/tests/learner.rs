@@ -81,6 +81,9 @@ fn a_learner_goes_from_the_starter_to_the_solution() {
     assert_eq!(fs::read_to_string(&mine).unwrap(), file_of(EXERCISE, "starter.rs"));
     let kept = fs::read_to_string(here.join("exercises/bounded-queue.1.rs")).unwrap();
     assert_eq!(kept, file_of(EXERCISE, "solution.rs"));
+    // What has passed once keeps its solution open, also while the file does not pass.
+    assert_eq!(grade(here, &[EXERCISE]).0, Some(1));
+    assert_eq!(grade(here, &["solution", EXERCISE]).0, Some(0));
     let (code, said, _) = grade(here, &["reset", EXERCISE]);
     assert_eq!(code, Some(0));
     assert!(said.contains("is as it was in the beginning"), "{said}");

@@ -213,12 +213,12 @@ mod tests {
         let child = unsafe {
             Child::fork(|| {
                 no_core_dump();
-                let _ = nix::sys::signal::raise(Signal::SIGQUIT);
+                let _ = nix::sys::signal::raise(Signal::SIGABRT);
                 0
             })
         }
         .unwrap();
         let pid = child.pid();
-        assert_eq!(child.wait().unwrap(), WaitStatus::Signaled(pid, Signal::SIGQUIT, false));
+        assert_eq!(child.wait().unwrap(), WaitStatus::Signaled(pid, Signal::SIGABRT, false));
     }
 }

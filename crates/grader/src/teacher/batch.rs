@@ -17,9 +17,9 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use nix::sys::signal::Signal;
 use serde_json::Value;
 
-use super::escape::{cell, plain};
 use super::submission::{can_be_written, exercises, fingerprint, open_submission, take, take_all};
 use crate::catalogue::Exercise;
+use crate::escape::{cell, plain};
 use crate::toolchain::Toolchain;
 use crate::usage::usage;
 

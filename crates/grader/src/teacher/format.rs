@@ -8,8 +8,8 @@ mod text;
 
 use anyhow::{Result, bail};
 
-use super::escape::plain;
 use super::submission::{Graded, Source, State};
+use crate::escape::plain;
 use crate::judge::Verdict;
 use crate::show::{self, Style};
 

@@ -2,7 +2,6 @@
 //! ones.
 
 mod batch;
-mod escape;
 mod format;
 mod handout;
 mod submission;

@@ -5,7 +5,7 @@ use anyhow::Result;
 use serde_json::{Value, json};
 
 use super::{Outcome, Report, rows};
-use crate::teacher::escape::plain_value;
+use crate::escape::plain_value;
 
 /// The report as `results.json`.
 pub fn write(report: &Report) -> Result<String> {

@@ -4,7 +4,7 @@ use anyhow::Result;
 use serde_json::{Value, json};
 
 use super::{Report, text};
-use crate::teacher::escape::plain_value;
+use crate::escape::plain_value;
 use crate::teacher::submission::{Graded, State};
 
 /// The version of the shape of the report.

@@ -3,8 +3,8 @@
 use std::fmt::Write;
 
 use super::{PLAIN, Report, Sources, rows};
+use crate::escape::plain;
 use crate::show;
-use crate::teacher::escape::plain;
 use crate::teacher::submission::{Graded, State};
 
 /// The report as text.
