@@ -3,6 +3,9 @@
 use std::fs::File;
 use std::process::{Command, Output};
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
 fn compare(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_compare")).args(arguments).output().expect("compare starts")
 }
@@ -104,8 +107,7 @@ fn an_experiment_that_is_killed_costs_its_own_row_and_nothing_else() {
         }
         assert!(comparison.try_wait().unwrap().is_none(), "it ended before the experiment began");
     };
-    let killed = Command::new("kill").args(["-KILL", &victim.to_string()]).status().unwrap();
-    assert!(killed.success());
+    kill(Pid::from_raw(victim), Signal::SIGKILL).unwrap();
     let output = comparison.wait_with_output().unwrap();
     assert!(output.status.success(), "{output:?}");
     let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
