@@ -196,11 +196,7 @@ fn print(rows: &[table::Filled], answers: &[Answer], statements: bool, seconds: 
     let mut text = format!("{}\n\n", lab::machine::one_line());
     if !rows.is_empty() {
         text += &format!("{}\n", table::heading());
-    }
-    for row in rows {
-        text += &format!("{}\n", row.lines());
-    }
-    if !rows.is_empty() {
+        text.extend(rows.iter().map(|row| format!("{}\n", row.lines())));
         text.push('\n');
     }
     for answer in answers {

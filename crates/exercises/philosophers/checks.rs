@@ -99,9 +99,8 @@ fn opposite_together() {
     }
 }
 
-/// One eats, and a neighbour of his waits, until somebody on the other side of the table has eaten.
-fn neighbours_only() {
-    let table = Arc::new(Table::new(5));
+/// One eats until `meanwhile` is over, and a neighbour of his must wait until then.
+fn while_a_neighbour_waits(table: &Arc<Table>, meanwhile: impl FnOnce()) {
     let (begins, eats) = channel();
     let (finish, wait) = channel();
     let at_table = table.clone();
@@ -115,9 +114,7 @@ fn neighbours_only() {
     let finished = Arc::new(AtomicBool::new(false));
     let (at_table, apart) = (table.clone(), finished.clone());
     let second = start(1, move || at_table.dine(1, || apart.load(SeqCst)));
-    let at_table = table.clone();
-    let third = start(3, move || at_table.dine(3, || ()));
-    third.join().unwrap();
+    meanwhile();
     finished.store(true, SeqCst);
     finish.send(()).unwrap();
     first.join().unwrap();
@@ -125,27 +122,17 @@ fn neighbours_only() {
     assert!(waited, "philosopher 1 eats while 0 eats");
 }
 
-fn waits_asleep() {
-    let table = Arc::new(Table::new(3));
-    let (begins, eats) = channel();
-    let (finish, wait) = channel();
-    let at_table = table.clone();
-    let first = start(0, move || {
-        at_table.dine(0, || {
-            begins.send(()).unwrap();
-            wait.recv().unwrap();
-        });
+/// Who waits for a neighbour does not keep somebody on the other side of the table from eating.
+fn neighbours_only() {
+    let table = Arc::new(Table::new(5));
+    while_a_neighbour_waits(&table, || {
+        let at_table = table.clone();
+        start(3, move || at_table.dine(3, || ())).join().unwrap();
     });
-    eats.recv().unwrap();
-    let finished = Arc::new(AtomicBool::new(false));
-    let (at_table, apart) = (table.clone(), finished.clone());
-    let second = start(1, move || at_table.dine(1, || apart.load(SeqCst)));
-    until_others_block();
-    finished.store(true, SeqCst);
-    finish.send(()).unwrap();
-    first.join().unwrap();
-    let waited: bool = second.join().unwrap();
-    assert!(waited, "philosopher 1 eats while 0 eats");
+}
+
+fn waits_asleep() {
+    while_a_neighbour_waits(&Arc::new(Table::new(3)), until_others_block);
 }
 
 /// Philosopher 1 waits while 0 eats. Then 2 may eat, or have to wait, as the table likes; but 0 must

@@ -424,6 +424,7 @@ mod tests {
         });
         assert_eq!(Panicked::from_text(&Panicked::to_text(&panics)), Some(panics.into()));
     }
+
     #[test]
     fn a_report_fits_into_a_packet_and_keeps_the_end() {
         let thread = |number: usize| Thread {

@@ -56,7 +56,7 @@ pub struct Verdict {
 }
 
 /// What a check came to.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Default, Serialize)]
 pub struct Judged {
     /// Its name.
     pub check: String,
@@ -228,18 +228,14 @@ fn run_checks(
     }
     if let (Some(tidy), None) = (&exercise.tidy, &manner.replay) {
         // A submission that does nothing leaves nothing: tidiness counts where something was done.
-        let all_done = verdict.checks.iter().any(|check| check.passed);
+        let something_done = verdict.checks.iter().any(|check| check.passed);
         verdict.checks.push(Judged {
             check: TIDY.to_owned(),
             says: "nothing is left behind".to_owned(),
             points: tidy.points,
-            passed: untidy.is_empty() && all_done,
+            passed: untidy.is_empty() && something_done,
             findings: untidy,
-            schedules: 0,
-            exhaustive: false,
-            output: String::new(),
-            cut: false,
-            seconds: 0.0,
+            ..Judged::default()
         });
     }
     Ok(())
@@ -256,13 +252,7 @@ fn run_check(
         check: check.name.clone(),
         says: check.says.clone(),
         points: check.points,
-        passed: false,
-        findings: Vec::new(),
-        schedules: 0,
-        exhaustive: false,
-        output: String::new(),
-        cut: false,
-        seconds: 0.0,
+        ..Judged::default()
     };
     if left < 0.05 {
         let message = format!(

@@ -5,7 +5,7 @@
 //! mutex takes part twice: where it differs from itself by more than 2 % the machine is too noisy.
 
 use std::cell::UnsafeCell;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::*};
+use std::sync::atomic::{AtomicU64, Ordering::*};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
@@ -14,6 +14,7 @@ use lab::sample::{Contestant, Pinned, Rounds, allowed_cpus};
 use lab::{Summary, machine};
 use mutexes::{Mutex, ThreeState};
 use nix::sys::resource::{UsageWho, getrusage};
+use shared_memory::distance::{Distance, Probe};
 
 fn main() -> Result<()> {
     // `cargo test --all-targets` runs this too, and wants no measurement.
@@ -180,8 +181,8 @@ struct Side {
     slept: i64,
     /// Time in which it could have run and had no CPU.
     delayed: Duration,
-    /// A cache line there and back, before and after, in ns.
-    distance: [f64; 2],
+    /// A cache line there and back, before and after.
+    distance: [Duration; 2],
 }
 
 /// What one of the two threads does in one batch of a round; returns its turns.
@@ -237,7 +238,7 @@ fn contended(title: &str, cpus: [usize; 2], job: fn(usize) -> Job) -> Result<()>
             time.n,
             time.min,
             time.median,
-            of(|sample| sample.distance)?.median,
+            of(|sample| sample.distance.as_nanos() as f64)?.median,
             of(|sample| sample.lesser)?.median,
             of(|sample| sample.overlap)?.median,
             of(|sample| sample.sleeps)?.median,
@@ -259,7 +260,8 @@ fn fewest_pairs(samples: &[Vec<Option<Sample>>]) -> usize {
 fn ratios(samples: &[Vec<Option<Sample>>], a: usize, b: usize) -> Vec<f64> {
     let pair = |round: &Vec<Option<Sample>>| {
         let (a, b) = (round[a]?, round[b]?);
-        (class(a.distance) == class(b.distance)).then_some(a.nanoseconds / b.nanoseconds)
+        let alike = Distance::of(a.distance) == Distance::of(b.distance);
+        alike.then_some(a.nanoseconds / b.nanoseconds)
     };
     samples.iter().filter_map(pair).collect()
 }
@@ -278,7 +280,7 @@ struct Sample {
     overlap: f64,
     /// Times a thread went to sleep, in a thousand turns.
     sleeps: f64,
-    distance: f64,
+    distance: Duration,
 }
 
 impl Sample {
@@ -288,7 +290,7 @@ impl Sample {
         let (whole, turns) = ((last - first).as_nanos() as f64, (a.turns + b.turns) as f64);
         let overlap = 100.0 * both.as_nanos() as f64 / whole;
         let undisturbed = a.delayed.max(b.delayed) < BATCH / 20
-            && class(a.distance[0]) == class(a.distance[1])
+            && Distance::of(a.distance[0]) == Distance::of(a.distance[1])
             && overlap > 90.0;
         undisturbed.then_some(Sample {
             nanoseconds: whole / turns,
@@ -300,15 +302,6 @@ impl Sample {
     }
 }
 
-/// The distance of two virtual CPUs changes in steps: the same core, the same chip, another one.
-fn class(distance: f64) -> u32 {
-    match distance {
-        near if near < 80.0 => 0,
-        middle if middle < 250.0 => 1,
-        _ => 2,
-    }
-}
-
 /// One thread's batches, round by round: all contestants in turn, each round beginning with another.
 fn all_batches(me: usize, cpu: usize, jobs: &[Job], meeting: &Meeting) -> Result<Vec<Side>> {
     let _pinned = Pinned::to(cpu)?;
@@ -317,7 +310,7 @@ fn all_batches(me: usize, cpu: usize, jobs: &[Job], meeting: &Meeting) -> Result
         let mut row = Vec::new();
         for turn in 0..jobs.len() {
             let index = (round + turn) % jobs.len();
-            let before = meeting.distance(me);
+            let before = meeting.distance(me)?;
             let usage = getrusage(UsageWho::RUSAGE_THREAD)?;
             let delay = run_delay()?;
             meeting.meet();
@@ -326,7 +319,7 @@ fn all_batches(me: usize, cpu: usize, jobs: &[Job], meeting: &Meeting) -> Result
             let end = Instant::now();
             let delayed = run_delay()? - delay;
             let used = getrusage(UsageWho::RUSAGE_THREAD)?;
-            let distance = [before, meeting.distance(me)];
+            let distance = [before, meeting.distance(me)?];
             let slept = used.voluntary_context_switches() - usage.voluntary_context_switches();
             row.push((index, Side { turns, begin, end, slept, delayed, distance }));
         }
@@ -410,7 +403,7 @@ fn until(time: Duration, mut turn: impl FnMut() -> u64) -> u64 {
 #[derive(Default)]
 struct Meeting {
     arrived: AtomicU64,
-    ball: AtomicU32,
+    probe: Probe,
 }
 
 impl Meeting {
@@ -423,21 +416,17 @@ impl Meeting {
         }
     }
 
-    /// The time of a cache line there and back, in ns: the least of several.
-    fn distance(&self, me: usize) -> f64 {
-        let mut least = f64::INFINITY;
+    /// The time of a cache line there and back: the least of several, for the thread that asks.
+    fn distance(&self, me: usize) -> Result<Duration> {
+        self.meet();
+        let mut least = Duration::MAX;
         for _ in 0..5 {
-            self.meet();
-            let start = Instant::now();
-            for _ in 0..50 {
-                while self.ball.load(Acquire) as usize != me {
-                    std::hint::spin_loop();
-                }
-                self.ball.store(1 - me as u32, Release);
+            match me {
+                0 => least = least.min(self.probe.ask().context("the other thread is stuck")?),
+                _ => self.probe.answer(),
             }
-            least = least.min(start.elapsed().as_nanos() as f64 / 50.0);
         }
         self.meet();
-        least
+        Ok(least)
     }
 }

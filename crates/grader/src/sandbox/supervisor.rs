@@ -9,7 +9,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::mount::{MsFlags, mount};
@@ -65,11 +65,17 @@ pub(super) fn main(
     if let Err(error) = supervise(spec, spaces, &place, &mut account) {
         account.error = Some(format!("{error:#}"));
     }
-    kill_all(spaces.process);
+    // What a namespace holds is killed by the kernel at the latest when this process ends.
+    if !kill_all(spaces.process) && !spaces.process {
+        account.error = Some(REMAINS.to_owned());
+    }
     place.remove();
     tell(&account);
     std::process::exit(0);
 }
+
+/// What is said if something survives SIGKILL.
+const REMAINS: &str = "what the submission has started cannot be ended";
 
 /// The directories of a run.
 struct Place {
@@ -274,7 +280,7 @@ fn supervise(spec: &Spec, spaces: &Spaces, place: &Place, account: &mut Account)
             watch.end.how = How::NotStarted(format!("{error:#}"));
         }
         watch.end.seconds = start.elapsed().as_secs_f64();
-        kill_all(spaces.process);
+        ensure!(kill_all(spaces.process), REMAINS);
         if let (Some(archive), How::Exited(0)) = (&job.inspect, &watch.end.how) {
             let archive = place.work.join(archive);
             watch.end.refused = if fs::metadata(&archive)?.len() > LARGEST {
@@ -302,8 +308,12 @@ fn landlock_version() -> i64 {
     unsafe { libc::syscall(libc::SYS_landlock_create_ruleset, 0, 0, VERSION) }
 }
 
-/// Kills whatever is left of the job and collects it.
-pub(super) fn kill_all(own_namespace: bool) {
+/// How long it may take to kill everything. The kernel frees a large memory first.
+const KILLING: Duration = Duration::from_secs(10);
+
+/// Kills whatever is left of the job and collects it; whether nothing is left. To signal a process
+/// fails if it has ended meanwhile, which is as well: only what can still be waited for is left.
+pub(super) fn kill_all(own_namespace: bool) -> bool {
     // One that is stopped forks no more, and still counts for the limit on processes: so those that
     // fork faster than they can be killed come to an end as well.
     let mut stopped = BTreeSet::new();
@@ -317,7 +327,8 @@ pub(super) fn kill_all(own_namespace: bool) {
             let _ = kill(Pid::from_raw(pid), Signal::SIGSTOP);
         }
     }
-    for _ in 0..2000 {
+    let start = Instant::now();
+    while start.elapsed() < KILLING {
         if own_namespace {
             // Signals everything in the namespace but its first process, which is this one.
             let _ = kill(Pid::from_raw(-1), Signal::SIGKILL);
@@ -330,11 +341,12 @@ pub(super) fn kill_all(own_namespace: bool) {
             match waitpid(None, Some(WaitPidFlag::WNOHANG | WaitPidFlag::__WALL)) {
                 Ok(WaitStatus::StillAlive) => break,
                 Ok(_) | Err(Errno::EINTR) => {}
-                Err(_) => return,
+                Err(_) => return true,
             }
         }
         std::thread::sleep(Duration::from_micros(500));
     }
+    false
 }
 
 struct Watch<'a> {
