@@ -200,8 +200,9 @@ fn print(rows: &[table::Filled], answers: &[Answer], statements: bool, seconds: 
         text.push('\n');
     }
     for answer in answers {
-        let shown = statements && answer.verdict != Verdict::NotBuilt;
-        if shown || answer.verdict == Verdict::Failed {
+        // What this machine could not show is always said, with the reason.
+        let unshown = matches!(answer.verdict, Verdict::Failed | Verdict::Inconclusive);
+        if unshown || (statements && answer.verdict != Verdict::NotBuilt) {
             let Answer { entry, verdict, because, .. } = answer;
             text += &format!("{}. {}\n", entry.number, entry.says);
             text += &format!("{}\n", lab::indented(&format!("{verdict}: {because}")));

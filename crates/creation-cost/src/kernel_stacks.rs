@@ -3,6 +3,7 @@
 use std::fs;
 use std::sync::Mutex;
 use std::thread;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 
@@ -12,13 +13,17 @@ const ENOUGH: usize = 100;
 const SMALLEST: f64 = 4.0;
 /// How often the counter is read again when others moved it.
 const ATTEMPTS: usize = 5;
+/// The kernel frees the stacks of tasks that have ended a little later (RCU).
+const SETTLING: Duration = Duration::from_millis(30);
 
 /// KiB of kernel stack per thread: makes `count` threads and looks at the counter before, while
 /// they live, and afterwards. `Err` says why it cannot be told here.
 pub fn per_thread(count: usize) -> Result<Result<f64, String>> {
     for _ in 0..ATTEMPTS {
+        thread::sleep(SETTLING);
         let before = counter()?;
         let (made, during) = while_threads_live(count)?;
+        thread::sleep(SETTLING);
         let after = counter()?;
         if made < ENOUGH {
             return Ok(Err(format!("only {made} threads could be made (ulimit -u)")));
