@@ -13,6 +13,7 @@ pub const CLAIMS: &[Claim] = &[
                  someone writes, program text and shared mappings stay shared, and CLONE_VM makes \
                  two processes with one map, as posix_spawn does for a moment.",
         judge: own_address_space,
+        cannot_turn: None,
     },
     Claim {
         id: "threads-share-memory",
@@ -22,6 +23,7 @@ pub const CLAIMS: &[Claim] = &[
         nuance: "When and in which order a write is seen takes synchronisation, which Rust's Send \
                  and Sync demand at compile time. Thread-local variables are a copy for each.",
         judge: threads_share_memory,
+        cannot_turn: None,
     },
 ];
 

@@ -12,6 +12,7 @@ pub const CLAIMS: &[Claim] = &[
         nuance: "The memory management unit and exit see to it, for memory. What processes share \
                  on purpose carries the harm on.",
         judge: process_crash_contained,
+        cannot_turn: None,
     },
     Claim {
         id: "faults-spread-indirectly",
@@ -21,6 +22,7 @@ pub const CLAIMS: &[Claim] = &[
         nuance: "\"Directly\" is the word to look at: isolation of memory is not isolation of \
                  locks, protocols, quotas or process groups.",
         judge: faults_spread_indirectly,
+        cannot_turn: None,
     },
     Claim {
         id: "thread-crash-kills-process",
@@ -31,6 +33,7 @@ pub const CLAIMS: &[Claim] = &[
                  program was built with panic = \"abort\". A signal handler can keep a process \
                  alive after SIGSEGV, rarely wisely.",
         judge: thread_crash_kills_process,
+        cannot_turn: None,
     },
     Claim {
         id: "thread-error-affects-all",
@@ -40,6 +43,7 @@ pub const CLAIMS: &[Claim] = &[
         nuance: "Soft errors are worse than crashes: nobody restarts a process that goes on with \
                  wrong data. That is why std::env::set_var is unsafe since the 2024 edition.",
         judge: thread_error_affects_all,
+        cannot_turn: None,
     },
 ];
 

@@ -31,4 +31,5 @@ pub const PACKAGE: lab::Package = lab::Package {
     ],
     claims: claims::CLAIMS,
     roles: &[process_matrix::VICTIM],
+    breaks: include_str!("../breaks.toml"),
 };

@@ -17,6 +17,7 @@ pub const CLAIMS: &[Claim] = &[
                  of its parent costs about as much as a thread: the price is that of the copied \
                  page tables and of loading the program, not of being a process.",
         judge: thread_creation_faster,
+        cannot_turn: None,
     },
     Claim {
         id: "creation-slow-by-allocation",
@@ -27,6 +28,7 @@ pub const CLAIMS: &[Claim] = &[
                  is in use. Memory that is mapped but not touched, or shared, is skipped, and a \
                  huge page takes one entry instead of 512.",
         judge: creation_slow_by_allocation,
+        cannot_turn: None,
     },
     Claim {
         id: "thread-needs-only-a-stack",
@@ -37,6 +39,7 @@ pub const CLAIMS: &[Claim] = &[
                  variables, guard pages, a stack for signal handlers, and an arena of the \
                  allocator. The stack itself costs the two or three pages that are touched.",
         judge: thread_needs_only_a_stack,
+        cannot_turn: None,
     },
 ];
 

@@ -24,4 +24,5 @@ pub const PACKAGE: lab::Package = lab::Package {
     experiments: &[table::EXPERIMENT, sweep::EXPERIMENT, inside::EXPERIMENT],
     claims: claims::CLAIMS,
     roles: &[],
+    breaks: include_str!("../breaks.toml"),
 };

@@ -12,6 +12,7 @@ pub const CLAIMS: &[Claim] = &[Claim {
              Processes deadlock as well, by locked files or full pipes, and safe Rust does not \
              prevent any of it. One order for all locks does.",
     judge: deadlock_freezes,
+    cannot_turn: None,
 }];
 
 fn deadlock_freezes(facts: &Evidence) -> Result<Judgement, Absent> {

@@ -11,6 +11,7 @@ pub const CLAIMS: &[Claim] = &[Claim {
     nuance: "The address space is copied page by page when someone writes, other threads are not \
              copied at all, and open file descriptions are shared. posix_spawn copies none of it.",
     judge: creation_duplicates_parent,
+    cannot_turn: None,
 }];
 
 // ANCHOR: criterion

@@ -13,6 +13,7 @@ pub const CLAIMS: &[Claim] = &[
                  threads, and memory that two processes share is as fast as memory that two \
                  threads share. Slower is what copies through the kernel, for both.",
         judge: ipc_slower,
+        cannot_turn: None,
     },
     Claim {
         id: "ipc-more-complex",
@@ -22,6 +23,7 @@ pub const CLAIMS: &[Claim] = &[
         nuance: "Framing, short reads, ends to be closed, a byte order, names to clean up, and a \
                  peer that can die. In exchange the interface is explicit and can be tested.",
         judge: ipc_more_complex,
+        cannot_turn: None,
     },
     Claim {
         id: "ipc-costs-more",
@@ -31,6 +33,7 @@ pub const CLAIMS: &[Claim] = &[
         nuance: "So it is where the kernel carries each message. A ring in shared memory needs no \
                  system call for a message, and batches save threads as much as processes.",
         judge: ipc_costs_more,
+        cannot_turn: None,
     },
 ];
 

@@ -105,6 +105,8 @@ pub struct Claim {
     pub nuance: &'static str,
     /// The criterion: facts in, verdict and reason out.
     pub judge: fn(&Evidence) -> Result<Judgement, Absent>,
+    /// Why no break turns the verdict, where none can; otherwise the package has one that does.
+    pub cannot_turn: Option<&'static str>,
 }
 
 impl Claim {

@@ -58,6 +58,8 @@ pub struct Package {
     pub claims: &'static [Claim],
     /// Parts that experiments play in processes of their own.
     pub roles: &'static [Role],
+    /// Small edits that change what an experiment finds, as TOML; the crate `breaks` reads them.
+    pub breaks: &'static str,
 }
 
 /// A question, and the function that answers it before the reader's eyes.

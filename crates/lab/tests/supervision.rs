@@ -50,6 +50,7 @@ static PACKAGE: Package = Package {
     ],
     claims: &[],
     roles: &[],
+    breaks: "",
 };
 
 /// What each experiment's outcome says; `None` stands for success.

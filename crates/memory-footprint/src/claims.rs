@@ -13,6 +13,7 @@ pub const CLAIMS: &[Claim] = &[
         nuance: "The price of isolation is mostly page tables and the kernel's description of the \
                  address space, some tens of KiB; it is not a second copy of the program.",
         judge: isolation_costs_memory,
+        cannot_turn: None,
     },
     Claim {
         id: "threads-lightweight",
@@ -23,6 +24,7 @@ pub const CLAIMS: &[Claim] = &[
                  times. The resident set size suggests otherwise, because it counts shared pages \
                  in full for each process. Both count against the limit on processes.",
         judge: threads_lightweight,
+        cannot_turn: None,
     },
 ];
 

@@ -27,4 +27,5 @@ pub const PACKAGE: lab::Package = lab::Package {
     ],
     claims: claims::CLAIMS,
     roles: &[rss_vs_pss::IDLE],
+    breaks: include_str!("../breaks.toml"),
 };

@@ -12,6 +12,7 @@ pub const CLAIMS: &[Claim] = &[Claim {
              contention. Whether a panic is noticed and whether everyone gets a turn depends on \
              the mutex.",
     judge: mutex_excludes,
+    cannot_turn: None,
 }];
 
 fn mutex_excludes(facts: &Evidence) -> Result<Judgement, Absent> {

@@ -41,4 +41,5 @@ pub const PACKAGE: lab::Package = lab::Package {
     ],
     claims: claims::CLAIMS,
     roles: &[],
+    breaks: include_str!("../breaks.toml"),
 };

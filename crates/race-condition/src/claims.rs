@@ -12,6 +12,7 @@ pub const CLAIMS: &[Claim] = &[Claim {
              or the compiler made one addition out of many. In safe Rust a data race does not \
              compile; a race condition does.",
     judge: sharing_needs_synchronisation,
+    cannot_turn: None,
 }];
 
 fn sharing_needs_synchronisation(facts: &Evidence) -> Result<Judgement, Absent> {

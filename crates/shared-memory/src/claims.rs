@@ -13,6 +13,7 @@ pub const CLAIMS: &[Claim] = &[
                  their threads wake each other like siblings, because a shared futex is known by \
                  its page. Put offsets there, not pointers, and locks that are made for it.",
         judge: cross_process_threads,
+        cannot_turn: None,
     },
     Claim {
         id: "ipc-by-shared-memory",
@@ -23,6 +24,7 @@ pub const CLAIMS: &[Claim] = &[
                  after a crash half-changed data behind a locked lock. For that region isolation \
                  is given up.",
         judge: ipc_by_shared_memory,
+        cannot_turn: None,
     },
 ];
 

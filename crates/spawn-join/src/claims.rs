@@ -13,6 +13,7 @@ pub const CLAIMS: &[Claim] = &[
                  3.13, forkserver from 3.14, spawn on macOS and Windows. All but fork need the \
                  task to be importable, hence `if __name__ == \"__main__\"`.",
         judge: python_process_listing,
+        cannot_turn: None,
     },
     Claim {
         id: "python-thread-listing",
@@ -22,6 +23,7 @@ pub const CLAIMS: &[Claim] = &[
         nuance: "Equivalent in shape only. Memory, pickled arguments, exceptions, exit codes and \
                  the interpreter lock differ, and neither join returns what the task returned.",
         judge: python_thread_listing,
+        cannot_turn: None,
     },
 ];
 

@@ -26,4 +26,5 @@ pub const PACKAGE: lab::Package = lab::Package {
     ],
     claims: claims::CLAIMS,
     roles: &[process::ROLE],
+    breaks: include_str!("../breaks.toml"),
 };

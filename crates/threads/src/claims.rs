@@ -12,6 +12,7 @@ pub const CLAIMS: &[Claim] = &[
         nuance: "What belongs to the path: registers, stack, thread-local variables, errno, the \
                  signal mask and the scheduling attributes. The rest is the process's.",
         judge: path_of_execution,
+        cannot_turn: None,
     },
     Claim {
         id: "threads-inside-processes",
@@ -21,6 +22,7 @@ pub const CLAIMS: &[Claim] = &[
         nuance: "The kernel's own threads belong to no program. To Linux both are tasks: a process \
                  is a group of tasks with one id, and its first thread may end before the others.",
         judge: threads_inside_processes,
+        cannot_turn: None,
     },
     Claim {
         id: "stack-inside-process",
@@ -30,6 +32,7 @@ pub const CLAIMS: &[Claim] = &[
         nuance: "It is private by agreement only. Its size is reserved; pages come when they are \
                  first used. Newer C libraries guard it without a mapping that could be seen.",
         judge: stack_inside_process,
+        cannot_turn: None,
     },
 ];
 

@@ -30,4 +30,5 @@ pub const PACKAGE: lab::Package = lab::Package {
     ],
     claims: claims::CLAIMS,
     roles: &[main_returns::ROLE],
+    breaks: include_str!("../breaks.toml"),
 };

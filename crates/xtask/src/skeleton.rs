@@ -31,6 +31,10 @@ pub fn begin(name: &str, about: &str) -> Result<()> {
     let ident = name.replace('-', "_");
     let statements = take_statements(name)?;
     let ids: Vec<String> = statements.iter().map(|s| format!("\"{}\"", s.id)).collect();
+    let turned = statements.iter().any(|statement| statement.expected == "DoesNotHold");
+    let verdict = if turned { "holds" } else { "does not hold" };
+    let verdicts: Vec<String> =
+        statements.iter().map(|s| format!("\"{}\" = \"{verdict}\"", s.id)).collect();
     let fill = |template: &str| {
         template
             .replace("{name}", name)
@@ -38,9 +42,12 @@ pub fn begin(name: &str, about: &str) -> Result<()> {
             .replace("{about}", about)
             .replace("{ids}", &ids.join(", "))
             .replace("{claims}", &claims(&statements))
+            .replace("{turned}", &turned.to_string())
+            .replace("{turned_verdicts}", &verdicts.join(", "))
     };
     for (path, template) in [
         ("Cargo.toml", include_str!("../skeleton/Cargo.toml.in")),
+        ("breaks.toml", include_str!("../skeleton/breaks.toml.in")),
         ("src/main.rs", include_str!("../skeleton/main.rs.in")),
         ("src/lib.rs", include_str!("../skeleton/lib.rs.in")),
         ("src/claims.rs", include_str!("../skeleton/claims.rs.in")),
@@ -140,7 +147,7 @@ fn claims(statements: &[Statement]) -> String {
             format!(
                 "    Claim {{\n        id: \"{id}\",\n        number: {number},\n        says: \
                  \"{says}\",\n        expected: Verdict::{expected},\n        nuance: \"What an \
-                 expert would add.\",\n        judge: tried,\n    }},\n"
+                 expert would add.\",\n        judge: tried,\n        cannot_turn: None,\n    }},\n"
             )
         })
         .collect()
