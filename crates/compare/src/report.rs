@@ -84,9 +84,10 @@ fn statement(answer: &Answer) -> String {
     if !answer.evidence.facts().is_empty() {
         text += "<details><summary>Facts</summary><div class=\"table\"><table>\n";
         for fact in answer.evidence.facts() {
-            let samples = fact.samples.map_or(String::new(), |Summary { n, min, median, p90 }| {
-                format!("n {n}, min {min:.3}, median {median:.3}, p90 {p90:.3}")
-            });
+            let samples =
+                fact.samples.map_or(String::new(), |Summary { n, min, p10, median, p90 }| {
+                    format!("n {n}, min {min:.3}, p10 {p10:.3}, median {median:.3}, p90 {p90:.3}")
+                });
             let _ = writeln!(
                 text,
                 "<tr><td>{}</td><td class=\"figure\">{} {}</td><td><small>{samples}</small></td></tr>",
@@ -204,7 +205,7 @@ mod tests {
 
     #[test]
     fn facts_of_one_unit_make_a_plot() {
-        let samples = |at: f64| Summary { n: 9, min: at, median: at * 1.5, p90: at * 2.0 };
+        let samples = |at: f64| Summary::of(vec![at, at * 1.5, at * 2.0]).unwrap();
         let evidence = Evidence::new()
             .sampled("fork & wait", samples(100.0), "µs")
             .sampled("thread", samples(20.0), "µs")

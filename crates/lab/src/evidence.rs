@@ -4,6 +4,9 @@ use std::fmt;
 
 use serde_json::{Map, Value as Json, json};
 
+#[cfg(target_os = "linux")]
+use crate::sample::Comparison;
+
 /// What was found, as a number, a truth value or a word.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Value {
@@ -49,13 +52,15 @@ impl fmt::Display for Value {
     }
 }
 
-/// Many measurements of one quantity: how many, and three order statistics.
+/// Many measurements of one quantity: how many, and four order statistics.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Summary {
     /// Number of samples.
     pub n: usize,
     /// The smallest sample.
     pub min: f64,
+    /// A tenth of the samples is smaller.
+    pub p10: f64,
     /// Half of the samples are smaller.
     pub median: f64,
     /// Nine tenths of the samples are smaller.
@@ -74,7 +79,14 @@ impl Summary {
         } else {
             samples[middle]
         };
-        Some(Summary { n: samples.len(), min: samples[0], median, p90: at(0.9) })
+        Some(Summary { n: samples.len(), min: samples[0], p10: at(0.1), median, p90: at(0.9) })
+    }
+}
+
+impl fmt::Display for Summary {
+    /// From the 10th to the 90th percentile: `6.9 to 7.4`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} to {}", Value::Number(self.p10), Value::Number(self.p90))
     }
 }
 
@@ -140,6 +152,31 @@ impl Evidence {
         self
     }
 
+    /// Adds a comparison: the ratio as the fact `name`, both sides and the control under their own
+    /// names, and where it was measured. A ratio that is not to be trusted is missing with the
+    /// reason, so that claims that turn on it are inconclusive; the sides are there all the same.
+    #[cfg(target_os = "linux")]
+    pub fn compared(mut self, name: &str, comparison: &Comparison) -> Evidence {
+        self = match &comparison.doubt {
+            None => self.sampled(name, comparison.ratio, ""),
+            Some(why) => self.missing(name, why),
+        };
+        self = self.fact(&format!("{name}: measured"), comparison.place.as_str());
+        // Several comparisons may have a side in common.
+        let sides = comparison.sides.iter().map(|side| (side, comparison.unit.as_str()));
+        for ((name, samples), unit) in sides.chain(comparison.control.iter().map(|c| (c, ""))) {
+            if self.value(name).is_err() {
+                self = self.sampled(name, *samples, unit);
+            }
+        }
+        for ((side, _), switches) in
+            comparison.sides.iter().zip(comparison.switches.iter().flatten())
+        {
+            self = self.sampled(&format!("{side}: switches each"), *switches, "switches");
+        }
+        self
+    }
+
     /// Declares that this machine cannot show `name`, and why.
     pub fn missing(mut self, name: &str, why: impl Into<String>) -> Evidence {
         self.missing.push((name.to_owned(), why.into()));
@@ -176,6 +213,14 @@ impl Evidence {
         }
     }
 
+    /// The samples of the fact `name`.
+    pub fn samples(&self, name: &str) -> Result<Summary, Absent> {
+        self.value(name)?;
+        let fact = self.facts.iter().find(|fact| fact.name == name);
+        fact.and_then(|fact| fact.samples)
+            .ok_or_else(|| Absent::Undeclared(format!("`{name}` was not sampled")))
+    }
+
     /// The fact `name` as a truth value.
     pub fn truth(&self, name: &str) -> Result<bool, Absent> {
         match self.value(name)? {
@@ -192,7 +237,8 @@ impl Evidence {
         }
     }
 
-    /// The facts as JSON: `name`, `value`, `unit`, and for samples `n`, `min`, `median`, `p90`.
+    /// The facts as JSON: `name`, `value`, `unit`, and for samples `n`, `min`, `p10`,
+    /// `median`, `p90`.
     pub fn facts_json(&self) -> Json {
         self.facts.iter().map(fact_json).collect()
     }
@@ -231,6 +277,7 @@ fn fact_json(fact: &Fact) -> Json {
     if let Some(samples) = fact.samples {
         object.insert("n".into(), json!(samples.n));
         object.insert("min".into(), json!(samples.min));
+        object.insert("p10".into(), json!(samples.p10));
         object.insert("median".into(), json!(samples.median));
         object.insert("p90".into(), json!(samples.p90));
     }
@@ -249,6 +296,7 @@ fn fact_from_json(json: &Json) -> Option<Fact> {
         Some(n) => Some(Summary {
             n: n as usize,
             min: json["min"].as_f64()?,
+            p10: json["p10"].as_f64()?,
             median: json["median"].as_f64()?,
             p90: json["p90"].as_f64()?,
         }),
