@@ -1,7 +1,7 @@
 //! Every statement of the ledger with the verdict that this machine gives.
 
 use anyhow::Result;
-use lab::{Evidence, Experiment, Package, Run, Verdict};
+use lab::{Evidence, Experiment, NoEvidence, Package, Run, Verdict};
 use serde_json::{Value as Json, json};
 
 use crate::ledger::{Entry, ledger};
@@ -61,7 +61,7 @@ pub struct Found {
     /// The experiment's name.
     pub experiment: &'static str,
     /// Its facts, or why there are none.
-    pub evidence: Result<Evidence, String>,
+    pub evidence: Result<Evidence, NoEvidence>,
 }
 
 /// The experiments that bear on one of the `wanted` claims; all that bear on any, if none is named.
@@ -93,7 +93,7 @@ pub fn answer(
     let mut found = Vec::new();
     for (package, experiment) in chosen {
         progress(&format!("{} -- {}", package.name, experiment.name));
-        let evidence = run.experiment(package.name, experiment)?;
+        let evidence = run.experiment(package.name, experiment);
         found.push(Found { package: package.name, experiment: experiment.name, evidence });
     }
     let mut judged = Vec::new();

@@ -10,6 +10,8 @@ use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{ForkResult, Pid, fork, getppid};
 
+pub use crate::unavailable::{explain, explain_io};
+
 /// How long a child of an experiment may live.
 pub const LIMIT: Duration = Duration::from_secs(10);
 
@@ -116,7 +118,7 @@ impl Child {
 
     /// Whether the child ends within `limit`; it is not reaped.
     pub fn ends_within(&self, limit: Duration) -> Result<bool> {
-        let pidfd = pidfd_open(self.pid).context("pidfd_open")?;
+        let pidfd = pidfd_open(self.pid).map_err(explain("pidfd_open"))?;
         let end = Instant::now() + limit;
         loop {
             let left = end.saturating_duration_since(Instant::now()).as_millis() as i32;
@@ -159,30 +161,6 @@ pub fn in_words(status: WaitStatus) -> String {
         WaitStatus::Signaled(_, signal, _) => format!("was ended by {signal}"),
         WaitStatus::Stopped(_, signal) => format!("was stopped by {signal}"),
         other => format!("changed its state: {other:?}"),
-    }
-}
-
-/// Says what an errno of `call` means and what to do about it.
-pub fn explain(call: &'static str) -> impl Fn(Errno) -> anyhow::Error {
-    move |errno| {
-        let meaning = match (call, errno) {
-            ("fork" | "clone" | "posix_spawn" | "thread", Errno::EAGAIN) => {
-                "the limit on processes is reached (ulimit -u)"
-            }
-            (_, Errno::EMFILE) => "the limit on open files is reached (ulimit -n)",
-            (_, Errno::ENOMEM) => "there is not enough memory",
-            (_, Errno::EPERM | Errno::EACCES) => "the permission is missing",
-            _ => errno.desc(),
-        };
-        anyhow::anyhow!("{call}: {errno:?}: {meaning}")
-    }
-}
-
-/// The same for an error of the standard library.
-pub fn explain_io(call: &'static str) -> impl Fn(std::io::Error) -> anyhow::Error {
-    move |error| match error.raw_os_error() {
-        Some(errno) => explain(call)(Errno::from_raw(errno)),
-        None => anyhow::Error::new(error).context(call),
     }
 }
 

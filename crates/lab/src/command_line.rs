@@ -10,7 +10,8 @@ use clap::{Arg, ArgAction, Command};
 use serde_json::json;
 
 use crate::{
-    Effort, Evidence, Experiment, Package, Run, Verdict, indented, narrate, serve, supervise,
+    Effort, Evidence, Experiment, NoEvidence, Package, Run, Verdict, indented, narrate, serve,
+    supervise,
 };
 
 /// Runs a concept's program: all its experiments, or those that are named.
@@ -114,22 +115,30 @@ fn tell(
     run: &Run<'_>,
     json: bool,
 ) -> Result<ExitCode> {
-    let mut found: Vec<(&str, Result<Evidence, String>)> = Vec::new();
+    let mut found: Vec<(&str, Result<Evidence, NoEvidence>)> = Vec::new();
     let (mut failed, mut said) = (false, Vec::new());
     for (index, experiment) in chosen.iter().enumerate() {
         if !json {
             let gap = if index > 0 { "\n" } else { "" };
             writeln!(io::stdout(), "{gap}{}: {}", experiment.name, experiment.question)?;
         }
-        let evidence = run.experiment(package.name, experiment)?;
-        if let Err(why) = &evidence {
+        let evidence = run.experiment(package.name, experiment);
+        if let Err(without) = &evidence {
             // A low limit stops many experiments; it is said once.
-            let reason = why.strip_prefix(experiment.name).unwrap_or(why);
-            if !said.iter().any(|other| other == reason) {
-                writeln!(io::stderr(), "{}: {why}", package.name)?;
-                said.push(reason.to_owned());
+            let why = without.why();
+            let reason = why.strip_prefix(experiment.name).unwrap_or(why).trim_start_matches(": ");
+            let new = !said.iter().any(|other| other == reason);
+            match without {
+                NoEvidence::Failed(_) if new => writeln!(io::stderr(), "{}: {why}", package.name)?,
+                NoEvidence::Unavailable(_) if !json => {
+                    let reason = if new { reason } else { "for the same reason" };
+                    let line = format!("{}: {reason}", Verdict::Inconclusive);
+                    writeln!(io::stdout(), "{}", indented(&line))?;
+                }
+                _ => {}
             }
-            failed = true;
+            said.push(reason.to_owned());
+            failed |= matches!(without, NoEvidence::Failed(_));
         }
         found.push((experiment.name, evidence));
     }
@@ -145,7 +154,8 @@ fn tell(
             "experiments": found.iter().map(|(name, evidence)| json!({
                 "name": name,
                 "facts": evidence.as_ref().ok().map(Evidence::facts_json),
-                "error": evidence.as_ref().err(),
+                "unavailable": reason(evidence, |e| matches!(e, NoEvidence::Unavailable(_))),
+                "error": reason(evidence, |e| matches!(e, NoEvidence::Failed(_))),
             })).collect::<Vec<_>>(),
             "claims": judged.iter().map(|(claim, judgement, _)| json!({
                 "id": claim.id,
@@ -165,6 +175,11 @@ fn tell(
         }
     }
     Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// Why there is no evidence, if it is for that kind of reason.
+fn reason(evidence: &Result<Evidence, NoEvidence>, is_it: fn(&NoEvidence) -> bool) -> Option<&str> {
+    evidence.as_ref().err().filter(|without| is_it(without)).map(NoEvidence::why)
 }
 
 /// Empties the trace file, begins the JSON array, and records this process too.

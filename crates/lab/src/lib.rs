@@ -5,6 +5,10 @@
 //! the evidence into a verdict. Data flows one way: system call, fact, criterion, verdict.
 
 #[cfg(target_os = "linux")]
+mod bounds;
+#[cfg(target_os = "linux")]
+mod busy;
+#[cfg(target_os = "linux")]
 pub mod child;
 mod claim;
 #[cfg(target_os = "linux")]
@@ -22,6 +26,8 @@ pub mod sample;
 mod supervise;
 #[cfg(target_os = "linux")]
 pub mod thread;
+#[cfg(target_os = "linux")]
+mod unavailable;
 
 pub use claim::{Claim, Judgement, Verdict, indented};
 #[cfg(target_os = "linux")]
@@ -29,6 +35,8 @@ pub use command_line::main;
 pub use evidence::{Absent, Evidence, Fact, Summary, Value};
 #[cfg(target_os = "linux")]
 pub use supervise::{Run, role, serve};
+#[cfg(target_os = "linux")]
+pub use unavailable::{NoEvidence, Unavailable};
 
 /// Makes a program's `main`: on Linux it is the expression, elsewhere one sentence.
 #[macro_export]
@@ -112,26 +120,31 @@ pub enum Effort {
 }
 
 impl Package {
-    /// Judges every claim whose experiments all ran. `evidence` yields what an experiment found,
-    /// the reason why it failed, or `None` if it did not run.
+    /// Judges every claim whose experiments all ran. `evidence` yields what an experiment found, why
+    /// it found nothing, or `None` if it did not run. A failure outweighs what is unavailable.
+    #[cfg(target_os = "linux")]
     pub fn judge<'a>(
         &self,
-        evidence: impl Fn(&str) -> Option<Result<&'a Evidence, String>>,
+        evidence: impl Fn(&str) -> Option<Result<&'a Evidence, NoEvidence>>,
     ) -> Vec<(&'static Claim, Judgement, Evidence)> {
         let mut judged = Vec::new();
         'claims: for claim in self.claims {
-            let mut all = Evidence::new();
+            let (mut all, mut without) = (Evidence::new(), None);
             for experiment in self.experiments.iter().filter(|e| e.claims.contains(&claim.id)) {
                 match evidence(experiment.name) {
                     None => continue 'claims,
                     Some(Ok(found)) => all.merge(found.clone()),
-                    Some(Err(why)) => {
-                        judged.push((claim, Judgement::new(Verdict::Failed, why), all));
-                        continue 'claims;
+                    Some(Err(NoEvidence::Failed(why))) => {
+                        without = Some(Judgement::new(Verdict::Failed, why));
+                        break;
+                    }
+                    Some(Err(NoEvidence::Unavailable(why))) => {
+                        without.get_or_insert(Judgement::inconclusive(why));
                     }
                 }
             }
-            judged.push((claim, claim.verdict(&all), all));
+            let judgement = without.unwrap_or_else(|| claim.verdict(&all));
+            judged.push((claim, judgement, all));
         }
         judged
     }

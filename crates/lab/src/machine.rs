@@ -4,6 +4,9 @@ use std::fs;
 
 use serde_json::{Value, json};
 
+pub use crate::bounds::Cgroup;
+pub use crate::busy::{Busy, Load};
+
 fn read(path: &str) -> Option<String> {
     fs::read_to_string(path).ok().map(|text| text.trim().to_owned())
 }

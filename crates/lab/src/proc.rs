@@ -25,6 +25,17 @@ pub fn comes_to_block_in(thread: Pid, call: i64, limit: Duration) -> bool {
     false
 }
 
+/// The living and unreaped children of all threads of `process`, proc_pid_task(5); none where the
+/// kernel does not show them.
+pub fn children(process: u32) -> Vec<u32> {
+    let mut found = Vec::new();
+    for thread in fs::read_dir(format!("/proc/{process}/task")).into_iter().flatten().flatten() {
+        let text = fs::read_to_string(thread.path().join("children")).unwrap_or_default();
+        found.extend(text.split_whitespace().filter_map(|pid| pid.parse::<u32>().ok()));
+    }
+    found
+}
+
 /// A piece of this process's address space that was mapped at once.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Mapping {

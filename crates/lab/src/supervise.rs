@@ -12,7 +12,7 @@ use nix::sys::memfd::{MFdFlags, memfd_create};
 use serde_json::{Value as Json, json};
 
 use crate::child::{self, Child};
-use crate::{Effort, Evidence, Experiment, Lab, Package, narrate};
+use crate::{Effort, Evidence, Experiment, Lab, NoEvidence, Package, narrate};
 
 /// First argument of a process that runs one experiment for a supervisor.
 const EXPERIMENT_FLAG: &str = "--experiment-for-supervisor";
@@ -37,25 +37,34 @@ pub struct Run<'a> {
 }
 
 impl Run<'_> {
-    /// Runs `package/experiment` in a child process and returns what it found, or why it failed:
-    /// it crashed, hung, gave up or left a process behind.
-    ///
-    /// # Errors
-    ///
-    /// If no experiment can be started here at all.
+    /// Runs `package/experiment` in a child process and returns what it found, or why it found
+    /// nothing: this machine cannot show it, or it crashed, hung, gave up or left a process behind.
     pub fn experiment(
         &self,
         package: &str,
         experiment: &Experiment,
-    ) -> Result<Result<Evidence, String>> {
+    ) -> Result<Evidence, NoEvidence> {
         let name = experiment.name;
+        self.outcome(package, experiment)
+            .unwrap_or_else(|error| Err(NoEvidence::of(&error)))
+            .map_err(|without| match without {
+                NoEvidence::Unavailable(why) => NoEvidence::Unavailable(format!("{name}: {why}")),
+                NoEvidence::Failed(why) => NoEvidence::Failed(format!("{name}: {why}")),
+            })
+    }
+
+    fn outcome(
+        &self,
+        package: &str,
+        experiment: &Experiment,
+    ) -> Result<Result<Evidence, NoEvidence>> {
         let report =
             memfd_create(c"evidence", MFdFlags::empty()).map_err(child::explain("memfd_create"))?;
         let _ = nix::sys::prctl::set_child_subreaper(true);
         let mut command = Command::new("/proc/self/exe");
         command
             .arg0(package)
-            .args([EXPERIMENT_FLAG, &std::process::id().to_string(), package, name])
+            .args([EXPERIMENT_FLAG, &std::process::id().to_string(), package, experiment.name])
             .arg(report.as_raw_fd().to_string())
             .arg(self.effort.word())
             .args([self.quiet, self.colour].map(|yes| if yes { "1" } else { "0" }))
@@ -79,34 +88,41 @@ impl Run<'_> {
         if let Some(mut stderr) = process.stderr.take() {
             let _ = stderr.read_to_string(&mut errors);
         }
-        let text = read_whole(report)?;
-        let found: Option<Result<Evidence, String>> =
-            serde_json::from_str(&text).ok().and_then(|json: Json| match json["error"].as_str() {
-                Some(error) => Some(Err(error.to_owned())),
-                None => Evidence::from_json(&json).map(Ok),
-            });
+        let found = serde_json::from_str(&read_whole(report)?).ok().and_then(|json| found(&json));
         let why = if !in_time {
-            format!("was stopped after {} s", self.limit.as_secs())
+            format!("it was stopped after {} s", self.limit.as_secs())
         } else if let Some(signal) = status.signal() {
             let signal = nix::sys::signal::Signal::try_from(signal);
-            format!("was ended by {}", signal.map_or("a signal", |signal| signal.as_str()))
-        } else if let Some(Err(error)) = found {
-            return Ok(Err(format!("{name}: {error}")));
+            format!("it was ended by {}", signal.map_or("a signal", |signal| signal.as_str()))
+        } else if let Some(Err(without)) = found {
+            return Ok(Err(without));
         } else if !status.success() {
             let code = status.code().unwrap_or(-1);
             match errors.lines().last() {
-                Some(last) => format!("exited with {code}: {last}"),
-                None => format!("exited with {code}"),
+                Some(last) => format!("it exited with {code}: {last}"),
+                None => format!("it exited with {code}"),
             }
         } else if leftovers > 0 {
-            format!("left {leftovers} process{} behind", if leftovers == 1 { "" } else { "es" })
+            format!("it left {leftovers} process{} behind", if leftovers == 1 { "" } else { "es" })
         } else if let Some(Ok(evidence)) = found {
             return Ok(Ok(evidence));
         } else {
-            "ended without its evidence".to_owned()
+            "it ended without its evidence".to_owned()
         };
-        Ok(Err(format!("{name} {why}")))
+        Ok(Err(NoEvidence::Failed(why)))
     }
+}
+
+/// What the experiment's process wrote for its supervisor.
+fn found(json: &Json) -> Option<Result<Evidence, NoEvidence>> {
+    let why = |key: &str| json[key].as_str().map(str::to_owned);
+    if let Some(why) = why("unavailable") {
+        return Some(Err(NoEvidence::Unavailable(why)));
+    }
+    if let Some(why) = why("failed") {
+        return Some(Err(NoEvidence::Failed(why)));
+    }
+    Evidence::from_json(json).map(Ok)
 }
 
 fn read_whole(fd: OwnedFd) -> Result<String> {
@@ -192,7 +208,10 @@ fn experiment(
     let mut report = std::fs::File::from(unsafe { OwnedFd::from_raw_fd(fd) });
     let found = match (experiment.run)(&Lab { effort }) {
         Ok(evidence) => evidence.to_json(),
-        Err(error) => json!({ "error": format!("{error:#}") }),
+        Err(error) => match NoEvidence::of(&error) {
+            NoEvidence::Unavailable(why) => json!({ "unavailable": why }),
+            NoEvidence::Failed(why) => json!({ "failed": why }),
+        },
     };
     std::io::Write::write_all(&mut report, found.to_string().as_bytes())
         .context("write the evidence")
