@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, bail};
 
 use crate::catalogue::Exercise;
-use crate::sandbox::{self, Content, End, File, How, Job, Limits, Spec};
 use crate::toolchain::Toolchain;
+use sandbox::{Content, End, File, How, Job, Limits, Spec};
 
 /// What compiling came to.
 pub enum Compiled {

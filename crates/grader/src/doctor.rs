@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use crate::catalogue;
-use crate::sandbox::{self, How, Job, Spec};
+use sandbox::{How, Job, Spec};
 
 /// What an attempt says that was not prevented.
 const REACHED: &str = "reached";

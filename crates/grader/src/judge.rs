@@ -14,9 +14,9 @@ use serde::Serialize;
 use crate::catalogue::{Check, Exercise, Kind, TIDY};
 use crate::compile::{Compiled, compile};
 use crate::escape;
-use crate::sandbox::{self, Account, Content, End, File, How, Job, Limits, Spec};
 use crate::toolchain::Toolchain;
 use crate::usage::usage;
+use sandbox::{Account, Channel, Content, End, File, How, Job, Limits, Question, Spec};
 
 /// How a submission is to be judged.
 #[derive(Clone, Debug, Default)]
@@ -276,8 +276,7 @@ fn run_check(
             .into(),
         sees_processes: exercise.kind == Kind::Process,
         limits: Limits { seconds: check.seconds.min(left), ..Limits::default() },
-        channel: Some((sandbox::secret()?, order.to_text())),
-        source: exercise.file_name(),
+        channel: Some(channel(exercise, &order)?),
         ..Job::default()
     };
     let content = Content::Descriptor(program.as_raw_fd());
@@ -292,6 +291,23 @@ fn run_check(
     let end = account.ends.first().context("the check was not run")?;
     understand(end, exercise, &mut judged)?;
     Ok((judged, account))
+}
+
+/// How the checks and the grader talk.
+fn channel(exercise: &Exercise, order: &Order) -> Result<Channel> {
+    let question = Question {
+        signal: exercises::WHERE_ARE_YOU,
+        answer: exercises::ANSWER.to_owned(),
+        source: exercise.file_name(),
+    };
+    Ok(Channel {
+        descriptor: exercises::DESCRIPTOR,
+        secret: sandbox::secret()?,
+        order: order.to_text(),
+        longest: exercises::LONGEST,
+        last: ["end", "strayed", "unknown", "no-schedule"].map(str::to_owned).into(),
+        question,
+    })
 }
 
 /// What the end of a check means.
@@ -472,7 +488,7 @@ fn stuck(end: &End, exercise: &Exercise) -> String {
             (_, "") => "is asleep".to_owned(),
             (_, call) => format!("is blocked in {call}"),
         };
-        let traces: Vec<&str> = end.answers(doing.thread).collect();
+        let traces: Vec<&str> = end.answers_of(doing.thread).collect();
         let at = line_in(&traces, exercise);
         let at = at.map(|at| format!(" at {at}")).unwrap_or_default();
         let who = if doing.own { "thread" } else { "child process" };

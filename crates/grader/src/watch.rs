@@ -18,7 +18,7 @@ use nix::unistd::Pid;
 
 use crate::catalogue::{self, Exercise};
 use crate::show::Style;
-use crate::{sandbox, submission};
+use crate::submission;
 
 /// Judges `first`, or what is next, on every save until the learner quits. What it is ended by, if
 /// a signal ended it.

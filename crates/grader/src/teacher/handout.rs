@@ -12,7 +12,7 @@ use crate::catalogue::{Exercise, workspace};
 use crate::usage::usage;
 
 /// The packages that are handed out, as they are.
-const PACKAGES: [&str; 2] = ["exercises", "grader"];
+const PACKAGES: [&str; 3] = ["exercises", "grader", "sandbox"];
 
 /// What is handed out of an exercise, beside `exercise.toml`.
 const FILES: [&str; 3] = ["checks.rs", "hints.md", "starter.rs"];

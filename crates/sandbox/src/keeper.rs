@@ -8,27 +8,17 @@ use nix::errno::Errno;
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::signal::Signal;
 use nix::sys::wait::{WaitStatus, waitpid};
-use nix::unistd::{ForkResult, Gid, Pid, Uid, fork, setgroups, setresgid, setresuid, setsid};
+use nix::unistd::{ForkResult, Gid, Pid, Uid, fork, setsid};
 
-use super::{Account, Spec, supervisor};
+use crate::account::Account;
+use crate::identity::{become_user, die_with, stranger};
+use crate::kill::kill_all;
+use crate::place::Spaces;
+use crate::spec::{Inspect, Spec};
+use crate::supervisor;
 
-/// Who nobody is, by convention.
-const NOBODY: u32 = 65534;
-
-/// The user that the submission runs as, seen from inside.
+/// The user that the program runs as, seen from inside.
 const INSIDE: u32 = 1000;
-
-/// Which namespaces are in force.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Spaces {
-    pub(super) user: bool,
-    pub(super) process: bool,
-    pub(super) mount: bool,
-    /// The user to become, where privileges are still to be given up.
-    pub(super) drop: Option<u32>,
-    /// Processes that judge and are visible from inside.
-    pub(super) judges: Vec<i32>,
-}
 
 /// How a run can be isolated, from the best to the least.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -45,18 +35,18 @@ enum Plan {
 const NOT_THIS_WAY: i32 = 42;
 
 /// The keeper's `main`; never returns.
-pub fn main(grader: i32) -> ! {
-    if let Err(error) = keep(grader) {
-        supervisor::tell(&Account { error: Some(format!("{error:#}")), ..Account::default() });
+pub(crate) fn main(caller: i32, inspect: Inspect) -> ! {
+    if let Err(error) = keep(caller, inspect) {
+        Account { error: Some(format!("{error:#}")), ..Account::default() }.tell();
     }
     std::process::exit(0);
 }
 
-fn keep(grader: i32) -> Result<()> {
-    let grader = Pid::from_raw(grader);
-    die_with(grader);
-    let judges = [grader, nix::unistd::getpgrp(), nix::unistd::getpid()];
-    // What a terminal sends to everybody, such as at Ctrl-C, is for the grader. When that is gone,
+fn keep(caller: i32, inspect: Inspect) -> Result<()> {
+    let caller = Pid::from_raw(caller);
+    die_with(caller);
+    let judges = [caller, nix::unistd::getpgrp(), nix::unistd::getpid()];
+    // What a terminal sends to everybody, such as at Ctrl-C, is for the caller. When that is gone,
     // those here end in order.
     setsid().context("setsid")?;
     let mut length = [0; 8];
@@ -79,7 +69,7 @@ fn keep(grader: i32) -> Result<()> {
             }
             continue;
         }
-        match attempt(plan, &spec, &account, &judges)? {
+        match attempt(plan, &spec, &account, &judges, inspect)? {
             None => return Ok(()),
             Some(why) => account.missing.push(why),
         }
@@ -89,7 +79,13 @@ fn keep(grader: i32) -> Result<()> {
 
 /// Isolates and supervises in a child, since what a process has entered it cannot leave. Says why
 /// if it could not be isolated so.
-fn attempt(plan: Plan, spec: &Spec, account: &Account, judges: &[Pid]) -> Result<Option<String>> {
+fn attempt(
+    plan: Plan,
+    spec: &Spec,
+    account: &Account,
+    judges: &[Pid],
+    inspect: Inspect,
+) -> Result<Option<String>> {
     let keeper = nix::unistd::getpid();
     nix::sys::prctl::set_child_subreaper(true)?;
     let (reads, writes) = nix::unistd::pipe2(nix::fcntl::OFlag::O_CLOEXEC)?;
@@ -100,7 +96,7 @@ fn attempt(plan: Plan, spec: &Spec, account: &Account, judges: &[Pid]) -> Result
             if plan != Plan::Bare {
                 die_with(keeper);
             }
-            let error = match enter(plan, spec, account, judges) {
+            let error = match enter(plan, spec, account, judges, inspect) {
                 Ok(()) => std::process::exit(0),
                 Err(error) => error,
             };
@@ -117,7 +113,7 @@ fn attempt(plan: Plan, spec: &Spec, account: &Account, judges: &[Pid]) -> Result
                 WaitStatus::Exited(_, NOT_THIS_WAY) => Ok(Some(why)),
                 status => {
                     // It has not tidied up.
-                    supervisor::kill_all(false);
+                    kill_all(false);
                     bail!("the supervisor ended with {status:?}")
                 }
             }
@@ -135,7 +131,13 @@ fn wait_for(child: Pid) -> Result<WaitStatus> {
 }
 
 /// Enters the namespaces and supervises there. Fails only before anything was run.
-fn enter(plan: Plan, spec: &Spec, account: &Account, judges: &[Pid]) -> Result<()> {
+fn enter(
+    plan: Plan,
+    spec: &Spec,
+    account: &Account,
+    judges: &[Pid],
+    inspect: Inspect,
+) -> Result<()> {
     let root = Uid::effective().is_root();
     let mut account = Account { missing: account.missing.clone(), ..Account::default() };
     let mut spaces = Spaces::default();
@@ -152,7 +154,7 @@ fn enter(plan: Plan, spec: &Spec, account: &Account, judges: &[Pid]) -> Result<(
         nix::sys::prctl::set_child_subreaper(true)?;
         spaces.judges = judges.iter().map(|pid| pid.as_raw()).collect();
         spaces.judges.push(std::process::id() as i32);
-        supervisor::main(spec, &spaces, account, |_| ());
+        supervisor::main(spec, &spaces, account, inspect, |_| ());
     }
     if plan == Plan::Unprivileged {
         if let Some(number) = spaces.drop.take() {
@@ -189,7 +191,7 @@ fn enter(plan: Plan, spec: &Spec, account: &Account, judges: &[Pid]) -> Result<(
             // Whether the parent is still there cannot be asked: it is outside of the namespace, and
             // whoever is there looks like number 0. If it is gone, the lifeline is closed.
             let _ = nix::sys::prctl::set_pdeathsig(Signal::SIGKILL);
-            supervisor::main(spec, &spaces, account, move |why| {
+            supervisor::main(spec, &spaces, account, inspect, move |why| {
                 let _ = nix::unistd::write(&writes, why.as_bytes());
                 std::process::exit(NOT_THIS_WAY);
             });
@@ -206,49 +208,4 @@ fn enter(plan: Plan, spec: &Spec, account: &Account, judges: &[Pid]) -> Result<(
             }
         }
     }
-}
-
-/// The first of the numbers for users that are nobody's, one for each grading.
-const STRANGERS: u32 = 1_000_000_000;
-
-/// Makes the kernel kill this process when `parent` ends, prctl(2).
-fn die_with(parent: Pid) {
-    let _ = nix::sys::prctl::set_pdeathsig(Signal::SIGKILL);
-    if nix::unistd::getppid() != parent {
-        std::process::exit(1);
-    }
-}
-
-/// A user that nobody else is, so that gradings at the same time can do nothing to each other, and
-/// the kernel counts the processes of each by itself. In a container there may be no such users, but
-/// nobody, or not even that.
-fn stranger() -> Option<u32> {
-    let exists = |map: &str, number: u32| {
-        let text = fs::read_to_string(map).unwrap_or_default();
-        text.lines().any(|line| {
-            let mut fields = line.split_whitespace().map(|field| field.parse::<u64>());
-            let (Some(Ok(first)), Some(Ok(_)), Some(Ok(count))) =
-                (fields.next(), fields.next(), fields.next())
-            else {
-                return false;
-            };
-            (first..first + count).contains(&u64::from(number))
-        })
-    };
-    let exists = |number: &u32| {
-        exists("/proc/self/uid_map", *number) && exists("/proc/self/gid_map", *number)
-    };
-    [STRANGERS + std::process::id(), NOBODY].into_iter().find(exists)
-}
-
-/// Gives up root for good.
-pub(super) fn become_user(number: u32) -> Result<()> {
-    let (uid, gid) = (Uid::from_raw(number), Gid::from_raw(number));
-    setgroups(&[]).context("setgroups")?;
-    setresgid(gid, gid, gid).context("setresgid")?;
-    setresuid(uid, uid, uid).context("setresuid")?;
-    // The change of user took both away.
-    let _ = nix::sys::prctl::set_dumpable(true);
-    let _ = nix::sys::prctl::set_pdeathsig(Signal::SIGKILL);
-    Ok(())
 }

@@ -6,11 +6,11 @@ use std::path::Path;
 
 use nix::unistd::SysconfVar;
 
-use super::Doing;
+use crate::account::Doing;
 
 /// The processes to look at: all that are visible but the supervisor, or its descendants where it
 /// has no process namespace of its own.
-pub(super) fn all(own_namespace: bool) -> Vec<i32> {
+pub(crate) fn all(own_namespace: bool) -> Vec<i32> {
     let me = std::process::id() as i32;
     if own_namespace {
         let mut found: Vec<i32> = numbers("/proc").into_iter().filter(|pid| *pid != me).collect();
@@ -34,7 +34,7 @@ pub(super) fn all(own_namespace: bool) -> Vec<i32> {
 }
 
 /// The threads of a process.
-pub(super) fn threads(pid: i32) -> Vec<i32> {
+pub(crate) fn threads(pid: i32) -> Vec<i32> {
     numbers(&format!("/proc/{pid}/task"))
 }
 
@@ -44,13 +44,13 @@ fn numbers(directory: &str) -> Vec<i32> {
 }
 
 /// Name, state and parent, proc_pid_stat(5).
-pub(super) struct Stat {
-    pub(super) name: String,
-    pub(super) state: char,
-    pub(super) parent: i32,
+pub(crate) struct Stat {
+    pub(crate) name: String,
+    pub(crate) state: char,
+    pub(crate) parent: i32,
 }
 
-pub(super) fn stat(path: &str) -> Option<Stat> {
+pub(crate) fn stat(path: &str) -> Option<Stat> {
     let text = fs::read_to_string(format!("{path}/stat")).ok()?;
     let (start, end) = (text.find('(')?, text.rfind(')')?);
     let mut rest = text[end + 1..].split_whitespace();
@@ -62,7 +62,7 @@ pub(super) fn stat(path: &str) -> Option<Stat> {
 }
 
 /// How a process is named in a report.
-pub(super) fn title(pid: i32) -> String {
+pub(crate) fn title(pid: i32) -> String {
     let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
     let line = String::from_utf8_lossy(&line).replace('\0', " ");
     let name = stat(&format!("/proc/{pid}")).map(|stat| stat.name).unwrap_or_default();
@@ -71,7 +71,7 @@ pub(super) fn title(pid: i32) -> String {
 }
 
 /// Bytes of memory that are in use by these processes, shared pages counted for each.
-pub(super) fn memory(pids: &[i32]) -> u64 {
+pub(crate) fn memory(pids: &[i32]) -> u64 {
     let resident = |pid: &i32| -> Option<u64> {
         let text = fs::read_to_string(format!("/proc/{pid}/statm")).ok()?;
         text.split_whitespace().nth(1)?.parse::<u64>().ok()
@@ -81,7 +81,7 @@ pub(super) fn memory(pids: &[i32]) -> u64 {
 }
 
 /// How many threads these processes have in all.
-pub(super) fn count(pids: &[i32]) -> u64 {
+pub(crate) fn count(pids: &[i32]) -> u64 {
     let mut count = 0;
     for pid in pids {
         count += numbers(&format!("/proc/{pid}/task")).len() as u64;
@@ -90,7 +90,7 @@ pub(super) fn count(pids: &[i32]) -> u64 {
 }
 
 /// Descriptors above 2, but `channel`, with what they are open on.
-pub(super) fn descriptors(pid: i32, channel: i32) -> Vec<String> {
+pub(crate) fn descriptors(pid: i32, channel: i32) -> Vec<String> {
     let path = format!("/proc/{pid}/fd");
     let mut open: Vec<i32> = numbers(&path);
     open.retain(|fd| *fd > 2 && *fd != channel);
@@ -103,7 +103,7 @@ pub(super) fn descriptors(pid: i32, channel: i32) -> Vec<String> {
 }
 
 /// What every thread of these processes is doing.
-pub(super) fn doing(pids: &[i32], own: i32) -> Vec<Doing> {
+pub(crate) fn doing(pids: &[i32], own: i32) -> Vec<Doing> {
     let mut doing = Vec::new();
     for &process in pids {
         for thread in threads(process) {

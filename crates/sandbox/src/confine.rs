@@ -14,7 +14,7 @@ use seccompiler::{
     SeccompRule,
 };
 
-use super::Job;
+use crate::spec::Job;
 
 /// Directories of the system that every program may read and execute.
 const SYSTEM: &[&str] = &["/usr", "/lib", "/lib32", "/lib64", "/bin", "/sbin"];
@@ -31,7 +31,7 @@ const DEVICES: &[&str] = &["/dev/null", "/dev/zero", "/dev/full", "/dev/urandom"
 const MORE: u64 = 8;
 
 /// Sets the limits of this process and of those that come from it.
-pub(super) fn limit(job: &Job, others: u64) -> Result<()> {
+pub(crate) fn limit(job: &Job, others: u64) -> Result<()> {
     let limits = &job.limits;
     let seconds = limits.seconds.ceil() as u64 + 1;
     let memory = if job.channel.is_some() { 2 << 30 } else { 8 << 30 };
@@ -61,7 +61,7 @@ fn most_of(resource: Resource, value: u64) -> Result<()> {
 }
 
 /// Denies access to all files but those that the job needs. Says whether the kernel does it.
-pub(super) fn landlock(job: &Job, work: &Path, writable: &[&Path]) -> Result<bool> {
+pub(crate) fn landlock(job: &Job, work: &Path, writable: &[&Path]) -> Result<bool> {
     let abi = ABI::V6;
     let read = AccessFs::from_read(abi);
     let all = AccessFs::from_all(abi);
@@ -146,7 +146,7 @@ const DENIED: &[i64] = &[
 /// The filters, made before the fork because that allocates.
 ///
 /// `beyond_reach` are processes that must get no signal.
-pub(super) fn filters(beyond_reach: &[i32]) -> Result<Vec<BpfProgram>> {
+pub(crate) fn filters(beyond_reach: &[i32]) -> Result<Vec<BpfProgram>> {
     let equals = |argument, value| {
         SeccompCondition::new(argument, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, value)
     };
@@ -224,7 +224,7 @@ pub(super) fn filters(beyond_reach: &[i32]) -> Result<Vec<BpfProgram>> {
 }
 
 /// Puts the filters in force, for good.
-pub(super) fn seccomp(filters: &[BpfProgram]) -> Result<()> {
+pub(crate) fn seccomp(filters: &[BpfProgram]) -> Result<()> {
     for filter in filters {
         seccompiler::apply_filter(filter)?;
     }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 const FILE: u64 = 4096;
 
 /// Bytes in use of what is mounted at `place`.
-pub(super) fn used_of_mount(place: &Path) -> u64 {
+pub(crate) fn used_of_mount(place: &Path) -> u64 {
     let Ok(state) = nix::sys::statvfs::statvfs(place) else { return 0 };
     let blocks = state.blocks() - state.blocks_free();
     blocks * state.fragment_size() + (state.files() - state.files_free()) * FILE
@@ -16,7 +16,7 @@ pub(super) fn used_of_mount(place: &Path) -> u64 {
 
 /// Bytes in use below `place`, as far as it can be read, and no further than to `enough`: a link may
 /// take the place of a directory at any moment.
-pub(super) fn used_below(place: &Path, enough: u64) -> u64 {
+pub(crate) fn used_below(place: &Path, enough: u64) -> u64 {
     let mut used = 0;
     let mut directories = vec![place.to_owned()];
     while let Some(directory) = directories.pop() {
@@ -36,7 +36,7 @@ pub(super) fn used_below(place: &Path, enough: u64) -> u64 {
 
 /// Removes a directory with everything in it, also where permissions are missing and where it is
 /// too deep for a path: what is inside a directory is moved up before that is removed.
-pub(super) fn remove(root: &Path) {
+pub(crate) fn remove(root: &Path) {
     let mut number = 0_u64;
     let mut directories: Vec<PathBuf> = vec![root.to_owned()];
     while let Some(directory) = directories.pop() {

@@ -1,0 +1,102 @@
+//! Runs a program that nobody trusts, and says what became of it.
+//!
+//! ```no_run
+//! use sandbox::{Job, Spec};
+//!
+//! // Before anything else in `main`: the sandbox is this program, started again.
+//! sandbox::enter(|_, _| Vec::new());
+//! let job = Job { program: "/bin/echo".into(), arguments: vec!["hello".into()], ..Job::default() };
+//! let spec = Spec { unprivileged: true, jobs: vec![job], ..Spec::default() };
+//! let account = sandbox::run(&spec)?;
+//! println!("{:?} {:?}", account.ends[0].how, account.ends[0].output);
+//! # anyhow::Ok(())
+//! ```
+//!
+//! # Who takes part
+//!
+//! Three processes. The *caller* writes a [`Spec`] and reads an [`Account`]. It starts its own
+//! program again as the *keeper*, which goes into namespaces of its own and forks the *supervisor*,
+//! the first process of the new process namespace. The supervisor starts each [`Job`], watches it,
+//! looks at what it left and kills everything. Where the machine offers less than this, the
+//! account says so.
+//!
+//! If the caller is killed, the kernel kills the keeper (parent-death signal), then the supervisor,
+//! and with the first process of a namespace all others. Without a process namespace the supervisor
+//! notices that its input was closed, and cleans up by itself.
+
+#![cfg(target_os = "linux")]
+
+use std::io::{Read, Write};
+use std::os::fd::OwnedFd;
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail};
+
+mod account;
+mod confine;
+mod disk;
+mod identity;
+mod keeper;
+mod kill;
+mod place;
+mod processes;
+mod spec;
+mod start;
+mod supervisor;
+mod watch;
+
+pub use account::{Account, Doing, End, How, Left};
+pub use spec::{CAN_DO_WITHOUT, Channel, Content, File, Inspect, Job, Limits, Question, Spec};
+
+/// The hidden argument with which a program starts itself as the keeper.
+const KEEPER: &str = "--keeper";
+
+/// Becomes the sandbox if [`run`] has started this program for that, and then never returns. To be
+/// called before anything else in `main`. `inspect` looks through the files that
+/// [`Job::inspect`] names.
+pub fn enter(inspect: Inspect) {
+    let mut arguments = std::env::args_os().skip(1);
+    if arguments.next().is_some_and(|first| first == KEEPER) {
+        let caller = arguments.next().and_then(|pid| pid.to_str()?.parse().ok());
+        keeper::main(caller.unwrap_or(0), inspect);
+    }
+}
+
+/// Runs what `spec` says. Descriptors that it names must not be closed on exec.
+pub fn run(spec: &Spec) -> Result<Account> {
+    let mut keeper = Command::new("/proc/self/exe");
+    keeper.arg(KEEPER).arg(std::process::id().to_string()).env_clear();
+    keeper.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = keeper.spawn().context("this program cannot start itself again")?;
+    let text = serde_json::to_vec(spec)?;
+    // The other end notices the death of this process by the end of its input, so the input stays
+    // open until the account has been read.
+    let mut lifeline = child.stdin.take().context("the keeper's input")?;
+    let told = lifeline
+        .write_all(&(text.len() as u64).to_le_bytes())
+        .and_then(|()| lifeline.write_all(&text));
+    let mut account = Vec::new();
+    child.stdout.take().context("the keeper's output")?.read_to_end(&mut account)?;
+    let mut said = String::new();
+    child.stderr.take().context("the keeper's errors")?.read_to_string(&mut said)?;
+    let status = child.wait()?;
+    drop(lifeline);
+    match serde_json::from_slice::<Account>(&account) {
+        Ok(Account { error: Some(error), .. }) => bail!("{error}"),
+        Ok(account) => told.map(|()| account).context("the keeper"),
+        Err(_) => bail!("the supervisor ended early ({status}): {}", said.trim()),
+    }
+}
+
+/// A file without a name, in memory, that children of this process can be given.
+pub fn nameless_file() -> Result<OwnedFd> {
+    use nix::sys::memfd::{MFdFlags, memfd_create};
+    memfd_create("checks", MFdFlags::empty()).context("memfd_create")
+}
+
+/// A secret of 128 bits.
+pub fn secret() -> Result<String> {
+    let mut bytes = [0_u8; 16];
+    std::fs::File::open("/dev/urandom")?.read_exact(&mut bytes)?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}
