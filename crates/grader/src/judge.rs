@@ -6,8 +6,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use exercises::Order;
-use exercises::report::{Failure, Panicked, Place, Report};
+use explorer::Search;
+use explorer::report::{Failure, Panicked, Place, Report};
+use harness::Order;
 use nix::sys::signal::Signal;
 use serde::Serialize;
 
@@ -262,13 +263,13 @@ fn run_check(
         judged.findings.push(Finding::new("stuck", message));
         return Ok((judged, Account::default()));
     }
-    let order = Order {
-        check: check.name.clone(),
+    let search = Search {
         schedules: check.schedules,
         exhaustive: check.exhaustive,
         seed: 0x5eed,
         replay: manner.replay.as_ref().map(|(_, schedule)| schedule.clone()),
     };
+    let order = Order { check: check.name.clone(), search };
     let job = Job {
         program: "checks".to_owned(),
         environment: [("PATH", "/usr/bin:/bin"), ("HOME", "{tmp}"), ("LANG", "C.UTF-8")]
@@ -297,7 +298,7 @@ fn run_check(
 /// What the end of a check means.
 fn understand(end: &End, exercise: &Exercise, judged: &mut Judged) -> Result<()> {
     judged.seconds = end.seconds;
-    judged.output = exercises::of_submission(&end.output);
+    judged.output = explorer::output::of_submission(&end.output);
     judged.cut = end.cut;
     if end.forged {
         let message = "Something was written to the grader's channel that is not from the checks.";
@@ -454,7 +455,7 @@ fn line_in(traces: &[&str], exercise: &Exercise) -> Option<String> {
             Some(format!("{}:{}", parts.next()?, parts.next()?))
         })
     };
-    of(&file).or_else(|| of(exercises::CHECKS))
+    of(&file).or_else(|| of(harness::CHECKS))
 }
 
 /// What the threads of a program are doing whose time is up.

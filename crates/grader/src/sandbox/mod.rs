@@ -170,7 +170,7 @@ pub struct End {
 impl End {
     /// Where a thread has said that it is, each time that it was asked: backtraces.
     pub fn answers(&self, thread: i32) -> impl Iterator<Item = &str> {
-        let answers = self.packets.iter().filter(|(kind, _)| kind == exercises::ANSWER);
+        let answers = self.packets.iter().filter(|(kind, _)| kind == harness::ANSWER);
         answers.filter_map(move |(_, body)| {
             let (from, trace) = body.split_once('\n')?;
             (from.parse() == Ok(thread)).then_some(trace)

@@ -424,7 +424,7 @@ impl Watch<'_> {
                 if self.job.channel.is_some() {
                     // dup2 onto itself would leave the flag that closes it.
                     let high = libc::fcntl(raw(channel), libc::F_DUPFD, 10);
-                    libc::dup2(high, exercises::DESCRIPTOR);
+                    libc::dup2(high, harness::DESCRIPTOR);
                 }
                 let first = if self.job.channel.is_some() { 4 } else { 3 };
                 libc::close_range(first, u32::MAX, libc::CLOSE_RANGE_CLOEXEC as i32);
@@ -570,7 +570,7 @@ impl Watch<'_> {
 
     /// Reads a packet: `None` at the end of the channel, `Some(true)` if the program is done.
     fn read_packet(&mut self, channel: &OwnedFd) -> Option<bool> {
-        let mut packet = vec![0; exercises::LONGEST + 1024];
+        let mut packet = vec![0; harness::LONGEST + 1024];
         let length = match recv(raw(channel), &mut packet, MsgFlags::MSG_DONTWAIT) {
             Ok(0) => return None,
             Err(Errno::EAGAIN) => return None,
@@ -582,7 +582,7 @@ impl Watch<'_> {
         let (secret, _) = self.job.channel.as_ref()?;
         let mut parts = packet.splitn(3, '\n');
         let kept: usize = self.end.packets.iter().map(|(_, body)| body.len()).sum();
-        let too_much = self.end.packets.len() > MOST_PACKETS || kept > 16 * exercises::LONGEST;
+        let too_much = self.end.packets.len() > MOST_PACKETS || kept > 16 * harness::LONGEST;
         if parts.next() != Some(secret) || too_much {
             self.end.forged = true;
             return Some(false);
@@ -649,7 +649,7 @@ impl Watch<'_> {
                 self.end.left.threads.push(format!("{thread} ({name})"));
             }
         }
-        self.end.left.descriptors = processes::descriptors(child.as_raw(), exercises::DESCRIPTOR);
+        self.end.left.descriptors = processes::descriptors(child.as_raw(), harness::DESCRIPTOR);
         let (shared, files) = self.place.contents(self.spaces.mount);
         self.end.left.shared_memory = shared;
         self.end.left.files = files;
@@ -694,12 +694,12 @@ impl Watch<'_> {
         for &thread in threads {
             // SAFETY: tgkill(2) takes three integers.
             unsafe {
-                libc::syscall(libc::SYS_tgkill, child.as_raw(), thread, exercises::WHERE_ARE_YOU)
+                libc::syscall(libc::SYS_tgkill, child.as_raw(), thread, harness::WHERE_ARE_YOU)
             };
         }
         let _ = kill(child, Signal::SIGCONT);
         let answers = |end: &End| {
-            end.packets[before..].iter().filter(|(kind, _)| kind == exercises::ANSWER).count()
+            end.packets[before..].iter().filter(|(kind, _)| kind == harness::ANSWER).count()
         };
         while answers(&self.end) < threads.len() {
             let mut fds = [PollFd::new(channel.as_fd(), PollFlags::POLLIN)];
