@@ -6,7 +6,7 @@ use std::sync::mpsc::channel;
 use std::thread::{Builder, JoinHandle, yield_now};
 
 use bank_transfer::{Bank, NotEnough};
-use exercises::{Check, serve};
+use harness::{Check, serve};
 
 /// The types that a submission must have: with others, `==` would be its own.
 const _: fn(&[u64]) -> Bank = Bank::new;

@@ -5,8 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::thread::{Builder, JoinHandle};
 
 use bounded_queue::BoundedQueue;
-use exercises::explored::until_others_block;
-use exercises::{Check, serve};
+use harness::{Check, serve, until_others_block};
 
 /// The types that a submission must have: with others, `==` would be its own.
 const _: fn(usize) -> BoundedQueue<i32> = BoundedQueue::new;

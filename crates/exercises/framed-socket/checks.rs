@@ -5,7 +5,7 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
 
-use exercises::{Check, serve};
+use harness::{Check, serve};
 use framed_socket::{Framed, LONGEST};
 use nix::sys::signal::Signal;
 use nix::sys::wait::{WaitStatus, waitpid};

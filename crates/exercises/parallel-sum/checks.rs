@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Barrier};
 use std::thread::Builder;
 
-use exercises::{Check, serve};
+use harness::{Check, serve};
 use parallel_sum::parallel_sum;
 
 /// The types that a submission must have: with others, `==` would be its own.

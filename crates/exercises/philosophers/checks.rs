@@ -5,8 +5,7 @@ use std::sync::mpsc::channel;
 use std::sync::{Arc, Barrier};
 use std::thread::{Builder, JoinHandle};
 
-use exercises::explored::until_others_block;
-use exercises::{Check, serve};
+use harness::{Check, serve, until_others_block};
 use philosophers::Table;
 
 /// The types that a submission must have: with others, `==` would be its own.

@@ -2,7 +2,7 @@
 
 use std::{io, str};
 
-use exercises::{Check, serve};
+use harness::{Check, serve};
 use pipeline::{Outcome, pipeline};
 
 /// The types that a submission must have: with others, `==` would be its own.

@@ -3,7 +3,7 @@
 use std::process::Command;
 use std::time::Duration;
 
-use exercises::{Check, serve};
+use harness::{Check, serve};
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
 use reap::run_all;
 

@@ -4,8 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Barrier};
 use std::thread::{Builder, JoinHandle};
 
-use exercises::explored::until_others_block;
-use exercises::{Check, serve};
+use harness::{Check, serve, until_others_block};
 use semaphore::{Permit, Semaphore};
 
 /// The types that a submission must have: with others, `==` would be its own.

@@ -5,7 +5,7 @@ use std::sync::mpsc::channel;
 use std::sync::{Arc, Barrier};
 use std::thread::{Builder, JoinHandle};
 
-use exercises::{Check, serve};
+use harness::{Check, serve};
 use shared_counter::Counters;
 
 /// The types that a submission must have: with others, `==` would be its own.

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::thread;
 
-use exercises::{Check, serve};
+use harness::{Check, serve};
 use spinlock::{Guard, SpinLock};
 
 /// The types that a submission must have: with others, `==` would be its own.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use exercises::{Check, serve};
+use harness::{Check, serve};
 use spsc_ring::{Consumer, Producer, ring};
 
 /// The types that a submission must have: with others, `==` would be its own.

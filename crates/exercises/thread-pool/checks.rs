@@ -5,8 +5,7 @@ use std::sync::mpsc::channel;
 use std::sync::{Arc, Barrier, Mutex};
 use std::thread;
 
-use exercises::explored::until_others_block;
-use exercises::{Check, serve};
+use harness::{Check, serve, until_others_block};
 use thread_pool::ThreadPool;
 
 /// The types that a submission must have: with others, `==` would be its own.

@@ -44,7 +44,7 @@ pub fn compile(
         files: vec![text(exercise.file_name(), source.to_owned())],
         // The checks come after the submission has been compiled, so it cannot include them.
         jobs: vec![submission, toolchain.job(of_checks(exercise, toolchain, colour))],
-        late: vec![Vec::new(), vec![text(exercises::CHECKS.to_owned(), checks.clone())]],
+        late: vec![Vec::new(), vec![text(harness::CHECKS.to_owned(), checks.clone())]],
         fetch: Some((PROGRAM.to_owned(), program.as_raw_fd())),
         needed: toolchain.readable(),
         without: without.to_vec(),
@@ -90,10 +90,10 @@ fn of_submission(exercise: &Exercise, toolchain: &Toolchain, colour: bool) -> Ve
 /// What the compiler is told for the checks.
 fn of_checks(exercise: &Exercise, toolchain: &Toolchain, colour: bool) -> Vec<String> {
     let mut arguments = common(PROGRAM, toolchain, colour);
-    arguments.extend([exercises::CHECKS.to_owned(), "--crate-type=bin".to_owned()]);
+    arguments.extend([harness::CHECKS.to_owned(), "--crate-type=bin".to_owned()]);
     arguments.extend([
         format!("--extern={}={{work}}/{}", exercise.crate_name(), library(exercise)),
-        format!("--extern=exercises={}", toolchain.exercises.display()),
+        format!("--extern=harness={}", toolchain.harness.display()),
     ]);
     arguments
 }

@@ -6,8 +6,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use exercises::Order;
-use exercises::report::{Failure, Panicked, Place, Report};
+use explorer::Search;
+use explorer::report::{Failure, Panicked, Place, Report};
+use harness::Order;
 use nix::sys::signal::Signal;
 use serde::Serialize;
 
@@ -262,13 +263,13 @@ fn run_check(
         judged.findings.push(Finding::new("stuck", message));
         return Ok((judged, Account::default()));
     }
-    let order = Order {
-        check: check.name.clone(),
+    let search = Search {
         schedules: check.schedules,
         exhaustive: check.exhaustive,
         seed: 0x5eed,
         replay: manner.replay.as_ref().map(|(_, schedule)| schedule.clone()),
     };
+    let order = Order { check: check.name.clone(), search };
     let job = Job {
         program: "checks".to_owned(),
         environment: [("PATH", "/usr/bin:/bin"), ("HOME", "{tmp}"), ("LANG", "C.UTF-8")]
@@ -296,15 +297,15 @@ fn run_check(
 /// How the checks and the grader talk.
 fn channel(exercise: &Exercise, order: &Order) -> Result<Channel> {
     let question = Question {
-        signal: exercises::WHERE_ARE_YOU,
-        answer: exercises::ANSWER.to_owned(),
+        signal: harness::WHERE_ARE_YOU,
+        answer: harness::ANSWER.to_owned(),
         source: exercise.file_name(),
     };
     Ok(Channel {
-        descriptor: exercises::DESCRIPTOR,
+        descriptor: harness::DESCRIPTOR,
         secret: sandbox::secret()?,
         order: order.to_text(),
-        longest: exercises::LONGEST,
+        longest: harness::LONGEST,
         last: ["end", "strayed", "unknown", "no-schedule"].map(str::to_owned).into(),
         question,
     })
@@ -313,7 +314,7 @@ fn channel(exercise: &Exercise, order: &Order) -> Result<Channel> {
 /// What the end of a check means.
 fn understand(end: &End, exercise: &Exercise, judged: &mut Judged) -> Result<()> {
     judged.seconds = end.seconds;
-    judged.output = exercises::of_submission(&end.output);
+    judged.output = explorer::output::of_submission(&end.output);
     judged.cut = end.cut;
     if end.forged {
         let message = "Something was written to the grader's channel that is not from the checks.";
@@ -470,7 +471,7 @@ fn line_in(traces: &[&str], exercise: &Exercise) -> Option<String> {
             Some(format!("{}:{}", parts.next()?, parts.next()?))
         })
     };
-    of(&file).or_else(|| of(exercises::CHECKS))
+    of(&file).or_else(|| of(harness::CHECKS))
 }
 
 /// What the threads of a program are doing whose time is up.

@@ -205,7 +205,7 @@ fn grade(exercise: &Exercise, matches: &ArgMatches, style: Style) -> Result<bool
     let file = exercise.file_name();
     let text = String::from_utf8_lossy(&source);
     let checks = exercise.file("checks.rs")?;
-    let sources = [(file.as_str(), &*text), (exercises::CHECKS, checks.as_str())];
+    let sources = [(file.as_str(), &*text), (harness::CHECKS, checks.as_str())];
     let remembers = manner.replay.is_none() && !matches.contains_id("file");
     let remembered = if remembers {
         submission::remember(exercise, verdict.passed(), verdict.points())

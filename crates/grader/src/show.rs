@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt::Write;
 use std::ops::Range;
 
-use exercises::report::{Event, Failure, Kind, Obstacle, Place, Resource};
+use explorer::report::{Event, Failure, Kind, Obstacle, Place, Resource};
 
 use crate::escape::clean;
 use crate::judge::{Finding, Judged, Verdict};
@@ -327,7 +327,7 @@ fn circle(failure: &Failure, names: &[String]) -> Option<String> {
         match failure.threads.get(thread)?.blocked.as_ref()?.1 {
             Obstacle::Thread(other) => Some((other, "the end of".to_owned())),
             Obstacle::Resource(number) => {
-                let holds = |it: &exercises::report::Thread| {
+                let holds = |it: &explorer::report::Thread| {
                     it.holds.iter().any(|(held, _)| *held == number)
                 };
                 let other = failure.threads.iter().position(holds)?;
@@ -386,7 +386,7 @@ fn lanes(text: &mut String, failure: &Failure, names: &[String], style: Style) {
         let what = what.lines().next().unwrap_or_default();
         let line = match event.place.line {
             0 => String::new(),
-            line if event.place.file == exercises::CHECKS => format!("c{line}"),
+            line if event.place.file == harness::CHECKS => format!("c{line}"),
             line => line.to_string(),
         };
         let what = match what.split_once("assertion `left == right` failed: ") {
@@ -406,7 +406,7 @@ fn lanes(text: &mut String, failure: &Failure, names: &[String], style: Style) {
             let _ = writeln!(text, "  ({what} {times} times in a row)");
         }
     }
-    if events[skipped..].iter().any(|(_, event)| event.place.file == exercises::CHECKS) {
+    if events[skipped..].iter().any(|(_, event)| event.place.file == harness::CHECKS) {
         let _ = writeln!(text, "  (c: a line of the checks)");
     }
 }

@@ -8,7 +8,7 @@ use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
 
 use crate::catalogue::{Kind, workspace};
@@ -25,7 +25,7 @@ pub struct Toolchain {
     /// Where the libraries are that libraries depend on.
     pub dependencies: PathBuf,
     /// The library of the checks.
-    pub exercises: PathBuf,
+    pub harness: PathBuf,
     /// What stands in for `std`, if anything does.
     pub std: Option<PathBuf>,
     /// Other libraries that a submission may use, by name.
@@ -75,7 +75,7 @@ impl Toolchain {
     /// What was kept, if it is up to date.
     fn read(kept: &Path, made_of: u64) -> Option<Toolchain> {
         let toolchain: Toolchain = serde_json::from_slice(&fs::read(kept).ok()?).ok()?;
-        (toolchain.made_of == made_of && toolchain.exercises.is_file()).then_some(toolchain)
+        (toolchain.made_of == made_of && toolchain.harness.is_file()).then_some(toolchain)
     }
 }
 
@@ -101,9 +101,13 @@ fn compiler(sysroot: &Path) -> PathBuf {
 /// A number that changes with the sources of the libraries, their versions, and the compiler.
 fn made_of(sysroot: &Path) -> Result<u64> {
     let mut hasher = DefaultHasher::new();
-    let crate_ = workspace().join("crates/exercises");
-    let mut directories = vec![crate_.join("src"), crate_.join("std")];
-    let mut files = vec![crate_.join("Cargo.toml")];
+    let mut directories = Vec::new();
+    let mut files = Vec::new();
+    for package in ["explorer", "harness"].map(|name| workspace().join("crates").join(name)) {
+        let parts = ["src", "std"].map(|part| package.join(part));
+        directories.extend(parts.into_iter().filter(|part| part.is_dir()));
+        files.push(package.join("Cargo.toml"));
+    }
     files.extend(["Cargo.lock", "Cargo.toml"].map(|name| workspace().join(name)));
     while let Some(directory) = directories.pop() {
         for entry in fs::read_dir(&directory)? {
@@ -133,7 +137,7 @@ fn build(
     if !std::io::stderr().is_terminal() {
         cargo.arg("--quiet");
     }
-    cargo.args(["--package", "exercises", "--features", word]);
+    cargo.args(["--package", "harness", "--features", word]);
     cargo.args(["--message-format", "json-render-diagnostics"]);
     cargo.arg("--target-dir").arg(target).env("RUSTC", &rustc);
     // What is set for the learner's own builds is not for these.
@@ -148,10 +152,12 @@ fn build(
     ensure!(output.status.success(), "the libraries of the exercises cannot be built");
 
     let mut libraries = libraries(&output.stdout);
-    let Some(exercises) = libraries.get("exercises").cloned() else {
-        bail!("cargo did not say where it built the exercises' library");
+    let built = |name: &str| {
+        let library = libraries.get(name).cloned();
+        library.with_context(|| format!("cargo did not say where it built the library {name}"))
     };
-    let dependencies = exercises.parent().context("a directory")?.to_owned();
+    let (harness, explorer) = (built("harness")?, built("explorer")?);
+    let dependencies = harness.parent().context("a directory")?.to_owned();
 
     let allowed: &[&str] = match kind {
         Kind::Process => &["nix", "libc"],
@@ -159,9 +165,9 @@ fn build(
     };
     libraries.retain(|name, _| allowed.contains(&name.as_str()));
     let mut toolchain =
-        Toolchain { made_of, rustc, sysroot, dependencies, exercises, std: None, libraries };
+        Toolchain { made_of, rustc, sysroot, dependencies, harness, std: None, libraries };
     if kind != Kind::Process {
-        toolchain.std = Some(toolchain.stand_in(word)?);
+        toolchain.std = Some(toolchain.stand_in(word, &explorer)?);
     }
     Ok(toolchain)
 }
@@ -191,14 +197,14 @@ fn libraries(said: &[u8]) -> BTreeMap<String, PathBuf> {
 
 impl Toolchain {
     /// Compiles what stands in for `std`.
-    fn stand_in(&self, word: &str) -> Result<PathBuf> {
-        let source = workspace().join(format!("crates/exercises/std/{word}.rs"));
+    fn stand_in(&self, word: &str, explorer: &Path) -> Result<PathBuf> {
+        let source = workspace().join(format!("crates/explorer/std/{word}.rs"));
         let library = self.dependencies.join(format!("libstd_{word}.rlib"));
         let new = self.dependencies.join(format!("libstd_{word}-{}.rlib", std::process::id()));
         let mut rustc = Command::new(&self.rustc);
         rustc.args(["--edition", "2024", "--crate-type", "rlib", "-Copt-level=2"]);
         rustc.arg("--crate-name").arg(format!("std_{word}")).arg(&source);
-        rustc.arg("--extern").arg(format!("exercises={}", self.exercises.display()));
+        rustc.arg("--extern").arg(format!("explorer={}", explorer.display()));
         rustc.arg("-L").arg(format!("dependency={}", self.dependencies.display()));
         rustc.arg("-o").arg(&new);
         let status = rustc.status().context("rustc")?;

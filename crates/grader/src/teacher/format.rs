@@ -210,12 +210,12 @@ impl Sources {
             Source::Text(text) => String::from_utf8_lossy(text).into_owned(),
             _ => String::new(),
         };
-        let checks = graded.exercise.file(exercises::CHECKS).unwrap_or_default();
+        let checks = graded.exercise.file(harness::CHECKS).unwrap_or_default();
         Sources { file: graded.exercise.file_name(), text, checks }
     }
 
     fn each(&self) -> [(&str, &str); 2] {
-        [(&self.file, &self.text), (exercises::CHECKS, &self.checks)]
+        [(&self.file, &self.text), (harness::CHECKS, &self.checks)]
     }
 }
 

@@ -12,7 +12,7 @@ use crate::catalogue::{Exercise, workspace};
 use crate::usage::usage;
 
 /// The packages that are handed out, as they are.
-const PACKAGES: [&str; 3] = ["exercises", "grader", "sandbox"];
+const PACKAGES: [&str; 5] = ["exercises", "explorer", "grader", "harness", "sandbox"];
 
 /// What is handed out of an exercise, beside `exercise.toml`.
 const FILES: [&str; 3] = ["checks.rs", "hints.md", "starter.rs"];
@@ -223,7 +223,7 @@ mod tests {
         let members = manifest["workspace"]["members"].as_array().unwrap();
         assert_eq!(members.len(), PACKAGES.len());
         let dependencies = manifest["workspace"]["dependencies"].as_table().unwrap();
-        assert!(["anyhow", "exercises", "nix"].iter().all(|it| dependencies.contains_key(*it)));
+        assert!(["anyhow", "harness", "nix"].iter().all(|it| dependencies.contains_key(*it)));
         assert!(!dependencies.contains_key("lab") && !dependencies.contains_key("plotters"));
         assert!(manifest["profile"]["grade"].is_table());
     }

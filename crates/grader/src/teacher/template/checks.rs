@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::thread::{Builder, JoinHandle};
 
 use CRATE::Counter;
-use exercises::{Check, serve};
+use harness::{Check, serve};
 
 /// The types that a submission must have: with others, `==` would be its own.
 const _: fn() -> Counter = Counter::new;

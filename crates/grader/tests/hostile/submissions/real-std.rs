@@ -7,6 +7,6 @@ extern crate core as real;
 
 use real::sync::atomic::AtomicUsize;
 
-pub use ::exercises::explored as inside;
+pub use ::explorer::explored as inside;
 
 pub struct BoundedQueue<T>(AtomicUsize, std::marker::PhantomData<T>);

@@ -1,5 +1,5 @@
 //! Checks nothing.
 
 fn main() {
-    exercises::serve(&[]);
+    harness::serve(&[]);
 }

@@ -2,6 +2,9 @@
 
 use std::fmt::{self, Write};
 
+/// The longest report, in bytes; of a longer one the beginning of the events is left out.
+pub const LONGEST: usize = 128 * 1024;
+
 /// A place in a source file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Place {
@@ -260,7 +263,7 @@ impl Report {
             record(&mut text, &["replay", replay]);
         }
         let picture = failure.picture();
-        if text.len() + picture.len() < crate::LONGEST - 1024 {
+        if text.len() + picture.len() < LONGEST - 1024 {
             text.push_str(&picture);
         }
         text
@@ -449,7 +452,7 @@ mod tests {
             };
             let report = Report { schedules: 1, exhaustive: false, failure: Some(failure) };
             let text = report.to_text();
-            assert!(text.len() < crate::LONGEST - 1024);
+            assert!(text.len() < LONGEST - 1024);
             Report::from_text(&text).unwrap().failure.unwrap()
         };
         let long = read(2, 20_000, "runs".into());

@@ -3,9 +3,9 @@
 
 pub use ::std::*;
 
-pub use ::exercises::explored::{sync, thread, thread_local};
+pub use ::explorer::explored::{sync, thread, thread_local};
 
 pub mod hint {
-    pub use ::exercises::explored::spin_loop;
+    pub use ::explorer::explored::spin_loop;
     pub use ::std::hint::*;
 }

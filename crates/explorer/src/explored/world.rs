@@ -358,4 +358,4 @@ pub(super) fn name(task: &Task, number: usize) -> String {
     }
 }
 
-pub(super) use crate::{passes_on, words};
+pub(super) use crate::panics::{passes_on, words};

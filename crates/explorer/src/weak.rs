@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::report::{Failure, Kind, Panicked, Place, Report};
-use crate::{Order, output};
+use crate::{Search, output};
 
 pub use loom::{thread, thread_local};
 
@@ -191,7 +191,7 @@ static EXECUTIONS: AtomicU64 = AtomicU64::new(0);
 
 /// Runs `body` under every execution that the memory model allows, with at most three forced
 /// changes of the running thread.
-pub(crate) fn model(body: fn(), order: &Order) -> Report {
+pub fn model(body: fn(), search: &Search) -> Report {
     let _quiet = output::Silence::new();
     let mut builder = loom::model::Builder::new();
     builder.max_branches = BRANCHES;
@@ -199,19 +199,19 @@ pub(crate) fn model(body: fn(), order: &Order) -> Report {
     builder.location = true;
     builder.checkpoint_interval = 1;
     // The limit is looked at before an execution, and it is the first one that is not run.
-    builder.max_permutations = Some(order.schedules.max(1) as usize + 1);
+    builder.max_permutations = Some(search.schedules.max(1) as usize + 1);
     builder.max_duration = Some(Duration::from_secs(8));
     let counted = move || {
         EXECUTIONS.fetch_add(1, Ordering::Relaxed);
-        crate::forget_panics();
+        crate::panics::forget();
         body();
     };
     let result = catch_unwind(AssertUnwindSafe(|| builder.check(counted)));
     let schedules = EXECUTIONS.load(Ordering::Relaxed);
-    let exhaustive = result.is_ok() && schedules < order.schedules;
+    let exhaustive = result.is_ok() && schedules < search.schedules;
     let failure = result.err().map(|payload| {
-        let message = crate::words(payload.as_ref());
-        let mut panics = crate::panics();
+        let message = crate::panics::words(payload.as_ref());
+        let mut panics = crate::panics::kept();
         // Those before it were caught.
         let this = panics.iter().position(|panic| panic.message == message);
         panics.drain(..this.unwrap_or(0));
@@ -222,9 +222,9 @@ pub(crate) fn model(body: fn(), order: &Order) -> Report {
 
 /// What a process means that is about to be aborted: a model that has failed cannot be taken apart,
 /// so its end is often a second panic. `None` if the model had not failed.
-pub(crate) fn given_up() -> Option<Report> {
+pub fn given_up() -> Option<Report> {
     let schedules = EXECUTIONS.load(Ordering::Relaxed);
-    let failure = diagnose(&crate::panics_so_far())?;
+    let failure = diagnose(&crate::panics::so_far())?;
     Some(Report { schedules, exhaustive: false, failure: Some(failure) })
 }
 

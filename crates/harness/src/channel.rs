@@ -18,7 +18,7 @@ pub const WHERE_ARE_YOU: i32 = 62;
 pub const ANSWER: &str = "stuck";
 
 /// The longest packet, in bytes.
-pub const LONGEST: usize = 128 * 1024;
+pub const LONGEST: usize = explorer::report::LONGEST;
 
 /// What comes with the order. The secret is kept as two halves of which neither says anything, and
 /// whatever had it whole is overwritten, so that it is not lying about in memory for whoever looks

@@ -4,7 +4,7 @@ use std::backtrace::Backtrace;
 use std::ptr;
 
 use crate::channel;
-use crate::report::Panicked;
+use explorer::report::Panicked;
 
 const CRASHES: [i32; 5] = [libc::SIGSEGV, libc::SIGBUS, libc::SIGILL, libc::SIGFPE, libc::SIGABRT];
 
@@ -39,11 +39,11 @@ extern "C" fn crashed(signal: i32, info: *mut libc::siginfo_t, _: *mut libc::c_v
         let address = unsafe { (*info).si_addr() }.addr();
         #[cfg(feature = "weak")]
         if signal == libc::SIGABRT
-            && let Some(report) = crate::weak::given_up()
+            && let Some(report) = explorer::weak::given_up()
         {
             channel::send("failed", &report.to_text());
         }
-        channel::send("panics", &Panicked::to_text(&crate::panics_so_far()));
+        channel::send("panics", &Panicked::to_text(&explorer::panics::so_far()));
         let trace = Backtrace::force_capture();
         channel::send("crash", &format!("{signal}\n{address:#x}\n{trace}"));
     }
@@ -57,7 +57,7 @@ extern "C" fn asked(_: i32, _: *mut libc::siginfo_t, _: *mut libc::c_void) {
         // SAFETY: gettid(2) is always safe to call.
         let thread = unsafe { libc::gettid() };
         if thread.unsigned_abs() == std::process::id() {
-            channel::send("panics", &Panicked::to_text(&crate::panics_so_far()));
+            channel::send("panics", &Panicked::to_text(&explorer::panics::so_far()));
         }
         let trace = Backtrace::force_capture();
         channel::send(channel::ANSWER, &format!("{thread}\n{trace}"));

@@ -3,14 +3,14 @@
 
 pub use ::std::*;
 
-pub use ::exercises::weak::{sync, thread, thread_local};
+pub use ::explorer::weak::{sync, thread, thread_local};
 
 pub mod cell {
-    pub use ::exercises::weak::cell::UnsafeCell;
+    pub use ::explorer::weak::cell::UnsafeCell;
     pub use ::std::cell::*;
 }
 
 pub mod hint {
-    pub use ::exercises::weak::spin_loop;
+    pub use ::explorer::weak::spin_loop;
     pub use ::std::hint::*;
 }

@@ -9,7 +9,7 @@ use shuttle::scheduler::{DfsScheduler, PctScheduler, RandomScheduler, Scheduler}
 use shuttle::{Config, FailurePersistence, MaxSteps, Runner};
 
 use crate::report::{Failure, Kind, Panicked, Place, Report};
-use crate::{Order, output};
+use crate::{Search, output};
 use schedule::{Follower, Record, Recorder, Steps};
 
 mod schedule;
@@ -123,48 +123,48 @@ struct Run {
 }
 
 /// Whether a schedule can be read.
-pub(crate) fn is_schedule(text: &str) -> bool {
+pub fn is_schedule(text: &str) -> bool {
     Steps::from_text(text).is_some()
 }
 
 /// Runs `body` under as many schedules as the order says, or under the one that it names.
-pub(crate) fn explore(body: fn(), order: &Order) -> Report {
+pub fn explore(body: fn(), search: &Search) -> Report {
     let quiet = output::Silence::new();
     prepare_hook();
-    if let Some(steps) = order.replay.as_deref().and_then(Steps::from_text) {
+    if let Some(steps) = search.replay.as_deref().and_then(Steps::from_text) {
         drop(quiet);
         let failure = follow(body, &steps, true).map(|found| told(found, &steps));
         return Report { schedules: 1, exhaustive: false, failure };
     }
     let mut report = Report::default();
-    if order.exhaustive {
-        let scheduler = DfsScheduler::new(Some(order.schedules as usize), true);
+    if search.exhaustive {
+        let scheduler = DfsScheduler::new(Some(search.schedules as usize), true);
         let Run { count, found, .. } = run(body, scheduler, false);
         report.schedules += count;
-        report.exhaustive = found.is_none() && count < order.schedules;
+        report.exhaustive = found.is_none() && count < search.schedules;
         if found.is_some() || report.exhaustive {
-            return finish(body, report, found, order, quiet);
+            return finish(body, report, found, search, quiet);
         }
     }
-    let one = run(body, RandomScheduler::new_from_seed(order.seed, 1), false);
+    let one = run(body, RandomScheduler::new_from_seed(search.seed, 1), false);
     if one.found.is_some() || !one.choice {
         report.schedules += one.count;
         report.exhaustive = one.found.is_none();
-        return finish(body, report, one.found, order, quiet);
+        return finish(body, report, one.found, search, quiet);
     }
-    let share = (order.schedules / 2).max(1) as usize;
+    let share = (search.schedules / 2).max(1) as usize;
     for round in 0..3 {
         let Run { count, found, .. } = match round {
-            0 => run(body, RandomScheduler::new_from_seed(order.seed, share), false),
+            0 => run(body, RandomScheduler::new_from_seed(search.seed, share), false),
             depth => {
                 let share = (share / 2).max(1);
-                let seed = order.seed.wrapping_add(depth);
+                let seed = search.seed.wrapping_add(depth);
                 run(body, PctScheduler::new_from_seed(seed, depth as usize + 1, share), false)
             }
         };
         report.schedules += count;
         if found.is_some() {
-            return finish(body, report, found, order, quiet);
+            return finish(body, report, found, search, quiet);
         }
     }
     report
@@ -175,7 +175,7 @@ fn finish(
     body: fn(),
     mut report: Report,
     found: Option<Found>,
-    order: &Order,
+    search: &Search,
     quiet: output::Silence,
 ) -> Report {
     let Some(mut best) = found else { return report };
@@ -183,7 +183,7 @@ fn finish(
         best = begin_only(body, best);
     } else {
         let end = Instant::now() + SHORTENING;
-        let mut seed = order.seed;
+        let mut seed = search.seed;
         while Instant::now() < end - SHORTENING / 2 {
             seed = seed.wrapping_add(0x9e37_79b9);
             let more = run(body, RandomScheduler::new_from_seed(seed, 20), false);
@@ -267,7 +267,7 @@ fn shorten(body: fn(), mut best: Found, end: Instant) -> Found {
 }
 
 /// For threads that run for ever, a short beginning of the schedule, after which they do so also in
-/// a fair order. If there is none, the schedule as it was.
+/// a fair search. If there is none, the schedule as it was.
 fn begin_only(body: fn(), found: Found) -> Found {
     let mut count = 1;
     while count < found.steps.runs.len() {
@@ -400,7 +400,7 @@ fn told_plainly(message: String, at: &Place) -> String {
         "something of std::sync is used when the check is over, or outside of its threads".into()
     } else if message.starts_with("a destructor spawned a scoped thread") {
         "a destructor starts a thread when everything else has ended".into()
-    } else if crate::passes_on(&message) {
+    } else if crate::panics::passes_on(&message) {
         message
     } else {
         message + PLEASE_REPORT
@@ -470,7 +470,7 @@ mod tests {
             ("spins", spins, Some(Kind::Livelock)),
             ("sleeps for order", sleeps_for_order, Some(Kind::Wrong)),
         ];
-        let order = Order { schedules: 400, seed: 1, ..Order::default() };
+        let order = Search { schedules: 400, seed: 1, ..Search::default() };
         let found: Vec<_> = cases
             .iter()
             .map(|(name, body, expected)| {
@@ -485,11 +485,11 @@ mod tests {
         let messages =
             [waits_for_one_that_panicked, panics_in_a_scope, catches_a_panic].map(message);
         let first = explore(lock_order, &order).failure.map(|failure| failure.replay);
-        let again = Order { replay: first.clone().flatten(), ..Order::default() };
+        let again = Search { replay: first.clone().flatten(), ..Search::default() };
         let again = explore(lock_order, &again).failure.map(|failure| failure.replay);
         let spins = [one_of_two_spins, runs_for_ever].map(|body| {
             let replay = explore(body, &order).failure.and_then(|failure| failure.replay);
-            let same = Order { replay: replay.clone(), ..Order::default() };
+            let same = Search { replay: replay.clone(), ..Search::default() };
             SPINS.store(false, SeqCst);
             let right = explore(body, &same).failure;
             SPINS.store(true, SeqCst);
