@@ -83,6 +83,18 @@ impl Summary {
     }
 }
 
+impl Summary {
+    /// Whether all but a tenth of the samples are at least `bound`.
+    pub fn is_above(&self, bound: f64) -> bool {
+        self.p10 >= bound
+    }
+
+    /// Whether all but a tenth of the samples are below `bound`.
+    pub fn is_below(&self, bound: f64) -> bool {
+        self.p90 < bound
+    }
+}
+
 impl fmt::Display for Summary {
     /// From the 10th to the 90th percentile: `6.9 to 7.4`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -163,7 +163,7 @@ impl Rounds {
             sides: [side(a), side(b)],
             unit: "µs".to_owned(),
             ratio: self.ratio(a, b),
-            control: Some((format!("{0} again / {0}", self.names[0]), self.control())),
+            control: Some((again(self.names[0]), self.control())),
             switches: self.checked.then(|| [switches(a), switches(b)]),
             place: self.place.clone(),
             doubt: self.doubt.clone(),
@@ -289,6 +289,19 @@ pub struct Comparison {
 }
 
 impl Comparison {
+    /// Calls the sides, and with them the control, otherwise.
+    pub fn named(mut self, first: &str, second: &str) -> Comparison {
+        for ((name, _), new) in self.sides.iter_mut().zip([first, second]) {
+            if let Some((control, _)) = &mut self.control
+                && *control == again(name)
+            {
+                *control = again(new);
+            }
+            *name = new.to_owned();
+        }
+        self
+    }
+
     /// Compares what was measured in pairs, each of which was taken at about the same time. `None`
     /// without a pair.
     pub fn paired(sides: [&str; 2], unit: &str, pairs: &[[f64; 2]]) -> Option<Comparison> {
@@ -303,6 +316,11 @@ impl Comparison {
             doubt: None,
         })
     }
+}
+
+/// The name of a control.
+fn again(name: &str) -> String {
+    format!("{name} again / {name}")
 }
 
 /// Where this thread may run.
