@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use lab::child::{Child, explain, explain_io};
-use lab::sample::{Pinned, allowed_cpus};
-use lab::{Evidence, Experiment, Lab, say};
+use lab::sample::{Contestant, Pinned, Rounds, Sampling, allowed_cpus};
+use lab::{Evidence, Experiment, Lab, Summary, say};
 use nix::sys::uio::{RemoteIoVec, process_vm_readv};
 use shared_memory::spsc_ring::{LOOKS_BEFORE_SLEEP, Ring};
 
@@ -19,8 +19,8 @@ pub const EXPERIMENT: Experiment = Experiment {
     run,
 };
 
-/// Sends so many messages of so many bytes, and returns how long one took.
-type Way = fn(bytes: usize, times: usize) -> Result<Duration>;
+/// Sends so many messages of so many bytes, and returns how long that took.
+type Way = fn(bytes: usize, times: u32) -> Result<Duration>;
 
 /// The first hands over a pointer between threads, the last stays within one thread; the others
 /// are between processes.
@@ -36,45 +36,87 @@ const WAYS: [(&str, Way); 6] = [
 const KIB: usize = 1 << 10;
 const MIB: usize = 1 << 20;
 
-/// How many messages are sent at most where each waits for the other party. The best counts.
-const RENDEZVOUS: usize = 50;
-
 fn run(lab: &Lab) -> Result<Evidence> {
     let sizes: &[usize] = lab.by_effort(
         &[64, 64 * KIB, 16 * MIB][..],
         &[64, 4 * KIB, 64 * KIB, MIB, 16 * MIB][..],
         &[1, 64, KIB, 4 * KIB, 16 * KIB, 64 * KIB, 256 * KIB, MIB, 16 * MIB, 64 * MIB][..],
     );
-    let (most, rounds) = lab.by_effort((500, 1), (1_000, 3), (20_000, 5));
-    let total = lab.by_effort(16 * MIB, 16 * MIB, 512 * MIB);
-    let largest = sizes[sizes.len() - 1];
-    let mut evidence = Evidence::new().fact("bytes of the largest message", largest);
+    let (rounds, batch) = lab.by_effort((5, 1), (5, 1), (15, 20));
     let heads: String = sizes.iter().map(|size| format!("{:>8}", in_words(*size))).collect();
     say!("receiver", "{:<16}{heads}", "GB/s, the best");
-    for (name, way) in WAYS {
-        let mut cells = String::new();
-        for bytes in sizes {
-            let times = (total / bytes).clamp(1, most);
-            let mut best = f64::INFINITY;
-            for _ in 0..rounds {
-                match way(*bytes, times) {
-                    Ok(took) => best = best.min(took.as_secs_f64()),
-                    Err(error) if name == "process_vm_readv" => {
-                        evidence = evidence.missing(name, format!("{error:#}"));
-                    }
-                    Err(error) => return Err(error.context(name)),
-                }
-            }
-            cells.push_str(&format!("{:>8}", rate(*bytes as f64 / best / 1e9)));
-            if *bytes == largest && best.is_finite() {
-                evidence =
-                    evidence.measured(&format!("{name}: one large message"), best * 1e6, "µs");
+    let mut rows = WAYS.map(|(name, _)| format!("{name:<16}"));
+    let mut largest = None;
+    for &bytes in sizes {
+        let measured = in_turn(bytes, rounds, Duration::from_millis(batch))?;
+        for (row, took) in rows.iter_mut().zip(&measured.took) {
+            let rate = took.map(|took| rate(bytes as f64 / took.min / 1e3));
+            *row += &format!("{:>8}", rate.unwrap_or_else(|| "-".to_owned()));
+        }
+        largest = Some((measured, bytes));
+    }
+    for row in rows {
+        say!("receiver", "{row}");
+    }
+    Ok(match largest {
+        Some((measured, bytes)) => measured.report(Evidence::new(), bytes),
+        None => Evidence::new(),
+    })
+}
+
+/// What a message of one size took.
+struct Measured {
+    /// In µs, for each of the ways; `None` where it is forbidden.
+    took: [Option<Summary>; WAYS.len()],
+    rounds: Rounds,
+    /// Why process_vm_readv is not among them.
+    forbidden: Option<String>,
+}
+
+/// Measures all ways in turn with messages of one size.
+fn in_turn(bytes: usize, rounds: usize, batch: Duration) -> Result<Measured> {
+    let forbidden = read_from_process(64, 1).err().map(|error| format!("{error:#}"));
+    let allowed = |name: &str| name != "process_vm_readv" || forbidden.is_none();
+    let mut contestants: Vec<_> = WAYS
+        .into_iter()
+        .filter(|(name, _)| allowed(name))
+        .map(|(name, way)| Contestant::timed(name, move |times| way(bytes, times).context(name)))
+        .collect();
+    // A wake-up on another CPU takes now so long, now so long. What is asked turns on a factor.
+    let rounds = Sampling { rounds, batch, tolerance: 1.0 }.measure(&mut contestants)?;
+    let place = |way: usize| contestants.iter().position(|c| c.name == WAYS[way].0);
+    let took = std::array::from_fn(|way| place(way).map(|index| rounds.microseconds(index)));
+    Ok(Measured { took, rounds, forbidden })
+}
+
+impl Measured {
+    /// Compares the faster of the kernel's streams with the pointer.
+    fn report(&self, mut evidence: Evidence, bytes: usize) -> Evidence {
+        const POINTER: usize = 0;
+        const STREAMS: [usize; 2] = [1, 2];
+        for ((name, _), took) in WAYS.iter().zip(&self.took) {
+            if let Some(took) = took {
+                evidence = evidence.sampled(&format!("{name}: one large message"), *took, "µs");
             }
         }
-        say!("receiver", "{name:<16}{cells}");
+        if let Some(why) = &self.forbidden {
+            evidence = evidence.missing("process_vm_readv: one large message", why);
+        }
+        let [pipe, socket] = STREAMS.map(|stream| self.rounds.microseconds(stream).median);
+        let faster = if pipe < socket { STREAMS[0] } else { STREAMS[1] };
+        let compared = self.rounds.compare(faster, POINTER).named(BY_KERNEL, BY_POINTER);
+        let (ratio, size) = (compared.ratio, in_words(bytes));
+        say!("receiver", "{size} by a {} take {:.0} x a pointer", WAYS[faster].0, ratio.median);
+        evidence
+            .fact("bytes of the largest message", bytes)
+            .fact("the faster stream of the kernel", WAYS[faster].0)
+            .compared("through the kernel / as a pointer", &compared)
     }
-    Ok(evidence)
 }
+
+/// The two sides of the comparison of large messages.
+const BY_KERNEL: &str = "a large message through the kernel";
+const BY_POINTER: &str = "a large message as a pointer";
 
 fn in_words(bytes: usize) -> String {
     match bytes {
@@ -115,7 +157,6 @@ fn cpus() -> Result<(usize, usize)> {
 /// is made after the fork: what both processes have would be copied by the first write to it.
 fn between_processes(
     bytes: usize,
-    times: usize,
     send: impl FnOnce() -> Result<()>,
     receive: impl FnOnce(&mut [u8]) -> Result<()>,
 ) -> Result<Duration> {
@@ -136,7 +177,7 @@ fn between_processes(
     let start = Instant::now();
     say_go.write_all(b"g").context("start the sender")?;
     receive(&mut to)?;
-    let took = start.elapsed() / times as u32;
+    let took = start.elapsed();
     child.wait()?;
     check(&to)?;
     Ok(took)
@@ -144,27 +185,26 @@ fn between_processes(
 
 fn stream(
     bytes: usize,
-    times: usize,
+    times: u32,
     mut input: impl Write,
     mut output: impl Read,
 ) -> Result<Duration> {
     let from = message(bytes);
     between_processes(
         bytes,
-        times,
         || (0..times).try_for_each(|_| input.write_all(&from)).context("write"),
         |to| (0..times).try_for_each(|_| output.read_exact(to)).context("read"),
     )
 }
 
 /// A pipe that holds 1 MiB, where the user's limit allows that: its capacity decides.
-fn pipe(bytes: usize, times: usize) -> Result<Duration> {
+fn pipe(bytes: usize, times: u32) -> Result<Duration> {
     let (output, input) = std::io::pipe().map_err(explain_io("pipe"))?;
     let _ = nix::fcntl::fcntl(input.as_fd(), nix::fcntl::FcntlArg::F_SETPIPE_SZ(MIB as i32));
     stream(bytes, times, input, output)
 }
 
-fn unix_socket(bytes: usize, times: usize) -> Result<Duration> {
+fn unix_socket(bytes: usize, times: u32) -> Result<Duration> {
     let (input, output) =
         std::os::unix::net::UnixStream::pair().map_err(explain_io("socketpair"))?;
     stream(bytes, times, input, output)
@@ -172,7 +212,7 @@ fn unix_socket(bytes: usize, times: usize) -> Result<Duration> {
 
 /// A ring of bytes: copied in by the sender, copied out by the receiver, in pieces of at most an
 /// eighth of the ring.
-fn ring(bytes: usize, times: usize) -> Result<Duration> {
+fn ring(bytes: usize, times: u32) -> Result<Duration> {
     const PIECE: usize = 32 * KIB;
     let ring = Ring::<u8>::create(8 * PIECE)?;
     let (own, other) = cpus()?;
@@ -181,7 +221,6 @@ fn ring(bytes: usize, times: usize) -> Result<Duration> {
     let from = message(bytes);
     between_processes(
         bytes,
-        times,
         || {
             let mut producer = ring.producer()?;
             producer.looks_before_sleep(looks);
@@ -223,8 +262,8 @@ fn ring(bytes: usize, times: usize) -> Result<Duration> {
 
 /// The receiver copies each message out of the sender's memory. The sender tells it that there is
 /// one, and is told when it may make the next.
-fn read_from_process(bytes: usize, times: usize) -> Result<Duration> {
-    let (from, times) = (message(bytes), times.min(RENDEZVOUS));
+fn read_from_process(bytes: usize, times: u32) -> Result<Duration> {
+    let from = message(bytes);
     let (mut ready, mut say_ready) = std::io::pipe().map_err(explain_io("pipe"))?;
     let (mut taken, mut say_taken) = std::io::pipe().map_err(explain_io("pipe"))?;
     let (own, other) = cpus()?;
@@ -238,9 +277,8 @@ fn read_from_process(bytes: usize, times: usize) -> Result<Duration> {
     }?;
     let _pinned = Pinned::to(own)?;
     let mut to = vec![b'?'; bytes];
-    let mut best = Duration::MAX;
+    let start = Instant::now();
     for _ in 0..times {
-        let start = Instant::now();
         ready.read_exact(&mut [0]).context("read")?;
         // A fork's child has its memory at the parent's addresses.
         let there = RemoteIoVec { base: from.as_ptr() as usize, len: bytes };
@@ -249,16 +287,16 @@ fn read_from_process(bytes: usize, times: usize) -> Result<Duration> {
             .map_err(explain("process_vm_readv"))?;
         ensure!(read == bytes, "process_vm_readv read {read} bytes of {bytes}");
         say_taken.write_all(b"t").context("write")?;
-        best = best.min(start.elapsed());
     }
+    let took = start.elapsed();
     child.wait()?;
     check(&to)?;
-    Ok(best)
+    Ok(took)
 }
 
 /// Moves the message itself: the thread gets its address, and its bytes stay where they are.
 // ANCHOR: hand-over
-fn hand_over(bytes: usize, _: usize) -> Result<Duration> {
+fn hand_over(bytes: usize, times: u32) -> Result<Duration> {
     let (send, receive) = sync_channel::<Vec<u8>>(0);
     let (give_back, get_back) = sync_channel::<Vec<u8>>(1);
     std::thread::scope(|threads| {
@@ -271,29 +309,29 @@ fn hand_over(bytes: usize, _: usize) -> Result<Duration> {
             .spawn_scoped(threads, receiver)
             .map_err(explain_io("thread"))?;
         let _pinned = Pinned::to(own)?;
-        let (mut message, mut best) = (message(bytes), Duration::MAX);
-        for _ in 0..RENDEZVOUS {
-            let start = Instant::now();
+        let mut message = message(bytes);
+        let start = Instant::now();
+        for _ in 0..times {
             send.send(message).context("the receiver is gone")?;
             message = get_back.recv().context("the receiver is gone")?;
-            // There and back are two messages.
-            best = best.min(start.elapsed() / 2);
         }
+        // There and back are two messages.
+        let took = start.elapsed() / 2;
         drop(send);
         check(&message)?;
-        Ok(best)
+        Ok(took)
     })
 }
 // ANCHOR_END: hand-over
 
-fn copy(bytes: usize, times: usize) -> Result<Duration> {
+fn copy(bytes: usize, times: u32) -> Result<Duration> {
     let (from, mut to) = (message(bytes), message(bytes));
     let start = Instant::now();
     for _ in 0..times {
         to.copy_from_slice(std::hint::black_box(&from));
         std::hint::black_box(&mut to);
     }
-    let took = start.elapsed() / times as u32;
+    let took = start.elapsed();
     check(&to)?;
     Ok(took)
 }

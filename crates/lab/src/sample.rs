@@ -154,7 +154,13 @@ impl Rounds {
         paired(&self.columns[a], &self.columns[b])
     }
 
-    /// The same with all that belongs to it; both sides in microseconds.
+    /// By how many nanoseconds `a` takes longer than `b`, paired by round.
+    pub fn difference(&self, a: usize, b: usize) -> Summary {
+        let pairs = self.columns[a].iter().zip(&self.columns[b]);
+        summary(pairs.map(|(a, b)| a.nanoseconds - b.nanoseconds))
+    }
+
+    /// The ratio with all that belongs to it; both sides in microseconds.
     pub fn compare(&self, a: usize, b: usize) -> Comparison {
         let side = |index: usize| (self.names[index].to_owned(), self.microseconds(index));
         let switches =

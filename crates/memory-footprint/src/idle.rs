@@ -2,6 +2,7 @@
 //! the kernel.
 
 use std::io::{Read, Write};
+use std::os::fd::OwnedFd;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -9,10 +10,12 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use lab::child::{Child, explain, explain_io};
-use lab::{Evidence, Experiment, Lab, say};
+use lab::sample::Comparison;
+use lab::{Evidence, Experiment, Lab, Summary, say};
 use nix::unistd::{Pid, pause, pipe};
 
 use crate::proc::{page_tables, system, user};
+use crate::rss_vs_pss;
 
 pub const EXPERIMENT: Experiment = Experiment {
     name: "idle",
@@ -34,67 +37,90 @@ struct Footprint {
 
 /// Fewer than these are lost in what the rest of the system does.
 const ENOUGH: usize = 50;
-/// How often at most both are made, until other programs leave the kernel's counters alone.
-const ATTEMPTS: u32 = 3;
+/// How often more than wanted all are made, until other programs leave the kernel's counters alone.
+const SPARE: usize = 3;
+/// What is made, in turn.
+const KINDS: [&str; 3] = ["thread", "forked process", "executed process"];
 
 fn run(lab: &Lab) -> Result<Evidence> {
-    let wanted = lab.by_effort(300, 1000, 1000);
-    say!("parent", "makes {wanted} threads, then {wanted} processes; each of them only sleeps");
-    let mut attempt = 1;
-    let (thread, process) = loop {
+    let (wanted, rounds) = lab.by_effort((150, 3), (300, 3), (1000, 7));
+    say!("parent", "makes {wanted} threads, forks as many processes, and executes as many");
+    say!("parent", "programs, {rounds} times in turn; each of them only sleeps");
+    let mut taken: Vec<[Footprint; 3]> = Vec::new();
+    let mut disturbed = 0;
+    while taken.len() < rounds {
         let thread = in_a_child(|| threads(wanted))?;
         settle();
-        let process = processes(wanted)?;
-        if thread.made.min(process.made) < ENOUGH {
-            let why = format!(
-                "only {} threads and {} processes could be made of {wanted} (ulimit -u)",
-                thread.made, process.made
-            );
-            say!("parent", "gives up: {why}");
-            return Ok(Evidence::new().missing("memory per thread", why));
-        }
-        // Both have one stack in the kernel, of the same size. Where the system's counters say
-        // something else, others moved them.
-        let agree = (process.kernel_stack / thread.kernel_stack - 1.0).abs() < 0.1;
-        if agree && thread.slab > 0.0 && process.slab > 0.0 {
-            break (thread, process);
-        }
-        if attempt == ATTEMPTS {
-            let why =
-                format!("other programs moved the kernel's counters in all {attempt} attempts");
-            say!("parent", "gives up: {why}");
-            return Ok(Evidence::new().missing("memory per thread", why));
-        }
-        say!("parent", "other programs moved the kernel's counters, makes them again");
-        attempt += 1;
+        let forked = processes(wanted, forked)?;
         settle();
-    };
-    let fewest = thread.made.min(process.made);
-    if fewest < wanted {
-        say!("parent", "only {fewest} of them could be made (ulimit -u)");
+        let executed = processes(wanted, rss_vs_pss::executed)?;
+        settle();
+        let all = [thread, forked, executed];
+        let made = all.map(|each| each.made);
+        if made.into_iter().any(|made| made < ENOUGH) {
+            let why = format!("only {made:?} of {wanted} could be made (ulimit -u, pids.max)");
+            say!("parent", "gives up: {why}");
+            return Ok(missing(why));
+        }
+        // All have one stack in the kernel, of the same size. Where the system's counters say
+        // something else, others moved them.
+        let agree = all.iter().all(|each| {
+            (each.kernel_stack / thread.kernel_stack - 1.0).abs() < 0.1 && each.slab > 0.0
+        });
+        if agree {
+            taken.push(all);
+        } else if disturbed == SPARE {
+            let why = format!("other programs moved the kernel's counters {disturbed} times");
+            say!("parent", "gives up: {why}");
+            return Ok(missing(why));
+        } else {
+            say!("parent", "other programs moved the kernel's counters, makes them again");
+            disturbed += 1;
+            settle();
+        }
     }
+    report(&taken)
+}
 
-    say!("parent", "{:<24} {:>12} {:>12}", "in KiB, each", "thread", "process");
-    let mut found = Evidence::new().fact("threads made", thread.made);
-    found = found.fact("processes made", process.made).fact("attempts", attempt);
-    for ((part, of_thread), (_, of_process)) in thread.parts().into_iter().zip(process.parts()) {
-        say!("parent", "{part:<24} {of_thread:>12.1} {of_process:>12.1}");
-        found = found.measured(&format!("thread: {part}"), of_thread, "KiB").measured(
-            &format!("process: {part}"),
-            of_process,
-            "KiB",
-        );
+/// No figures, and why.
+fn missing(why: String) -> Evidence {
+    KINDS.iter().skip(1).fold(Evidence::new(), |found, kind| {
+        found.missing(&format!("memory: {kind} / thread"), why.clone())
+    })
+}
+
+/// Tells what each of them took, and compares.
+fn report(taken: &[[Footprint; 3]]) -> Result<Evidence> {
+    say!("parent", "{:<22}{:>9}{:>9}{:>10}", "in KiB, each", "thread", "forked", "executed");
+    let mut found = Evidence::new().fact("rounds", taken.len());
+    let of = |kind: usize, part: &dyn Fn(&Footprint) -> f64| {
+        Summary::of(taken.iter().map(|all| part(&all[kind])).collect()).context("nothing was made")
+    };
+    for (index, (name, _)) in taken[0][0].parts().into_iter().enumerate() {
+        let mut line = format!("{name:<22}");
+        for (kind, width) in [9, 9, 10].into_iter().enumerate() {
+            let part = of(kind, &|each| each.parts()[index].1)?;
+            line += &format!("{:>width$.1}", part.median);
+            found = found.sampled(&format!("{}: {name}", KINDS[kind]), part, "KiB");
+        }
+        say!("parent", "{line}");
     }
-    let (thread_all, process_all) = (thread.together(), process.together());
-    let ratio = process_all / thread_all;
-    say!("parent", "{:<24} {thread_all:>12.1} {process_all:>12.1}", "together");
-    say!("parent", "a process holds {ratio:.1} x as much as a thread");
-    say!("parent", "RSS would say {:.0} KiB for each process", process.rss);
-    Ok(found
-        .measured("memory per thread", thread_all, "KiB")
-        .measured("memory per process", process_all, "KiB")
-        .measured("memory: process / thread", ratio, "")
-        .measured("process: RSS", process.rss, "KiB"))
+    let together = |kind: usize| of(kind, &Footprint::together);
+    let [thread, forked, executed] = [together(0)?, together(1)?, together(2)?].map(|s| s.median);
+    say!("parent", "{:<22}{thread:>9.1}{forked:>9.1}{executed:>10.1}", "together");
+    for (kind, name) in KINDS.iter().enumerate().skip(1) {
+        let pairs: Vec<[f64; 2]> =
+            taken.iter().map(|all| [all[kind].together(), all[0].together()]).collect();
+        let compared =
+            Comparison::paired([&format!("memory per {name}"), "memory per thread"], "KiB", &pairs)
+                .context("nothing was made")?;
+        let ratio = compared.ratio;
+        say!("parent", "a {name} holds {:.1} x a thread ({ratio})", ratio.median);
+        found = found.compared(&format!("memory: {name} / thread"), &compared);
+    }
+    let rss = of(1, &|each| each.rss)?;
+    say!("parent", "RSS would say {:.0} KiB for each forked process", rss.median);
+    Ok(found.sampled("forked process: RSS", rss, "KiB"))
 }
 
 impl Footprint {
@@ -145,23 +171,15 @@ fn threads(wanted: usize) -> Result<Footprint> {
     })
 }
 
-/// Forks idle processes, as many as wanted or allowed, and looks at what they and the kernel hold.
-fn processes(wanted: usize) -> Result<Footprint> {
+/// Makes idle processes, as many as wanted or allowed, and looks at what they and the kernel hold.
+/// Each is handed the pipe to which it writes a byte when it is asleep.
+fn processes(wanted: usize, make: fn(&OwnedFd) -> Result<Child>) -> Result<Footprint> {
     // ANCHOR: processes
     let before = system()?;
     let (asleep, tell) = pipe().map_err(explain("pipe"))?;
     let mut idle = Vec::with_capacity(wanted);
     while idle.len() < wanted {
-        // SAFETY: this process has one thread, so nobody else holds a lock.
-        let child = unsafe {
-            Child::fork(|| {
-                let _ = nix::unistd::write(&tell, &[1]);
-                loop {
-                    pause();
-                }
-            })
-        };
-        let Ok(child) = child else { break };
+        let Ok(child) = make(&tell) else { break };
         idle.push(child);
     }
     let made = idle.len();
@@ -181,6 +199,19 @@ fn processes(wanted: usize) -> Result<Footprint> {
         kernel_stack: (now.kernel_stacks - before.kernel_stacks) / made as f64,
         slab: (now.slab - before.slab) / made as f64,
     })
+}
+
+/// A copy of this process that sleeps.
+fn forked(tell: &OwnedFd) -> Result<Child> {
+    // SAFETY: this process has one thread, so nobody else holds a lock.
+    unsafe {
+        Child::fork(|| {
+            let _ = nix::unistd::write(tell, &[1]);
+            loop {
+                pause();
+            }
+        })
+    }
 }
 
 /// Measures in a child, so that arenas and cached stacks of threads that ended are not copied to
