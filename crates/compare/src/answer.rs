@@ -1,7 +1,6 @@
 //! Every statement of the ledger with the verdict that this machine gives.
 
-use anyhow::Result;
-use lab::{Evidence, Experiment, NoEvidence, Package, Run, Verdict};
+use lab::{Evidence, Experiment, Judgement, NoEvidence, Package, Run, Verdict};
 use serde_json::{Value as Json, json};
 
 use crate::ledger::{Entry, ledger};
@@ -16,11 +15,26 @@ pub struct Answer {
     pub verdict: Verdict,
     /// Why, in a sentence with figures.
     pub because: String,
+    /// The reason or the caveat in a few words, if the criterion said so.
+    pub brief: Option<String>,
     /// The facts.
     pub evidence: Evidence,
 }
 
 impl Answer {
+    /// The reason or the caveat for a row of a table: what the criterion said in a few words, or
+    /// else the last part of its reason.
+    pub fn brief(&self) -> &str {
+        match &self.brief {
+            Some(brief) => brief,
+            None if self.verdict == Verdict::Caveat => {
+                let after = self.because.rfind(", but ").map(|at| at + 2);
+                after.map_or(&self.because, |at| &self.because[at..])
+            }
+            None => &self.because,
+        }
+    }
+
     /// Whether this machine agrees with the book. What could not be shown here does not count.
     pub fn agrees(&self) -> bool {
         match self.verdict {
@@ -41,6 +55,8 @@ impl Answer {
             "verdict": self.verdict.words(),
             "expected": self.entry.expected.words(),
             "because": self.because,
+            "caveat": (self.verdict == Verdict::Caveat).then(|| self.brief()),
+            "busy": self.evidence.busy(),
             "facts": self.evidence.facts_json(),
         })
     }
@@ -89,7 +105,7 @@ pub fn answer(
     chosen: &[(&'static Package, &'static Experiment)],
     run: &Run<'_>,
     mut progress: impl FnMut(&str),
-) -> Result<Outcome> {
+) -> Outcome {
     let mut found = Vec::new();
     for (package, experiment) in chosen {
         progress(&format!("{} -- {}", package.name, experiment.name));
@@ -113,19 +129,19 @@ pub fn answer(
                 .filter(|experiment| experiment.claims.contains(&entry.id))
                 .map(|experiment| experiment.name)
                 .collect();
-            let (verdict, because, evidence) =
+            let (judgement, evidence) =
                 match judged.iter().find(|(claim, _, _)| claim.id == entry.id) {
-                    Some((_, judgement, facts)) => {
-                        (judgement.verdict, judgement.because.clone(), facts.clone())
-                    }
+                    Some((_, judgement, facts)) => (judgement.clone(), facts.clone()),
                     None if experiments.is_empty() => {
-                        (Verdict::NotBuilt, "no program answers it yet".to_owned(), Evidence::new())
+                        let why = "no program answers it yet";
+                        (Judgement::new(Verdict::NotBuilt, why), Evidence::new())
                     }
                     // Its experiments exist but were not asked for.
                     None => return None,
                 };
-            Some(Answer { entry, experiments, verdict, because, evidence })
+            let Judgement { verdict, because, brief } = judgement;
+            Some(Answer { entry, experiments, verdict, because, brief, evidence })
         })
         .collect();
-    Ok(Outcome { answers, found })
+    Outcome { answers, found }
 }

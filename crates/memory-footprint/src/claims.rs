@@ -68,7 +68,7 @@ fn threads_lightweight(facts: &Evidence) -> Result<Judgement, Absent> {
          an executed one {:.1} times",
         forked.median, executed.median
     );
-    let briefly = format!("but {:.1} x when it runs a program, not 1,000 x", executed.median);
+    let briefly = format!("but {:.1} x when it runs sleep(1), not 1,000 x", executed.median);
     Ok(if forked.is_below(1.0) {
         Judgement::does_not_hold(figures)
     } else if forked.is_above(HEAVY) {

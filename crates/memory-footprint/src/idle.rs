@@ -3,19 +3,21 @@
 
 use std::io::{Read, Write};
 use std::os::fd::OwnedFd;
+use std::os::unix::process::CommandExt;
+use std::process::{Command, Stdio};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use lab::child::{Child, explain, explain_io};
+use lab::child::{Child, die_with, explain, explain_io};
+use lab::proc::comes_to_block_in;
 use lab::sample::Comparison;
 use lab::{Evidence, Experiment, Lab, Summary, say};
 use nix::unistd::{Pid, pause, pipe};
 
 use crate::proc::{page_tables, system, user};
-use crate::rss_vs_pss;
 
 pub const EXPERIMENT: Experiment = Experiment {
     name: "idle",
@@ -44,8 +46,11 @@ const KINDS: [&str; 3] = ["thread", "forked process", "executed process"];
 
 fn run(lab: &Lab) -> Result<Evidence> {
     let (wanted, rounds) = lab.by_effort((150, 3), (300, 3), (1000, 7));
-    say!("parent", "makes {wanted} threads, forks as many processes, and executes as many");
-    say!("parent", "programs, {rounds} times in turn; each of them only sleeps");
+    say!(
+        "parent",
+        "makes {wanted} threads, forks {wanted} processes, and runs sleep(1) {wanted} times,"
+    );
+    say!("parent", "in turn, {rounds} times; each of them only sleeps");
     let mut taken: Vec<[Footprint; 3]> = Vec::new();
     let mut disturbed = 0;
     while taken.len() < rounds {
@@ -53,7 +58,7 @@ fn run(lab: &Lab) -> Result<Evidence> {
         settle();
         let forked = processes(wanted, forked)?;
         settle();
-        let executed = processes(wanted, rss_vs_pss::executed)?;
+        let executed = processes(wanted, executed)?;
         settle();
         let all = [thread, forked, executed];
         let made = all.map(|each| each.made);
@@ -115,7 +120,8 @@ fn report(taken: &[[Footprint; 3]]) -> Result<Evidence> {
             Comparison::paired([&format!("memory per {name}"), "memory per thread"], "KiB", &pairs)
                 .context("nothing was made")?;
         let ratio = compared.ratio;
-        say!("parent", "a {name} holds {:.1} x a thread ({ratio})", ratio.median);
+        let article = if name.starts_with('e') { "an" } else { "a" };
+        say!("parent", "{article} {name} holds {:.1} x a thread ({ratio})", ratio.median);
         found = found.compared(&format!("memory: {name} / thread"), &compared);
     }
     let rss = of(1, &|each| each.rss)?;
@@ -213,6 +219,28 @@ fn forked(tell: &OwnedFd) -> Result<Child> {
         })
     }
 }
+
+/// The program sleep(1), which says that it sleeps by being asleep.
+fn executed(tell: &OwnedFd) -> Result<Child> {
+    let mut command = Command::new("sleep");
+    command.arg("1000").env_clear().stdin(Stdio::null());
+    let parent = Pid::this();
+    // SAFETY: the closure makes two system calls.
+    unsafe {
+        command.pre_exec(move || {
+            die_with(parent);
+            Ok(())
+        })
+    };
+    let program = command.spawn().map_err(explain_io("execve"))?;
+    let child = Child::adopt(Pid::from_raw(program.id() as i32));
+    comes_to_block_in(child.pid(), libc::SYS_clock_nanosleep, ASLEEP);
+    nix::unistd::write(tell, &[1]).map_err(explain("write"))?;
+    Ok(child)
+}
+
+/// How long a program may take to be loaded and to fall asleep.
+const ASLEEP: Duration = Duration::from_millis(100);
 
 /// Measures in a child, so that arenas and cached stacks of threads that ended are not copied to
 /// the processes that are forked afterwards.

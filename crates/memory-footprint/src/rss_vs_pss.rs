@@ -92,7 +92,7 @@ fn total(processes: impl Iterator<Item = Pid>) -> Result<User> {
 }
 
 /// This program again, executed and idle. It writes a byte to `tell` when it is.
-pub fn executed(tell: &OwnedFd) -> Result<Child> {
+fn executed(tell: &OwnedFd) -> Result<Child> {
     let tell = tell.try_clone().context("dup")?;
     let mut command = lab::role("memory-footprint", IDLE.name);
     let program = command.stdin(Stdio::null()).stdout(tell).spawn();
