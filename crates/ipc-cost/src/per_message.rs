@@ -34,7 +34,7 @@ const WAYS: [(&str, Way, u64); 8] = [
     ("pipe, awaited", pipe_awaited, 1),
     ("channel, awaited", channel_awaited, 1),
     ("pipe, buffered", pipe, 1),
-    ("channel, buffered", channel, 50),
+    ("channel, buffered", channel, 10),
     ("channel, in batches", channel_in_batches, 50),
     ("Unix socket", unix_socket, 1),
     ("ring", ring, 50),
@@ -64,16 +64,16 @@ fn run(lab: &Lab) -> Result<Evidence> {
         );
         let fact = |what: &str| format!("{name}: {what} per message");
         evidence = match cost.calls {
-            Some(calls) => evidence.fact(&fact("system calls"), calls),
+            Some(calls) => evidence.measured(&fact("system calls"), calls, "calls"),
             None => evidence.missing(&fact("system calls"), "ptrace(2) is not allowed here"),
         };
         evidence = match cost.copies {
-            Some(copies) => evidence.fact(&fact("copies"), copies),
+            Some(copies) => evidence.measured(&fact("copies"), copies, "copies"),
             None => evidence.missing(&fact("copies"), "this kernel has no /proc/PID/io"),
         };
         evidence = evidence
             .measured(&fact("CPU time"), cost.cpu, "µs")
-            .fact(&fact("switches"), cost.switches);
+            .measured(&fact("switches"), cost.switches, "switches");
     }
     Ok(evidence)
 }
