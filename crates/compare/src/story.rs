@@ -39,7 +39,8 @@ fn statement(answer: &Answer, colour: Colour) -> String {
     // Broken into lines first: the colour has no width.
     let said = indented(&format!("{verdict}: {because}"));
     let said = said.replacen(verdict.words(), &colour.verdict(*verdict), 1);
-    let mut text = format!("{}. {}\n{said}\n", entry.number, entry.says);
+    let title = indented(&format!("{}. {}", entry.number, entry.says));
+    let mut text = format!("{}\n{said}\n", title.trim_start());
     if *verdict == Verdict::Caveat {
         text += &format!("{}\n", indented(entry.nuance));
     }
