@@ -23,14 +23,11 @@ pub struct Answer {
 
 impl Answer {
     /// The reason or the caveat for a row of a table: what the criterion said in a few words, or
-    /// else the last part of its reason.
+    /// else what its reason says first behind "but".
     pub fn brief(&self) -> &str {
         match &self.brief {
             Some(brief) => brief,
-            None if self.verdict == Verdict::Caveat => {
-                let after = self.because.rfind(", but ").map(|at| at + 2);
-                after.map_or(&self.because, |at| &self.because[at..])
-            }
+            None if self.verdict == Verdict::Caveat => behind_but(&self.because),
             None => &self.because,
         }
     }
@@ -60,6 +57,14 @@ impl Answer {
             "facts": self.evidence.facts_json(),
         })
     }
+}
+
+/// Of "so it was, but this, and that" the words "but this"; all of it where there is no "but".
+fn behind_but(because: &str) -> &str {
+    let but = [", but ", "; but "].iter().filter_map(|but| because.find(but)).min();
+    let from = but.map_or(because, |at| &because[at + 2..]);
+    let end = [", and ", ": "].iter().filter_map(|end| from.find(end)).min();
+    end.filter(|_| but.is_some()).map_or(from, |at| &from[..at])
 }
 
 /// What the experiments found, and the statements that their facts decide.
@@ -144,4 +149,19 @@ pub fn answer(
         })
         .collect();
     Outcome { answers, found }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::behind_but;
+
+    #[test]
+    fn a_caveat_is_what_stands_behind_but() {
+        assert_eq!(
+            behind_but("7 of 7 lived; but harm went by 5 ways: a, b"),
+            "but harm went by 5 ways"
+        );
+        assert_eq!(behind_but("no, but frames are shared, and files"), "but frames are shared");
+        assert_eq!(behind_but("it was so"), "it was so");
+    }
 }

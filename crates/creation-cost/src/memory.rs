@@ -70,7 +70,7 @@ impl Memory {
 
     /// How many of its bytes are in huge pages, from smaps in proc(5).
     pub fn in_huge_pages(&self) -> Result<usize> {
-        let smaps = fs::read_to_string("/proc/self/smaps").context("smaps")?;
+        let smaps = fs::read_to_string("/proc/self/smaps").context("/proc/self/smaps")?;
         let (first, last) =
             (self.start.as_ptr() as usize, self.start.as_ptr() as usize + self.bytes.get());
         let mut inside = false;

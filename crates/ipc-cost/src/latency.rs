@@ -28,7 +28,7 @@ fn run(lab: &Lab) -> Result<Evidence> {
     let (first, last) = (*cpus.first().context("no CPU is allowed")?, cpus[cpus.len() - 1]);
     say!("asker", "both on CPU {last}, in turn, µs of a round trip:");
     say!("asker", "{:<13}{:>11}{:>10}{:>8}  p10 to p90", "", "to process", "to thread", "ratio");
-    let one = (last, last);
+    let one = Place { asker: last, process: last, thread: last };
     let rows = [
         row::<Pipe>(lab, "pipe", one)?,
         row::<Unix>(lab, "Unix socket", one)?,
@@ -61,7 +61,7 @@ fn run(lab: &Lab) -> Result<Evidence> {
         return Ok(evidence.missing("spinning: process / thread", "one CPU is allowed"));
     }
     say!("asker", "across CPUs {first} and {last}:");
-    let across = (first, last);
+    let across = Place { asker: first, process: last, thread: last };
     let spinning = row::<Spin>(lab, "spinning", across)?;
     let pipe = row::<Pipe>(lab, "pipe, two CPUs", across)?;
     if let Ok(Comparison { sides: [_, (_, thread)], doubt: None, .. }) = &spinning.found {
@@ -88,6 +88,14 @@ fn what_a_switch_flushes(evidence: Evidence) -> Evidence {
         Some(said) => evidence.fact(barrier, said),
         None => evidence.missing(barrier, "this kernel does not say"),
     }
+}
+
+/// The CPUs on which the parties run.
+#[derive(Clone, Copy)]
+struct Place {
+    asker: usize,
+    process: usize,
+    thread: usize,
 }
 
 /// One mechanism, to a process and to a thread; or why it could not be had.
@@ -118,9 +126,9 @@ impl Row {
     }
 }
 
-fn row<L: Link>(lab: &Lab, name: &'static str, cpus: (usize, usize)) -> Result<Row> {
+fn row<L: Link>(lab: &Lab, name: &'static str, place: Place) -> Result<Row> {
     let found = match (L::pair(), L::pair()) {
-        (Ok(process), Ok(thread)) => Ok(measure(lab, cpus, process, thread)?.named(
+        (Ok(process), Ok(thread)) => Ok(measure(lab, place, process, thread)?.named(
             &format!("{name}: round trip to a process"),
             &format!("{name}: round trip to a thread"),
         )),
@@ -145,17 +153,17 @@ fn row<L: Link>(lab: &Lab, name: &'static str, cpus: (usize, usize)) -> Result<R
 // ANCHOR: measure
 fn measure<L: Link>(
     lab: &Lab,
-    (own, other): (usize, usize),
+    place: Place,
     [to_process, from_process]: [L; 2],
     thread: [L; 2],
 ) -> Result<Comparison> {
-    let _pinned = Pinned::to(own)?;
+    let _pinned = Pinned::to(place.asker)?;
     // SAFETY: this process has one thread, so the child inherits no lock that someone else holds.
-    let child = unsafe { Child::fork(|| answer(other, &to_process, &from_process)) }?;
+    let child = unsafe { Child::fork(|| answer(place.process, &to_process, &from_process)) }?;
     let links = Arc::new(thread);
     let there = links.clone();
     let thread = std::thread::Builder::new()
-        .spawn(move || answer(other, &there[0], &there[1]))
+        .spawn(move || answer(place.thread, &there[0], &there[1]))
         .map_err(explain_io("thread"))?;
     let measured = Rounds::measure(
         lab.by_effort(15, 21, 51),

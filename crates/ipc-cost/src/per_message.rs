@@ -71,9 +71,11 @@ fn run(lab: &Lab) -> Result<Evidence> {
             Some(copies) => evidence.measured(&fact("copies"), copies, "copies"),
             None => evidence.missing(&fact("copies"), "this kernel has no /proc/PID/io"),
         };
-        evidence = evidence
-            .measured(&fact("CPU time"), cost.cpu, "µs")
-            .measured(&fact("switches"), cost.switches, "switches");
+        evidence = evidence.measured(&fact("CPU time"), cost.cpu, "µs").measured(
+            &fact("switches"),
+            cost.switches,
+            "switches",
+        );
     }
     Ok(evidence)
 }

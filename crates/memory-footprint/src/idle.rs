@@ -10,11 +10,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail};
 use lab::child::{Child, die_with, explain, explain_io};
 use lab::proc::comes_to_block_in;
 use lab::sample::Comparison;
-use lab::{Evidence, Experiment, Lab, Summary, say};
+use lab::{Evidence, Experiment, Lab, NoEvidence, Summary, Unavailable, say};
 use nix::unistd::{Pid, pause, pipe};
 
 use crate::proc::{page_tables, system, user};
@@ -46,74 +46,81 @@ const KINDS: [&str; 3] = ["thread", "forked process", "executed process"];
 
 fn run(lab: &Lab) -> Result<Evidence> {
     let (wanted, rounds) = lab.by_effort((150, 3), (300, 3), (1000, 7));
-    say!(
-        "parent",
-        "makes {wanted} threads, forks {wanted} processes, and runs sleep(1) {wanted} times,"
-    );
-    say!("parent", "in turn, {rounds} times; each of them only sleeps");
-    let mut taken: Vec<[Footprint; 3]> = Vec::new();
+    let has_sleep = std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default())
+        .any(|folder| folder.join("sleep").is_file());
+    say!("parent", "makes {wanted} threads, forks {wanted} processes, and runs sleep(1) {wanted}");
+    say!("parent", "times, all of it {rounds} times in turn; each of them only sleeps");
+    let mut taken: Vec<Vec<Footprint>> = Vec::new();
     let mut disturbed = 0;
     while taken.len() < rounds {
-        let thread = in_a_child(|| threads(wanted))?;
-        settle();
-        let forked = processes(wanted, forked)?;
-        settle();
-        let executed = processes(wanted, executed)?;
-        settle();
-        let all = [thread, forked, executed];
-        let made = all.map(|each| each.made);
-        if made.into_iter().any(|made| made < ENOUGH) {
-            let why = format!("only {made:?} of {wanted} could be made (ulimit -u, pids.max)");
+        let mut all = vec![in_a_child(|| threads(wanted))?, processes(wanted, forked)?];
+        if has_sleep {
+            all.push(processes(wanted, executed)?);
+        }
+        if all.iter().any(|each| each.made < ENOUGH) {
+            let made: Vec<String> = all.iter().map(|each| each.made.to_string()).collect();
+            let why = format!("only {} of {wanted} could be made", made.join(", "));
             say!("parent", "gives up: {why}");
-            return Ok(missing(why));
+            return Ok(missing(Evidence::new(), 1, &why));
         }
         // All have one stack in the kernel, of the same size. Where the system's counters say
         // something else, others moved them.
         let agree = all.iter().all(|each| {
-            (each.kernel_stack / thread.kernel_stack - 1.0).abs() < 0.1 && each.slab > 0.0
+            (each.kernel_stack / all[0].kernel_stack - 1.0).abs() < 0.1 && each.slab > 0.0
         });
         if agree {
             taken.push(all);
         } else if disturbed == SPARE {
             let why = format!("other programs moved the kernel's counters {disturbed} times");
             say!("parent", "gives up: {why}");
-            return Ok(missing(why));
+            return Ok(missing(Evidence::new(), 1, &why));
         } else {
             say!("parent", "other programs moved the kernel's counters, makes them again");
             disturbed += 1;
             settle();
         }
     }
-    report(&taken)
-}
-
-/// No figures, and why.
-fn missing(why: String) -> Evidence {
-    KINDS.iter().skip(1).fold(Evidence::new(), |found, kind| {
-        found.missing(&format!("memory: {kind} / thread"), why.clone())
+    let found = report(&taken)?;
+    Ok(match has_sleep {
+        true => found,
+        false => missing(found, 2, "there is no program `sleep` on the PATH"),
     })
 }
 
+/// Declares the comparisons from the one of that kind on missing.
+fn missing(found: Evidence, from: usize, why: &str) -> Evidence {
+    KINDS[from..]
+        .iter()
+        .fold(found, |found, kind| found.missing(&format!("memory: {kind} / thread"), why))
+}
+
 /// Tells what each of them took, and compares.
-fn report(taken: &[[Footprint; 3]]) -> Result<Evidence> {
-    say!("parent", "{:<22}{:>9}{:>9}{:>10}", "in KiB, each", "thread", "forked", "executed");
+fn report(taken: &[Vec<Footprint>]) -> Result<Evidence> {
+    let kinds = taken[0].len();
+    let heads: String = ["thread", "forked", "executed"][..kinds]
+        .iter()
+        .map(|kind| format!("{kind:>10}"))
+        .collect();
+    say!("parent", "{:<22}{heads}", "in KiB, each");
     let mut found = Evidence::new().fact("rounds", taken.len());
     let of = |kind: usize, part: &dyn Fn(&Footprint) -> f64| {
         Summary::of(taken.iter().map(|all| part(&all[kind])).collect()).context("nothing was made")
     };
     for (index, (name, _)) in taken[0][0].parts().into_iter().enumerate() {
         let mut line = format!("{name:<22}");
-        for (kind, width) in [9, 9, 10].into_iter().enumerate() {
+        for (kind, what) in KINDS[..kinds].iter().enumerate() {
             let part = of(kind, &|each| each.parts()[index].1)?;
-            line += &format!("{:>width$.1}", part.median);
-            found = found.sampled(&format!("{}: {name}", KINDS[kind]), part, "KiB");
+            line += &format!("{:>10.1}", part.median);
+            found = found.sampled(&format!("{what}: {name}"), part, "KiB");
         }
         say!("parent", "{line}");
     }
-    let together = |kind: usize| of(kind, &Footprint::together);
-    let [thread, forked, executed] = [together(0)?, together(1)?, together(2)?].map(|s| s.median);
-    say!("parent", "{:<22}{thread:>9.1}{forked:>9.1}{executed:>10.1}", "together");
-    for (kind, name) in KINDS.iter().enumerate().skip(1) {
+    let mut line = format!("{:<22}", "together");
+    for kind in 0..kinds {
+        line += &format!("{:>10.1}", of(kind, &Footprint::together)?.median);
+    }
+    say!("parent", "{line}");
+    for (kind, name) in KINDS[..kinds].iter().enumerate().skip(1) {
         let pairs: Vec<[f64; 2]> =
             taken.iter().map(|all| [all[kind].together(), all[0].together()]).collect();
         let compared =
@@ -180,6 +187,7 @@ fn threads(wanted: usize) -> Result<Footprint> {
 /// Makes idle processes, as many as wanted or allowed, and looks at what they and the kernel hold.
 /// Each is handed the pipe to which it writes a byte when it is asleep.
 fn processes(wanted: usize, make: fn(&OwnedFd) -> Result<Child>) -> Result<Footprint> {
+    settle();
     // ANCHOR: processes
     let before = system()?;
     let (asleep, tell) = pipe().map_err(explain("pipe"))?;
@@ -250,30 +258,32 @@ fn in_a_child(measure: impl FnOnce() -> Result<Footprint>) -> Result<Footprint> 
     let child = unsafe {
         Child::fork(|| {
             let mut writer = std::fs::File::from(writer);
-            match measure() {
-                Ok(f) => i32::from(
-                    writeln!(
-                        writer,
-                        "{} {} {} {} {} {}",
-                        f.made, f.rss, f.user, f.page_tables, f.kernel_stack, f.slab
-                    )
-                    .is_err(),
+            let said = match measure().map_err(|error| NoEvidence::of(&error)) {
+                Ok(f) => format!(
+                    "{} {} {} {} {} {}",
+                    f.made, f.rss, f.user, f.page_tables, f.kernel_stack, f.slab
                 ),
-                Err(error) => {
-                    eprintln!("{error:#}");
-                    1
-                }
-            }
+                Err(NoEvidence::Unavailable(why)) => format!("{UNAVAILABLE}{why}"),
+                Err(NoEvidence::Failed(why)) => why,
+            };
+            i32::from(writer.write_all(said.as_bytes()).is_err())
         })
     }?;
     let mut text = String::new();
     std::fs::File::from(reader).read_to_string(&mut text).map_err(explain_io("read"))?;
     child.wait()?;
-    let numbers: Vec<f64> = text.split_whitespace().flat_map(str::parse).collect();
-    ensure!(numbers.len() == 6, "the child that made threads failed");
-    let [made, rss, user, page_tables, kernel_stack, slab] = numbers[..] else { unreachable!() };
+    if let Some(why) = text.strip_prefix(UNAVAILABLE) {
+        return Err(Unavailable::because(why).into());
+    }
+    let numbers: Vec<f64> = text.split(' ').flat_map(str::parse).collect();
+    let [made, rss, user, page_tables, kernel_stack, slab] = numbers[..] else {
+        bail!("the child that made threads: {text}")
+    };
     Ok(Footprint { made: made as usize, rss, user, page_tables, kernel_stack, slab })
 }
+
+/// How a child begins to say that this machine cannot show it.
+const UNAVAILABLE: &str = "unavailable: ";
 
 /// The kernel frees what ended tasks held a little later; until then its counters mix the two.
 fn settle() {
