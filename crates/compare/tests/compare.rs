@@ -40,6 +40,12 @@ fn the_table_is_what_the_book_shows() {
     let output = compare(&[]);
     assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
     let text = String::from_utf8(output.stdout).unwrap();
+    // A busy machine is said below the first line and in the rows, and may leave something open.
+    if text.contains("inconclusive here: busy") {
+        return;
+    }
+    let (first, rest) = text.split_once("\n\n").expect("a blank line below the machine");
+    let text = format!("{}\n\n{}", first.lines().next().unwrap(), rest.replace(" (busy)", ""));
     let mut lines: Vec<String> = text.lines().map(|line| line.trim_end().to_owned()).collect();
     // The first line names the machine.
     lines[0].clone_from(&recorded.sections[0].lines[0]);
