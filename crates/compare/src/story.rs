@@ -89,8 +89,8 @@ fn going_on(measured: &Measured, at_length: bool) -> String {
     if !at_length {
         line("Every statement:", "cargo run -q -- --verdicts");
     }
-    let first = measured.found.iter().map(|found| found.package);
-    let package = first.clone().find(|name| *name == "creation-cost").or(first.last());
+    let mut packages = measured.found.iter().map(|found| found.package);
+    let package = packages.clone().find(|name| *name == "creation-cost").or(packages.next_back());
     if let Some(package) = package {
         line("One concept, shown:", &format!("cargo run -q -p {package}"));
     }
