@@ -40,7 +40,7 @@ struct Footprint {
 /// Fewer than these are lost in what the rest of the system does.
 const ENOUGH: usize = 50;
 /// How often more than wanted all are made, until other programs leave the kernel's counters alone.
-const SPARE: usize = 3;
+const SPARE: usize = 6;
 /// What is made, in turn.
 const KINDS: [&str; 3] = ["thread", "forked process", "executed process"];
 
