@@ -1,14 +1,19 @@
 //! `fork` copies the calling thread alone. A lock that another thread held is held in the child
-//! for ever, by nobody.
+//! for ever, by nobody; unless its library sets it right in the child, as glibc does with its own.
 
+use std::fs::{read_dir, read_to_string};
+use std::hint::black_box;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Barrier, Mutex};
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
-use lab::child::{Child, LIMIT, in_words};
+use anyhow::{Context, Result};
+use lab::child::{Child, in_words};
 use lab::proc::comes_to_block_in;
 use lab::thread::spawn;
 use lab::{Evidence, Experiment, Lab, say, span};
+use nix::sys::wait::WaitStatus;
+use nix::unistd::Pid;
 
 pub const EXPERIMENT: Experiment = Experiment {
     name: "inherited-lock",
@@ -17,45 +22,159 @@ pub const EXPERIMENT: Experiment = Experiment {
     run,
 };
 
+/// A child that has not ended after this is looked at.
+const PATIENCE: Duration = Duration::from_millis(100);
+/// How often a child is forked while another thread allocates.
+const FORKS: u32 = 50;
+
 fn run(_: &Lab) -> Result<Evidence> {
     let lock = Mutex::new(());
-    let (held, release) = (Barrier::new(2), Barrier::new(2));
-    std::thread::scope(|threads| {
-        // ANCHOR: holder
-        spawn(threads, "holder", || {
-            let guard = lock.lock().expect("nobody panics while holding the lock");
+    let free = fork_and_look(|| lock.lock().is_ok())?;
+    say!("forker", "forks while nobody holds the lock: child {} {}", free.child, free.end);
+
+    // ANCHOR: holder
+    let held = forked_while(
+        |meanwhile| {
+            let guard = lock.lock();
             let _span = span!("holder", "holds the lock");
-            held.wait();
-            release.wait();
+            meanwhile();
             drop(guard);
+        },
+        || {
+            let _span = span!("child", "waits for the lock");
+            lock.lock().is_ok()
+        },
+    )?;
+    // ANCHOR_END: holder
+    let (child, threads) = (held.child, held.threads);
+    let holder = if threads == 1 { ": the holder was not copied" } else { "" };
+    let s = if threads == 1 { "" } else { "s" };
+    say!("forker", "child {child} has {threads} thread{s}{holder}");
+    say!("forker", "child {child} {}, and {}", held.seen, held.end);
+
+    // ANCHOR: libraries
+    let rust = forked_while(
+        |meanwhile| {
+            let _guard = std::io::stdout().lock();
+            meanwhile();
+        },
+        || {
+            let _guard = std::io::stdout().lock();
+            true
+        },
+    )?;
+    let c = forked_while(
+        |meanwhile| {
+            // SAFETY: C's stdout exists until the process ends, and this thread unlocks it.
+            unsafe { flockfile(stdout) };
+            meanwhile();
+            // SAFETY: as above.
+            unsafe { funlockfile(stdout) };
+        },
+        || {
+            // SAFETY: as above; the child ends with it.
+            unsafe { flockfile(stdout) };
+            true
+        },
+    )?;
+    // ANCHOR_END: libraries
+    say!("forker", "the same with the lock of Rust's stdout: the child {}", rust.seen);
+    say!("forker", "the same with the lock of C's stdout: the child {}", c.seen);
+    let in_malloc = children_that_hang_in_malloc()?;
+    say!("forker", "{in_malloc} of {FORKS} children hang in malloc, which a thread kept busy");
+
+    Ok(Evidence::new()
+        .fact("child hangs though the lock is free", free.hangs)
+        .fact("child hangs", held.hangs)
+        .fact("child is seen", held.seen)
+        .fact("threads of the child", threads)
+        .fact("child hangs in Rust's stdout", rust.hangs)
+        .fact("child hangs in C's stdout", c.hangs)
+        .fact("children that hang in malloc", in_malloc))
+}
+
+/// What was seen of a child that tried to take a lock.
+struct Look {
+    child: Pid,
+    threads: usize,
+    hangs: bool,
+    seen: String,
+    end: String,
+}
+
+/// Forks while another thread holds what `hold` takes; the child takes it too.
+fn forked_while(hold: impl FnOnce(&dyn Fn()) + Send, take: impl FnOnce() -> bool) -> Result<Look> {
+    let (held, release) = (Barrier::new(2), Barrier::new(2));
+    let (held, release) = (&held, &release);
+    std::thread::scope(|threads| {
+        spawn(threads, "holder", move || {
+            hold(&|| {
+                held.wait();
+                release.wait();
+            });
         })?;
         held.wait();
-        let outcome = fork_while_held(&lock);
+        let look = fork_and_look(take);
         release.wait();
-        // ANCHOR_END: holder
-        outcome
+        look
     })
 }
 
-fn fork_while_held(lock: &Mutex<()>) -> Result<Evidence> {
-    say!("forker", "forks while another thread holds the lock");
+/// Forks a child that calls `take`, and looks at it from outside until it has ended or hangs.
+fn fork_and_look(take: impl FnOnce() -> bool) -> Result<Look> {
     // SAFETY: the child breaks fork's rule on purpose, which is the lesson: it waits for a lock
-    // whose owner was not copied. It touches nothing else and is killed.
-    let child = unsafe {
-        Child::fork(|| {
-            let threads = std::fs::read_dir("/proc/self/task").map_or(0, Iterator::count);
-            say!("child", "has {threads} thread: the holder was not copied");
-            let _span = span!("child", "waits for the lock");
-            drop(lock.lock());
-            say!("child", "got the lock");
-            0
-        })
-    }?;
-    let waits = comes_to_block_in(child.pid(), libc::SYS_futex, LIMIT);
-    let hangs = !child.ends_within(Duration::from_millis(100))?;
-    ensure!(hangs, "the child got a lock that nobody released");
-    say!("forker", "child {} sleeps in futex and nobody will wake it", child.pid());
+    // whose owner was not copied. It touches nothing else and is killed if it hangs.
+    let child = unsafe { Child::fork(|| i32::from(!take())) }?;
     let pid = child.pid();
-    say!("forker", "child {pid} {}", in_words(child.kill()?));
-    Ok(Evidence::new().fact("child hangs", hangs).fact("child waits in futex", waits))
+    let threads = read_dir(format!("/proc/{pid}/task")).context("/proc/PID/task")?.count();
+    let hangs = !child.ends_within(PATIENCE)?;
+    let seen = hangs.then(|| where_is(pid));
+    let status = if hangs { child.kill()? } else { child.wait()? };
+    let got = || if matches!(status, WaitStatus::Exited(_, 0)) { "got it" } else { "got it not" };
+    let seen = seen.unwrap_or_else(|| got().to_owned());
+    Ok(Look { child: pid, threads, hangs, seen, end: in_words(status) })
+}
+
+/// What /proc says of a process that does not end.
+fn where_is(pid: Pid) -> String {
+    if comes_to_block_in(pid, libc::SYS_futex, PATIENCE) {
+        return "sleeps in futex".to_owned();
+    }
+    match read_to_string(format!("/proc/{pid}/syscall")) {
+        Ok(line) if line.starts_with("running") => "runs on and on".to_owned(),
+        Ok(line) => format!("sleeps in call {}", line.split(' ').next().unwrap_or("?")),
+        Err(_) => "does not end, /proc does not show why".to_owned(),
+    }
+}
+
+/// Forks while another thread allocates without pause from the arena that the child uses too.
+fn children_that_hang_in_malloc() -> Result<u32> {
+    // SAFETY: the call sets a parameter of the allocator, and no other thread exists yet.
+    unsafe { libc::mallopt(libc::M_ARENA_MAX, 1) };
+    let stop = AtomicBool::new(false);
+    // Too large for a thread's own cache, so that each takes the lock of the arena.
+    let allocate = || drop(black_box(Vec::<u8>::with_capacity(5000)));
+    std::thread::scope(|threads| {
+        spawn(threads, "allocates", || {
+            while !stop.load(Relaxed) {
+                allocate();
+            }
+        })?;
+        let forks = || {
+            let mut hang = 0;
+            for _ in 0..FORKS {
+                hang += u32::from(fork_and_look(|| (allocate(), true).1)?.hangs);
+            }
+            Ok(hang)
+        };
+        let hang = forks();
+        stop.store(true, Relaxed);
+        hang
+    })
+}
+
+unsafe extern "C" {
+    static stdout: *mut libc::FILE;
+    fn flockfile(file: *mut libc::FILE);
+    fn funlockfile(file: *mut libc::FILE);
 }
