@@ -5,11 +5,11 @@ use std::fs::{read_dir, read_to_string};
 use std::hint::black_box;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Barrier, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use lab::child::{Child, in_words};
-use lab::proc::comes_to_block_in;
+use lab::proc::blocked_in;
 use lab::thread::spawn;
 use lab::{Evidence, Experiment, Lab, say, span};
 use nix::sys::wait::WaitStatus;
@@ -22,8 +22,8 @@ pub const EXPERIMENT: Experiment = Experiment {
     run,
 };
 
-/// A child that has not ended after this is looked at.
-const PATIENCE: Duration = Duration::from_millis(100);
+/// A child that has neither ended nor been seen asleep in futex after this hangs elsewhere.
+const PATIENCE: Duration = Duration::from_secs(2);
 /// How often a child is forked while another thread allocates.
 const FORKS: u32 = 50;
 
@@ -32,16 +32,19 @@ fn run(_: &Lab) -> Result<Evidence> {
     let free = fork_and_look(|| lock.lock().is_ok())?;
     say!("forker", "forks while nobody holds the lock: child {} {}", free.child, free.end);
 
+    let is_held = AtomicBool::new(false);
     // ANCHOR: holder
     let held = forked_while(
         |meanwhile| {
             let guard = lock.lock();
-            let _span = span!("holder", "holds the lock");
+            is_held.store(lock.try_lock().is_err(), Relaxed);
+            let has = if is_held.load(Relaxed) { "holds" } else { "does not hold" };
+            let _span = span!("holder", "{has} the lock when the other thread forks");
             meanwhile();
             drop(guard);
         },
         || {
-            let _span = span!("child", "waits for the lock");
+            let _span = span!("child", "asks for the lock");
             lock.lock().is_ok()
         },
     )?;
@@ -85,6 +88,7 @@ fn run(_: &Lab) -> Result<Evidence> {
 
     Ok(Evidence::new()
         .fact("child hangs though the lock is free", free.hangs)
+        .fact("lock is held at the fork", is_held.load(Relaxed))
         .fact("child hangs", held.hangs)
         .fact("child is seen", held.seen)
         .fact("threads of the child", threads)
@@ -127,7 +131,7 @@ fn fork_and_look(take: impl FnOnce() -> bool) -> Result<Look> {
     let child = unsafe { Child::fork(|| i32::from(!take())) }?;
     let pid = child.pid();
     let threads = read_dir(format!("/proc/{pid}/task")).context("/proc/PID/task")?.count();
-    let hangs = !child.ends_within(PATIENCE)?;
+    let hangs = hangs(&child)?;
     let seen = hangs.then(|| where_is(pid));
     let status = if hangs { child.kill()? } else { child.wait()? };
     let got = || if matches!(status, WaitStatus::Exited(_, 0)) { "got it" } else { "got it not" };
@@ -135,15 +139,28 @@ fn fork_and_look(take: impl FnOnce() -> bool) -> Result<Look> {
     Ok(Look { child: pid, threads, hangs, seen, end: in_words(status) })
 }
 
-/// What /proc says of a process that does not end.
-fn where_is(pid: Pid) -> String {
-    if comes_to_block_in(pid, libc::SYS_futex, PATIENCE) {
-        return "sleeps in futex".to_owned();
+/// Whether the child sleeps in futex. It is the only thread that has its memory, so nobody could
+/// wake it.
+fn hangs(child: &Child) -> Result<bool> {
+    let (start, moment) = (Instant::now(), Duration::from_millis(20));
+    while start.elapsed() < PATIENCE {
+        if child.ends_within(moment)? {
+            return Ok(false);
+        }
+        if blocked_in(child.pid()) == Some(libc::SYS_futex) {
+            return Ok(!child.ends_within(moment)?);
+        }
     }
-    match read_to_string(format!("/proc/{pid}/syscall")) {
-        Ok(line) if line.starts_with("running") => "runs on and on".to_owned(),
-        Ok(line) => format!("sleeps in call {}", line.split(' ').next().unwrap_or("?")),
-        Err(_) => "does not end, /proc does not show why".to_owned(),
+    Ok(true)
+}
+
+/// What proc_pid_syscall(5) says of a process that does not end.
+fn where_is(pid: Pid) -> String {
+    match (blocked_in(pid), read_to_string(format!("/proc/{pid}/syscall"))) {
+        (Some(libc::SYS_futex), _) => "sleeps in futex".to_owned(),
+        (Some(call), _) => format!("sleeps in system call {call}"),
+        (None, Ok(_)) => "runs on and on".to_owned(),
+        (None, Err(_)) => "does not end, and /proc does not show why".to_owned(),
     }
 }
 

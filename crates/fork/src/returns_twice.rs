@@ -73,9 +73,9 @@ fn child_first() -> Result<u32> {
         // SAFETY: this process has one thread, so the child inherits no lock of someone else.
         let child = unsafe { Child::fork(|| i32::from((&writer).write_all(b"c").is_err())) }?;
         (&writer).write_all(b"p").context("write")?;
-        child.wait()?;
         let mut order = [0; 2];
         reader.read_exact(&mut order).context("read who was first")?;
+        drop(child);
         first += u32::from(order[0] == b'c');
     }
     Ok(first)
