@@ -44,7 +44,7 @@ fn run(_: &Lab) -> Result<Evidence> {
             drop(guard);
         },
         || {
-            let _span = span!("child", "asks for the lock");
+            let _span = span!("child", "waits until it has the lock");
             lock.lock().is_ok()
         },
     )?;

@@ -47,8 +47,11 @@ fn python_process_listing(facts: &Evidence) -> Result<Judgement, Absent> {
             let found = facts.text(&format!("python {method}: variable it finds"))?;
             finds.push((method, found));
         } else if method == default {
-            let because = if another { "the listing printed" } else { "the same process printed" };
-            return Ok(Judgement::does_not_hold(format!("by {method} {because} {listing:?}")));
+            let because = match another {
+                true => format!("by {method} the listing printed {listing:?}"),
+                false => format!("by {method} the task ran in the same process"),
+            };
+            return Ok(Judgement::does_not_hold(because));
         } else {
             but.push(format!("by {method} the listing printed {listing:?}"));
         }
