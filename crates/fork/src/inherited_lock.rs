@@ -47,13 +47,9 @@ fn run(_: &Lab) -> Result<Evidence> {
             let _span = span!("child", "waits until it has the lock");
             lock.lock().is_ok()
         },
+        tell,
     )?;
     // ANCHOR_END: holder
-    let (child, threads) = (held.child, held.threads);
-    let holder = if threads == 1 { ": the holder was not copied" } else { "" };
-    let s = if threads == 1 { "" } else { "s" };
-    say!("forker", "child {child} has {threads} thread{s}{holder}");
-    say!("forker", "child {child} {}, and {}", held.seen, held.end);
 
     // ANCHOR: libraries
     let rust = forked_while(
@@ -65,6 +61,7 @@ fn run(_: &Lab) -> Result<Evidence> {
             let _guard = std::io::stdout().lock();
             true
         },
+        |look| say!("forker", "the same with the lock of Rust's stdout: the child {}", look.seen),
     )?;
     let c = forked_while(
         |meanwhile| {
@@ -79,10 +76,9 @@ fn run(_: &Lab) -> Result<Evidence> {
             unsafe { flockfile(stdout) };
             true
         },
+        |look| say!("forker", "the same with the lock of C's stdout: the child {}", look.seen),
     )?;
     // ANCHOR_END: libraries
-    say!("forker", "the same with the lock of Rust's stdout: the child {}", rust.seen);
-    say!("forker", "the same with the lock of C's stdout: the child {}", c.seen);
     let in_malloc = children_that_hang_in_malloc()?;
     say!("forker", "{in_malloc} of {FORKS} children hang in malloc, which a thread kept busy");
 
@@ -91,7 +87,7 @@ fn run(_: &Lab) -> Result<Evidence> {
         .fact("lock is held at the fork", is_held.load(Relaxed))
         .fact("child hangs", held.hangs)
         .fact("child is seen", held.seen)
-        .fact("threads of the child", threads)
+        .fact("threads of the child", held.threads)
         .fact("child hangs in Rust's stdout", rust.hangs)
         .fact("child hangs in C's stdout", c.hangs)
         .fact("children that hang in malloc", in_malloc))
@@ -106,8 +102,22 @@ struct Look {
     end: String,
 }
 
-/// Forks while another thread holds what `hold` takes; the child takes it too.
-fn forked_while(hold: impl FnOnce(&dyn Fn()) + Send, take: impl FnOnce() -> bool) -> Result<Look> {
+fn tell(Look { child, threads, seen, end, .. }: &Look) {
+    let (s, holder) = match threads {
+        1 => ("", ": the holder was not copied"),
+        _ => ("s", ""),
+    };
+    say!("forker", "child {child} has {threads} thread{s}{holder}");
+    say!("forker", "child {child} {seen}, and {end}");
+}
+
+/// Forks while another thread holds what `hold` takes; the child takes it too, and `tell` says what
+/// is seen of that.
+fn forked_while(
+    hold: impl FnOnce(&dyn Fn()) + Send,
+    take: impl FnOnce() -> bool,
+    tell: impl FnOnce(&Look),
+) -> Result<Look> {
     let (held, release) = (Barrier::new(2), Barrier::new(2));
     let (held, release) = (&held, &release);
     std::thread::scope(|threads| {
@@ -118,7 +128,7 @@ fn forked_while(hold: impl FnOnce(&dyn Fn()) + Send, take: impl FnOnce() -> bool
             });
         })?;
         held.wait();
-        let look = fork_and_look(take);
+        let look = fork_and_look(take).inspect(tell);
         release.wait();
         look
     })
