@@ -8,12 +8,13 @@ use std::sync::{Barrier, Mutex};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use lab::child::{Child, in_words};
+use lab::child::{Child, die_with, exit, explain, in_words};
 use lab::proc::blocked_in;
 use lab::thread::spawn;
 use lab::{Evidence, Experiment, Lab, say, span};
+use nix::errno::Errno;
 use nix::sys::wait::WaitStatus;
-use nix::unistd::Pid;
+use nix::unistd::{Pid, getpid};
 
 pub const EXPERIMENT: Experiment = Experiment {
     name: "inherited-lock",
@@ -26,6 +27,8 @@ pub const EXPERIMENT: Experiment = Experiment {
 const PATIENCE: Duration = Duration::from_secs(2);
 /// How often a child is forked while another thread allocates.
 const FORKS: u32 = 50;
+/// Fewer, because it takes a moment to see that a child hangs.
+const BARE_FORKS: u32 = 20;
 
 fn run(_: &Lab) -> Result<Evidence> {
     let lock = Mutex::new(());
@@ -79,8 +82,10 @@ fn run(_: &Lab) -> Result<Evidence> {
         |look| say!("forker", "the same with the lock of C's stdout: the child {}", look.seen),
     )?;
     // ANCHOR_END: libraries
-    let in_malloc = children_that_hang_in_malloc()?;
+    let in_malloc = children_that_hang_in_malloc(FORKS, false)?;
     say!("forker", "{in_malloc} of {FORKS} children hang in malloc, which a thread kept busy");
+    let bare = 100 * children_that_hang_in_malloc(BARE_FORKS, true)? / BARE_FORKS;
+    say!("forker", "{bare} % do when they are made by the system call, without glibc");
 
     Ok(Evidence::new()
         .fact("child hangs though the lock is free", free.hangs)
@@ -90,7 +95,8 @@ fn run(_: &Lab) -> Result<Evidence> {
         .fact("threads of the child", held.threads)
         .fact("child hangs in Rust's stdout", rust.hangs)
         .fact("child hangs in C's stdout", c.hangs)
-        .fact("children that hang in malloc", in_malloc))
+        .fact("children that hang in malloc", in_malloc)
+        .measured("children that hang in malloc without glibc's fork", bare, "%"))
 }
 
 /// What was seen of a child that tried to take a lock.
@@ -174,30 +180,46 @@ fn where_is(pid: Pid) -> String {
     }
 }
 
-/// Forks while another thread allocates without pause from the arena that the child uses too.
-fn children_that_hang_in_malloc() -> Result<u32> {
-    // SAFETY: the call sets a parameter of the allocator, and no other thread exists yet.
+/// Forks while another thread allocates without pause from the arena that the child uses too, by
+/// glibc's `fork` or by the bare system call.
+fn children_that_hang_in_malloc(forks: u32, bare: bool) -> Result<u32> {
+    // SAFETY: the call sets a parameter of the allocator, and no other thread exists now.
     unsafe { libc::mallopt(libc::M_ARENA_MAX, 1) };
     let stop = AtomicBool::new(false);
     // Too large for a thread's own cache, so that each takes the lock of the arena.
     let allocate = || drop(black_box(Vec::<u8>::with_capacity(5000)));
+    let fork_once = || {
+        if bare {
+            return bare_fork(allocate);
+        }
+        // SAFETY: the child calls malloc, of which this asks whether it can; it may be killed.
+        unsafe { Child::fork(|| (allocate(), 0).1) }
+    };
     std::thread::scope(|threads| {
         spawn(threads, "allocates", || {
             while !stop.load(Relaxed) {
                 allocate();
             }
         })?;
-        let forks = || {
-            let mut hang = 0;
-            for _ in 0..FORKS {
-                hang += u32::from(fork_and_look(|| (allocate(), true).1)?.hangs);
-            }
-            Ok(hang)
-        };
-        let hang = forks();
+        let hang = (0..forks).try_fold(0, |hang, _| Ok(hang + u32::from(hangs(&fork_once()?)?)));
         stop.store(true, Relaxed);
         hang
     })
+}
+
+/// What `fork` is without the C library's part of it: clone(2) with no flag but the signal.
+fn bare_fork(body: impl FnOnce()) -> Result<Child> {
+    let parent = getpid();
+    // SAFETY: no flag makes the child share memory with this process; it runs `body` and ends.
+    let pid = unsafe { libc::syscall(libc::SYS_clone, libc::SIGCHLD, 0, 0, 0, 0) };
+    match Errno::result(pid).map_err(explain("clone"))? {
+        0 => {
+            die_with(parent);
+            body();
+            exit(0)
+        }
+        pid => Ok(Child::adopt(Pid::from_raw(pid as i32))),
+    }
 }
 
 unsafe extern "C" {

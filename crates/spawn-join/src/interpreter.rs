@@ -2,28 +2,33 @@
 
 use std::ffi::CStr;
 use std::fs::File;
-use std::io::{Error, ErrorKind, Read, Seek, Write};
+use std::io::{ErrorKind, Read, Seek, Write};
 use std::os::fd::AsRawFd;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
-use std::ptr::null;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use lab::child::{Child, LIMIT, die_with, explain, explain_io, in_words};
 use nix::errno::Errno;
+use nix::fcntl::{OFlag, open};
+use nix::mount::{MsFlags, mount};
+use nix::sched::{CloneFlags, unshare};
 use nix::sys::memfd::{MFdFlags, memfd_create};
+use nix::sys::stat::Mode;
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
-use nix::unistd::{Pid, getpid};
+use nix::unistd::{Pid, getgid, getpid, getuid, write};
 
-/// Where Python's helpers keep their files.
+/// Where Python's helpers keep their files, and the script lies.
 const DIRECTORY: &CStr = c"/dev/shm";
+const SCRIPT: &CStr = c"/dev/shm/script.py";
 
 /// How Python can be run here.
 pub struct Python {
     /// Whether its files vanish with it, or why not. A fork server makes a directory, which would
     /// stay if it were killed.
     pub leaves_nothing: Result<(), String>,
+    identity: Identity,
 }
 
 /// How a script ended and what it printed.
@@ -37,9 +42,13 @@ pub struct Ran {
 impl Python {
     /// Finds out whether a process may have a directory of its own here.
     pub fn find() -> Result<Python> {
+        let identity = Identity::of_this_process();
         // SAFETY: this process has one thread, so the child inherits no lock of someone else.
         let child = unsafe {
-            Child::fork(|| own_directory().map_or_else(|e| e.raw_os_error().unwrap_or(1), |()| 0))
+            Child::fork(|| {
+                let tried = own_directory(&identity).and_then(|()| write_file(SCRIPT, b""));
+                tried.map_or_else(|errno| errno as i32, |()| 0)
+            })
         }?;
         let leaves_nothing = match child.wait()? {
             WaitStatus::Exited(_, 0) => Ok(()),
@@ -49,11 +58,11 @@ impl Python {
             }
             other => Err(format!("the child that tried it {}", in_words(other))),
         };
-        Ok(Python { leaves_nothing })
+        Ok(Python { leaves_nothing, identity })
     }
 
-    /// Runs a script; `None` if there is no python3 that could run it. The script and its output
-    /// are files without a name.
+    /// Runs a script; `None` if there is no python3 that could run it. The output goes to files
+    /// without a name; so is the script, or it lies in a directory of its own.
     pub fn run(&self, script: &str, arguments: &[&str]) -> Result<Option<Ran>> {
         let mut source = nameless_file()?;
         source.write_all(script.as_bytes()).context("write")?;
@@ -61,22 +70,28 @@ impl Python {
         let this = getpid();
         // Python's own helper processes outlive it for a moment: this process waits for them too.
         nix::sys::prctl::set_child_subreaper(true).context("prctl")?;
+        let own = self.leaves_nothing.is_ok();
+        let path = match own {
+            true => SCRIPT.to_string_lossy().into_owned(),
+            false => format!("/proc/{this}/fd/{}", source.as_raw_fd()),
+        };
         let mut command = Command::new("python3");
         command
-            .arg(format!("/proc/{this}/fd/{}", source.as_raw_fd()))
+            .arg(path)
             .args(arguments)
             .env("PYTHONDONTWRITEBYTECODE", "1")
             .stdout(output.try_clone().context("dup")?)
             .stderr(errors.try_clone().context("dup")?);
-        let own = self.leaves_nothing.is_ok();
         if own {
             command.env("TMPDIR", DIRECTORY.to_str().context("the directory's name")?);
         }
+        let (identity, text) = (self.identity.clone(), script.to_owned());
         // SAFETY: the closure makes a few system calls, allocates nothing, and takes no lock.
         unsafe {
             command.pre_exec(move || {
                 if own {
-                    own_directory()?;
+                    own_directory(&identity)?;
+                    write_file(SCRIPT, text.as_bytes())?;
                 }
                 die_with(this);
                 Ok(())
@@ -102,19 +117,43 @@ impl Python {
     }
 }
 
-/// Gives this process a [`DIRECTORY`] in memory that nobody else sees and that ends with it, by a
-/// mount namespace (mount_namespaces(7)); without privilege, inside a user namespace.
-fn own_directory() -> std::io::Result<()> {
-    let done = |result: i32| if result == 0 { Ok(()) } else { Err(Error::last_os_error()) };
-    let both = libc::CLONE_NEWUSER | libc::CLONE_NEWNS;
-    // SAFETY: the calls change what this process sees and touch no memory; the strings live on.
-    unsafe {
-        done(libc::unshare(libc::CLONE_NEWNS)).or_else(|_| done(libc::unshare(both)))?;
-        let private = libc::MS_REC | libc::MS_PRIVATE;
-        done(libc::mount(null(), c"/".as_ptr(), null(), private, null()))?;
-        let tmpfs = c"tmpfs".as_ptr();
-        done(libc::mount(tmpfs, DIRECTORY.as_ptr(), tmpfs, 0, null()))
+/// Lines for uid_map and gid_map (user_namespaces(7)): this user and group stay what they are.
+#[derive(Clone)]
+struct Identity([(&'static CStr, String); 3]);
+
+impl Identity {
+    fn of_this_process() -> Identity {
+        let (user, group) = (getuid(), getgid());
+        Identity([
+            (c"/proc/self/setgroups", "deny".to_owned()),
+            (c"/proc/self/uid_map", format!("{user} {user} 1")),
+            (c"/proc/self/gid_map", format!("{group} {group} 1")),
+        ])
     }
+}
+
+/// Gives this process a [`DIRECTORY`] in memory that nobody else sees and that ends with it, by a
+/// mount namespace (mount_namespaces(7)); without privilege, inside a user namespace. Makes system
+/// calls only.
+fn own_directory(identity: &Identity) -> nix::Result<()> {
+    if unshare(CloneFlags::CLONE_NEWNS).is_err() {
+        unshare(CloneFlags::CLONE_NEWUSER | CloneFlags::CLONE_NEWNS)?;
+        for (path, line) in &identity.0 {
+            write_file(path, line.as_bytes())?;
+        }
+    }
+    const NOTHING: Option<&CStr> = None;
+    mount(NOTHING, c"/", NOTHING, MsFlags::MS_REC | MsFlags::MS_PRIVATE, NOTHING)?;
+    mount(Some(c"tmpfs"), DIRECTORY, Some(c"tmpfs"), MsFlags::empty(), NOTHING)
+}
+
+fn write_file(path: &CStr, mut bytes: &[u8]) -> nix::Result<()> {
+    let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_CLOEXEC;
+    let file = open(path, flags, Mode::S_IRUSR | Mode::S_IWUSR)?;
+    while !bytes.is_empty() {
+        bytes = &bytes[write(&file, bytes)?..];
+    }
+    Ok(())
 }
 
 fn nameless_file() -> Result<File> {
