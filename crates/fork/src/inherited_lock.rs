@@ -31,6 +31,9 @@ const FORKS: u32 = 50;
 const BARE_FORKS: u32 = 20;
 
 fn run(_: &Lab) -> Result<Evidence> {
+    // One arena for all threads, so that malloc's lock is the same for all.
+    // SAFETY: the call sets a parameter of the allocator, and no other thread exists yet.
+    unsafe { libc::mallopt(libc::M_ARENA_MAX, 1) };
     let lock = Mutex::new(());
     let free = fork_and_look(|| lock.lock().is_ok())?;
     say!("forker", "forks while nobody holds the lock: child {} {}", free.child, free.end);
@@ -183,9 +186,7 @@ fn where_is(pid: Pid) -> String {
 /// Forks while another thread allocates without pause from the arena that the child uses too, by
 /// glibc's `fork` or by the bare system call.
 fn children_that_hang_in_malloc(forks: u32, bare: bool) -> Result<u32> {
-    // SAFETY: the call sets a parameter of the allocator, and no other thread exists now.
-    unsafe { libc::mallopt(libc::M_ARENA_MAX, 1) };
-    let stop = AtomicBool::new(false);
+    let (stop, allocated) = (AtomicBool::new(false), Barrier::new(2));
     // Too large for a thread's own cache, so that each takes the lock of the arena.
     let allocate = || drop(black_box(Vec::<u8>::with_capacity(5000)));
     let fork_once = || {
@@ -197,10 +198,12 @@ fn children_that_hang_in_malloc(forks: u32, bare: bool) -> Result<u32> {
     };
     std::thread::scope(|threads| {
         spawn(threads, "allocates", || {
+            allocated.wait();
             while !stop.load(Relaxed) {
                 allocate();
             }
         })?;
+        allocated.wait();
         let hang = (0..forks).try_fold(0, |hang, _| Ok(hang + u32::from(hangs(&fork_once()?)?)));
         stop.store(true, Relaxed);
         hang
