@@ -54,7 +54,7 @@ impl Python {
             WaitStatus::Exited(_, 0) => Ok(()),
             WaitStatus::Exited(_, errno) => {
                 let errno = Errno::from_raw(errno);
-                Err(format!("a process can't have a /dev/shm of its own here ({errno:?})"))
+                Err(format!("there can be no /dev/shm of its own here ({errno:?})"))
             }
             other => Err(format!("the child that tried it {}", in_words(other))),
         };

@@ -52,6 +52,9 @@ fn run(lab: &Lab) -> Result<Evidence> {
     if let Err(why) = &python.leaves_nothing {
         evidence = evidence.missing(&prints("forkserver"), why.clone());
     }
+    if let Err(why) = &python.leaves_nothing {
+        say!("main", "forkserver is not tried: {why}");
+    }
     tell(&evidence, &methods).map_err(|absent| anyhow!("{absent:?}"))?;
     if lab.effort != Effort::Quick {
         evidence.merge(timing(&python, lab.by_effort(0, 3, 30), &methods)?);
