@@ -37,7 +37,9 @@ fn run(_: &Lab) -> Result<Evidence> {
             // A change of user cleared the request to die with the parent, prctl(2).
             die_with(parent);
             let _ = setrlimit(Resource::RLIMIT_NPROC, ALLOWED, most);
-            say!("child", "is an ordinary user and allows that user {ALLOWED} process");
+            let is_limited = getrlimit(Resource::RLIMIT_NPROC) == Ok((ALLOWED, most));
+            let how_many = if is_limited { "no more than 1 process" } else { "more processes" };
+            say!("child", "is an ordinary user who may have {how_many}");
             let under_the_limit = try_to_fork();
             let _ = setrlimit(Resource::RLIMIT_NPROC, most, most);
             say!("child", "takes the limit back");
