@@ -57,7 +57,6 @@ fn run(_: &Lab) -> Result<Evidence> {
     )?;
     // ANCHOR_END: holder
 
-    // ANCHOR: libraries
     let rust = forked_while(
         |meanwhile| {
             let _guard = std::io::stdout().lock();
@@ -84,7 +83,6 @@ fn run(_: &Lab) -> Result<Evidence> {
         },
         |look| say!("forker", "the same with the lock of C's stdout: the child {}", look.seen),
     )?;
-    // ANCHOR_END: libraries
     let in_malloc = children_that_hang_in_malloc(FORKS, false)?;
     say!("forker", "{in_malloc} of {FORKS} children hang in malloc, which a thread kept busy");
     let bare = 100 * children_that_hang_in_malloc(BARE_FORKS, true)? / BARE_FORKS;

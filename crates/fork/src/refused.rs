@@ -29,7 +29,6 @@ fn run(_: &Lab) -> Result<Evidence> {
     // SAFETY: this process has one thread, so the child inherits no lock that someone else holds.
     let child = unsafe {
         Child::fork(|| {
-            // ANCHOR: limit
             // The limit binds everybody but root.
             if getuid().is_root() && setuid(NOBODY).is_err() {
                 return 1;
@@ -44,7 +43,6 @@ fn run(_: &Lab) -> Result<Evidence> {
             let _ = setrlimit(Resource::RLIMIT_NPROC, most, most);
             say!("child", "takes the limit back");
             let without = try_to_fork();
-            // ANCHOR_END: limit
             let results = [under_the_limit, without].map(i32::to_ne_bytes);
             i32::from((&tell).write_all(results.as_flattened()).is_err())
         })

@@ -39,10 +39,8 @@ fn run(_: &Lab) -> Result<Evidence> {
     // SAFETY: this process has one thread, so the child inherits no lock that someone else holds.
     let child = unsafe {
         Child::fork(|| {
-            // ANCHOR: rendezvous
             let meanwhile = (&half_way).read_exact(&mut [0]).is_ok();
             let total: u64 = sum();
-            // ANCHOR_END: rendezvous
             say!("child", "sums up what it has: {total}");
             let answer = [total, u64::from(meanwhile)].map(u64::to_ne_bytes);
             i32::from((&save).write_all(answer.as_flattened()).is_err())
