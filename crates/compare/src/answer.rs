@@ -4,6 +4,7 @@ use lab::{Evidence, Experiment, Judgement, NoEvidence, Package, Run, Verdict};
 use serde_json::{Value as Json, json};
 
 use crate::ledger::{Entry, ledger};
+use crate::turns::turns;
 
 /// A statement and what became of it here.
 pub struct Answer {
@@ -19,6 +20,8 @@ pub struct Answer {
     pub brief: Option<String>,
     /// The facts.
     pub evidence: Evidence,
+    /// The breaks that turn the verdict, as `package/name`.
+    pub turned_by: Vec<String>,
 }
 
 impl Answer {
@@ -55,6 +58,8 @@ impl Answer {
             "caveat": (self.verdict == Verdict::Caveat).then(|| self.brief()),
             "busy": self.evidence.busy(),
             "facts": self.evidence.facts_json(),
+            "turned_by": self.turned_by,
+            "cannot_turn": self.entry.cannot_turn,
         })
     }
 }
@@ -124,6 +129,7 @@ pub fn answer(
             Some(found.iter().find(is_it)?.evidence.as_ref().map_err(Clone::clone))
         }));
     }
+    let turning = turns();
     let answers = ledger()
         .into_iter()
         .filter_map(|entry| {
@@ -145,7 +151,12 @@ pub fn answer(
                     None => return None,
                 };
             let Judgement { verdict, because, brief } = judgement;
-            Some(Answer { entry, experiments, verdict, because, brief, evidence })
+            let turned_by = turning
+                .iter()
+                .filter(|turn| turn.claim == entry.id)
+                .map(|turn| format!("{}/{}", turn.package, turn.name))
+                .collect();
+            Some(Answer { entry, experiments, verdict, because, brief, evidence, turned_by })
         })
         .collect();
     Outcome { answers, found }

@@ -11,6 +11,7 @@ mod packages;
 mod report;
 mod story;
 mod table;
+mod turns;
 
 use std::fs::File;
 use std::io::{self, IsTerminal, Seek, Write};
@@ -134,8 +135,10 @@ impl Measured {
     }
 
     fn json(&self, rows: &[table::Filled]) -> Json {
-        let counts: serde_json::Map<_, _> =
+        let mut counts: serde_json::Map<_, _> =
             Verdict::ALL.iter().map(|v| (v.words().to_owned(), json!(self.count(*v)))).collect();
+        let turned = self.answers.iter().filter(|answer| !answer.turned_by.is_empty()).count();
+        counts.insert("turned".to_owned(), json!(turned));
         json!({
             "schema": SCHEMA,
             "machine": lab::machine::describe(),
