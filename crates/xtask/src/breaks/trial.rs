@@ -82,6 +82,8 @@ impl Trial {
     /// Tries all breaks, tells `report` of each, and returns them in the order given.
     pub fn run(&mut self, mut report: impl FnMut(&Tried)) -> Result<Vec<Tried>> {
         let mut tried: BTreeMap<usize, Tried> = BTreeMap::new();
+        let broken: BTreeSet<&str> = self.all.iter().map(|of| of.package.as_str()).collect();
+        let broken: Vec<String> = broken.into_iter().map(str::to_owned).collect();
         let mut rounds = rounds(&self.all)?;
         rounds.reverse();
         while let Some(round) = rounds.pop() {
@@ -89,7 +91,7 @@ impl Trial {
                 let Of { package, one } = &self.all[*at];
                 self.scratch.apply(package, one)?;
             }
-            let refusals = self.scratch.build(&self.packages)?;
+            let refusals = self.scratch.build(&broken)?;
             self.builds += 1;
             for at in &round {
                 let of = self.all[*at].clone();
