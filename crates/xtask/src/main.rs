@@ -24,7 +24,9 @@ fn main() -> ExitCode {
         }
         Err(error) => {
             let text = error.to_string();
-            eprintln!("xtask: {}", text.lines().next().unwrap_or_default());
+            let sentence = text.split("\n\n").next().unwrap_or_default();
+            let words: Vec<&str> = sentence.split_whitespace().collect();
+            eprintln!("xtask: {}", words.join(" ").trim_start_matches("error: "));
             return ExitCode::from(2);
         }
     };

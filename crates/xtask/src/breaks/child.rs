@@ -6,10 +6,14 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, killpg, raise, sigaction};
 use nix::unistd::Pid;
+
+/// How long a program may take to end when it is asked to.
+const GRACE: Duration = Duration::from_secs(2);
 
 /// What a signal has to clear away.
 struct Running {
@@ -40,7 +44,7 @@ pub fn clear_away_on_signals(scratch: &Path) -> Result<()> {
         // The lock is kept to the end, so that nothing is started any more.
         let mut known = running();
         if let Some(program) = known.program.take() {
-            let _ = killpg(program, Signal::SIGTERM);
+            end(program);
         }
         if let Some(scratch) = known.scratch.take() {
             let _ = fs::remove_dir_all(scratch);
@@ -53,6 +57,22 @@ pub fn clear_away_on_signals(scratch: &Path) -> Result<()> {
     };
     std::thread::Builder::new().name("signals".to_owned()).spawn(wait).context("start a thread")?;
     Ok(())
+}
+
+/// Ends a process group, by force where a request is not enough.
+fn end(group: Pid) {
+    for signal in [Signal::SIGTERM, Signal::SIGKILL] {
+        let until = Instant::now() + GRACE;
+        while killpg(group, signal).is_ok() && Instant::now() < until {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+}
+
+/// Changes files of the scratch copy; a signal waits, so that it removes all of them.
+pub fn undisturbed<T>(change: impl FnOnce() -> T) -> T {
+    let _known = running();
+    change()
 }
 
 /// Runs the command to its end, in a process group of its own, and keeps what it prints.

@@ -66,3 +66,34 @@ fn belongs_to_its_experiment(of: &Of) -> Result<bool> {
     }
     Ok(true)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(file: &str, experiment: &str, package: &str, expect: &str) -> Of {
+        let text = format!(
+            "[[break]]\nname = \"x\"\nfile = \"src/{file}.rs\"\nexperiment = \"{experiment}\"\n\
+             find = \"a\"\nreplace = \"b\"\nasks = \"What?\"\nbecause = \"So.\"\n\
+             [break.expect]\n{expect}"
+        );
+        let one = breaks::parse(&text).unwrap().remove(0);
+        Of { package: package.to_owned(), one }
+    }
+
+    #[test]
+    fn only_breaks_of_one_file_or_a_shared_one_need_rounds_of_their_own() {
+        crate::workspace::find().unwrap();
+        let lines = "lines = [\"x\"]";
+        let all = [
+            of("stacks", "stacks", "threads", lines),
+            of("stacks", "stacks", "threads", lines),
+            of("scoped", "scoped", "threads", lines),
+            of("proc", "registers", "threads", lines),
+            of("snapshot", "snapshot", "fork", lines),
+            of("scoped", "scoped", "threads", "compile-error = \"E0597\""),
+            of("snapshot", "snapshot", "fork", "compile-error = \"E0382\""),
+        ];
+        assert_eq!(rounds(&all).unwrap(), [vec![0, 2, 4], vec![1], vec![3], vec![5, 6]]);
+    }
+}

@@ -51,13 +51,16 @@ impl Scratch {
         child::clear_away_on_signals(&folder)?;
         let scratch =
             Scratch { folder, target: place.join("build"), edited: Vec::new(), _lock: lock };
-        fs::create_dir_all(&scratch.folder).context("make the scratch copy")?;
-        for name in ["Cargo.toml", "Cargo.lock", "rust-toolchain.toml", ".cargo", "crates"] {
-            let from = top().join(name);
-            if from.exists() {
-                copy(&from, &scratch.folder.join(name))?;
+        child::undisturbed(|| {
+            fs::create_dir_all(&scratch.folder).context("make the scratch copy")?;
+            for name in ["Cargo.toml", "Cargo.lock", "rust-toolchain.toml", ".cargo", "crates"] {
+                let from = top().join(name);
+                if from.exists() {
+                    copy(&from, &scratch.folder.join(name))?;
+                }
             }
-        }
+            anyhow::Ok(())
+        })?;
         Ok(scratch)
     }
 

@@ -4,13 +4,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use breaks::Break;
 
 use super::outcome::{Outcome, Shown, Tried, judge, judge_refusal, unnamed_changes};
 use super::rounds::{Of, rounds};
 use super::scratch::{Refusal, Scratch, build_unbroken};
 use super::seen::{Run, run};
+use crate::workspace::folder;
 
 /// How often a break is run before it fails: figures are measured beside other programs.
 const TRIES: usize = 3;
@@ -34,11 +35,15 @@ pub struct Trial {
 impl Trial {
     /// Builds the programs of `packages` without a break and runs each once.
     pub fn of(all: Vec<Of>, packages: Vec<String>) -> Result<Trial> {
-        for of in &all {
-            fits(of)?;
-        }
-        let unbroken = build_unbroken(&packages)?;
+        // A wrong one costs no build.
+        refuse_misfits(&all, |of| {
+            let path = folder(&of.package).join(&of.one.file);
+            let text =
+                std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+            of.one.applied_to(&text).map(drop)
+        })?;
         let scratch = Scratch::make()?;
+        let unbroken = build_unbroken(&packages)?;
         let mut trial = Trial {
             all,
             packages,
@@ -52,15 +57,12 @@ impl Trial {
         for package in trial.packages.clone() {
             trial.run_unbroken(&package)?;
         }
-        for of in &trial.all {
+        refuse_misfits(&trial.all, |of| {
             let run = &trial.before[&of.package];
             let experiments: Vec<&str> = run.experiments.iter().map(|e| e.name.as_str()).collect();
             let claims: Vec<&str> = run.claims.iter().map(|claim| claim.id.as_str()).collect();
-            let folder = crate::workspace::folder(&of.package);
-            of.one
-                .fits(&folder, &experiments, &claims)
-                .with_context(|| format!("{} {}", of.package, of.one.name))?;
-        }
+            of.one.fits(&folder(&of.package), &experiments, &claims)
+        })?;
         Ok(trial)
     }
 
@@ -200,10 +202,13 @@ impl Trial {
     }
 }
 
-/// Whether a break can be applied to the reader's file; a wrong one costs no build.
-fn fits(of: &Of) -> Result<()> {
-    let path = crate::workspace::folder(&of.package).join(&of.one.file);
-    let text = std::fs::read_to_string(&path).with_context(|| path.display().to_string());
-    text.and_then(|text| of.one.applied_to(&text).map(drop))
-        .with_context(|| format!("{} {}", of.package, of.one.name))
+/// Fails with all breaks that do not fit.
+fn refuse_misfits(all: &[Of], fits: impl Fn(&Of) -> Result<()>) -> Result<()> {
+    let misfit = |of: &Of| {
+        let error = fits(of).err()?;
+        Some(format!("{} {}: {error:#}", of.package, of.one.name))
+    };
+    let misfits: Vec<String> = all.iter().filter_map(misfit).collect();
+    ensure!(misfits.is_empty(), "{}", misfits.join("\n"));
+    Ok(())
 }
