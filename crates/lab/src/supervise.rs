@@ -241,9 +241,8 @@ pub fn serve(packages: &[&Package]) {
             experiment(packages, package, name, fd, effort)
         }
         [_, ROLE_FLAG, parent, colour, package, name, ref rest @ ..] => {
+            // What it inherits from its experiment may be the lesson, so nothing is set right here.
             die_with(parent);
-            start::set_right_for_experiment();
-            start::usual_dispositions();
             narrate::set_up(false, hues(colour), inherited_trace());
             let found = packages
                 .iter()
