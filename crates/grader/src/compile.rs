@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, bail};
 
 use crate::catalogue::Exercise;
-use crate::toolchain::Toolchain;
-use sandbox::{Content, End, File, How, Job, Limits, Spec};
+use crate::toolchain::{Toolchain, places};
+use sandbox::{Allow, Content, End, File, How, Job, Limits, Spec};
 
 /// What compiling came to.
 pub enum Compiled {
@@ -40,13 +40,14 @@ pub fn compile(
     let mut submission = toolchain.job(of_submission(exercise, toolchain, colour));
     submission.inspect = Some(library(exercise));
     let spec = Spec {
-        unprivileged: false,
+        unprivileged: true,
         files: vec![text(exercise.file_name(), source.to_owned())],
         // The checks come after the submission has been compiled, so it cannot include them.
         jobs: vec![submission, toolchain.job(of_checks(exercise, toolchain, colour))],
         late: vec![Vec::new(), vec![text(harness::CHECKS.to_owned(), checks.clone())]],
         fetch: Some((PROGRAM.to_owned(), program.as_raw_fd())),
         needed: toolchain.readable(),
+        places: places(),
         without: without.to_vec(),
     };
     let account = sandbox::run(&spec).context("compiling")?;
@@ -134,8 +135,8 @@ impl Toolchain {
             program: self.rustc.display().to_string(),
             arguments,
             environment: vec![("PATH".to_owned(), "/usr/local/bin:/usr/bin:/bin".to_owned())],
-            readable: self.readable(),
             writes: true,
+            allow: vec![Allow::Building],
             limits: Limits {
                 seconds: 10.0,
                 memory: 1 << 30,

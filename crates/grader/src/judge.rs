@@ -15,7 +15,7 @@ use serde::Serialize;
 use crate::catalogue::{Check, Exercise, Kind, TIDY};
 use crate::compile::{Compiled, compile};
 use crate::escape;
-use crate::toolchain::Toolchain;
+use crate::toolchain::{Toolchain, places};
 use crate::usage::usage;
 use sandbox::{Account, Channel, Content, End, File, How, Job, Limits, Question, Spec};
 
@@ -276,6 +276,7 @@ fn run_check(
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .into(),
         sees_processes: exercise.kind == Kind::Process,
+        allow: exercise.allowed(),
         limits: Limits { seconds: check.seconds.min(left), ..Limits::default() },
         channel: Some(channel(exercise, &order)?),
         ..Job::default()
@@ -285,6 +286,7 @@ fn run_check(
         unprivileged: true,
         files: vec![File { name: "checks".to_owned(), mode: 0o755, content }],
         jobs: vec![job],
+        places: places(),
         without: manner.without.clone(),
         ..Spec::default()
     };

@@ -33,20 +33,26 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, bail};
 
 mod account;
-mod confine;
+mod calls;
 mod disk;
+mod files;
 mod identity;
 mod keeper;
 mod kill;
+mod limits;
 mod place;
 mod processes;
+mod root;
 mod spec;
 mod start;
 mod supervisor;
+mod system;
 mod watch;
 
 pub use account::{Account, Doing, End, How, Left};
-pub use spec::{CAN_DO_WITHOUT, Channel, Content, File, Inspect, Job, Limits, Question, Spec};
+pub use spec::{
+    Allow, CAN_DO_WITHOUT, Channel, Content, File, Inspect, Job, Limits, Question, Spec,
+};
 
 /// The hidden argument with which a program starts itself as the keeper.
 const KEEPER: &str = "--keeper";

@@ -6,11 +6,12 @@ use std::os::fd::BorrowedFd;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
-use nix::mount::{MsFlags, mount};
+use anyhow::{Context, Result, bail, ensure};
+use nix::sys::statvfs::FsFlags;
 
 use crate::disk;
-use crate::identity::become_user;
+use crate::identity::{become_user, closed};
+use crate::root::{self, Root};
 use crate::spec::{Content, File, Spec};
 
 /// Which namespaces are in force.
@@ -19,6 +20,8 @@ pub(crate) struct Spaces {
     pub(crate) user: bool,
     pub(crate) process: bool,
     pub(crate) mount: bool,
+    /// The root directory, where it has been entered already.
+    pub(crate) root: Option<Root>,
     /// The user to become, where privileges are still to be given up.
     pub(crate) drop: Option<u32>,
     /// Processes that judge and are visible from inside.
@@ -35,15 +38,27 @@ pub(crate) struct Place {
 
 impl Place {
     pub(crate) fn prepare(spec: &Spec, spaces: &Spaces) -> Result<Place> {
-        let place =
-            if spaces.mount { Place::mounted(spec, spaces)? } else { Place::on_disk(spaces.drop)? };
+        let place = if spaces.mount {
+            Place::mounted(spec, spaces)?
+        } else {
+            Place::on_disk(spec, spaces.drop)?
+        };
+        place.settle(spec, spaces).inspect_err(|_| place.remove())?;
+        Ok(place)
+    }
+
+    fn settle(&self, spec: &Spec, spaces: &Spaces) -> Result<()> {
+        self.put(&spec.files)?;
+        if spaces.mount && !spec.jobs.iter().any(|job| job.writes) {
+            root::read_only(&self.work, false).context("a read-only working directory")?;
+        }
         if let Some(number) = spaces.drop {
-            become_user(number).inspect_err(|_| place.remove())?;
+            // Where there is no namespace to die with, who tidies up must outlive its parent.
+            become_user(number, spaces.process)?;
         }
         // Others of the same user cannot look into this process, nor trace it.
         let _ = nix::sys::prctl::set_dumpable(false);
-        place.put(&spec.files).inspect_err(|_| place.remove())?;
-        Ok(place)
+        Ok(())
     }
 
     /// Puts files into the working directory.
@@ -62,43 +77,37 @@ impl Place {
     }
 
     fn mounted(spec: &Spec, spaces: &Spaces) -> Result<Place> {
-        let nothing: Option<&str> = None;
-        let private = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
-        mount(nothing, "/", nothing, private, nothing).context("mount --make-rprivate /")?;
-        if spaces.process {
-            mount_proc()?;
-        }
-        let needed = |place: &Path| spec.needed.iter().any(|needed| needed.starts_with(place));
-        let places = ["/mnt", "/media", "/srv", "/opt", "/home", "/tmp"];
-        let places = places.iter().map(Path::new).filter(|place| place.is_dir());
-        let work = places
-            .filter(|place| !needed(place))
-            .find(|place| memory_disk(place, "size=256m,mode=0755").is_ok());
-        let work = work.context("no directory to mount a working directory on")?.to_owned();
-        let shared = Path::new("/dev/shm");
-        if shared.is_dir() {
-            memory_disk(shared, "size=64m,mode=1777").context("mount /dev/shm")?;
-        }
-        let temporary = Path::new("/tmp");
-        let temporary = if needed(temporary) || work == temporary {
-            let inside = work.join("temporary");
-            fs::create_dir(&inside)?;
-            inside
-        } else {
-            memory_disk(temporary, "size=64m,mode=1777").context("mount /tmp")?;
-            temporary.to_owned()
+        let root = match &spaces.root {
+            Some(root) => root.clone(),
+            None => root::enter(&spec.needed, spaces.drop.is_some())?,
         };
-        if spaces.drop.is_some() {
-            for path in [&work, &temporary] {
-                fs::set_permissions(path, fs::Permissions::from_mode(0o777))?;
-            }
-        }
-        Ok(Place { work, temporary, remove: None })
+        root::mount_proc()?;
+        Ok(Place { work: root.work, temporary: root.temporary, remove: None })
     }
 
-    fn on_disk(drop: Option<u32>) -> Result<Place> {
+    fn on_disk(spec: &Spec, drop: Option<u32>) -> Result<Place> {
+        let usual = [std::env::temp_dir()];
+        let places = if spec.places.is_empty() { &usual[..] } else { &spec.places };
+        let mut why = Vec::new();
+        for place in places {
+            match Place::made_in(place, drop) {
+                Ok(place) => return Ok(place),
+                Err(error) => why.push(format!("{}: {error:#}", place.display())),
+            }
+        }
+        bail!("no directory to run programs in: {}", why.join("; "))
+    }
+
+    fn made_in(place: &Path, drop: Option<u32>) -> Result<Place> {
+        let flags = nix::sys::statvfs::statvfs(place)?.flags();
+        ensure!(!flags.contains(FsFlags::ST_NOEXEC), "nothing can be executed there (noexec)");
+        let place = place.canonicalize()?;
+        ensure!(
+            drop.is_none() || closed(std::slice::from_ref(&place), true).is_none(),
+            "it is closed to others"
+        );
         // Until everything is done, it is removed if anything fails.
-        let made = tempfile::Builder::new().prefix("grade-").tempdir()?;
+        let made = tempfile::Builder::new().prefix("grade-").tempdir_in(place)?;
         let root = made.path();
         fs::set_permissions(root, fs::Permissions::from_mode(0o755))?;
         let (work, temporary) = (root.join("work"), root.join("tmp"));
@@ -140,20 +149,6 @@ impl Place {
         let shared = if mounted { names(Path::new("/dev/shm")) } else { Vec::new() };
         (shared, names(&self.temporary))
     }
-}
-
-fn memory_disk(place: &Path, options: &str) -> nix::Result<()> {
-    let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
-    mount(Some("tmpfs"), place, Some("tmpfs"), flags, Some(options))
-}
-
-/// Shows the processes of this namespace in `/proc`.
-fn mount_proc() -> Result<()> {
-    let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
-    let nothing: Option<&str> = None;
-    let private = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
-    mount(nothing, "/", nothing, private, nothing)?;
-    mount(Some("proc"), "/proc", Some("proc"), flags, nothing).context("mount /proc")
 }
 
 pub(crate) fn duplicate(fd: i32) -> std::io::Result<fs::File> {

@@ -15,13 +15,12 @@ use nix::sys::signalfd::SignalFd;
 use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, recv, send, socketpair};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{ForkResult, Pid, fork, pipe2};
-use seccompiler::BpfProgram;
 
 use crate::account::{End, How};
 use crate::kill::kill_all;
 use crate::place::{Place, Spaces};
 use crate::processes;
-use crate::spec::{Channel, Job, Question};
+use crate::spec::{Channel, Job, Question, Spec};
 use crate::start::{Ends, Start};
 
 /// How often memory is looked at.
@@ -38,13 +37,13 @@ const QUESTIONS: usize = 8;
 const MOST_PACKETS: usize = 1000;
 
 pub(crate) struct Watch<'a> {
+    spec: &'a Spec,
     spaces: &'a Spaces,
     place: &'a Place,
     job: &'a Job,
     children: &'a SignalFd,
     pub(crate) end: End,
     printed: usize,
-    landlock: bool,
 }
 
 /// Where something has happened.
@@ -58,29 +57,29 @@ struct Ready {
 
 impl<'a> Watch<'a> {
     pub(crate) fn new(
+        spec: &'a Spec,
         spaces: &'a Spaces,
         place: &'a Place,
         job: &'a Job,
         children: &'a SignalFd,
-        landlock: bool,
     ) -> Watch<'a> {
-        Watch { spaces, place, job, children, end: End::default(), printed: 0, landlock }
+        Watch { spec, spaces, place, job, children, end: End::default(), printed: 0 }
     }
 
-    pub(crate) fn run(&mut self, filters: &[BpfProgram]) -> Result<()> {
+    pub(crate) fn run(&mut self) -> Result<()> {
         let job = self.job;
         let (ours, channel) =
             socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC)?;
         let (output, prints) = pipe2(OFlag::O_CLOEXEC)?;
         let (reads, _input) = pipe2(OFlag::O_CLOEXEC)?;
         let (failure, fails) = pipe2(OFlag::O_CLOEXEC)?;
-        let start = Start::new(self.spaces, self.place, job, self.landlock)?;
+        let start = Start::new(self.spec, self.spaces, self.place, job)?;
         let ends = Ends { channel, prints, reads };
         // SAFETY: the supervisor has one thread.
         let child = match unsafe { fork() }.context("fork")? {
             ForkResult::Parent { child } => child,
             ForkResult::Child => {
-                let error = start.become_job(filters, &ends);
+                let error = start.become_job(&ends);
                 let _ = nix::unistd::write(&fails, format!("{error:#}").as_bytes());
                 // SAFETY: _exit(2) is always safe to call.
                 unsafe { libc::_exit(127) };
