@@ -41,7 +41,7 @@ pub fn of_submission(printed: &str) -> String {
 
 #[cfg(any(feature = "explored", feature = "weak"))]
 mod silence {
-    use std::fs::OpenOptions;
+    use std::fs::File;
     use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 
     /// While it lives, standard output and standard error lead nowhere: what ten thousand schedules
@@ -53,9 +53,9 @@ mod silence {
     impl Silence {
         pub(crate) fn new() -> Silence {
             let mut saved = [None, None];
-            let Ok(nowhere) = OpenOptions::new().write(true).open("/dev/null") else {
-                return Silence { saved };
-            };
+            // A program that is only to compute may not open anything for writing. What is written to
+            // a descriptor that is open for reading fails, which std takes for written.
+            let Ok(nowhere) = File::open("/dev/null") else { return Silence { saved } };
             for (slot, fd) in saved.iter_mut().zip([1, 2]) {
                 // SAFETY: both calls only take descriptors by number; the new one is owned here.
                 unsafe {

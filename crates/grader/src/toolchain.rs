@@ -6,7 +6,7 @@ use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
@@ -154,7 +154,7 @@ fn build(
             cargo.env_remove(&*name);
         }
     }
-    let output = cargo.stderr(Stdio::inherit()).output().context("cargo")?;
+    let output = sandbox::output(&cargo).context("cargo")?;
     ensure!(output.status.success(), "the libraries of the exercises cannot be built");
 
     let mut libraries = libraries(&output.stdout);
@@ -213,8 +213,8 @@ impl Toolchain {
         rustc.arg("--extern").arg(format!("explorer={}", explorer.display()));
         rustc.arg("-L").arg(format!("dependency={}", self.dependencies.display()));
         rustc.arg("-o").arg(&new);
-        let status = rustc.status().context("rustc")?;
-        ensure!(status.success(), "{} does not compile", source.display());
+        let output = sandbox::output(&rustc).context("rustc")?;
+        ensure!(output.status.success(), "{} does not compile", source.display());
         fs::rename(&new, &library)?;
         Ok(library)
     }

@@ -39,6 +39,7 @@ mod files;
 mod identity;
 mod keeper;
 mod kill;
+mod leash;
 mod limits;
 mod place;
 mod processes;
@@ -50,6 +51,7 @@ mod system;
 mod watch;
 
 pub use account::{Account, Doing, End, How, Left};
+pub use leash::output;
 pub use spec::{
     Allow, CAN_DO_WITHOUT, Channel, Content, File, Inspect, Job, Limits, Question, Spec,
 };
@@ -65,6 +67,9 @@ pub fn enter(inspect: Inspect) {
     if arguments.next().is_some_and(|first| first == KEEPER) {
         let caller = arguments.next().and_then(|pid| pid.to_str()?.parse().ok());
         keeper::main(caller.unwrap_or(0), inspect);
+    }
+    if std::env::args_os().nth(1).is_some_and(|first| first == leash::LEASH) {
+        leash::main(std::env::args_os().skip(2));
     }
 }
 
