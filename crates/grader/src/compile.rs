@@ -1,12 +1,16 @@
 //! Makes a program out of a submission and the checks. Only the one file of the submission takes
 //! part: no package, no build script, no configuration, no environment.
 
+use std::fs;
+use std::io::{Read, Seek};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::PathBuf;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 
 use crate::catalogue::Exercise;
+use crate::inspect::Shape;
+use crate::tokens;
 use crate::toolchain::{Toolchain, places};
 use sandbox::{Allow, Content, End, File, How, Job, Limits, Spec};
 
@@ -33,6 +37,12 @@ pub fn compile(
     colour: bool,
     without: &[String],
 ) -> Result<Compiled> {
+    let tokens = tokens::forbidden(exercise, source);
+    if let Ok(found) = &tokens
+        && !found.is_empty()
+    {
+        return Ok(Compiled::Refused(found.clone()));
+    }
     let program = sandbox::nameless_file()?;
     let text =
         |name: String, text: String| File { name, mode: 0o644, content: Content::Text(text) };
@@ -64,7 +74,68 @@ pub fn compile(
             Some(why_not) => return Ok(why_not),
         }
     }
+    let told = tokens.map_err(|error| format!("something that is no Rust ({error})"));
+    let refused = match told {
+        Err(what) => vec![what],
+        Ok(_) => {
+            let shape = shape_of(&program)?;
+            let beyond = |shape: Shape| Ok(shape.beyond(&reference(exercise, toolchain)?));
+            let unreadable = || Ok(vec!["a program that cannot be read".to_owned()]);
+            let found: Result<Vec<String>> = shape.map_or_else(unreadable, beyond);
+            found?
+        }
+    };
+    if !refused.is_empty() {
+        return Ok(Compiled::Refused(refused));
+    }
     Ok(Compiled::Program(program))
+}
+
+/// The shape of the program in this file.
+fn shape_of(program: &OwnedFd) -> Result<Option<Shape>> {
+    let mut bytes = Vec::new();
+    let mut file = fs::File::from(program.try_clone()?);
+    file.rewind()?;
+    file.take(LARGEST).read_to_end(&mut bytes)?;
+    Ok(Shape::of(&bytes))
+}
+
+/// The largest program, in bytes: it is read into memory.
+const LARGEST: u64 = 64 << 20;
+
+/// What is linked in the place of a submission's checks, to see what every program has.
+const NOTHING: &str = "fn main() { harness::serve(&[]); }\n";
+
+/// The shape of a program without a submission; found out once for each kind of exercise.
+fn reference(exercise: &Exercise, toolchain: &Toolchain) -> Result<Shape> {
+    let kept = toolchain.kept("reference");
+    if let Some(shape) = fs::read(&kept).ok().and_then(|it| serde_json::from_slice(&it).ok()) {
+        return Ok(shape);
+    }
+    let program = sandbox::nameless_file()?;
+    let name = harness::CHECKS.to_owned();
+    let content = Content::Text(NOTHING.to_owned());
+    let mut arguments = common(PROGRAM, toolchain, false);
+    arguments.extend([name.clone(), "--crate-type=bin".to_owned()]);
+    arguments.push(format!("--extern=harness={}", toolchain.harness.display()));
+    let spec = Spec {
+        unprivileged: true,
+        files: vec![File { name, mode: 0o644, content }],
+        jobs: vec![toolchain.job(arguments)],
+        fetch: Some((PROGRAM.to_owned(), program.as_raw_fd())),
+        needed: toolchain.readable(),
+        places: places(),
+        ..Spec::default()
+    };
+    let account = sandbox::run(&spec).context("linking without a submission")?;
+    let end = account.ends.first().context("the compiler was not run")?;
+    ensure!(end.how == How::Exited(0), "a program for {}: {}", exercise.name, end.output.trim());
+    let shape = shape_of(&program)?.context("a program that cannot be read")?;
+    // Another grader may do the same. Who may not write there finds it out anew each time.
+    let new = kept.with_extension(format!("{}", std::process::id()));
+    let text = serde_json::to_vec(&shape)?;
+    let _ = fs::write(&new, text).and_then(|()| fs::rename(&new, &kept));
+    Ok(shape)
 }
 
 /// The library that a submission becomes.

@@ -15,6 +15,7 @@ mod judge;
 mod show;
 mod submission;
 mod teacher;
+mod tokens;
 mod toolchain;
 mod usage;
 mod verify;

@@ -78,6 +78,13 @@ impl Toolchain {
         Ok(toolchain)
     }
 
+    /// Where something can be kept that follows from this toolchain.
+    pub fn kept(&self, what: &str) -> PathBuf {
+        let std = self.std.as_deref().and_then(Path::file_stem).unwrap_or_default();
+        let name = format!("{what}-{}-{:x}.json", std.display(), self.made_of);
+        self.dependencies.join(name)
+    }
+
     /// What was kept, if it is up to date.
     fn read(kept: &Path, made_of: u64) -> Option<Toolchain> {
         let toolchain: Toolchain = serde_json::from_slice(&fs::read(kept).ok()?).ok()?;
