@@ -43,53 +43,139 @@ pub fn compile(
     {
         return Ok(Compiled::Refused(found.clone()));
     }
-    let program = sandbox::nameless_file()?;
-    let text =
-        |name: String, text: String| File { name, mode: 0o644, content: Content::Text(text) };
-    let checks = exercise.file("checks.rs")?;
-    let mut submission = toolchain.job(of_submission(exercise, toolchain, colour));
-    submission.inspect = Some(library(exercise));
-    let spec = Spec {
-        unprivileged: true,
-        files: vec![text(exercise.file_name(), source.to_owned())],
-        // The checks come after the submission has been compiled, so it cannot include them.
-        jobs: vec![submission, toolchain.job(of_checks(exercise, toolchain, colour))],
-        late: vec![Vec::new(), vec![text(harness::CHECKS.to_owned(), checks.clone())]],
-        fetch: Some((PROGRAM.to_owned(), program.as_raw_fd())),
-        needed: toolchain.readable(),
-        places: places(),
-        without: without.to_vec(),
-    };
-    let account = sandbox::run(&spec).context("compiling")?;
-    for (index, end) in account.ends.iter().enumerate() {
-        match why_not(end)? {
-            None => {}
-            Some(Compiled::Rejected(said)) if index > 0 => {
-                return Ok(Compiled::Rejected(misfit(&said, &checks, source)));
-            }
-            Some(Compiled::Rejected(said)) if said.contains("`-F unsafe-code`") => {
-                let why = "This exercise is to be solved without unsafe code.";
-                return Ok(Compiled::Rejected(format!("{}\n\n{why}", said.trim_end())));
-            }
-            Some(why_not) => return Ok(why_not),
+    let build = Build { exercise, toolchain, colour, without };
+    let (mut program, mut made) = build.attempt(source)?;
+    if let Made::Hindered { again, .. } = made {
+        // Whether the machine hinders the compiler or the submission does, the starter tells, which is
+        // known to compile.
+        let starter = exercise.file("starter.rs")?;
+        if let (_, Made::Hindered { why, .. }) = build.attempt(&starter)? {
+            bail!("this machine hinders the compiler: {}", why.trim());
+        }
+        if again {
+            (program, made) = build.attempt(source)?;
         }
     }
-    let told = tokens.map_err(|error| format!("something that is no Rust ({error})"));
-    let refused = match told {
-        Err(what) => vec![what],
-        Ok(_) => {
-            let shape = shape_of(&program)?;
-            let beyond = |shape: Shape| Ok(shape.beyond(&reference(exercise, toolchain)?));
-            let unreadable = || Ok(vec!["a program that cannot be read".to_owned()]);
-            let found: Result<Vec<String>> = shape.map_or_else(unreadable, beyond);
-            found?
-        }
+    match made {
+        Made::Program => {}
+        Made::Not(compiled) => return Ok(compiled),
+        Made::Hindered { why, .. } => return Ok(Compiled::Exceeded(why)),
+    }
+    let refused = match (tokens, shape_of(&program)?) {
+        (Err(error), _) => vec![format!("something that is no Rust ({error})")],
+        (_, None) => vec!["a program that cannot be read".to_owned()],
+        (_, Some(shape)) => shape.beyond(&reference(exercise, toolchain)?),
     };
     if !refused.is_empty() {
         return Ok(Compiled::Refused(refused));
     }
     Ok(Compiled::Program(program))
 }
+
+/// How something is compiled.
+struct Build<'a> {
+    exercise: &'a Exercise,
+    toolchain: &'a Toolchain,
+    colour: bool,
+    without: &'a [String],
+}
+
+/// What an attempt at compiling came to.
+enum Made {
+    Program,
+    /// What was said of the source, with a place in it.
+    Not(Compiled),
+    /// The compiler did not get to its end, or said nothing of the source.
+    Hindered {
+        why: String,
+        /// Whether it may be otherwise next time.
+        again: bool,
+    },
+}
+
+impl Build<'_> {
+    fn attempt(&self, source: &str) -> Result<(OwnedFd, Made)> {
+        let Build { exercise, toolchain, colour, without } = *self;
+        let program = sandbox::nameless_file()?;
+        let text =
+            |name: String, text: String| File { name, mode: 0o644, content: Content::Text(text) };
+        let checks = exercise.file("checks.rs")?;
+        let mut submission = toolchain.job(of_submission(exercise, toolchain, colour));
+        submission.inspect = Some(library(exercise));
+        let spec = Spec {
+            unprivileged: true,
+            files: vec![text(exercise.file_name(), source.to_owned())],
+            // The checks come after the submission has been compiled, so it cannot include them.
+            jobs: vec![submission, toolchain.job(of_checks(exercise, toolchain, colour))],
+            late: vec![Vec::new(), vec![text(harness::CHECKS.to_owned(), checks.clone())]],
+            fetch: Some((PROGRAM.to_owned(), program.as_raw_fd())),
+            needed: toolchain.readable(),
+            places: places(),
+            without: without.to_vec(),
+        };
+        let account = sandbox::run(&spec).context("compiling")?;
+        for (index, end) in account.ends.iter().enumerate() {
+            let made = match self.made(end)? {
+                Made::Program => continue,
+                Made::Not(Compiled::Rejected(said)) if index > 0 => {
+                    Made::Not(Compiled::Rejected(misfit(&said, &checks, source)))
+                }
+                Made::Not(Compiled::Rejected(said)) if said.contains("`-F unsafe-code`") => {
+                    let why = "This exercise is to be solved without unsafe code.";
+                    Made::Not(Compiled::Rejected(format!("{}\n\n{why}", said.trim_end())))
+                }
+                made => made,
+            };
+            return Ok((program, made));
+        }
+        Ok((program, Made::Program))
+    }
+
+    /// What the end of a run of the compiler means.
+    fn made(&self, end: &End) -> Result<Made> {
+        if !end.refused.is_empty() {
+            return Ok(Made::Not(Compiled::Refused(end.refused.clone())));
+        }
+        let hindered = |why: String| Made::Hindered { why, again: true };
+        let output = &end.output;
+        Ok(match &end.how {
+            How::Exited(0) => Made::Program,
+            // Only with a place in the source does it speak of that. No space, no linker, a missing
+            // library have none.
+            How::Exited(1) | How::TooMuchOutput if self.has_place(output) => {
+                Made::Not(Compiled::Rejected(output.clone()))
+            }
+            How::Exited(_) | How::TooMuchOutput => hindered(output.clone()),
+            How::TimeUp if end.ran < 0.5 * end.seconds => {
+                hindered(format!("it got a processor for {:.1} s of {:.1} s", end.ran, end.seconds))
+            }
+            How::TimeUp => {
+                let why = format!("compiling took longer than {SECONDS} s");
+                Made::Hindered { why, again: false }
+            }
+            How::TooMuchMemory => hindered("compiling took more than 1 GiB".to_owned()),
+            How::TooManyProcesses | How::TooMuchDisk => {
+                hindered("compiling took too much of the machine".to_owned())
+            }
+            How::Killed(signal) => {
+                hindered(format!("the compiler was ended by signal {signal}\n{output}"))
+            }
+            other => bail!("the compiler: {other:?}"),
+        })
+    }
+
+    /// Whether an error names a line of the submission or of the checks.
+    fn has_place(&self, output: &str) -> bool {
+        let files = [self.exercise.file_name(), harness::CHECKS.to_owned()];
+        output.lines().map(without_colours).any(|line| {
+            let place = line.trim_start().strip_prefix("--> ");
+            place.is_some_and(|place| files.iter().any(|file| place.starts_with(file.as_str())))
+        })
+    }
+}
+
+/// How long compiling may take, in seconds by the clock that others do not take.
+const SECONDS: f64 = 10.0;
 
 /// The shape of the program in this file.
 fn shape_of(program: &OwnedFd) -> Result<Option<Shape>> {
@@ -209,7 +295,7 @@ impl Toolchain {
             writes: true,
             allow: vec![Allow::Building],
             limits: Limits {
-                seconds: 10.0,
+                seconds: SECONDS,
                 memory: 1 << 30,
                 file: 256 << 20,
                 descriptors: 1024,
@@ -219,26 +305,6 @@ impl Toolchain {
             ..Job::default()
         }
     }
-}
-
-/// Why there is nothing to run, if a run of the compiler ended so.
-fn why_not(end: &End) -> Result<Option<Compiled>> {
-    if !end.refused.is_empty() {
-        return Ok(Some(Compiled::Refused(end.refused.clone())));
-    }
-    Ok(Some(match &end.how {
-        How::Exited(0) => return Ok(None),
-        How::Exited(_) | How::TooMuchOutput => Compiled::Rejected(end.output.clone()),
-        How::TimeUp => Compiled::Exceeded("compiling took longer than 10 s".to_owned()),
-        How::TooMuchMemory => Compiled::Exceeded("compiling took more than 1 GiB".to_owned()),
-        How::TooManyProcesses | How::TooMuchDisk => {
-            Compiled::Exceeded("compiling took too much of the machine".to_owned())
-        }
-        How::Killed(signal) => {
-            Compiled::Exceeded(format!("the compiler was ended by signal {signal}\n{}", end.output))
-        }
-        other => bail!("the compiler: {other:?}"),
-    }))
 }
 
 /// How many errors are shown of those that come from calls in the checks.

@@ -40,6 +40,10 @@ pub struct End {
     pub refused: Vec<String>,
     /// Seconds by the clock.
     pub seconds: f64,
+    /// Seconds of these that other programs had the processors and it waited.
+    pub delayed: f64,
+    /// Seconds that it ran on processors, all threads together.
+    pub ran: f64,
 }
 
 impl End {
@@ -90,6 +94,8 @@ pub struct Left {
     pub shared_memory: Vec<String>,
     /// Files in the directory for temporary files.
     pub files: Vec<String>,
+    /// What could not be looked at.
+    pub unseen: Vec<String>,
 }
 
 /// What a thread is doing, as the kernel says.

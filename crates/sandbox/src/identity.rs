@@ -48,6 +48,11 @@ pub(crate) fn stranger() -> Option<u32> {
     [STRANGERS + std::process::id(), NOBODY].into_iter().find(exists)
 }
 
+/// Whether no other run is this user.
+pub(crate) fn is_stranger(user: u32) -> bool {
+    user >= STRANGERS
+}
+
 fn has_capability(number: u32) -> bool {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("CapEff:"));

@@ -15,7 +15,7 @@ pub(crate) const LEASH: &str = "--leash";
 
 /// Runs a command, and gives what it printed to standard output; standard error stays as it is. If
 /// the caller ends meanwhile, by whatever signal, the command ends with everything it has started.
-/// The program must call [`enter`](crate::enter) first.
+/// The program must call `enter` first.
 pub fn output(command: &Command) -> Result<Output> {
     let mut leash = Command::new("/proc/self/exe");
     leash.arg(LEASH).arg(command.get_program()).args(command.get_args());

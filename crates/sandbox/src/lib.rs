@@ -34,6 +34,7 @@ use anyhow::{Context, Result, bail};
 
 mod account;
 mod calls;
+mod clock;
 mod disk;
 mod files;
 mod identity;
@@ -41,6 +42,7 @@ mod keeper;
 mod kill;
 mod leash;
 mod limits;
+mod memory;
 mod place;
 mod processes;
 mod root;

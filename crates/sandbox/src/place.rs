@@ -1,5 +1,6 @@
 //! The directories of a run, and the namespaces that they are in.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::Write;
 use std::os::fd::BorrowedFd;
@@ -10,7 +11,8 @@ use anyhow::{Context, Result, bail, ensure};
 use nix::sys::statvfs::FsFlags;
 
 use crate::disk;
-use crate::identity::{become_user, closed};
+use crate::identity::{become_user, closed, is_stranger};
+use crate::memory::Owner;
 use crate::root::{self, Root};
 use crate::spec::{Content, File, Spec};
 
@@ -32,8 +34,20 @@ pub(crate) struct Spaces {
 pub(crate) struct Place {
     pub(crate) work: PathBuf,
     pub(crate) temporary: PathBuf,
+    memory: Owner,
     /// To be removed at the end, unless it goes with the namespace.
     remove: Option<PathBuf>,
+}
+
+impl Spaces {
+    /// Whose System V shared memory is the run's own.
+    pub(crate) fn memory(&self) -> Owner {
+        match self.drop.filter(|user| is_stranger(*user)) {
+            _ if self.mount => Owner::Namespace,
+            Some(user) => Owner::User(user),
+            None => Owner::Nobody,
+        }
+    }
 }
 
 impl Place {
@@ -43,6 +57,7 @@ impl Place {
         } else {
             Place::on_disk(spec, spaces.drop)?
         };
+        let place = Place { memory: spaces.memory(), ..place };
         place.settle(spec, spaces).inspect_err(|_| place.remove())?;
         Ok(place)
     }
@@ -82,7 +97,12 @@ impl Place {
             None => root::enter(&spec.needed, spaces.drop.is_some())?,
         };
         root::mount_proc()?;
-        Ok(Place { work: root.work, temporary: root.temporary, remove: None })
+        Ok(Place {
+            work: root.work,
+            temporary: root.temporary,
+            memory: Owner::Nobody,
+            remove: None,
+        })
     }
 
     fn on_disk(spec: &Spec, drop: Option<u32>) -> Result<Place> {
@@ -119,30 +139,41 @@ impl Place {
             // It is removed by whom it belongs to.
             std::os::unix::fs::chown(root, drop, drop)?;
         }
-        Ok(Place { work, temporary, remove: Some(made.keep()) })
+        Ok(Place { work, temporary, memory: Owner::Nobody, remove: Some(made.keep()) })
     }
 
     pub(crate) fn remove(&self) {
+        self.memory.remove();
         if let Some(root) = &self.remove {
             disk::remove(root);
         }
     }
 
-    /// Bytes that are in use by shared memory with a name and temporary files.
-    pub(crate) fn used(&self, mounted: bool, enough: u64) -> u64 {
+    /// Bytes that are in use by shared memory with a name and temporary files. Directories that
+    /// cannot be looked into are added to `unseen`.
+    pub(crate) fn used(&self, mounted: bool, enough: u64, unseen: &mut BTreeSet<String>) -> u64 {
         if mounted {
             disk::used_of_mount(&self.temporary) + disk::used_of_mount(Path::new("/dev/shm"))
         } else {
-            disk::used_below(&self.temporary, enough)
+            disk::used_below(&self.temporary, enough, unseen)
         }
     }
 
     /// Names of shared memory and temporary files that are there.
-    pub(crate) fn contents(&self, mounted: bool) -> (Vec<String>, Vec<String>) {
-        let names = |directory: &Path| -> Vec<String> {
-            let entries = fs::read_dir(directory).into_iter().flatten().flatten();
-            let mut names: Vec<String> =
-                entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+    pub(crate) fn contents(
+        &self,
+        mounted: bool,
+        unseen: &mut BTreeSet<String>,
+    ) -> (Vec<String>, Vec<String>) {
+        let mut names = |directory: &Path| -> Vec<String> {
+            let Ok(entries) = fs::read_dir(directory) else {
+                unseen.insert(directory.display().to_string());
+                return Vec::new();
+            };
+            let mut names: Vec<String> = entries
+                .flatten()
+                .map(|entry| entry.file_name().to_string_lossy().into_owned())
+                .collect();
             names.sort();
             names
         };

@@ -11,10 +11,12 @@ use nix::sys::signal::{SigHandler, SigSet, Signal};
 use nix::unistd::setsid;
 
 use crate::calls::{self, Situation};
+use crate::files;
 use crate::identity::drop_capabilities;
+use crate::limits;
+use crate::memory::Owner;
 use crate::place::{Place, Spaces};
 use crate::spec::{Job, Spec};
-use crate::{files, limits};
 
 /// The program's ends of what connects it with the supervisor.
 pub(crate) struct Ends {
@@ -127,7 +129,7 @@ impl<'a> Start<'a> {
             ],
             beyond_reach: self.spaces.judges.clone(),
             own_root: self.spaces.mount,
-            own_memory: self.spaces.process,
+            own_memory: self.spaces.memory() != Owner::Nobody,
         };
         if self.spec.wants("seccomp") {
             calls::restrict(&calls::filters(self.job, &situation)?)?;

@@ -1,6 +1,7 @@
 //! Watches one job: reads what it sends and prints, ends it where it must be ended, and looks at
 //! what it leaves.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::Read;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
@@ -17,7 +18,9 @@ use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{ForkResult, Pid, fork, pipe2};
 
 use crate::account::{End, How};
+use crate::clock::Clock;
 use crate::kill::kill_all;
+use crate::memory::Counter;
 use crate::place::{Place, Spaces};
 use crate::processes;
 use crate::spec::{Channel, Job, Question, Spec};
@@ -25,6 +28,9 @@ use crate::start::{Ends, Start};
 
 /// How often memory is looked at.
 const LOOK: Duration = Duration::from_millis(20);
+
+/// How many times its limit a program may take longer on a machine that others keep busy.
+const PATIENCE: u32 = 3;
 
 /// How long a hanging program may take to say where it is. It reads its debug information for that,
 /// beside whatever else keeps the machine busy.
@@ -43,6 +49,10 @@ pub(crate) struct Watch<'a> {
     job: &'a Job,
     children: &'a SignalFd,
     pub(crate) end: End,
+    memory: Counter,
+    clock: Clock,
+    /// What could not be looked at.
+    unseen: BTreeSet<String>,
     printed: usize,
 }
 
@@ -63,7 +73,15 @@ impl<'a> Watch<'a> {
         job: &'a Job,
         children: &'a SignalFd,
     ) -> Watch<'a> {
-        Watch { spec, spaces, place, job, children, end: End::default(), printed: 0 }
+        let temporary = place.temporary.to_string_lossy();
+        let work = place.work.to_string_lossy();
+        let memory = match spaces.mount {
+            true => Counter::new(&[&temporary, &work, "/dev/shm"], None, spaces.memory()),
+            false => Counter::new(&[], Some(&place.temporary), spaces.memory()),
+        };
+        let (clock, unseen) = (Clock::default(), BTreeSet::new());
+        let end = End::default();
+        Watch { spec, spaces, place, job, children, end, memory, clock, unseen, printed: 0 }
     }
 
     pub(crate) fn run(&mut self) -> Result<()> {
@@ -100,13 +118,22 @@ impl<'a> Watch<'a> {
 
     /// Waits until the program has ended, is done, or has to be ended.
     fn watch(&mut self, child: Pid, channel: &OwnedFd, output: OwnedFd) -> Result<()> {
-        let deadline = Instant::now() + Duration::from_secs_f64(self.job.limits.seconds);
+        let start = Instant::now();
+        let limit = Duration::from_secs_f64(self.job.limits.seconds);
+        let mut deadline = start + limit;
         let mut output = Some(output);
         let mut channel_open = self.job.channel.is_some();
         let mut look = Instant::now() + LOOK;
         loop {
             let now = Instant::now();
             if now >= deadline {
+                self.clock.look(&processes::all(self.spaces.process));
+                // What others took is given back, though not for ever.
+                let more = start + limit + self.clock.taken(now - start).min(limit * PATIENCE);
+                if more > now {
+                    deadline = more.max(now + LOOK);
+                    continue;
+                }
                 self.ask(child, channel);
                 self.end.how = How::TimeUp;
                 break;
@@ -159,6 +186,9 @@ impl<'a> Watch<'a> {
                 }
             }
         }
+        self.end.delayed = self.clock.taken(start.elapsed()).as_secs_f64();
+        self.end.ran = self.clock.ran().as_secs_f64();
+        self.end.left.unseen = self.unseen.iter().cloned().collect();
         if let Some(output) = &output {
             self.drain(output);
         }
@@ -196,17 +226,20 @@ impl<'a> Watch<'a> {
     }
 
     /// Which of its limits the program exceeds, of those that the kernel does not know.
-    fn exceeded(&self) -> Option<How> {
+    fn exceeded(&mut self) -> Option<How> {
         let limits = &self.job.limits;
         let pids = processes::all(self.spaces.process);
+        self.clock.look(&pids);
         if processes::count(&pids) > limits.processes {
             return Some(How::TooManyProcesses);
         }
-        if processes::memory(&pids) > limits.memory {
+        let held = self.memory.held(&pids, limits.memory);
+        if held.memory > limits.memory {
             return Some(How::TooMuchMemory);
         }
-        let used = self.place.used(self.spaces.mount, limits.disk);
-        (used > limits.disk).then_some(How::TooMuchDisk)
+        self.unseen.extend(held.unseen);
+        let used = self.place.used(self.spaces.mount, limits.disk, &mut self.unseen);
+        (used + held.nameless > limits.disk).then_some(How::TooMuchDisk)
     }
 
     /// Reads a packet: `None` at the end of the channel, `Some(true)` if the program is done.
@@ -279,6 +312,7 @@ impl<'a> Watch<'a> {
 
     /// Sees what the program has left, while it stands still.
     fn look_around(&mut self, child: Pid) {
+        processes::stop_all(self.spaces.process);
         let me = std::process::id() as i32;
         for pid in processes::all(self.spaces.process) {
             let Some(stat) = processes::stat(&format!("/proc/{pid}")) else { continue };
@@ -299,14 +333,21 @@ impl<'a> Watch<'a> {
             }
         }
         let channel = self.job.channel.as_ref().map_or(-1, |channel| channel.descriptor);
-        self.end.left.descriptors = processes::descriptors(child.as_raw(), channel);
-        let (shared, files) = self.place.contents(self.spaces.mount);
+        match processes::descriptors(child.as_raw(), channel) {
+            Some(open) => self.end.left.descriptors = open,
+            None => {
+                self.unseen.insert(format!("the descriptors of {child}"));
+            }
+        }
+        let (mut shared, files) = self.place.contents(self.spaces.mount, &mut self.unseen);
+        shared.extend(self.spaces.memory().names());
         self.end.left.shared_memory = shared;
         self.end.left.files = files;
     }
 
     /// Lets the program end by itself, for a moment.
     fn let_go(&mut self, child: Pid, channel: &OwnedFd) {
+        let _ = kill(child, Signal::SIGCONT);
         let _ = send(channel.as_raw_fd(), b"over", MsgFlags::MSG_NOSIGNAL);
         let mut fds = [PollFd::new(self.children.as_fd(), PollFlags::POLLIN)];
         let _ = poll(&mut fds, PollTimeout::from(100_u8));
