@@ -66,6 +66,8 @@
 //! kind = "explored"                  # or "weak", "process"
 //! task = "Make push wait while ..."  # one or two sentences
 //! unsafe = false                     # whether a submission may contain `unsafe`
+//! needs = ["sockets"]                # process: what is used beside files, processes and pipes:
+//!                                    # "sockets", "shared-memory" (memfd, System V); default none
 //! seconds = 10.0                     # for all checks together; this is the default
 //!
 //! [tidy]                             # points for leaving nothing behind; without this table,
@@ -94,7 +96,7 @@
 //! submission), `deadlock`, `livelock` (runs without getting anywhere), `race` (weak), `stuck` (its
 //! time was up), `crash` (a signal), `ended-early` (it ended itself), `strayed` (a forked child came
 //! back out of the function), `memory`, `processes`, `disk`, `output`, `forged`; left behind: `zombie`, `running`,
-//! `thread`, `descriptor`, `shared-memory`, `file`; and with the check `compile`: `compile` and
+//! `thread`, `descriptor`, `shared-memory`, `file`, `unseen` (it cannot be looked at); and with the check `compile`: `compile` and
 //! `refused`.
 //!
 //! # `checks.rs`

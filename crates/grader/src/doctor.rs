@@ -45,6 +45,13 @@ pub fn doctor(without: &[String]) -> Result<bool> {
             println!("  {name}");
         }
     }
+    let lacks = account.lacks();
+    if !lacks.is_empty() {
+        println!("So a submission here:");
+        for what in lacks {
+            println!("  {what}");
+        }
+    }
     println!("Tried out:");
     let mut isolated = account.missing.is_empty();
     for ((what, _), end) in attempts.iter().zip(&account.ends) {

@@ -190,3 +190,28 @@ fn is_rust(name: &str) -> bool {
         || name.contains("rust_metadata")
         || name == "rust_eh_personality"
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_is_held_against_another() {
+        let bytes = std::fs::read("/proc/self/exe").unwrap();
+        let shape = Shape::of(&bytes).unwrap();
+        assert_eq!(shape.entry, "_start");
+        assert_eq!(shape.beyond(&shape), Vec::<String>::new());
+        let changed = [
+            Shape { interpreter: "/tmp/other".into(), ..shape.clone() },
+            Shape { entry: "early".into(), ..shape.clone() },
+            Shape { early: vec![(DT_INIT_ARRAYSZ, 1 << 20)], ..shape.clone() },
+            Shape { indirect: shape.indirect + 1, ..shape.clone() },
+            Shape { libraries: ["libother.so".to_owned()].into(), ..shape.clone() },
+            Shape { exports: ["malloc".to_owned()].into(), ..shape.clone() },
+        ];
+        for changed in changed {
+            assert_eq!(changed.beyond(&shape).len(), 1, "{changed:?}");
+        }
+        assert_eq!(Shape::of(b"#!/bin/sh"), None);
+    }
+}

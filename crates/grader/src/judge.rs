@@ -610,3 +610,23 @@ fn left_behind(end: &End, judged: &Judged) -> Vec<Finding> {
     }
     findings
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_report_names_only_what_is_there() {
+        let waits = |number: &str| {
+            format!(
+                "schedules\t1\tno\nfailure\tdeadlock\tx\nthread\tmain\tno\n\
+                 blocked\twaiting\tthread\t{number}\treap.rs\t1\t1\n"
+            )
+        };
+        assert!(Report::from_text(&waits("999")).is_some(), "it is written as reports are");
+        assert!(report_of(&waits("999")).is_none());
+        assert!(report_of(&waits("0")).is_some());
+        assert!(report_of("schedules\t18446744073709551615\tno\n").is_none());
+        assert!(report_of("schedules\t3\tno\n").is_some());
+    }
+}

@@ -247,6 +247,7 @@ pub fn heading(word: &str) -> &'static str {
         "descriptor" => "descriptors were left open",
         "shared-memory" => "shared memory was left",
         "file" => "files were left",
+        "unseen" => "something cannot be looked at",
         "memory" => "too much memory",
         "processes" => "too many processes and threads",
         "disk" => "too much was written to files",

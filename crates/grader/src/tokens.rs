@@ -3,9 +3,10 @@
 //!
 //! Macros are not expanded. What their definitions and their calls consist of are tokens as well.
 
+use std::collections::BTreeSet;
 use std::str::FromStr;
 
-use proc_macro2::{Delimiter, Spacing, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, TokenStream, TokenTree};
 
 use crate::catalogue::{Exercise, Kind};
 
@@ -56,10 +57,13 @@ const OUTSIDE: &[&str] = &["fs", "net", "process", "os", "env"];
 /// told apart into tokens.
 pub fn forbidden(exercise: &Exercise, source: &str) -> Result<Vec<String>, String> {
     let tokens = TokenStream::from_str(source).map_err(|error| error.to_string())?;
-    let mut look =
-        Look { safe: !exercise.unsafe_code, inside: exercise.kind != Kind::Process, found: vec![] };
+    let mut look = Look {
+        safe: !exercise.unsafe_code,
+        inside: exercise.kind != Kind::Process,
+        found: BTreeSet::new(),
+    };
     look.through(tokens);
-    Ok(look.found)
+    Ok(look.said())
 }
 
 struct Look {
@@ -67,45 +71,36 @@ struct Look {
     safe: bool,
     /// Whether there is to be nothing from outside.
     inside: bool,
-    found: Vec<String>,
+    /// What was found, with its line.
+    found: BTreeSet<(usize, String)>,
 }
 
 impl Look {
+    /// Goes through all tokens. Groups wait in a list: they may be nested deeper than any stack.
     fn through(&mut self, stream: TokenStream) {
-        let tokens: Vec<TokenTree> = stream.into_iter().collect();
-        let mut imports = false;
-        for (at, token) in tokens.iter().enumerate() {
-            let after = &tokens[at + 1..];
-            match token {
-                TokenTree::Group(group) => {
-                    if imports {
-                        self.imports(group.stream());
+        let mut waiting = vec![(stream, false)];
+        while let Some((stream, imported)) = waiting.pop() {
+            let tokens: Vec<TokenTree> = stream.into_iter().collect();
+            let mut imports = imported;
+            for (at, token) in tokens.iter().enumerate() {
+                let after = &tokens[at + 1..];
+                match token {
+                    TokenTree::Group(group) => waiting.push((group.stream(), imports)),
+                    TokenTree::Ident(ident) => {
+                        let name = name(ident);
+                        imports |= name == "use";
+                        let before = at.checked_sub(1).map(|before| &tokens[before]);
+                        self.ident(&name, token, before, after);
+                        if imports {
+                            self.outside(&name, token);
+                        }
                     }
-                    self.through(group.stream());
-                }
-                TokenTree::Ident(ident) => {
-                    let name = name(ident);
-                    imports |= name == "use";
-                    let before = at.checked_sub(1).map(|before| &tokens[before]);
-                    self.ident(&name, token, before, after);
-                    if imports {
-                        self.outside(&name, token);
+                    TokenTree::Punct(punct) if punct.as_char() == ';' => imports = imported,
+                    TokenTree::Punct(punct) if punct.as_char() == '#' => {
+                        self.attribute(token, after);
                     }
+                    _ => {}
                 }
-                TokenTree::Punct(punct) if punct.as_char() == ';' => imports = false,
-                TokenTree::Punct(punct) if punct.as_char() == '#' => self.attribute(token, after),
-                _ => {}
-            }
-        }
-    }
-
-    /// Reads the tree of a `use`.
-    fn imports(&mut self, stream: TokenStream) {
-        for token in stream {
-            match &token {
-                TokenTree::Ident(ident) => self.outside(&name(ident), &token),
-                TokenTree::Group(group) => self.imports(group.stream()),
-                _ => {}
             }
         }
     }
@@ -185,10 +180,11 @@ impl Look {
     }
 
     fn say(&mut self, what: &str, at: &TokenTree) {
-        let said = format!("{what} (line {})", at.span().start().line);
-        if !self.found.contains(&said) {
-            self.found.push(said);
-        }
+        self.found.insert((at.span().start().line, what.to_owned()));
+    }
+
+    fn said(&self) -> Vec<String> {
+        self.found.iter().map(|(line, what)| format!("{what} (line {line})")).collect()
     }
 }
 
@@ -205,16 +201,15 @@ fn is(token: Option<&TokenTree>, character: char) -> bool {
 /// All names in an attribute, and `$` where a macro puts something in.
 fn names(stream: TokenStream) -> Vec<String> {
     let mut found = Vec::new();
-    for token in stream {
-        match token {
-            TokenTree::Ident(ident) => found.push(name(&ident)),
-            TokenTree::Group(group) => found.extend(names(group.stream())),
-            TokenTree::Punct(punct)
-                if punct.as_char() == '$' && punct.spacing() == Spacing::Alone =>
-            {
-                found.push("$".to_owned());
+    let mut waiting = vec![stream];
+    while let Some(stream) = waiting.pop() {
+        for token in stream {
+            match token {
+                TokenTree::Ident(ident) => found.push(name(&ident)),
+                TokenTree::Group(group) => waiting.push(group.stream()),
+                TokenTree::Punct(punct) if punct.as_char() == '$' => found.push("$".to_owned()),
+                TokenTree::Punct(_) | TokenTree::Literal(_) => {}
             }
-            _ => {}
         }
     }
     found
@@ -225,9 +220,10 @@ mod tests {
     use super::*;
 
     fn found(kind: Kind, unsafe_code: bool, source: &str) -> Vec<String> {
-        let mut look = Look { safe: !unsafe_code, inside: kind != Kind::Process, found: vec![] };
+        let mut look =
+            Look { safe: !unsafe_code, inside: kind != Kind::Process, found: BTreeSet::new() };
         look.through(TokenStream::from_str(source).unwrap());
-        look.found
+        look.said()
     }
 
     #[test]
@@ -272,6 +268,12 @@ mod tests {
         ] {
             assert!(!found(Kind::Explored, false, source).is_empty(), "{source}");
         }
+    }
+
+    #[test]
+    fn what_is_nested_deep_is_looked_through() {
+        let deep = format!("{}naked_asm{}", "(".repeat(100_000), ")".repeat(100_000));
+        assert_eq!(found(Kind::Process, true, &deep), ["assembly (`naked_asm!`) (line 1)"]);
     }
 
     #[test]

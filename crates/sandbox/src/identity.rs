@@ -60,18 +60,24 @@ fn has_capability(number: u32) -> bool {
     effective.is_some_and(|mask| mask >> number & 1 == 1)
 }
 
-/// The first of these that is closed to a user who is nobody: there or, if `on_the_way`, above.
+/// The first of these that is closed to a user who is nobody: itself, or the first thing inside, or,
+/// if that user has to walk there, above.
 pub(crate) fn closed(paths: &[PathBuf], on_the_way: bool) -> Option<&PathBuf> {
-    let open = |path: &Path, bits: u32| {
-        fs::metadata(path).is_ok_and(|it| it.permissions().mode() & bits == bits)
-    };
     paths.iter().find(|path| {
-        let itself = open(path, if path.is_dir() { 0o5 } else { 0o4 });
         let inside = fs::read_dir(path).ok().and_then(|mut it| it.next()?.ok());
-        let inside = inside.is_none_or(|entry| open(&entry.path(), 0o4));
-        let above = !on_the_way || path.ancestors().skip(1).all(|above| open(above, 0o1));
-        !(itself && inside && above)
+        let inside = inside.is_none_or(|entry| permits(&entry.path(), 0o4));
+        !(inside && permits(path, 0o5) && (!on_the_way || reachable(path)))
     })
+}
+
+/// Whether everybody can walk to this path.
+pub(crate) fn reachable(path: &Path) -> bool {
+    path.ancestors().skip(1).all(|above| permits(above, 0o1))
+}
+
+/// Whether a file or directory permits this to everybody, as for chmod(2).
+pub(crate) fn permits(path: &Path, what: u32) -> bool {
+    fs::metadata(path).is_ok_and(|it| it.permissions().mode() & what == what)
 }
 
 /// Gives up root for good. Who changes the user is no longer killed with its parent, unless `dies`.

@@ -151,6 +151,9 @@ fn enter(
             account.missing.push(format!("{no} {} is closed to others", closed.display()));
         }
     }
+    if spaces.drop.is_some() {
+        account.isolation.push("user number of its own".to_owned());
+    }
     if plan == Plan::Bare {
         // Orphans come to the nearest subreaper, so none is lost.
         nix::sys::prctl::set_child_subreaper(true)?;

@@ -1,7 +1,7 @@
 //! Watches one job: reads what it sends and prints, ends it where it must be ended, and looks at
 //! what it leaves.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::Read;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
@@ -39,6 +39,9 @@ const ANSWER: Duration = Duration::from_secs(2);
 /// How often a running thread is asked that does not name its source.
 const QUESTIONS: usize = 8;
 
+/// How often in a row something must be out of sight.
+const HIDDEN: usize = 50;
+
 /// How many packets are kept. A channel holds fewer that have not been read.
 const MOST_PACKETS: usize = 1000;
 
@@ -53,6 +56,9 @@ pub(crate) struct Watch<'a> {
     clock: Clock,
     /// What could not be looked at.
     unseen: BTreeSet<String>,
+    /// What could not be looked at this time, and how many times before: who is being executed is
+    /// out of sight for a moment.
+    hidden: BTreeMap<String, usize>,
     printed: usize,
 }
 
@@ -79,9 +85,9 @@ impl<'a> Watch<'a> {
             true => Counter::new(&[&temporary, &work, "/dev/shm"], None, spaces.memory()),
             false => Counter::new(&[], Some(&place.temporary), spaces.memory()),
         };
-        let (clock, unseen) = (Clock::default(), BTreeSet::new());
+        let (clock, unseen, hidden) = (Clock::default(), BTreeSet::new(), BTreeMap::new());
         let end = End::default();
-        Watch { spec, spaces, place, job, children, end, memory, clock, unseen, printed: 0 }
+        Watch { spec, spaces, place, job, children, end, memory, clock, unseen, hidden, printed: 0 }
     }
 
     pub(crate) fn run(&mut self) -> Result<()> {
@@ -237,7 +243,10 @@ impl<'a> Watch<'a> {
         if held.memory > limits.memory {
             return Some(How::TooMuchMemory);
         }
-        self.unseen.extend(held.unseen);
+        let times = |who: &String| self.hidden.get(who).map_or(1, |times| times + 1);
+        self.hidden = held.unseen.into_iter().map(|who| (who.clone(), times(&who))).collect();
+        let hide = self.hidden.iter().filter(|(_, times)| **times >= HIDDEN);
+        self.unseen.extend(hide.map(|(who, _)| who.clone()));
         let used = self.place.used(self.spaces.mount, limits.disk, &mut self.unseen);
         (used + held.nameless > limits.disk).then_some(How::TooMuchDisk)
     }
