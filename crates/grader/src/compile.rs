@@ -64,7 +64,15 @@ pub fn compile(
     let refused = match (tokens, shape_of(&program)?) {
         (Err(error), _) => vec![format!("something that is no Rust ({error})")],
         (_, None) => vec!["a program that cannot be read".to_owned()],
-        (_, Some(shape)) => shape.beyond(&reference(exercise, toolchain)?),
+        (_, Some(shape)) => {
+            let found = shape.beyond(&reference(exercise, toolchain, false)?);
+            // The linker may be another one than when the reference was made.
+            if found.is_empty() {
+                found
+            } else {
+                shape.beyond(&reference(exercise, toolchain, true)?)
+            }
+        }
     };
     if !refused.is_empty() {
         return Ok(Compiled::Refused(refused));
@@ -192,10 +200,12 @@ const LARGEST: u64 = 64 << 20;
 /// What is linked in the place of a submission's checks, to see what every program has.
 const NOTHING: &str = "fn main() { harness::serve(&[]); }\n";
 
-/// The shape of a program without a submission; found out once for each kind of exercise.
-fn reference(exercise: &Exercise, toolchain: &Toolchain) -> Result<Shape> {
+/// The shape of a program without a submission; found out once for each kind of exercise, or `anew`.
+fn reference(exercise: &Exercise, toolchain: &Toolchain, anew: bool) -> Result<Shape> {
     let kept = toolchain.kept("reference");
-    if let Some(shape) = fs::read(&kept).ok().and_then(|it| serde_json::from_slice(&it).ok()) {
+    if !anew
+        && let Some(shape) = fs::read(&kept).ok().and_then(|it| serde_json::from_slice(&it).ok())
+    {
         return Ok(shape);
     }
     let program = sandbox::nameless_file()?;

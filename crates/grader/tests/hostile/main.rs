@@ -3,7 +3,8 @@
 //!
 //! `submissions/` has one file for each, which says at its top what it does and what must be found;
 //! `directories/` has those that bring more than a file. All of them are judged as the user who runs
-//! this, as a user without rights, and without namespaces.
+//! this, and by a user without rights and without namespaces; those that reach out, in all five ways.
+//! After each, what belongs to others on this machine is as it was before.
 
 mod bystander;
 mod case;
