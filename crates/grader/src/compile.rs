@@ -154,7 +154,7 @@ impl Build<'_> {
                 Made::Not(Compiled::Rejected(output.clone()))
             }
             How::Exited(_) | How::TooMuchOutput => hindered(output.clone()),
-            How::TimeUp if end.ran < 0.5 * end.seconds => {
+            How::TimeUp if end.ran < 0.5 * SECONDS => {
                 hindered(format!("it got a processor for {:.1} s of {:.1} s", end.ran, end.seconds))
             }
             How::TimeUp => {
