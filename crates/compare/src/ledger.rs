@@ -54,13 +54,6 @@ const fn entry(
 /// The statements that no program answers yet.
 pub const NOT_BUILT: &[Entry] = &[
     entry(1, "running-instance", "processes", Holds, "A process is one run of a program."),
-    entry(
-        2,
-        "process-bundles-resources",
-        "processes",
-        Caveat,
-        "A process holds code, data and system resources together.",
-    ),
     entry(3, "process-is-a-program", "processes", DoesNotHold, "A process is a program."),
     entry(4, "to-process", "pipes", Lexical, "To process is to work on data."),
     entry(
@@ -293,13 +286,6 @@ pub const NOT_BUILT: &[Entry] = &[
         "sockets",
         Holds,
         "A database and a web server are processes that talk through sockets.",
-    ),
-    entry(
-        69,
-        "spreadsheet-instances",
-        "processes",
-        Caveat,
-        "Each open spreadsheet is a process of its own.",
     ),
     entry(
         70,

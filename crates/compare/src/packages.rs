@@ -17,4 +17,5 @@ pub const PACKAGES: &[&Package] = &[
     &creation_cost::PACKAGE,
     &memory_footprint::PACKAGE,
     &ipc_cost::PACKAGE,
+    &processes::PACKAGE,
 ];

@@ -63,7 +63,29 @@ impl Mapping {
 
 /// The mappings of this process in the order of their addresses, from proc_pid_smaps(5).
 pub fn mappings() -> Result<Vec<Mapping>> {
-    Ok(parse(&fs::read_to_string("/proc/self/smaps").context("/proc/self/smaps")?))
+    mappings_of(Pid::this())
+}
+
+/// The mappings of a process in the order of their addresses, from proc_pid_smaps(5).
+pub fn mappings_of(process: Pid) -> Result<Vec<Mapping>> {
+    let path = format!("/proc/{process}/smaps");
+    Ok(parse(&fs::read_to_string(&path).context(path)?))
+}
+
+/// The state of a process or thread, as the letter of proc_pid_stat(5): `R` runnable, `S` asleep,
+/// `D` asleep and not to be woken by a signal, `T` stopped, `t` traced, `Z` zombie. `None` if it is
+/// gone.
+pub fn state(process: Pid) -> Option<char> {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+    // The name stands in parentheses and may contain any character.
+    stat.rsplit_once(") ")?.1.chars().next()
+}
+
+/// The value of a line `key:` in proc_pid_status(5), such as `Threads`.
+pub fn status(process: Pid, key: &str) -> Option<String> {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(':'))?;
+    Some(line.trim().to_owned())
 }
 
 fn parse(smaps: &str) -> Vec<Mapping> {
@@ -105,6 +127,13 @@ mod tests {
         assert_eq!((found[0].size(), found[0].resident), (8, 4));
         assert_eq!((found[0].access.as_str(), found[0].name.as_str()), ("rw-p", "/memfd:x"));
         assert!(found[1].is_closed() && !found[0].is_closed());
+    }
+
+    #[test]
+    fn the_own_state_and_status_are_shown() {
+        assert_eq!(state(nix::unistd::gettid()), Some('R'));
+        assert_eq!(status(Pid::this(), "Pid"), Some(Pid::this().to_string()));
+        assert_eq!(status(Pid::this(), "Nonsense"), None);
     }
 
     #[test]

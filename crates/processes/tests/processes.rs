@@ -1,0 +1,3 @@
+//! The processes package as a user runs it.
+
+acceptance::tests!("processes");
