@@ -12,6 +12,7 @@ pub const CLAIMS: &[Claim] = &[
         nuance: "A run has more than its program: a user, a directory, limits, open files, \
                  namespaces. They come from whoever started it.",
         judge: running_instance,
+        cannot_turn: None,
     },
     Claim {
         id: "process-bundles-resources",
@@ -21,6 +22,7 @@ pub const CLAIMS: &[Claim] = &[
         nuance: "Its code is a mapping and not a copy: all runs of a program share the frames of \
                  the file. What the kernel keeps may be shared too, as clone-flags shows.",
         judge: bundles_resources,
+        cannot_turn: None,
     },
     Claim {
         id: "process-is-a-program",
@@ -30,6 +32,7 @@ pub const CLAIMS: &[Claim] = &[
         nuance: "A program is a file that does nothing; a process is an activity. One program has \
                  many processes, and one process can run several programs in turn.",
         judge: is_a_program,
+        cannot_turn: None,
     },
     Claim {
         id: "spreadsheet-instances",
@@ -39,6 +42,7 @@ pub const CLAIMS: &[Claim] = &[
         nuance: "That is the program's choice. Many applications run once only: a second start \
                  hands its document to the first process and ends.",
         judge: spreadsheet_instances,
+        cannot_turn: None,
     },
 ];
 

@@ -15,7 +15,7 @@ use crate::spreadsheet::Instance;
 
 pub const EXPERIMENT: Experiment = Experiment {
     name: "instances",
-    question: "One program is started three times. How many processes, and how many states?",
+    question: "One program is started three times. What is shared, what is not?",
     claims: &["running-instance", "spreadsheet-instances"],
     run,
 };
@@ -29,7 +29,7 @@ fn run(_: &Lab) -> Result<Evidence> {
         let sheet = &mut sheets[index];
         used.insert(sheet.pid());
         let shown = sheet.enter(&format!("A1={value}"))?;
-        say!("user", "enters {value} into cell A1 of process {}: it shows {shown}", sheet.pid());
+        say!("user", "enters {value} in cell A1 of process {}, which shows {shown}", sheet.pid());
     }
     // ANCHOR_END: use
     let mut programs = BTreeSet::new();
@@ -41,14 +41,14 @@ fn run(_: &Lab) -> Result<Evidence> {
         values.insert(sheet.enter("show")?);
     }
     let (processes, files, states) = (used.len(), programs.len(), values.len());
-    say!("user", "used {}", counts(processes, files, states));
+    say!("user", "has used {}", counts(processes, files, states));
 
     let (mut rss, mut pss) = (0, 0);
     for sheet in &sheets {
         let memory = rollup(sheet.pid())?;
         (rss, pss) = (rss + memory.0, pss + memory.1);
     }
-    say!("user", "RSS says {rss} KiB for the three, PSS, which shares what is shared, {pss}");
+    say!("user", "the sum of RSS is {rss} KiB, of PSS {pss} KiB");
 
     let [first, mut second, mut third] = sheets;
     let before = [second.enter("show")?, third.enter("show")?];
@@ -78,7 +78,7 @@ fn run(_: &Lab) -> Result<Evidence> {
 /// "three processes of one program with three states", in the numbers that were seen.
 fn counts(processes: usize, programs: usize, states: usize) -> String {
     format!(
-        "{} of {}; the three cells hold {}",
+        "{} of {}, with {} in A1",
         many(processes, "process", "processes"),
         many(programs, "program", "programs"),
         many(states, "value", "different values")
@@ -97,7 +97,7 @@ fn single_instance() -> Result<usize> {
     let running = [&first, &second].iter().filter(|start| start.greeting == "ready").count();
     say!(
         "user",
-        "starts a single-instance program twice: it runs in {}",
+        "starts a single-instance program twice: it is {}",
         many(running, "process", "processes")
     );
     say!("user", "the second start says \"{}\"", second.greeting);

@@ -27,4 +27,5 @@ pub const PACKAGE: lab::Package = lab::Package {
     ],
     claims: claims::CLAIMS,
     roles: &[spreadsheet::ROLE],
+    breaks: include_str!("../breaks.toml"),
 };

@@ -46,7 +46,7 @@ fn run(_: &Lab) -> Result<Evidence> {
     open.write_all(b"g").context("write")?;
     let runs = see('R', "can read, and has something to compute");
     child.signal(Signal::SIGTERM);
-    let is_zombie = see('Z', "was sent SIGTERM, and nobody has waited for it");
+    let is_zombie = see('Z', "was sent SIGTERM; nobody has waited");
     let status = child.wait()?;
     let gone = state(pid).is_none();
     say!("parent", "-  {:<9} waitpid says: child {pid} {}", gone_word(gone), in_words(status));
