@@ -64,20 +64,6 @@ pub const NOT_BUILT: &[Entry] = &[
         "The thread is the smallest thing the system schedules.",
     ),
     entry(
-        8,
-        "at-least-one-thread",
-        "process-lifecycle",
-        Caveat,
-        "No process exists without a thread.",
-    ),
-    entry(
-        9,
-        "main-thread",
-        "process-lifecycle",
-        Caveat,
-        "The main thread is the one a process cannot do without.",
-    ),
-    entry(
         10,
         "process-own-scheduling",
         "scheduling",

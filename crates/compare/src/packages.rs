@@ -18,4 +18,5 @@ pub const PACKAGES: &[&Package] = &[
     &memory_footprint::PACKAGE,
     &ipc_cost::PACKAGE,
     &processes::PACKAGE,
+    &process_lifecycle::PACKAGE,
 ];
