@@ -122,13 +122,6 @@ pub const NOT_BUILT: &[Entry] = &[
         "A semaphore limits how many use a resource.",
     ),
     entry(
-        36,
-        "condvar-waits",
-        "condition-variables",
-        Holds,
-        "A condition variable lets a thread wait until something is so.",
-    ),
-    entry(
         42,
         "isolation-gives-stability",
         "supervision",

@@ -19,4 +19,5 @@ pub const PACKAGES: &[&Package] = &[
     &ipc_cost::PACKAGE,
     &processes::PACKAGE,
     &process_lifecycle::PACKAGE,
+    &condition_variables::PACKAGE,
 ];
