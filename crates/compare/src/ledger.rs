@@ -53,9 +53,6 @@ const fn entry(
 
 /// The statements that no program answers yet.
 pub const NOT_BUILT: &[Entry] = &[
-    entry(1, "running-instance", "processes", Holds, "A process is one run of a program."),
-    entry(3, "process-is-a-program", "processes", DoesNotHold, "A process is a program."),
-    entry(4, "to-process", "pipes", Lexical, "To process is to work on data."),
     entry(
         7,
         "smallest-schedulable-unit",
@@ -105,7 +102,6 @@ pub const NOT_BUILT: &[Entry] = &[
         Caveat,
         "Threads talk to each other directly, through memory.",
     ),
-    entry(25, "processes-need-ipc", "pipes", Holds, "Processes need IPC to talk to each other."),
     entry(30, "ipc-by-sockets", "sockets", Holds, "They can talk through sockets."),
     entry(
         32,

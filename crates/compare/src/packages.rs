@@ -20,4 +20,5 @@ pub const PACKAGES: &[&Package] = &[
     &processes::PACKAGE,
     &process_lifecycle::PACKAGE,
     &condition_variables::PACKAGE,
+    &pipes::PACKAGE,
 ];
