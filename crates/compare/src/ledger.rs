@@ -3,7 +3,7 @@
 //! A statement whose package exists stands in that package, as a [`lab::Claim`] beside its
 //! criterion. Here stand those that no program answers yet.
 
-use lab::Verdict::{self, Caveat, DoesNotHold, Holds, Lexical};
+use lab::Verdict::{self, Caveat, DoesNotHold, Holds};
 
 use crate::packages::PACKAGES;
 
@@ -109,13 +109,6 @@ pub const NOT_BUILT: &[Entry] = &[
         "message-queues",
         Holds,
         "They can talk through message queues.",
-    ),
-    entry(
-        35,
-        "semaphore-limits",
-        "semaphores",
-        Caveat,
-        "A semaphore limits how many use a resource.",
     ),
     entry(
         42,

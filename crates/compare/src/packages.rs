@@ -21,4 +21,5 @@ pub const PACKAGES: &[&Package] = &[
     &process_lifecycle::PACKAGE,
     &condition_variables::PACKAGE,
     &pipes::PACKAGE,
+    &semaphores::PACKAGE,
 ];
