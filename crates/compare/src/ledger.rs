@@ -104,13 +104,6 @@ pub const NOT_BUILT: &[Entry] = &[
     ),
     entry(30, "ipc-by-sockets", "sockets", Holds, "They can talk through sockets."),
     entry(
-        32,
-        "ipc-by-message-queues",
-        "message-queues",
-        Holds,
-        "They can talk through message queues.",
-    ),
-    entry(
         42,
         "isolation-gives-stability",
         "supervision",

@@ -22,4 +22,5 @@ pub const PACKAGES: &[&Package] = &[
     &condition_variables::PACKAGE,
     &pipes::PACKAGE,
     &semaphores::PACKAGE,
+    &message_queues::PACKAGE,
 ];
