@@ -54,7 +54,12 @@ pub enum Grade {
 }
 
 impl Grade {
-    fn parse(text: &str) -> Result<Grade> {
+    /// Reads the grade of a line that opens a section.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such grade, or a phrase has no partner.
+    pub fn parse(text: &str) -> Result<Grade> {
         let text = text.trim();
         let (word, rest) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
         let phrases = quoted(rest);
@@ -70,7 +75,8 @@ impl Grade {
         })
     }
 
-    fn text(&self) -> String {
+    /// As it stands in the line that opens a section.
+    pub fn text(&self) -> String {
         match self {
             Grade::Exact => "exact".to_owned(),
             Grade::AnyOrder(pairs) => pairs.iter().fold("any-order".to_owned(), |text, (a, b)| {
@@ -260,7 +266,7 @@ fn compare_statements(then: &[String], now: &[String]) -> Result<(), String> {
 enum Part<'a> {
     Integer(&'a str),
     Address(&'a str),
-    Figure,
+    Figure(&'a str),
     Text(&'a str),
 }
 
@@ -294,7 +300,7 @@ fn parts(line: &str) -> Vec<Part<'_>> {
             let unit_end = unit.find(|c: char| !(c.is_alphanumeric() || c == '/' || c == '%'));
             let unit = &unit[..unit_end.unwrap_or(unit.len())];
             let measured = number.contains('.') || UNITS.contains(&unit);
-            parts.push(if measured { Part::Figure } else { Part::Integer(number) });
+            parts.push(if measured { Part::Figure(number) } else { Part::Integer(number) });
             rest = after;
             in_word = false;
         } else {
@@ -351,7 +357,7 @@ fn renamed(lines: &[String]) -> Vec<String> {
                     Part::Integer(id) if ids.contains(id) => text += &name("#", id),
                     Part::Integer(number) => text += number,
                     Part::Address(address) => text += &name("@", address),
-                    Part::Figure => text += "~",
+                    Part::Figure(_) => text += "~",
                     Part::Text(plain) => text += plain,
                 }
             }
@@ -360,8 +366,8 @@ fn renamed(lines: &[String]) -> Vec<String> {
         .collect()
 }
 
-/// The lines with ids and addresses blanked.
-fn anonymous(lines: &[String]) -> Vec<String> {
+/// The lines with ids, addresses and measured figures blanked.
+pub fn anonymous(lines: &[String]) -> Vec<String> {
     let ids = ids(lines);
     lines
         .iter()
@@ -372,7 +378,7 @@ fn anonymous(lines: &[String]) -> Vec<String> {
                     Part::Integer(id) if ids.contains(id) => "#",
                     Part::Integer(number) => number,
                     Part::Address(_) => "@",
-                    Part::Figure => "~",
+                    Part::Figure(_) => "~",
                     Part::Text(plain) => plain,
                 })
                 .collect();
@@ -381,12 +387,21 @@ fn anonymous(lines: &[String]) -> Vec<String> {
         .collect()
 }
 
+/// The measured figures of a line.
+pub fn figures(line: &str) -> Vec<f64> {
+    let figure = |part| match part {
+        Part::Figure(number) => number.replace(',', "").parse().ok(),
+        _ => None,
+    };
+    parts(line).into_iter().filter_map(figure).collect()
+}
+
 /// A line with every number blanked.
-fn shape(line: &str) -> String {
+pub fn shape(line: &str) -> String {
     let text: String = parts(line)
         .into_iter()
         .map(|part| match part {
-            Part::Integer(_) | Part::Figure => "~",
+            Part::Integer(_) | Part::Figure(_) => "~",
             Part::Address(_) => "@",
             Part::Text(plain) => plain,
         })

@@ -5,6 +5,7 @@ use lab::{Evidence, Experiment, NoEvidence, Package, Run, Verdict};
 use serde_json::{Value as Json, json};
 
 use crate::ledger::{Entry, ledger};
+use crate::turns::turns;
 
 /// A statement and what became of it here.
 pub struct Answer {
@@ -18,6 +19,8 @@ pub struct Answer {
     pub because: String,
     /// The facts.
     pub evidence: Evidence,
+    /// The breaks that turn the verdict, as `package/name`.
+    pub turned_by: Vec<String>,
 }
 
 impl Answer {
@@ -42,6 +45,8 @@ impl Answer {
             "expected": self.entry.expected.words(),
             "because": self.because,
             "facts": self.evidence.facts_json(),
+            "turned_by": self.turned_by,
+            "cannot_turn": self.entry.cannot_turn,
         })
     }
 }
@@ -103,6 +108,7 @@ pub fn answer(
             Some(found.iter().find(is_it)?.evidence.as_ref().map_err(Clone::clone))
         }));
     }
+    let turning = turns();
     let answers = ledger()
         .into_iter()
         .filter_map(|entry| {
@@ -124,7 +130,12 @@ pub fn answer(
                     // Its experiments exist but were not asked for.
                     None => return None,
                 };
-            Some(Answer { entry, experiments, verdict, because, evidence })
+            let turned_by = turning
+                .iter()
+                .filter(|turn| turn.claim == entry.id)
+                .map(|turn| format!("{}/{}", turn.package, turn.name))
+                .collect();
+            Some(Answer { entry, experiments, verdict, because, evidence, turned_by })
         })
         .collect();
     Ok(Outcome { answers, found })

@@ -6,6 +6,7 @@
 use lab::Verdict::{self, Caveat, DoesNotHold, Holds};
 
 use crate::packages::PACKAGES;
+use crate::turns::{Turn, turns};
 
 /// One statement of the ledger.
 #[derive(Clone, Copy)]
@@ -22,6 +23,8 @@ pub struct Entry {
     pub says: &'static str,
     /// What an expert would add; empty while no program answers the statement.
     pub nuance: &'static str,
+    /// Why no break turns its verdict, where none can.
+    pub cannot_turn: Option<&'static str>,
 }
 
 /// All statements, by number.
@@ -34,6 +37,7 @@ pub fn ledger() -> Vec<Entry> {
             expected: claim.expected,
             says: claim.says,
             nuance: claim.nuance,
+            cannot_turn: claim.cannot_turn,
         })
     });
     let mut all: Vec<Entry> = built.chain(NOT_BUILT.iter().copied()).collect();
@@ -48,7 +52,7 @@ const fn entry(
     expected: Verdict,
     says: &'static str,
 ) -> Entry {
-    Entry { number, id, package, expected, says, nuance: "" }
+    Entry { number, id, package, expected, says, nuance: "", cannot_turn: None }
 }
 
 /// The statements that no program answers yet.
@@ -263,8 +267,10 @@ pub fn page() -> String {
         "# The ledger\n\nEvery statement that this project answers, the verdict that the book \
          expects, and what an expert would add. The page is made from the programs: their \
          verdicts are computed on your machine by `cargo run`, and `cargo run -q -- --check` \
-         says where it disagrees.\n",
+         says where it disagrees. A *break* is a small edit of an experiment that turns the verdict; \
+         `cargo xtask break PACKAGE NAME` shows what it changes.\n",
     );
+    let turning = turns();
     for entry in ledger() {
         let package = match PACKAGES.iter().any(|package| package.name == entry.package) {
             true => format!("[{0}]({0}.md)", entry.package),
@@ -276,6 +282,18 @@ pub fn page() -> String {
         );
         if !entry.nuance.is_empty() {
             page += &format!("\n{}\n", entry.nuance);
+        }
+        let turning: Vec<String> = turning
+            .iter()
+            .filter(|turn| turn.claim == entry.id)
+            .map(|Turn { package, name, .. }| {
+                format!("[`{package} {name}`]({package}.md#break-it)")
+            })
+            .collect();
+        if let Some(why) = entry.cannot_turn {
+            page += &format!("\nNo break can turn it: {why}\n");
+        } else if !turning.is_empty() {
+            page += &format!("\nTurned by {}.\n", turning.join(", "));
         }
     }
     page

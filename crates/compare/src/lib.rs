@@ -8,6 +8,7 @@ mod ledger;
 mod packages;
 mod report;
 mod table;
+mod turns;
 
 use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
@@ -158,10 +159,12 @@ fn compare(given: &ArgMatches) -> Result<ExitCode> {
         std::fs::write(path, page).with_context(|| format!("write {}", path.display()))?;
     }
     if given.get_flag("json") {
-        let counts: serde_json::Map<_, _> = Verdict::ALL
+        let mut counts: serde_json::Map<_, _> = Verdict::ALL
             .iter()
             .map(|v| (v.words().to_owned(), json!(count(&answers, *v))))
             .collect();
+        let turned = answers.iter().filter(|answer| !answer.turned_by.is_empty()).count();
+        counts.insert("turned".to_owned(), json!(turned));
         let object = json!({
             "schema": SCHEMA,
             "machine": lab::machine::describe(),

@@ -17,9 +17,13 @@ fn json_is_one_object_with_all_statements() {
     let json: serde_json::Value = serde_json::from_slice(&output.stdout).expect("one JSON object");
     let claims = json["claims"].as_array().expect("claims").len();
     assert!(claims >= 70, "{claims}");
-    let counted: u64 =
-        json["counts"].as_object().unwrap().values().filter_map(|n| n.as_u64()).sum();
+    let mut counts = json["counts"].as_object().unwrap().clone();
+    let turned = counts.remove("turned").and_then(|turned| turned.as_u64());
+    let counted: u64 = counts.values().filter_map(|n| n.as_u64()).sum();
     assert_eq!(counted, claims as u64);
+    let with_a_break = json["claims"].as_array().unwrap().iter();
+    let with_a_break = with_a_break.filter(|claim| claim["turned_by"] != serde_json::json!([]));
+    assert_eq!(turned, Some(with_a_break.count() as u64));
     assert_eq!(json["counts"]["failed"], 0, "{json:#}");
     for claim in json["claims"].as_array().unwrap() {
         assert_ne!(claim["because"], "", "{claim}");

@@ -1,15 +1,18 @@
 //! `fork` makes a second process that continues at the same instruction with the same memory.
 //!
-//! The copy is made page by page, and only when one of the two writes. What is not memory is
-//! another matter: open files stay shared, locks stay locked, and other threads are not copied.
+//! The copy is made page by page, and only when one of the two writes. Descriptors are copied, but
+//! what they refer to is shared; locks stay locked; other threads are not copied. `exec` keeps the
+//! process and replaces what it runs.
 //!
-//! Source: fork(2), POSIX.1-2024 fork().
+//! Source: fork(2), execve(2), POSIX.1-2024 fork().
 
 #![cfg(target_os = "linux")]
 
 mod claims;
 mod copy_on_write;
+mod inheritance;
 mod inherited_lock;
+mod refused;
 mod returns_twice;
 mod shared_offset;
 mod snapshot;
@@ -20,12 +23,14 @@ pub const PACKAGE: lab::Package = lab::Package {
     about: "fork: one call, two returns, and what the copy shares with its original",
     experiments: &[
         returns_twice::EXPERIMENT,
+        refused::EXPERIMENT,
         copy_on_write::EXPERIMENT,
-        shared_offset::EXPERIMENT,
-        inherited_lock::EXPERIMENT,
         snapshot::EXPERIMENT,
+        shared_offset::EXPERIMENT,
+        inheritance::EXPERIMENT,
+        inherited_lock::EXPERIMENT,
     ],
     claims: claims::CLAIMS,
-    roles: &[],
+    roles: &[inheritance::ROLE],
     breaks: include_str!("../breaks.toml"),
 };

@@ -38,19 +38,19 @@ fn command(package: &Package) -> Command {
     let flag = |name: &'static str, help: &'static str| {
         Arg::new(name).long(name).help(help).action(ArgAction::SetTrue)
     };
+    let file = |name: &'static str, help: &'static str| {
+        let parser = clap::value_parser!(PathBuf);
+        Arg::new(name).long(name).value_name("FILE").value_parser(parser).help(help)
+    };
     Command::new(package.name)
         .about(package.about)
         .arg(Arg::new("experiment").num_args(0..).help("Experiments to run; all without any"))
         .arg(flag("list", "List the experiments and the questions they answer"))
         .arg(flag("json", "Print facts and verdicts as one JSON object instead of the story"))
+        .arg(file("evidence", "Write facts and verdicts as JSON, beside the story"))
+        .arg(file("given", "Judge with the evidence in FILE of what is not run").hide(true))
         .arg(flag("full", "Take the time that good figures need"))
-        .arg(
-            Arg::new("trace")
-                .long("trace")
-                .value_name("FILE")
-                .value_parser(clap::value_parser!(PathBuf))
-                .help("Write what happened when as Chrome trace events, for ui.perfetto.dev"),
-        )
+        .arg(file("trace", "Write what happened when as Chrome trace events, for ui.perfetto.dev"))
 }
 
 fn run(package: &'static Package, arguments: Vec<OsString>) -> Result<ExitCode> {
@@ -96,7 +96,9 @@ fn run(package: &'static Package, arguments: Vec<OsString>) -> Result<ExitCode> 
             && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty()),
         trace: trace.as_deref(),
     };
-    let outcome = tell(package, &chosen, &run, json);
+    let path = |name: &str| given.get_one::<PathBuf>(name).map(PathBuf::as_path);
+    let elsewhere = path("given").map(read_evidence).transpose()?.unwrap_or_default();
+    let outcome = tell(package, &chosen, &run, json, &elsewhere, path("evidence"));
     if let Some(path) = &trace {
         end_trace(path)?;
     }
@@ -114,6 +116,8 @@ fn tell(
     chosen: &[&Experiment],
     run: &Run<'_>,
     json: bool,
+    elsewhere: &[(String, Evidence)],
+    keep: Option<&Path>,
 ) -> Result<ExitCode> {
     let mut found: Vec<(&str, Result<Evidence, NoEvidence>)> = Vec::new();
     let (mut failed, mut said) = (false, Vec::new());
@@ -143,29 +147,41 @@ fn tell(
         found.push((experiment.name, evidence));
     }
     let judged = package.judge(|name| {
-        let (_, evidence) = found.iter().find(|(found, _)| *found == name)?;
-        Some(evidence.as_ref().map_err(Clone::clone))
+        if let Some((_, evidence)) = found.iter().find(|(found, _)| *found == name) {
+            return Some(evidence.as_ref().map_err(Clone::clone));
+        }
+        elsewhere.iter().find(|(found, _)| found == name).map(|(_, evidence)| Ok(evidence))
     });
     failed |= judged.iter().any(|(_, judgement, _)| judgement.verdict == Verdict::Failed);
-    if json {
+    if json || keep.is_some() {
         let object = json!({
             "package": package.name,
             "machine": crate::machine::describe(),
-            "experiments": found.iter().map(|(name, evidence)| json!({
-                "name": name,
-                "facts": evidence.as_ref().ok().map(Evidence::facts_json),
-                "unavailable": reason(evidence, |e| matches!(e, NoEvidence::Unavailable(_))),
-                "error": reason(evidence, |e| matches!(e, NoEvidence::Failed(_))),
-            })).collect::<Vec<_>>(),
+            "experiments": found.iter().map(|(name, evidence)| {
+                let mut object = evidence.as_ref().map_or(json!({ "facts": null }), Evidence::to_json);
+                object["name"] = json!(name);
+                object["unavailable"] = json!(reason(evidence, |e| matches!(e, NoEvidence::Unavailable(_))));
+                object["error"] = json!(reason(evidence, |e| matches!(e, NoEvidence::Failed(_))));
+                object
+            }).collect::<Vec<_>>(),
             "claims": judged.iter().map(|(claim, judgement, _)| json!({
                 "id": claim.id,
+                "claim": claim.says,
+                "cannot_turn": claim.cannot_turn,
                 "verdict": judgement.verdict.words(),
                 "expected": claim.expected.words(),
                 "because": judgement.because,
             })).collect::<Vec<_>>(),
         });
-        writeln!(io::stdout(), "{object:#}")?;
-    } else {
+        if let Some(path) = keep {
+            std::fs::write(path, format!("{object:#}\n"))
+                .with_context(|| format!("write {}", path.display()))?;
+        }
+        if json {
+            writeln!(io::stdout(), "{object:#}")?;
+        }
+    }
+    if !json {
         for (claim, judgement, _) in &judged {
             let verdict = format!("{}: {}", judgement.verdict, judgement.because);
             writeln!(io::stdout(), "\n\"{}\"\n{}", claim.says, indented(&verdict))?;
@@ -180,6 +196,18 @@ fn tell(
 /// Why there is no evidence, if it is for that kind of reason.
 fn reason(evidence: &Result<Evidence, NoEvidence>, is_it: fn(&NoEvidence) -> bool) -> Option<&str> {
     evidence.as_ref().err().filter(|without| is_it(without)).map(NoEvidence::why)
+}
+
+/// The evidence that `--evidence` kept, by experiment; one that failed has none.
+fn read_evidence(path: &Path) -> Result<Vec<(String, Evidence)>> {
+    let text = std::fs::read(path).with_context(|| format!("read {}", path.display()))?;
+    let object: serde_json::Value =
+        serde_json::from_slice(&text).with_context(|| format!("read {}", path.display()))?;
+    let experiments = object["experiments"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let of = |one: &serde_json::Value| {
+        Some((one["name"].as_str()?.to_owned(), Evidence::from_json(one)?))
+    };
+    Ok(experiments.iter().filter_map(of).collect())
 }
 
 /// Empties the trace file, begins the JSON array, and records this process too.

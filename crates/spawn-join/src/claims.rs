@@ -2,6 +2,8 @@
 
 use lab::{Absent, Claim, Evidence, Judgement, Verdict};
 
+use crate::python::{METHODS, prints};
+
 /// The claims that this package answers.
 pub const CLAIMS: &[Claim] = &[
     Claim {
@@ -9,9 +11,9 @@ pub const CLAIMS: &[Claim] = &[
         number: 58,
         says: "In Python, a task runs as a process with multiprocessing.Process.",
         expected: Verdict::Caveat,
-        nuance: "The line breaks matter, and so does the start method: fork on Linux up to Python \
-                 3.13, forkserver from 3.14, spawn on macOS and Windows. All but fork need the \
-                 task to be importable, hence `if __name__ == \"__main__\"`.",
+        nuance: "What the process starts with depends on the start method: fork is the default on \
+                 Linux up to Python 3.13, forkserver from 3.14, spawn on macOS and Windows. All \
+                 but fork import the script anew, hence `if __name__ == \"__main__\"`.",
         judge: python_process_listing,
         cannot_turn: None,
     },
@@ -20,65 +22,86 @@ pub const CLAIMS: &[Claim] = &[
         number: 59,
         says: "In Python, threading.Thread is the equivalent for a thread.",
         expected: Verdict::Caveat,
-        nuance: "Equivalent in shape only. Memory, pickled arguments, exceptions, exit codes and \
-                 the interpreter lock differ, and neither join returns what the task returned.",
+        nuance: "Equivalent in shape only. Memory, exceptions and exit codes differ, as seen here; \
+                 so do arguments, which a process may get pickled, and the interpreter lock, which \
+                 threads share. Neither join returns what the task returned.",
         judge: python_thread_listing,
         cannot_turn: None,
     },
 ];
 
+// ANCHOR: criterion
 fn python_process_listing(facts: &Evidence) -> Result<Judgement, Absent> {
-    let code = facts.number("python process: exit code")?;
-    let prints = facts.text("python: process listing prints")?;
-    if !facts.truth("python process: process id differs")? || code != 0.0 || prints.is_empty() {
-        return Ok(Judgement::does_not_hold(format!(
-            "the task did not run in a process of its own: exit code {code}, printed \"{prints}\""
-        )));
-    }
-    if !facts.truth("process: process id differs")? {
-        return Ok(Judgement::does_not_hold("the same in Rust ran in the parent"));
-    }
     let version = facts.text("python: version")?;
-    let method = facts.text("python: default start method")?;
-    let ran = format!("Python {version} ran it in another process, which exited with {code}");
-    let mut but = vec![format!(
-        "how that process starts depends on the start method, here {method} by default"
-    )];
-    if !facts.truth("python: a listing on one line compiles")? {
-        but.insert(0, "printed on one line the listing is a SyntaxError".to_owned());
+    let default = facts.text("python: default start method")?;
+    let (mut finds, mut but) = (Vec::new(), Vec::new());
+    for method in METHODS {
+        let listing = match facts.text(&prints(method)) {
+            // A method that cannot be tried here decides nothing, unless it is the default.
+            Err(Absent::Declared(_)) if method != default => continue,
+            listing => listing?,
+        };
+        let another = facts.text(&format!("python {method}: process id"))? == "another";
+        let runs = listing == PROCESS_PRINTS;
+        if another && runs {
+            let found = facts.text(&format!("python {method}: variable it finds"))?;
+            finds.push((method, found));
+        } else if method == default {
+            let because = match another {
+                true => format!("by {method} the listing printed {listing:?}"),
+                false => format!("by {method} the task ran in the same process"),
+            };
+            return Ok(Judgement::does_not_hold(because));
+        } else {
+            but.push(format!("by {method} the listing printed {listing:?}"));
+        }
     }
-    Ok(Judgement::caveat(format!("{ran}, but {}", but.join(", and "))))
+    if finds.iter().any(|(_, found)| *found != finds[0].1) {
+        let found = finds.iter().map(|(method, found)| format!("{found} by {method}"));
+        let found = found.collect::<Vec<_>>().join(", ");
+        but.insert(0, format!("a variable that was set before was found {found}"));
+    }
+    let ran = format!("Python {version} ran the task in another process");
+    Ok(match but.is_empty() {
+        true => Judgement::holds(ran),
+        false => Judgement::caveat(format!("{ran}, but {}", but.join(", and "))),
+    })
 }
+// ANCHOR_END: criterion
+
+/// What the two listings of the chapter print.
+const PROCESS_PRINTS: &str = "a task in a process of its own";
+const RAISES: &str = "a task that raises";
+const THREAD_PRINTS: &str = "a task in a thread";
 
 fn python_thread_listing(facts: &Evidence) -> Result<Judgement, Absent> {
-    let prints = facts.text("python: thread listing prints")?;
-    if facts.truth("python thread: process id differs")?
-        || !facts.truth("python thread: thread id differs")?
-        || prints.is_empty()
-    {
-        return Ok(Judgement::does_not_hold("the task did not run in a thread of the process"));
+    let version = facts.text("python: version")?;
+    let prints = facts.text(&prints("thread"))?;
+    if facts.text("python thread: process id")? != "the same" {
+        return Ok(Judgement::does_not_hold("the task ran in another process"));
     }
-    if !facts.truth("thread: same process id")? || !facts.truth("thread: thread id differs")? {
-        return Ok(Judgement::does_not_hold("the same in Rust ran in another process"));
+    if facts.text("python thread: thread id")? != "another" {
+        return Ok(Judgement::does_not_hold("the task ran in the thread that started it"));
+    }
+    if prints != THREAD_PRINTS {
+        return Ok(Judgement::does_not_hold(format!("the listing printed {prints:?}")));
     }
     let mut but = Vec::new();
-    let only_the_thread = |thread, process| Ok(facts.truth(thread)? && !facts.truth(process)?);
-    if only_the_thread("python thread: global changed", "python process: global changed")? {
-        let in_rust = only_the_thread("thread: global changed", "process: global changed")?;
-        let as_in_rust = if in_rust { ", as in Rust" } else { "" };
-        but.push(format!("it changed a global variable, which a process did not{as_in_rust}"));
+    for (what, fact) in [("the variable", "variable after it"), ("a task that raises", RAISES)] {
+        let (by_thread, by_process) = (
+            facts.text(&format!("python thread: {fact}"))?,
+            facts.text(&format!("python fork: {fact}"))?,
+        );
+        if by_thread != by_process {
+            but.push(format!(
+                "{what} is {by_thread} with a thread and {by_process} with a process"
+            ));
+        }
     }
-    let code = facts.number("python process: exit code of a task that raises")?;
-    if code != 0.0 && !facts.truth("python thread: join raises what the task raised")? {
-        but.push(format!(
-            "a failing task shows in a process's exit code ({code}) and not in a thread's join"
-        ));
-    }
-    let ran = "a thread of the same process ran the task";
-    Ok(if but.is_empty() {
-        Judgement::holds(ran)
-    } else {
-        Judgement::caveat(format!("{ran}, but {}", but.join(", and ")))
+    let ran = format!("Python {version} ran the task in another thread of the same process");
+    Ok(match but.is_empty() {
+        true => Judgement::holds(ran),
+        false => Judgement::caveat(format!("{ran}, but {}", but.join(", and "))),
     })
 }
 
@@ -86,52 +109,86 @@ fn python_thread_listing(facts: &Evidence) -> Result<Judgement, Absent> {
 mod tests {
     use super::*;
 
-    fn process(differs: bool, code: i32, one_line: bool) -> Verdict {
+    /// Facts of a Python that starts processes by `default`; each method with what its listing
+    /// printed and what its task found.
+    fn process(default: &str, another: bool, methods: &[(&str, &str, &str)]) -> Judgement {
+        let id = if another { "another" } else { "the same" };
+        let mut facts = Evidence::new()
+            .fact("python: version", "3.11.7")
+            .fact("python: default start method", default);
+        for (method, listing, found) in methods {
+            facts = facts
+                .fact(&prints(method), *listing)
+                .fact(&format!("python {method}: process id"), id)
+                .fact(&format!("python {method}: variable it finds"), *found);
+        }
+        if !methods.iter().any(|(method, ..)| *method == "forkserver") {
+            facts = facts.missing(&prints("forkserver"), "no /dev/shm of its own");
+        }
+        CLAIMS[0].verdict(&facts)
+    }
+
+    const FORK: (&str, &str, &str) = ("fork", PROCESS_PRINTS, "set");
+    const SPAWN: (&str, &str, &str) = ("spawn", PROCESS_PRINTS, "imported");
+    const SERVER: (&str, &str, &str) = ("forkserver", PROCESS_PRINTS, "imported");
+
+    #[test]
+    fn a_process_is_a_process_with_a_caveat_where_start_methods_differ() {
+        let usual = process("fork", true, &[FORK, SPAWN, SERVER]);
+        assert_eq!(usual.verdict, Verdict::Caveat);
+        assert!(usual.because.contains("set by fork, imported by spawn"), "{}", usual.because);
+        let alike = ("spawn", PROCESS_PRINTS, "set");
+        assert_eq!(process("fork", true, &[FORK, alike]).verdict, Verdict::Holds);
+    }
+
+    #[test]
+    fn the_default_method_must_run_the_listing_in_another_process() {
+        assert_eq!(process("fork", false, &[FORK, SPAWN]).verdict, Verdict::DoesNotHold);
+        let broken = ("spawn", "nothing", "imported");
+        assert_eq!(process("spawn", true, &[FORK, broken]).verdict, Verdict::DoesNotHold);
+        let other = process("fork", true, &[FORK, broken]);
+        assert_eq!(other.verdict, Verdict::Caveat);
+        assert!(other.because.contains("by spawn the listing printed"), "{}", other.because);
+    }
+
+    #[test]
+    fn what_cannot_be_tried_decides_nothing() {
+        let untried = process("forkserver", true, &[FORK, SPAWN]);
+        assert_eq!(untried.verdict, Verdict::Inconclusive);
+        let none = Evidence::new().missing("python: version", "no python3");
+        for claim in CLAIMS {
+            assert_eq!(claim.verdict(&none).verdict, Verdict::Inconclusive);
+        }
+    }
+
+    fn thread(process_id: &str, thread_id: &str, after: &str, raises: &str) -> Judgement {
         let facts = Evidence::new()
             .fact("python: version", "3.11.7")
-            .fact("python: default start method", "fork")
-            .fact("python: process listing prints", "a task")
-            .fact("python: a listing on one line compiles", one_line)
-            .fact("python process: process id differs", differs)
-            .fact("python process: exit code", code)
-            .fact("process: process id differs", true);
-        CLAIMS[0].verdict(&facts).verdict
-    }
-
-    #[test]
-    fn the_task_must_run_in_another_process_and_succeed() {
-        assert_eq!(process(true, 0, false), Verdict::Caveat);
-        assert_eq!(process(false, 0, false), Verdict::DoesNotHold);
-        assert_eq!(process(true, 1, false), Verdict::DoesNotHold);
-    }
-
-    #[test]
-    fn without_python_nothing_is_decided() {
-        let facts = Evidence::new().missing("python process: exit code", "no python3");
-        assert_eq!(CLAIMS[0].verdict(&facts).verdict, Verdict::Inconclusive);
-    }
-
-    fn thread(same_pid: bool, process_changes: bool, raises: bool) -> Verdict {
-        let facts = Evidence::new()
-            .fact("python: thread listing prints", "a task")
-            .fact("python thread: process id differs", !same_pid)
-            .fact("python thread: thread id differs", true)
-            .fact("python thread: global changed", true)
-            .fact("python process: global changed", process_changes)
-            .fact("python process: exit code of a task that raises", 1)
-            .fact("python thread: join raises what the task raised", raises)
-            .fact("thread: same process id", true)
-            .fact("thread: thread id differs", true)
-            .fact("thread: global changed", true)
-            .fact("process: global changed", process_changes);
-        CLAIMS[1].verdict(&facts).verdict
+            .fact(&prints("thread"), THREAD_PRINTS)
+            .fact("python thread: process id", process_id)
+            .fact("python thread: thread id", thread_id)
+            .fact("python thread: variable after it", after)
+            .fact("python fork: variable after it", "unchanged")
+            .fact("python fork: a task that raises", "exit code 1")
+            .fact("python thread: a task that raises", raises);
+        CLAIMS[1].verdict(&facts)
     }
 
     #[test]
     fn equivalent_are_a_thread_and_a_process_only_if_nothing_tells_them_apart() {
-        assert_eq!(thread(true, true, true), Verdict::Holds);
-        assert_eq!(thread(true, false, true), Verdict::Caveat);
-        assert_eq!(thread(true, true, false), Verdict::Caveat);
-        assert_eq!(thread(false, false, false), Verdict::DoesNotHold);
+        let judged = |after, raises| thread("the same", "another", after, raises);
+        assert_eq!(judged("unchanged", "exit code 1").verdict, Verdict::Holds);
+        assert_eq!(judged("changed", "exit code 1").verdict, Verdict::Caveat);
+        let lost = judged("unchanged", "lost");
+        assert_eq!(lost.verdict, Verdict::Caveat);
+        assert!(lost.because.contains("lost with a thread"), "{}", lost.because);
+    }
+
+    #[test]
+    fn a_thread_must_be_another_thread_of_the_same_process() {
+        for (process_id, thread_id) in [("another", "another"), ("the same", "the same")] {
+            let judged = thread(process_id, thread_id, "unchanged", "lost");
+            assert_eq!(judged.verdict, Verdict::DoesNotHold, "{process_id} {thread_id}");
+        }
     }
 }

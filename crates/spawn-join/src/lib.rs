@@ -8,6 +8,7 @@
 #![cfg(target_os = "linux")]
 
 mod claims;
+mod interpreter;
 mod process;
 mod python;
 mod task;

@@ -1,70 +1,75 @@
-//! A task changes a global variable, the current directory and a file. What is left of that when
-//! the task has ended depends on where it ran.
+//! A task changes a global variable, an environment variable, the current directory and a file.
+//! What is left of that when the task has ended depends on where it ran.
 
-use std::env::{current_dir, set_current_dir};
+use std::env::{current_dir, set_current_dir, set_var, var};
 use std::fs::File;
 use std::io::Write;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::thread;
 
-use anyhow::{Context, Result, anyhow};
-use lab::child::{Child, explain, explain_io};
+use anyhow::{Context, Result, anyhow, ensure};
+use lab::child::{Child, explain, explain_io, in_words};
 use lab::{Evidence, Experiment, Lab, say};
 use nix::sys::memfd::{MFdFlags, memfd_create};
+use nix::sys::wait::WaitStatus;
 
 pub const EXPERIMENT: Experiment = Experiment {
     name: "what-survives",
     question: "What is left of a task's changes when the task has ended?",
-    claims: &["python-thread-listing"],
+    claims: &[],
     run,
 };
 
 static GLOBAL: AtomicU64 = AtomicU64::new(0);
 
-/// The task: changes memory, the current directory, and a file that is open.
+/// An environment variable.
+const VARIABLE: &str = "MOOD";
+
+// ANCHOR: task
+/// The task: changes memory, an environment variable, the directory, and a file that is open.
 fn change(mut file: &File) -> std::io::Result<()> {
     GLOBAL.store(1, SeqCst);
+    // SAFETY: whoever started this task waits for it, so nobody reads the environment meanwhile.
+    unsafe { set_var(VARIABLE, "new") };
     set_current_dir("/")?;
     file.write_all(b"changed")
 }
+// ANCHOR_END: task
 
 fn run(_: &Lab) -> Result<Evidence> {
     let file = reset()?;
-    say!("main", "global 0, directory /proc, file of 0 bytes");
+    Left::now(&file)?.tell("before", "the thread");
     thread::scope(|scope| {
         let worker = thread::Builder::new().spawn_scoped(scope, || {
-            say!("thread", "sets the global to 1, changes the directory, writes to the file");
+            say!("thread", "changes all four");
             change(&file)
         });
         let worker = worker.map_err(explain_io("thread"))?;
         worker.join().map_err(|_| anyhow!("the thread panicked"))?.context("a change failed")
     })?;
     let thread = Left::now(&file)?;
-    thread.tell("thread");
+    thread.tell("after", "the thread");
 
     let file = reset()?;
+    Left::now(&file)?.tell("before", "the process");
     // SAFETY: the thread was joined, so the child inherits no lock that someone else holds.
     let child = unsafe {
         Child::fork(|| {
-            say!("child", "sets the global to 1, changes the directory, writes to the file");
+            say!("child", "changes all four");
             i32::from(change(&file).is_err())
         })
     }?;
-    child.wait()?;
+    let status = child.wait()?;
+    ensure!(matches!(status, WaitStatus::Exited(_, 0)), "the child {}", in_words(status));
     let process = Left::now(&file)?;
-    process.tell("process");
-    Ok(Evidence::new()
-        .fact("thread: global changed", thread.global == 1)
-        .fact("thread: directory changed", thread.directory == "/")
-        .fact("thread: file changed", thread.bytes > 0)
-        .fact("process: global changed", process.global == 1)
-        .fact("process: directory changed", process.directory == "/")
-        .fact("process: file changed", process.bytes > 0))
+    process.tell("after", "the process");
+    Ok(thread.facts("thread", process.facts("process", Evidence::new())))
 }
 
-/// What is found after a task.
+/// What is found before or after a task.
 struct Left {
     global: u64,
+    variable: String,
     directory: String,
     bytes: u64,
 }
@@ -73,20 +78,35 @@ impl Left {
     fn now(file: &File) -> Result<Left> {
         Ok(Left {
             global: GLOBAL.load(SeqCst),
+            variable: var(VARIABLE).unwrap_or_else(|_| "unset".to_owned()),
             directory: current_dir().context("getcwd")?.display().to_string(),
             bytes: file.metadata().context("fstat")?.len(),
         })
     }
 
-    fn tell(&self, after: &str) {
-        let Left { global, directory, bytes } = self;
-        say!("main", "after the {after}: global {global}, directory {directory}, {bytes} bytes");
+    fn tell(&self, when: &str, task: &str) {
+        let Left { global, variable, directory, bytes } = self;
+        let place = format!("{when} {task}:");
+        say!(
+            "main",
+            "{place:<19} global {global}, {VARIABLE} {variable}, in {directory}, file: {bytes} bytes"
+        );
+    }
+
+    fn facts(&self, task: &str, evidence: Evidence) -> Evidence {
+        evidence
+            .fact(&format!("{task}: global changed"), self.global == 1)
+            .fact(&format!("{task}: environment changed"), self.variable == "new")
+            .fact(&format!("{task}: directory changed"), self.directory == "/")
+            .fact(&format!("{task}: file changed"), self.bytes > 0)
     }
 }
 
 /// Everything as before the task, with a new empty file that has no name.
 fn reset() -> Result<File> {
     GLOBAL.store(0, SeqCst);
+    // SAFETY: this process has one thread now.
+    unsafe { std::env::remove_var(VARIABLE) };
     set_current_dir("/proc").context("chdir")?;
     let file = memfd_create(c"file", MFdFlags::MFD_CLOEXEC).map_err(explain("memfd_create"))?;
     Ok(File::from(file))

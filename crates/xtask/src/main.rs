@@ -1,8 +1,10 @@
 //! `cargo xtask`: what contributors run.
 //!
 //! `record [PACKAGE...]` runs concepts' programs and rewrites their transcripts; `new PACKAGE`
-//! begins a concept; `draw TRACE FIGURE` draws a trace as SVG.
+//! begins a concept; `break PACKAGE NAME` tries an edit that changes what an experiment finds;
+//! `draw TRACE FIGURE` draws a trace as SVG.
 
+mod breaks;
 mod draw;
 mod record;
 mod skeleton;
@@ -11,7 +13,7 @@ mod workspace;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Arg, Command, value_parser};
+use clap::{Arg, ArgAction, Command, value_parser};
 
 fn main() -> ExitCode {
     let given = match command().try_get_matches() {
@@ -22,14 +24,31 @@ fn main() -> ExitCode {
         }
         Err(error) => {
             let text = error.to_string();
-            eprintln!("xtask: {}", text.lines().next().unwrap_or_default());
+            let sentence = text.split("\n\n").next().unwrap_or_default();
+            let words: Vec<&str> = sentence.split_whitespace().collect();
+            eprintln!("xtask: {}", words.join(" ").trim_start_matches("error: "));
             return ExitCode::from(2);
         }
     };
     let names = |matches: &clap::ArgMatches| -> Vec<String> {
         matches.get_many("package").into_iter().flatten().cloned().collect()
     };
+    if let Err(error) = workspace::find() {
+        eprintln!("xtask: {error:#}");
+        return ExitCode::FAILURE;
+    }
     let outcome = match given.subcommand() {
+        Some(("break", matches)) => {
+            let word = |name: &str| matches.get_one::<String>(name).map(String::as_str);
+            let tried = match word("package") {
+                Some(package) => breaks::one(package, word("name")),
+                None => breaks::all(),
+            };
+            return tried.unwrap_or_else(|error| {
+                eprintln!("xtask: {error:#}");
+                ExitCode::FAILURE
+            });
+        }
         Some(("record", matches)) => record::record(&names(matches)),
         Some(("draw", matches)) => {
             let path = |name: &str| {
@@ -63,6 +82,23 @@ fn command() -> Command {
             Command::new("record")
                 .about("Run concepts' programs and rewrite their transcripts")
                 .arg(Arg::new("package").num_args(0..).help("All concepts without any")),
+        )
+        .subcommand(
+            Command::new("break")
+                .about("Try an edit that changes what an experiment finds, in a scratch copy")
+                .arg(
+                    Arg::new("package")
+                        .required_unless_present("all")
+                        .help("A concept; without NAME its breaks are listed"),
+                )
+                .arg(Arg::new("name").help("The break to try"))
+                .arg(
+                    Arg::new("all")
+                        .long("all")
+                        .action(ArgAction::SetTrue)
+                        .conflicts_with("package")
+                        .help("Try all breaks of all concepts and print the counts"),
+                ),
         )
         .subcommand(
             Command::new("draw")

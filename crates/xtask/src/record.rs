@@ -1,12 +1,12 @@
 //! Transcripts: runs a concept's program and keeps what it prints.
 
 use std::fs;
-use std::process::Command;
 
 use acceptance::transcript::{Grade, Section, Transcript, VERDICTS};
 use anyhow::{Context, Result, bail, ensure};
 
-use crate::workspace::{concepts, folder, top};
+use crate::breaks;
+use crate::workspace::{cargo, concepts, folder, top};
 
 /// The package of the main job.
 const COMPARISON: &str = "compare";
@@ -22,7 +22,7 @@ pub fn record(packages: &[String]) -> Result<()> {
     if let Some(unknown) = packages.iter().find(|name| !known.contains(name)) {
         bail!("there is no concept crate '{unknown}'");
     }
-    for package in if packages.is_empty() { &known } else { packages } {
+    for package in if packages.is_empty() { known.as_slice() } else { packages } {
         if package == COMPARISON {
             record_table()?;
             continue;
@@ -53,7 +53,9 @@ pub fn record(packages: &[String]) -> Result<()> {
         }
         fs::write(&path, transcript.text()).with_context(|| path.display().to_string())?;
     }
-    Ok(())
+    let chosen = if packages.is_empty() { known } else { packages.to_vec() };
+    let concepts: Vec<String> = chosen.into_iter().filter(|name| name != COMPARISON).collect();
+    breaks::record(&concepts)
 }
 
 /// Keeps the table that the comparison prints. Its words are the same everywhere, its figures and
@@ -88,7 +90,7 @@ fn grade(section: &Section, trials: &[Transcript]) -> Grade {
 }
 
 fn run(package: &str, arguments: &[&str]) -> Result<String> {
-    let output = Command::new(env!("CARGO"))
+    let output = cargo()
         .current_dir(top())
         .args(["run", "-q", "-p", package, "--"])
         .args(arguments)

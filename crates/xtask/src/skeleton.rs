@@ -3,12 +3,11 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 
 use crate::record;
-use crate::workspace::{folder, top};
+use crate::workspace::{self, folder, top};
 
 /// A statement as it stands in the ledger.
 struct Statement {
@@ -155,7 +154,7 @@ fn claims(statements: &[Statement]) -> String {
 
 /// Runs cargo at the top of the workspace and returns what it prints.
 fn cargo(arguments: &[&str]) -> Result<String> {
-    let output = Command::new(env!("CARGO"))
+    let output = workspace::cargo()
         .current_dir(top())
         .args(arguments)
         .output()

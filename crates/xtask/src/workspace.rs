@@ -1,13 +1,52 @@
-//! Where things are.
+//! Where things are: in the checkout around the current directory, as checkouts are moved and
+//! copied after this program was built.
 
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
+
+static TOP: OnceLock<PathBuf> = OnceLock::new();
+
+/// Finds the workspace; everything else here needs that.
+///
+/// # Errors
+///
+/// If no folder around the current directory is a checkout of this project.
+pub fn find() -> Result<()> {
+    let here = std::env::current_dir().context("find the current directory")?;
+    let found = here.ancestors().find(|folder| folder.join("crates/xtask/Cargo.toml").is_file());
+    let found = found
+        .with_context(|| format!("{} is not in a checkout of this project", here.display()))?;
+    TOP.get_or_init(|| found.to_owned());
+    Ok(())
+}
 
 /// The top folder of the workspace.
 pub fn top() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).expect("crates/xtask is two below it")
+    TOP.get().expect("main has found it")
+}
+
+/// The cargo that runs this program, or the one on the path.
+pub fn cargo() -> Command {
+    Command::new(std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo")))
+}
+
+/// The folder in which cargo builds the workspace.
+pub fn target() -> Result<PathBuf> {
+    let output = cargo()
+        .current_dir(top())
+        .args(["metadata", "--no-deps", "--offline", "--format-version", "1"])
+        .output()
+        .context("cargo metadata")?;
+    let errors = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "cargo metadata: {}", errors.trim());
+    let json: serde_json::Value =
+        serde_json::from_slice(&output.stdout).context("read cargo metadata")?;
+    Ok(PathBuf::from(json["target_directory"].as_str().context("no target directory")?))
 }
 
 /// The names of all concept crates: those whose `main.rs` hands a package to the lab.
