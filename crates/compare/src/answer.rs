@@ -1,7 +1,6 @@
 //! Every statement of the ledger with the verdict that this machine gives.
 
-use anyhow::Result;
-use lab::{Evidence, Experiment, NoEvidence, Package, Run, Verdict};
+use lab::{Evidence, Experiment, Judgement, NoEvidence, Package, Run, Verdict};
 use serde_json::{Value as Json, json};
 
 use crate::ledger::{Entry, ledger};
@@ -17,6 +16,8 @@ pub struct Answer {
     pub verdict: Verdict,
     /// Why, in a sentence with figures.
     pub because: String,
+    /// The reason or the caveat in a few words, if the criterion said so.
+    pub brief: Option<String>,
     /// The facts.
     pub evidence: Evidence,
     /// The breaks that turn the verdict, as `package/name`.
@@ -24,6 +25,16 @@ pub struct Answer {
 }
 
 impl Answer {
+    /// The reason or the caveat for a row of a table: what the criterion said in a few words, or
+    /// else what its reason says first behind "but".
+    pub fn brief(&self) -> &str {
+        match &self.brief {
+            Some(brief) => brief,
+            None if self.verdict == Verdict::Caveat => behind_but(&self.because),
+            None => &self.because,
+        }
+    }
+
     /// Whether this machine agrees with the book. What could not be shown here does not count.
     pub fn agrees(&self) -> bool {
         match self.verdict {
@@ -44,11 +55,21 @@ impl Answer {
             "verdict": self.verdict.words(),
             "expected": self.entry.expected.words(),
             "because": self.because,
+            "caveat": (self.verdict == Verdict::Caveat).then(|| self.brief()),
+            "busy": self.evidence.busy(),
             "facts": self.evidence.facts_json(),
             "turned_by": self.turned_by,
             "cannot_turn": self.entry.cannot_turn,
         })
     }
+}
+
+/// Of "so it was, but this, and that" the words "but this"; all of it where there is no "but".
+fn behind_but(because: &str) -> &str {
+    let but = [", but ", "; but "].iter().filter_map(|but| because.find(but)).min();
+    let from = but.map_or(because, |at| &because[at + 2..]);
+    let end = [", and ", ": "].iter().filter_map(|end| from.find(end)).min();
+    end.filter(|_| but.is_some()).map_or(from, |at| &from[..at])
 }
 
 /// What the experiments found, and the statements that their facts decide.
@@ -94,7 +115,7 @@ pub fn answer(
     chosen: &[(&'static Package, &'static Experiment)],
     run: &Run<'_>,
     mut progress: impl FnMut(&str),
-) -> Result<Outcome> {
+) -> Outcome {
     let mut found = Vec::new();
     for (package, experiment) in chosen {
         progress(&format!("{} -- {}", package.name, experiment.name));
@@ -119,24 +140,39 @@ pub fn answer(
                 .filter(|experiment| experiment.claims.contains(&entry.id))
                 .map(|experiment| experiment.name)
                 .collect();
-            let (verdict, because, evidence) =
+            let (judgement, evidence) =
                 match judged.iter().find(|(claim, _, _)| claim.id == entry.id) {
-                    Some((_, judgement, facts)) => {
-                        (judgement.verdict, judgement.because.clone(), facts.clone())
-                    }
+                    Some((_, judgement, facts)) => (judgement.clone(), facts.clone()),
                     None if experiments.is_empty() => {
-                        (Verdict::NotBuilt, "no program answers it yet".to_owned(), Evidence::new())
+                        let why = "no program answers it yet";
+                        (Judgement::new(Verdict::NotBuilt, why), Evidence::new())
                     }
                     // Its experiments exist but were not asked for.
                     None => return None,
                 };
+            let Judgement { verdict, because, brief } = judgement;
             let turned_by = turning
                 .iter()
                 .filter(|turn| turn.claim == entry.id)
                 .map(|turn| format!("{}/{}", turn.package, turn.name))
                 .collect();
-            Some(Answer { entry, experiments, verdict, because, evidence, turned_by })
+            Some(Answer { entry, experiments, verdict, because, brief, evidence, turned_by })
         })
         .collect();
-    Ok(Outcome { answers, found })
+    Outcome { answers, found }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::behind_but;
+
+    #[test]
+    fn a_caveat_is_what_stands_behind_but() {
+        assert_eq!(
+            behind_but("7 of 7 lived; but harm went by 5 ways: a, b"),
+            "but harm went by 5 ways"
+        );
+        assert_eq!(behind_but("no, but frames are shared, and files"), "but frames are shared");
+        assert_eq!(behind_but("it was so"), "it was so");
+    }
 }

@@ -272,14 +272,18 @@ pub fn page() -> String {
     );
     let turning = turns();
     for entry in ledger() {
-        let package = match PACKAGES.iter().any(|package| package.name == entry.package) {
-            true => format!("[{0}]({0}.md)", entry.package),
-            false => format!("{}, not built yet", entry.package),
+        let built = PACKAGES.iter().any(|package| package.name == entry.package);
+        let Entry { number, id, package, expected, says, .. } = entry;
+        // What no program has computed is no verdict.
+        page += &match built {
+            true => format!(
+                "\n## {number}. {says}\n\n`{id}` · **{expected}** · [{package}]({package}.md)\n"
+            ),
+            false => format!(
+                "\n## {number}. {says}\n\n`{id}` · <span style=\"opacity: 0.7\">expected: \
+                 {expected}; {package} is not built yet</span>\n"
+            ),
         };
-        page += &format!(
-            "\n## {}. {}\n\n`{}` · **{}** · {package}\n",
-            entry.number, entry.says, entry.id, entry.expected
-        );
         if !entry.nuance.is_empty() {
             page += &format!("\n{}\n", entry.nuance);
         }

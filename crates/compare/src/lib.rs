@@ -3,110 +3,37 @@
 #![cfg(target_os = "linux")]
 
 mod answer;
+mod colour;
+mod command_line;
 mod difference;
 mod ledger;
 mod packages;
 mod report;
+mod story;
 mod table;
 mod turns;
 
-use std::io::{self, IsTerminal, Write};
-use std::path::PathBuf;
+use std::fs::File;
+use std::io::{self, IsTerminal, Seek, Write};
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Instant;
 
 use anyhow::{Context, Result};
-use clap::{Arg, ArgAction, ArgMatches, Command};
+use clap::ArgMatches;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use lab::machine::{Busy, Load};
 use lab::{Effort, Run, Verdict};
-use serde_json::json;
+use serde_json::{Value as Json, json};
 
 use answer::{Answer, Outcome};
 use ledger::ledger;
 use packages::PACKAGES;
 
+pub use command_line::main;
+
 /// The version of the shape of `--json`.
-const SCHEMA: u32 = 1;
-
-/// Runs the comparison as its command line says.
-pub fn main() -> ExitCode {
-    lab::serve(PACKAGES);
-    let given = match command().try_get_matches() {
-        Ok(given) => given,
-        Err(error) if !error.use_stderr() => {
-            return match writeln!(io::stdout(), "{}", error.to_string().trim_end()) {
-                Ok(()) => ExitCode::SUCCESS,
-                Err(error) => fail(&error.into()),
-            };
-        }
-        Err(error) => return usage(error.to_string().lines().next().unwrap_or_default()),
-    };
-    let outcome = match given.subcommand() {
-        Some(("diff", files)) => {
-            let file = |name| files.get_one::<PathBuf>(name).expect("clap requires it").as_path();
-            difference::print(file("a"), file("b")).map(|()| ExitCode::SUCCESS)
-        }
-        _ => compare(&given),
-    };
-    outcome.unwrap_or_else(|error| fail(&error))
-}
-
-fn command() -> Command {
-    let flag = |name: &'static str, help: &'static str| {
-        Arg::new(name).long(name).help(help).action(ArgAction::SetTrue)
-    };
-    let file = |name: &'static str| {
-        Arg::new(name).required(true).value_parser(clap::value_parser!(PathBuf))
-    };
-    Command::new("compare")
-        .about(
-            "Process against thread, measured on this machine, with a verdict on every statement",
-        )
-        .args_conflicts_with_subcommands(true)
-        .arg(flag("json", "Print one JSON object and nothing else"))
-        .arg(
-            Arg::new("html")
-                .long("html")
-                .value_name("FILE")
-                .value_parser(clap::value_parser!(PathBuf))
-                .help("Write a page with plots, the machine and all statements, too"),
-        )
-        .arg(flag("check", "Fail where this machine disagrees with the book"))
-        .arg(flag("list", "List the statements and the packages that answer them"))
-        .arg(flag("markdown", "Print the statements as the book's page").hide(true))
-        .arg(flag("full", "Take the time that good figures need, and print every statement"))
-        .arg(
-            Arg::new("only")
-                .long("only")
-                .value_name("ID")
-                .value_delimiter(',')
-                .action(ArgAction::Append)
-                .help("Answer only these statements, or those of these packages"),
-        )
-        .subcommand(
-            Command::new("diff")
-                .about("Compare the --json of two machines")
-                .arg(file("a"))
-                .arg(file("b")),
-        )
-}
-
-fn usage(error: &str) -> ExitCode {
-    let error = error.strip_prefix("error: ").unwrap_or(error);
-    let _ = writeln!(io::stderr(), "compare: {error} (--help shows the usage)");
-    ExitCode::from(2)
-}
-
-fn fail(error: &anyhow::Error) -> ExitCode {
-    let gone =
-        error.downcast_ref::<io::Error>().map(io::Error::kind) == Some(io::ErrorKind::BrokenPipe);
-    let _ = if gone {
-        writeln!(io::stderr(), "compare: nobody reads the output any more")
-    } else {
-        writeln!(io::stderr(), "compare: {error:#}")
-    };
-    ExitCode::FAILURE
-}
+const SCHEMA: u32 = 2;
 
 fn compare(given: &ArgMatches) -> Result<ExitCode> {
     let wanted: Vec<&str> =
@@ -115,20 +42,16 @@ fn compare(given: &ArgMatches) -> Result<ExitCode> {
     if let Some(unknown) =
         wanted.iter().find(|name| !ledger.iter().any(|e| e.id == **name || e.package == **name))
     {
-        return Ok(usage(&format!(
-            "there is no statement or package '{unknown}'; --list shows them"
+        let known = ledger.iter().flat_map(|entry| [entry.id, entry.package]);
+        return Ok(command_line::usage(&format!(
+            "there is no statement or package '{unknown}'{}; --list shows them",
+            command_line::did_you_mean(unknown, known)
         )));
     }
     if given.get_flag("list") {
         for entry in &ledger {
-            writeln!(
-                io::stdout(),
-                "{:>2} {:<34} {:<20} {}",
-                entry.number,
-                entry.id,
-                entry.package,
-                entry.says
-            )?;
+            let (number, id, package, says) = (entry.number, entry.id, entry.package, entry.says);
+            writeln!(io::stdout(), "{number:>2} {id:<34} {package:<20} {says}")?;
         }
         return Ok(ExitCode::SUCCESS);
     }
@@ -136,110 +59,133 @@ fn compare(given: &ArgMatches) -> Result<ExitCode> {
         io::stdout().write_all(ledger::page().as_bytes())?;
         return Ok(ExitCode::SUCCESS);
     }
-    let start = Instant::now();
-    let chosen = answer::experiments(PACKAGES, &wanted);
+    // A place that cannot be written to is said before anything is measured.
+    let html = given.get_one::<std::path::PathBuf>("html").map(|path| Page::open(path));
+    let html = html.transpose()?;
+
+    let measured = measure(&wanted, given.get_flag("full"));
+    let rows = table::fill(&measured.answers, &measured.found);
+    if given.get_flag("json") {
+        writeln!(io::stdout(), "{:#}", measured.json(&rows))?;
+    } else {
+        let at_length = given.get_flag("verdicts") || !wanted.is_empty();
+        io::stdout().write_all(story::tell(&rows, &measured, at_length).as_bytes())?;
+    }
+    if let Some(mut html) = html {
+        html.write(&report::page(&rows, &measured)?)?;
+    }
+    let mut agrees = measured.count(Verdict::Failed) == 0;
+    if given.get_flag("check") {
+        for answer in measured.answers.iter().filter(|answer| !answer.agrees()) {
+            agrees = false;
+            let Answer { entry, verdict, because, .. } = answer;
+            writeln!(
+                io::stderr(),
+                "compare: {}: the book expects '{}', this machine says '{verdict}': {because}",
+                entry.id,
+                entry.expected,
+            )?;
+        }
+    }
+    Ok(if agrees { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// What a run of the comparison found, and how busy the machine was meanwhile.
+struct Measured {
+    answers: Vec<Answer>,
+    found: Vec<answer::Found>,
+    seconds: f64,
+    /// Before and after.
+    load: [Option<Load>; 2],
+    /// The share of the CPUs' time that others took, and the host; 0 to 1.
+    shares: [Option<f64>; 2],
+    /// Why figures may be disturbed.
+    busy: Option<String>,
+}
+
+fn measure(wanted: &[&str], full: bool) -> Measured {
+    let (start, before, watch) = (Instant::now(), Load::now(), Busy::begin());
+    let chosen = answer::experiments(PACKAGES, wanted);
     let bar = progress_bar(chosen.len() as u64);
-    let full = given.get_flag("full");
     let effort = if full { Effort::Full } else { Effort::Quick };
     let run = Run { effort, limit: effort.limit(), quiet: true, colour: false, trace: None };
     let Outcome { mut answers, found } = answer::answer(PACKAGES, &chosen, &run, |what| {
         bar.set_message(what.to_owned());
         bar.inc(1);
-    })?;
+    });
     bar.finish_and_clear();
     if !wanted.is_empty() {
         answers.retain(|answer| {
             wanted.contains(&answer.entry.id) || wanted.contains(&answer.entry.package)
         });
     }
-    let seconds = start.elapsed().as_secs_f64();
-    let rows = table::fill(&answers, &found);
-    if let Some(path) = given.get_one::<PathBuf>("html") {
-        let page = report::page(&rows, &answers, &found, seconds)?;
-        std::fs::write(path, page).with_context(|| format!("write {}", path.display()))?;
+    Measured {
+        answers,
+        found,
+        seconds: start.elapsed().as_secs_f64(),
+        load: [before, Load::now()],
+        shares: [watch.share(), watch.stolen()],
+        busy: watch.so_far(),
     }
-    if given.get_flag("json") {
-        let mut counts: serde_json::Map<_, _> = Verdict::ALL
-            .iter()
-            .map(|v| (v.words().to_owned(), json!(count(&answers, *v))))
-            .collect();
-        let turned = answers.iter().filter(|answer| !answer.turned_by.is_empty()).count();
+}
+
+impl Measured {
+    fn count(&self, verdict: Verdict) -> usize {
+        self.answers.iter().filter(|answer| answer.verdict == verdict).count()
+    }
+
+    fn json(&self, rows: &[table::Filled]) -> Json {
+        let mut counts: serde_json::Map<_, _> =
+            Verdict::ALL.iter().map(|v| (v.words().to_owned(), json!(self.count(*v)))).collect();
+        let turned = self.answers.iter().filter(|answer| !answer.turned_by.is_empty()).count();
         counts.insert("turned".to_owned(), json!(turned));
-        let object = json!({
+        json!({
             "schema": SCHEMA,
             "machine": lab::machine::describe(),
+            "busy": self.busyness(),
             "rows": rows.iter().map(table::Filled::json).collect::<Vec<_>>(),
-            "claims": answers.iter().map(Answer::json).collect::<Vec<_>>(),
+            "claims": self.answers.iter().map(Answer::json).collect::<Vec<_>>(),
             "counts": counts,
-            "seconds": seconds,
-        });
-        writeln!(io::stdout(), "{object:#}")?;
-    } else {
-        print(&rows, &answers, full || !wanted.is_empty(), seconds)?;
+            "seconds": self.seconds,
+        })
     }
-    if !given.get_flag("check") {
-        return Ok(ExitCode::SUCCESS);
+
+    /// How busy the machine was before, while and after it was measured.
+    fn busyness(&self) -> Json {
+        let load = |load: Option<Load>| {
+            load.map(|load| json!({ "average": load.average, "pressure": load.pressure }))
+        };
+        json!({
+            "because": self.busy,
+            "share_of_others": self.shares[0],
+            "share_of_the_host": self.shares[1],
+            "load_before": load(self.load[0]),
+            "load_after": load(self.load[1]),
+        })
     }
-    let mut agrees = true;
-    for answer in answers.iter().filter(|answer| !answer.agrees()) {
-        agrees = false;
-        writeln!(
-            io::stderr(),
-            "compare: {}: the book expects '{}', this machine says '{}': {}",
-            answer.entry.id,
-            answer.entry.expected,
-            answer.verdict,
-            answer.because
-        )?;
-    }
-    Ok(if agrees { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn print(rows: &[table::Filled], answers: &[Answer], statements: bool, seconds: f64) -> Result<()> {
-    let mut text = format!("{}\n\n", lab::machine::one_line());
-    if !rows.is_empty() {
-        text += &format!("{}\n", table::heading());
-        text.extend(rows.iter().map(|row| format!("{}\n", row.lines())));
-        text.push('\n');
-    }
-    for answer in answers {
-        // What this machine could not show is always said, with the reason.
-        let unshown = matches!(answer.verdict, Verdict::Failed | Verdict::Inconclusive);
-        if unshown || (statements && answer.verdict != Verdict::NotBuilt) {
-            let Answer { entry, verdict, because, .. } = answer;
-            text += &format!("{}. {}\n", entry.number, entry.says);
-            text += &format!("{}\n", lab::indented(&format!("{verdict}: {because}")));
-            if *verdict == Verdict::Caveat {
-                text += &format!("{}\n", lab::indented(entry.nuance));
-            }
-            text.push('\n');
-        }
-    }
-    let counted: Vec<String> = Verdict::ALL
-        .iter()
-        .filter(|verdict| **verdict != Verdict::NotBuilt && count(answers, **verdict) > 0)
-        .map(|verdict| format!("{verdict}: {}", count(answers, *verdict)))
-        .collect();
-    if !counted.is_empty() {
-        text += &format!(
-            "Statements, in {seconds:.1} s:  {}\nAll of them, at length:  cargo run -q -- --full\n",
-            counted.join("  ·  ")
-        );
-    }
-    let missing = count(answers, Verdict::NotBuilt);
-    if missing > 0 {
-        text += &format!(
-            "{missing} of the {} statement{} no program yet: not built yet.\n",
-            answers.len(),
-            if answers.len() == 1 { " has" } else { "s have" }
-        );
-    }
-    io::stdout().write_all(text.as_bytes())?;
-    Ok(())
+/// A file for the report: opened at once, emptied only when there is something to write.
+struct Page<'a> {
+    file: File,
+    path: &'a Path,
 }
 
-fn count(answers: &[Answer], verdict: Verdict) -> usize {
-    answers.iter().filter(|answer| answer.verdict == verdict).count()
+impl<'a> Page<'a> {
+    fn open(path: &'a Path) -> Result<Page<'a>> {
+        let file = File::options().write(true).create(true).truncate(false).open(path);
+        Ok(Page { file: file.with_context(|| format!("write {}", path.display()))?, path })
+    }
+
+    fn write(&mut self, text: &str) -> Result<()> {
+        let mut write = || {
+            // A device or a pipe has no length and needs none.
+            let _ = self.file.set_len(0);
+            let _ = self.file.rewind();
+            self.file.write_all(text.as_bytes())
+        };
+        write().with_context(|| format!("write {}", self.path.display()))
+    }
 }
 
 /// A bar on a terminal, nothing elsewhere.

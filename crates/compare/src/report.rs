@@ -7,8 +7,10 @@ use lab::{Evidence, Fact, Summary, Value, Verdict};
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
-use crate::answer::{Answer, Found};
+use crate::Measured;
+use crate::answer::Answer;
 use crate::table::Filled;
+use serde_json::Value as Json;
 
 const STYLE: &str = "
 :root { color-scheme: light dark; }
@@ -26,13 +28,17 @@ details { margin-top: 0.4rem; }
 ";
 
 /// The page.
-pub fn page(rows: &[Filled], answers: &[Answer], found: &[Found], seconds: f64) -> Result<String> {
+pub fn page(rows: &[Filled], measured: &Measured) -> Result<String> {
+    let Measured { answers, found, seconds, busy, .. } = measured;
     let mut page = format!(
         "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" \
          content=\"width=device-width\">\n<title>Process or thread?</title>\n<style>{STYLE}</style>\n\
          <h1>Process or thread?</h1>\n<p>Measured in {seconds:.1} s on: {}</p>\n",
         escaped(&lab::machine::one_line())
     );
+    if let Some(busy) = busy {
+        let _ = writeln!(page, "<p><strong>Busy</strong>: {}</p>", escaped(busy));
+    }
     page += "<div class=\"table\"><table>\n<tr><th></th><th class=\"figure\">process</th>\
              <th class=\"figure\">thread</th><th class=\"figure\">ratio</th><th>verdict</th></tr>\n";
     for row in rows {
@@ -41,11 +47,14 @@ pub fn page(rows: &[Filled], answers: &[Answer], found: &[Found], seconds: f64) 
         let _ = writeln!(
             page,
             "<tr><td>{name}<br><small>{question}</small></td><td class=\"figure\">{process}</td>\
-             <td class=\"figure\">{thread}</td><td class=\"figure\">{ratio}</td><td>{}</td></tr>",
-            row.verdict
+             <td class=\"figure\">{thread}</td><td class=\"figure\">{ratio}<br><small>{}</small></td>\
+             <td>{}<br><small>{}</small></td></tr>",
+            escaped(&row.spread().unwrap_or_default()),
+            row.verdict,
+            escaped(&row.brief)
         );
     }
-    page += "</table></div>\n<h2>Measurements</h2>\n<p>Each bar reaches from the smallest sample to \
+    page += "</table></div>\n<h2>Measurements</h2>\n<p>Each bar reaches from the 10th to \
              the 90th percentile; the mark is the median. The scale is logarithmic.</p>\n";
     for found in found {
         let Ok(evidence) = &found.evidence else { continue };
@@ -61,12 +70,28 @@ pub fn page(rows: &[Filled], answers: &[Answer], found: &[Found], seconds: f64) 
     }
     page += "<h2>The machine</h2>\n<table>\n";
     for (name, value) in lab::machine::describe().as_object().into_iter().flatten() {
-        let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        let value = in_words(value);
         let name = name.replace('_', " ");
         let _ = writeln!(page, "<tr><td>{name}</td><td>{}</td></tr>", escaped(&value));
     }
     page += "</table>\n</html>\n";
     Ok(page)
+}
+
+/// A setting of the machine as people write it.
+fn in_words(value: &Json) -> String {
+    match value {
+        Json::Null => "unknown".to_owned(),
+        Json::Bool(true) => "yes".to_owned(),
+        Json::Bool(false) => "no".to_owned(),
+        Json::String(text) => text.clone(),
+        Json::Array(values) => values.iter().map(in_words).collect::<Vec<_>>().join(", "),
+        Json::Object(values) => {
+            let pairs = values.iter().map(|(name, value)| format!("{name} {}", in_words(value)));
+            pairs.collect::<Vec<_>>().join(", ")
+        }
+        Json::Number(number) => number.to_string(),
+    }
 }
 
 fn statement(answer: &Answer) -> String {
@@ -145,7 +170,7 @@ fn plot(facts: &[(&Fact, Summary)]) -> Result<String> {
             let y = (facts.len() - line) as f64 - 0.5;
             let high = samples.p90.max(samples.median);
             let bar = Rectangle::new(
-                [(samples.min, y - 0.25), (high, y + 0.25)],
+                [(samples.p10, y - 0.25), (high, y + 0.25)],
                 BLUE.mix(0.35).filled(),
             );
             let ends = [(samples.median, y - 0.35), (samples.median, y + 0.35)];

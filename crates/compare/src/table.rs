@@ -1,19 +1,20 @@
 //! The classic table of process against thread, with figures in both columns.
 
-use lab::{Evidence, Value, Verdict};
+use lab::{Evidence, Fact, Value, Verdict};
 use serde_json::{Value as Json, json};
 
 use crate::answer::{Answer, Found};
+use crate::colour::Colour;
 
-/// One row of the table: where its figures come from, and which claims it sums up.
+/// One row of the table: the figures by which its statements were judged.
 pub struct Row {
     /// What the classic table calls it.
     pub name: &'static str,
     /// What was asked.
     pub question: &'static str,
     package: &'static str,
-    process: &'static str,
-    thread: &'static str,
+    /// Facts of the package: of the process, of the thread, and their paired ratio.
+    facts: [&'static str; 3],
     claims: &'static [&'static str],
 }
 
@@ -21,148 +22,205 @@ const fn row(
     name: &'static str,
     question: &'static str,
     package: &'static str,
-    process: &'static str,
-    thread: &'static str,
+    facts: [&'static str; 3],
     claims: &'static [&'static str],
 ) -> Row {
-    Row { name, question, package, process, thread, claims }
+    Row { name, question, package, facts, claims }
 }
 
-/// The rows. `process` and `thread` name facts of the package.
+/// Where there is nothing to divide.
+const NO_RATIO: &str = "";
+
+/// The rows.
 pub const ROWS: &[Row] = &[
     row(
         "memory",
         "a write reaches the other",
         "address-space",
-        "process: other sees the write",
-        "thread: other sees the write",
+        ["process: other sees the write", "thread: other sees the write", NO_RATIO],
         &["own-address-space", "threads-share-memory"],
     ),
     row(
         "creation",
-        "make one, wait for its end",
+        "make one by fork, wait for its end",
         "creation-cost",
-        "fork",
-        "thread",
+        ["fork", "thread", "fork / thread"],
         &["thread-creation-faster"],
     ),
     row(
         "communication",
-        "round trip, one CPU",
+        "CPU time of 16 MiB by the kernel, or a pointer",
         "ipc-cost",
-        "process round trip",
-        "thread round trip",
+        [
+            "a large message through the kernel",
+            "a large message as a pointer",
+            "through the kernel / as a pointer",
+        ],
         &["ipc-slower"],
     ),
     row(
         "overhead",
-        "memory per idle one",
+        "memory for each that sleeps",
         "memory-footprint",
-        "memory per process",
-        "memory per thread",
+        ["memory per forked process", "memory per thread", "memory: forked process / thread"],
         &["threads-lightweight"],
     ),
     row(
         "crash impact",
         "survivors of a null write",
         "crash-isolation",
-        "process: survivors",
-        "thread: survivors",
+        ["process: survivors", "thread: survivors", NO_RATIO],
         &["process-crash-contained", "thread-crash-kills-process"],
     ),
     row(
         "use",
         "the same task, its result returned",
         "spawn-join",
-        "process: result returned by",
-        "thread: result returned by",
+        ["process: result returned by", "thread: result returned by", NO_RATIO],
         &["python-process-listing", "python-thread-listing"],
     ),
 ];
 
-/// A row with its figures, its ratio and the verdict of the claims that it sums up.
+/// A row with its figures, and the verdict of the statements that it stands for.
 pub struct Filled {
     /// The row itself.
     pub row: &'static Row,
-    process: Option<(Value, String)>,
-    thread: Option<(Value, String)>,
-    /// The worst verdict of its claims.
+    process: Option<Fact>,
+    thread: Option<Fact>,
+    ratio: Option<Fact>,
+    numbers: Vec<u32>,
+    /// The worst verdict of its statements.
     pub verdict: Verdict,
+    /// Its reason or caveat, in a few words.
+    pub brief: String,
+    /// How busy others kept the machine.
+    pub busy: Option<String>,
 }
 
-/// Fills the rows that sum up one of the answers, from what was found.
+/// The longest caveat or reason in a row.
+const BRIEF: usize = 60;
+
+/// Fills the rows that stand for one of the answers, from what was found.
 pub fn fill(answers: &[Answer], found: &[Found]) -> Vec<Filled> {
-    let fact = |package: &str, name: &str| {
-        let facts = found
-            .iter()
-            .filter(|found| found.package == package)
-            .filter_map(|found| found.evidence.as_ref().ok());
-        let fact = facts.flat_map(Evidence::facts).find(|fact| fact.name == name)?;
-        Some((fact.value.clone(), fact.unit.clone()))
-    };
-    let is_asked = |row: &&Row| answers.iter().any(|answer| row.claims.contains(&answer.entry.id));
     ROWS.iter()
-        .filter(is_asked)
-        .map(|row| Filled {
-            row,
-            process: fact(row.package, row.process),
-            thread: fact(row.package, row.thread),
-            verdict: answers
+        .filter_map(|row| {
+            let answers: Vec<&Answer> =
+                answers.iter().filter(|answer| row.claims.contains(&answer.entry.id)).collect();
+            let rank = |verdict: Verdict| Verdict::ALL.iter().position(|other| *other == verdict);
+            // Of two that are alike the first, whose caveat is shown.
+            let worst = answers.iter().rev().max_by_key(|answer| rank(answer.verdict))?;
+            let evidence: Vec<&Evidence> = found
                 .iter()
-                .filter(|answer| row.claims.contains(&answer.entry.id))
-                .map(|answer| answer.verdict)
-                .max_by_key(|verdict| Verdict::ALL.iter().position(|other| other == verdict))
-                .unwrap_or(Verdict::NotBuilt),
+                .filter(|found| found.package == row.package)
+                .filter_map(|found| found.evidence.as_ref().ok())
+                .collect();
+            let [process, thread, ratio] = row.facts.map(|name| {
+                evidence.iter().flat_map(|e| e.facts()).find(|fact| fact.name == name).cloned()
+            });
+            Some(Filled {
+                row,
+                process,
+                thread,
+                ratio,
+                numbers: answers.iter().map(|answer| answer.entry.number).collect(),
+                verdict: worst.verdict,
+                brief: shortened(worst.brief()),
+                busy: answers.iter().find_map(|answer| answer.evidence.busy().map(str::to_owned)),
+            })
         })
         .collect()
 }
 
-impl Filled {
-    /// How many times larger the process's figure is; `None` where there is nothing to divide.
-    fn ratio(&self) -> Option<f64> {
-        match (&self.process, &self.thread) {
-            (Some((Value::Number(process), a)), Some((Value::Number(thread), b)))
-                if a == b && !a.is_empty() && *thread > 0.0 =>
-            {
-                Some(process / thread)
-            }
-            _ => None,
-        }
+/// At most so many characters as a row has room for, cut between words.
+fn shortened(text: &str) -> String {
+    if text.chars().count() <= BRIEF {
+        return text.to_owned();
     }
+    let mut short = String::new();
+    for word in text.split_whitespace() {
+        if short.chars().count() + word.chars().count() + 1 > BRIEF - 4 {
+            break;
+        }
+        short += if short.is_empty() { "" } else { " " };
+        short += word;
+    }
+    short.trim_end_matches([',', ';', ':']).to_owned() + " ..."
+}
 
-    /// The row as two lines of the table: the figures, and what was asked.
-    pub fn lines(&self) -> String {
+impl Filled {
+    /// The row as lines of the table: the figures, what was asked, and the caveat or reason.
+    pub fn lines(&self, colour: Colour) -> String {
         let [process, thread, ratio] = self.cells();
-        format!(
-            "{:<13}{process:>19}{thread:>17}{ratio:>8}  {}\n  {}",
-            self.row.name, self.verdict, self.row.question
-        )
+        let numbers: Vec<String> = self.numbers.iter().map(u32::to_string).collect();
+        let verdict = colour.verdict(self.verdict);
+        let mut text = format!(
+            "{:<13}{process:>19}{thread:>17}{ratio:>8}  {verdict}\n  {}: {}{}\n",
+            self.row.name,
+            numbers.join(", "),
+            self.row.question,
+            self.spread().map_or(String::new(), |spread| format!(", {spread}"))
+        );
+        if !self.brief.is_empty() {
+            text += &format!("  {}\n", self.brief);
+        }
+        text
     }
 
     /// The row's cells in words: process, thread, ratio.
     pub fn cells(&self) -> [String; 3] {
-        let ratio = self.ratio().map_or("".to_owned(), |ratio| format!("{ratio:.1} x"));
+        let ratio =
+            self.ratio.as_ref().map_or(String::new(), |ratio| format!("{} x", short(&ratio.value)));
         [cell(&self.process), cell(&self.thread), ratio]
     }
 
-    /// The row as JSON.
-    pub fn json(&self) -> Json {
-        let figure = |figure: &Option<(Value, String)>| match figure {
-            None => Json::Null,
-            Some((Value::Number(value), unit)) => json!({ "value": value, "unit": unit }),
-            Some((Value::Truth(value), _)) => json!({ "value": value, "unit": "" }),
-            Some((Value::Text(value), _)) => json!({ "value": value, "unit": "" }),
+    /// How far the ratio spread, and whether a busy machine had to do with it.
+    pub fn spread(&self) -> Option<String> {
+        let samples = self.ratio.as_ref()?.samples?;
+        let busy = self.busy.as_ref().map_or("", |_| " (busy)");
+        let [p10, p90] = [samples.p10, samples.p90].map(|x| short(&Value::Number(x)));
+        Some(format!("{p10} to {p90} x{busy}"))
+    }
+
+    /// A number of the row: of the process, the thread, or the ratio.
+    pub fn number(&self, of: Column) -> Option<f64> {
+        let fact = match of {
+            Column::Process => self.process.as_ref()?,
+            Column::Thread => self.thread.as_ref()?,
+            Column::Ratio => self.ratio.as_ref()?,
         };
+        match (&fact.value, fact.value.to_string().split_once(" of ")) {
+            (Value::Number(number), _) => Some(*number),
+            (_, Some((some, _))) => some.parse().ok(),
+            _ => None,
+        }
+    }
+
+    /// The row as JSON. The figures are facts, as those of the statements are.
+    pub fn json(&self) -> Json {
+        let fact = |fact: &Option<Fact>| fact.as_ref().map(Fact::json);
         json!({
             "name": self.row.name,
             "question": self.row.question,
-            "process": figure(&self.process),
-            "thread": figure(&self.thread),
-            "ratio": self.ratio(),
+            "process": fact(&self.process),
+            "thread": fact(&self.thread),
+            "ratio": fact(&self.ratio),
             "verdict": self.verdict.words(),
+            "caveat": self.brief,
+            "busy": self.busy,
             "claims": self.row.claims,
         })
     }
+}
+
+/// A column of the table.
+#[derive(Clone, Copy)]
+pub enum Column {
+    /// The process.
+    Process,
+    /// The thread.
+    Thread,
+    /// Process to thread.
+    Ratio,
 }
 
 /// The line above the rows.
@@ -170,10 +228,36 @@ pub fn heading() -> String {
     format!("{:<13}{:>19}{:>17}{:>8}  verdict", "", "process", "thread", "ratio")
 }
 
-fn cell(figure: &Option<(Value, String)>) -> String {
-    match figure {
+fn cell(fact: &Option<Fact>) -> String {
+    match fact {
         None => "-".to_owned(),
-        Some((value, unit)) if unit.is_empty() => value.to_string(),
-        Some((value, unit)) => format!("{value} {unit}"),
+        Some(fact) if fact.unit.is_empty() => fact.value.to_string(),
+        Some(fact) => format!("{} {}", fact.value, fact.unit),
+    }
+}
+
+/// A ratio with one digit behind the point, as long as that says something.
+fn short(value: &Value) -> String {
+    match value {
+        Value::Number(number) if number.abs() < 100.0 => format!("{number:.1}"),
+        value => value.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_caveat_is_cut_between_words() {
+        let short = shortened(&"word ".repeat(20));
+        assert!(short.len() <= BRIEF && short.ends_with("word ..."), "{short}");
+        assert_eq!(shortened("but not always"), "but not always");
+    }
+
+    #[test]
+    fn a_row_divides_nothing_itself() {
+        let facts = ROWS.iter().flat_map(|row| row.facts).filter(|name| name.contains(" / "));
+        assert_eq!(facts.count(), 3, "creation, communication, overhead: paired by lab::sample");
     }
 }

@@ -67,8 +67,11 @@ fn system_calls() -> Result<Option<usize>> {
     };
     let by_maker = names(|event| if let Event::Call(n) = event { Some(*n) } else { None });
     let by_new = names(|event| if let Event::CallOfNew(n) = event { Some(*n) } else { None });
-    say!("parent", "making one takes {} system calls: {}", by_maker.len(), by_maker.join(", "));
-    say!("parent", "it makes {} more by itself: {}", by_new.len(), by_new.join(", "));
+    for (calls, of) in [(&by_maker, "making one takes"), (&by_new, "it makes by itself")] {
+        say!("parent", "{of} {} system calls:", calls.len());
+        // A line has room for five.
+        calls.chunks(5).for_each(|some| say!("parent", "  {}", some.join(" ")));
+    }
     Ok(Some(by_maker.len() + by_new.len()))
 }
 

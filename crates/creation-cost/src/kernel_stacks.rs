@@ -26,7 +26,7 @@ pub fn per_thread(count: usize) -> Result<Result<f64, String>> {
         thread::sleep(SETTLING);
         let after = counter()?;
         if made < ENOUGH {
-            return Ok(Err(format!("only {made} threads could be made (ulimit -u)")));
+            return Ok(Err(format!("only {made} threads could be made")));
         }
         let [rise, fall] = [during - before, during - after].map(|change| change / made as f64);
         if rise >= SMALLEST && (rise / fall - 1.0).abs() < 0.25 {
@@ -54,7 +54,7 @@ fn while_threads_live(count: usize) -> Result<(usize, f64)> {
 
 /// Kernel stacks of all tasks of the system in KiB, KernelStack in proc(5).
 fn counter() -> Result<f64> {
-    let meminfo = fs::read_to_string("/proc/meminfo").context("meminfo")?;
+    let meminfo = fs::read_to_string("/proc/meminfo").context("/proc/meminfo")?;
     meminfo
         .lines()
         .find_map(|line| line.strip_prefix("KernelStack:")?.trim().strip_suffix(" kB"))

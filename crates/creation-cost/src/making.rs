@@ -140,15 +140,16 @@ fn reap(pid: Pid) -> Result<()> {
     }
 }
 
-/// CPU time of an operation, this process's and its reaped children's. On one CPU that nobody
-/// else uses this is the time by the clock; unlike that, it stays when somebody does.
+/// CPU time of an operation by [`used`].
 pub fn cpu_time(operation: impl FnOnce() -> Result<()>) -> Result<Duration> {
     let before = used()?;
     operation()?;
     Ok(used()?.saturating_sub(before))
 }
 
-fn used() -> Result<Duration> {
+/// CPU time so far, this process's and its reaped children's. On one CPU that nobody else uses
+/// this goes as the clock does; unlike that, it stays when somebody does.
+pub fn used() -> Result<Duration> {
     let own = clock_gettime(ClockId::CLOCK_PROCESS_CPUTIME_ID).context("clock_gettime")?;
     let children = getrusage(UsageWho::RUSAGE_CHILDREN).context("getrusage")?;
     let times = [children.user_time(), children.system_time()];

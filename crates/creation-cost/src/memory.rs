@@ -6,6 +6,7 @@ use std::ptr::NonNull;
 
 use anyhow::{Context, Result};
 use lab::child::explain;
+use lab::machine::Cgroup;
 use nix::sys::mman::{MapFlags, MmapAdvise, ProtFlags, madvise, mmap_anonymous, munmap};
 
 /// An anonymous mapping; unmapped when dropped.
@@ -46,7 +47,7 @@ impl Memory {
 
     /// Writes to every page of the first `bytes`, so that the process holds them alone.
     pub fn touch(&self, bytes: usize) {
-        for offset in (0..bytes.min(self.bytes.get())).step_by(4096) {
+        for offset in (0..bytes.min(self.bytes.get())).step_by(page_size()) {
             // SAFETY: the offset lies within the mapping, which is writable.
             unsafe { self.start.add(offset).write_volatile(1) };
         }
@@ -69,7 +70,7 @@ impl Memory {
 
     /// How many of its bytes are in huge pages, from smaps in proc(5).
     pub fn in_huge_pages(&self) -> Result<usize> {
-        let smaps = fs::read_to_string("/proc/self/smaps").context("smaps")?;
+        let smaps = fs::read_to_string("/proc/self/smaps").context("/proc/self/smaps")?;
         let (first, last) =
             (self.start.as_ptr() as usize, self.start.as_ptr() as usize + self.bytes.get());
         let mut inside = false;
@@ -94,19 +95,24 @@ impl Drop for Memory {
     }
 }
 
-/// How many bytes this process may still use: what the machine has free, MemAvailable in
-/// proc(5), and what its control group allows, memory.max in cgroups(7).
-pub fn available() -> usize {
-    let meminfo = fs::read_to_string("/proc/meminfo").unwrap_or_default();
-    let free = meminfo.lines().find(|line| line.starts_with("MemAvailable:")).map_or(0, kib) << 10;
-    let own = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
-    let own = own.lines().find_map(|line| line.strip_prefix("0::")).unwrap_or("/");
-    let read = |name: &str| -> Option<usize> {
-        fs::read_to_string(format!("/sys/fs/cgroup{own}/{name}")).ok()?.trim().parse().ok()
+/// The size of a page that the kernel gives: 4 KiB, on other CPUs than x86 also 16 or 64.
+pub fn page_size() -> usize {
+    let size = nix::unistd::sysconf(nix::unistd::SysconfVar::PAGE_SIZE).ok().flatten();
+    size.map_or(4096, |bytes| bytes as usize)
+}
+
+/// How many bytes this process may still use, and what limits them: what the machine has free,
+/// MemAvailable in proc(5), or its control group, cgroups(7), less what this process has.
+pub fn available() -> (usize, &'static str) {
+    let number = |path: &str, key: &str| {
+        let text = fs::read_to_string(path).unwrap_or_default();
+        text.lines().find(|line| line.starts_with(key)).map_or(0, kib) << 10
     };
-    match (read("memory.max"), read("memory.current")) {
-        (Some(most), Some(now)) => free.min(most.saturating_sub(now)),
-        _ => free,
+    let free = number("/proc/meminfo", "MemAvailable:");
+    let own = number("/proc/self/status", "VmRSS:");
+    match Cgroup::here().memory.map(|most| (most as usize).saturating_sub(own)) {
+        Some(left) if left < free => (left, "the limit of its control group"),
+        _ => (free, "MemAvailable"),
     }
 }
 

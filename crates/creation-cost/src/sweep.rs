@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use anyhow::Result;
-use lab::sample::{Contestant, Pinned, Rounds, allowed_cpus};
-use lab::{Evidence, Experiment, Lab, say};
+use anyhow::{Context, Result};
+use lab::sample::{Contestant, Pinned, Sampling, allowed_cpus};
+use lab::{Evidence, Experiment, Lab, Unavailable, say};
 
 use crate::making::{self, Program, cpu_time};
-use crate::memory::{Memory, available};
+use crate::memory::{Memory, available, page_size};
 
 pub const EXPERIMENT: Experiment = Experiment {
     name: "sweep",
@@ -20,7 +20,7 @@ const MIB: usize = 1 << 20;
 
 fn run(lab: &Lab) -> Result<Evidence> {
     let program = Program::find();
-    let most = affordable(lab.by_effort(128, 256, 1024) * MIB);
+    let most = affordable(lab.by_effort(128, 256, 1024) * MIB)?;
     let mib = most / MIB;
     let (untouched, touched) = (Memory::private(most)?, Memory::private(most)?);
     let (huge, shared) = (Memory::huge(most)?, Memory::shared(most)?);
@@ -50,26 +50,34 @@ fn run(lab: &Lab) -> Result<Evidence> {
         starting("Command, large", most, Program::commanded);
         starting("Command with pre_exec, large", most, Program::commanded_with_pre_exec);
     }
-    let _pinned = Pinned::to(allowed_cpus()[0])?;
-    // So short a batch makes each round one operation.
-    let batch = Duration::from_nanos(1);
-    let measured = Rounds::measure(lab.by_effort(5, 7, 15), batch, &mut cases)?;
+    let _pinned = Pinned::to(*allowed_cpus().first().context("no CPU is allowed")?)?;
+    let measured = Sampling {
+        rounds: lab.by_effort(5, 7, 15),
+        // So short a batch makes each round one operation.
+        batch: Duration::from_nanos(1),
+        // What is asked turns on a factor of three and more.
+        tolerance: 0.5,
+    }
+    .measure(&mut cases)?;
 
     let mut found = Evidence::new().measured("parent's memory", mib, "MiB");
     say!("parent", "{:<30} {:>8} {:>11}", "what a fork sees of it", "CPU time", "to nothing");
     for (index, case) in cases.iter().enumerate() {
-        let (time, ratio) = (measured.microseconds(index), measured.ratio(index, 0));
-        say!("parent", "{:<30} {:>5.0} µs {:>9.1} x", case.name, time.median, ratio.median);
-        found = found.sampled(case.name, time, "µs");
-        found = found.sampled(&format!("{} / nothing", case.name), ratio, "");
+        let (time, compared) = (measured.microseconds(index), measured.compare(index, 0));
+        let ratio = compared.ratio.median;
+        say!("parent", "{:<30} {:>5.0} µs {ratio:>9.1} x", case.name, time.median);
+        found = match index {
+            0 => found.sampled(case.name, time, "µs"),
+            _ => found.compared(&format!("{} / nothing", case.name), &compared),
+        };
     }
     drop(cases);
 
-    let pages = (most / 4096) as f64;
-    let copied = (measured.nanoseconds(3).median - measured.nanoseconds(0).median) / pages;
-    say!("parent", "each touched page costs {copied:.0} ns: its page-table entry is copied");
+    let (page, pages) = (page_size(), (most / page_size()) as f64);
+    let copied = measured.difference(3, 0).median / pages;
+    say!("parent", "each touched page of {} KiB adds {copied:.0} ns to a fork", page / 1024);
     let rewritten = rewriting(&touched, most)?.as_nanos() as f64 / pages;
-    say!("parent", "and {rewritten:.0} ns more later, when the parent writes to it again");
+    say!("parent", "and {rewritten:.0} ns later, when the parent writes to it again");
     found = found.measured("fork, per touched page", copied, "ns").measured(
         "the parent's next write, per page",
         rewritten,
@@ -81,7 +89,7 @@ fn run(lab: &Lab) -> Result<Evidence> {
         found = found.fact("huge pages given", true);
     }
     Ok(match program {
-        Some(_) => found.sampled("posix_spawn, large / small", measured.ratio(8, 7), ""),
+        Some(_) => found.compared("posix_spawn, large / small", &measured.compare(8, 7)),
         None => {
             found.missing("posix_spawn, large / small", "there is no program `true` on the PATH")
         }
@@ -107,10 +115,14 @@ fn rewriting(memory: &Memory, bytes: usize) -> Result<Duration> {
 }
 
 /// Halves `wanted` until the machine can hold it three times and keep a reserve.
-fn affordable(wanted: usize) -> usize {
-    let mut bytes = wanted;
-    while bytes > 16 * MIB && bytes * 4 > available() {
+fn affordable(wanted: usize) -> Result<usize> {
+    let (mut bytes, (free, whose)) = (wanted, available());
+    while bytes > 16 * MIB && bytes * 4 > free {
         bytes /= 2;
     }
-    bytes
+    if bytes * 4 > free {
+        let why = format!("only {} MiB of memory are left ({whose})", free / MIB);
+        return Err(Unavailable::because(why).into());
+    }
+    Ok(bytes)
 }

@@ -16,12 +16,8 @@ pub enum Event {
     Call(u64),
     /// A task that it made did.
     CallOfNew(u64),
-    /// A task was made by a clone whose flags are those of a thread or of something like it.
-    Clone,
-    /// A task was made by a clone that suspends its maker, as vfork does.
-    Vfork,
-    /// A task was made by fork, or a clone that does the same.
-    Fork,
+    /// The first task asked for a new one, with these flags of clone(2).
+    Made(u64),
 }
 
 /// Runs `body` in a traced child and returns what the kernel reported of it and of all tasks
@@ -53,21 +49,16 @@ pub fn traced(body: impl FnOnce() -> Result<()>) -> Result<Option<Vec<Event>>> {
     loop {
         let (task, signal) = match waitpid(None, Some(WaitPidFlag::__WALL)) {
             Ok(WaitStatus::PtraceSyscall(task)) => {
-                events.extend(entered(task).map(|call| match task == first {
-                    true => Event::Call(call),
-                    false => Event::CallOfNew(call),
-                }));
+                if let Some((call, arguments)) = entered(task) {
+                    let own = task == first;
+                    events.push(if own { Event::Call(call) } else { Event::CallOfNew(call) });
+                    if own && let Some(flags) = flags(task, call, arguments[0]) {
+                        events.push(Event::Made(flags));
+                    }
+                }
                 (task, None)
             }
-            Ok(WaitStatus::PtraceEvent(task, _, event)) => {
-                events.extend(match event {
-                    libc::PTRACE_EVENT_CLONE => Some(Event::Clone),
-                    libc::PTRACE_EVENT_FORK => Some(Event::Fork),
-                    libc::PTRACE_EVENT_VFORK => Some(Event::Vfork),
-                    _ => None,
-                });
-                (task, None)
-            }
+            Ok(WaitStatus::PtraceEvent(task, ..)) => (task, None),
             // A new task begins with SIGSTOP, and a program that is loaded with SIGTRAP.
             Ok(WaitStatus::Stopped(task, Signal::SIGSTOP | Signal::SIGTRAP)) => (task, None),
             Ok(WaitStatus::Stopped(task, signal)) => (task, Some(signal)),
@@ -90,12 +81,43 @@ pub fn traced(body: impl FnOnce() -> Result<()>) -> Result<Option<Vec<Event>>> {
     }
 }
 
-/// The number of the system call that `task` is about to make; `None` at a call's return.
-fn entered(task: Pid) -> Option<u64> {
+/// The number of the system call that `task` is about to make and its arguments; `None` at a
+/// call's return.
+fn entered(task: Pid) -> Option<(u64, [u64; 6])> {
     let info = ptrace::syscall_info(task).ok()?;
     if info.op != libc::PTRACE_SYSCALL_INFO_ENTRY {
         return None;
     }
     // SAFETY: the kernel says that the entry is what it filled in.
-    Some(unsafe { info.u.entry.nr })
+    let entry = unsafe { info.u.entry };
+    Some((entry.nr, entry.args))
+}
+
+/// The flags with which a call makes a task; `None` if it makes none. What ptrace reports by itself
+/// is a class of call: a clone that copies and one that borrows are the same to it.
+fn flags(task: Pid, call: u64, argument: u64) -> Option<u64> {
+    match call as libc::c_long {
+        libc::SYS_clone => Some(argument),
+        // The flags are the first field of what the argument points to.
+        libc::SYS_clone3 => {
+            ptrace::read(task, argument as ptrace::AddressType).ok().map(|f| f as u64)
+        }
+        #[cfg(target_arch = "x86_64")]
+        libc::SYS_fork => Some(0),
+        #[cfg(target_arch = "x86_64")]
+        libc::SYS_vfork => Some((libc::CLONE_VM | libc::CLONE_VFORK) as u64),
+        _ => None,
+    }
+}
+
+/// What a task that is made with these flags shares, in a word or two.
+pub fn kind(flags: u64) -> &'static str {
+    let has = |flag: libc::c_int| flags & flag as u64 != 0;
+    match (has(libc::CLONE_THREAD), has(libc::CLONE_VM), has(libc::CLONE_VFORK)) {
+        (true, ..) => "clone",
+        (_, true, true) => "vfork",
+        (_, true, false) => "clone, same memory",
+        (_, false, true) => "vfork with a copy",
+        (_, false, false) => "fork",
+    }
 }

@@ -7,9 +7,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use lab::child::{Child, explain, explain_io};
-use lab::sample::{Pinned, allowed_cpus};
+use lab::sample::{Contestant, Pinned, Sampling, allowed_cpus};
 use lab::{Evidence, Experiment, Lab, say};
 use nix::sys::uio::{RemoteIoVec, process_vm_readv};
+use nix::time::{ClockId, clock_gettime};
+use nix::unistd::Pid;
 use shared_memory::spsc_ring::{LOOKS_BEFORE_SLEEP, Ring};
 
 pub const EXPERIMENT: Experiment = Experiment {
@@ -19,8 +21,11 @@ pub const EXPERIMENT: Experiment = Experiment {
     run,
 };
 
-/// Sends so many messages of so many bytes, and returns how long one took.
-type Way = fn(bytes: usize, times: usize) -> Result<Duration>;
+/// Sends so many messages of so many bytes, and returns how long that took.
+type Way = fn(bytes: usize, times: u32, cpus: Cpus) -> Result<Duration>;
+
+/// Where the receiver and the sender run.
+type Cpus = (usize, usize);
 
 /// The first hands over a pointer between threads, the last stays within one thread; the others
 /// are between processes.
@@ -36,44 +41,81 @@ const WAYS: [(&str, Way); 6] = [
 const KIB: usize = 1 << 10;
 const MIB: usize = 1 << 20;
 
-/// How many messages are sent at most where each waits for the other party. The best counts.
-const RENDEZVOUS: usize = 50;
-
 fn run(lab: &Lab) -> Result<Evidence> {
     let sizes: &[usize] = lab.by_effort(
-        &[64, 64 * KIB, 16 * MIB][..],
-        &[64, 4 * KIB, 64 * KIB, MIB, 16 * MIB][..],
-        &[1, 64, KIB, 4 * KIB, 16 * KIB, 64 * KIB, 256 * KIB, MIB, 16 * MIB, 64 * MIB][..],
+        &[64, 64 * KIB, LARGE][..],
+        &[64, 4 * KIB, 64 * KIB, MIB, LARGE][..],
+        &[1, 64, KIB, 4 * KIB, 16 * KIB, 64 * KIB, 256 * KIB, MIB, LARGE, 4 * LARGE][..],
     );
-    let (most, rounds) = lab.by_effort((500, 1), (1_000, 3), (20_000, 5));
-    let total = lab.by_effort(16 * MIB, 16 * MIB, 512 * MIB);
-    let largest = sizes[sizes.len() - 1];
-    let mut evidence = Evidence::new().fact("bytes of the largest message", largest);
+    let (rounds, batch) = lab.by_effort((3, 1), (3, 1), (15, 20));
+    let sampling = Sampling { rounds, batch: Duration::from_millis(batch), tolerance: TOLERANCE };
+    let cpus = allowed_cpus();
+    let own = *cpus.first().context("no CPU is allowed")?;
+    let other = cpus[cpus.len() - 1];
+    let forbidden = read_from_process(64, 1, (own, other)).err();
+    let ways = || WAYS.iter().filter(|(name, _)| *name != FORBIDDEN || forbidden.is_none());
+
     let heads: String = sizes.iter().map(|size| format!("{:>8}", in_words(*size))).collect();
     say!("receiver", "{:<16}{heads}", "GB/s, the best");
-    for (name, way) in WAYS {
-        let mut cells = String::new();
-        for bytes in sizes {
-            let times = (total / bytes).clamp(1, most);
-            let mut best = f64::INFINITY;
-            for _ in 0..rounds {
-                match way(*bytes, times) {
-                    Ok(took) => best = best.min(took.as_secs_f64()),
-                    Err(error) if name == "process_vm_readv" => {
-                        evidence = evidence.missing(name, format!("{error:#}"));
-                    }
-                    Err(error) => return Err(error.context(name)),
-                }
-            }
-            cells.push_str(&format!("{:>8}", rate(*bytes as f64 / best / 1e9)));
-            if *bytes == largest && best.is_finite() {
-                evidence =
-                    evidence.measured(&format!("{name}: one large message"), best * 1e6, "µs");
+    let mut lines: Vec<String> = ways().map(|(name, _)| format!("{name:<16}")).collect();
+    let mut evidence = Evidence::new();
+    for &bytes in sizes {
+        let measured = sampling.measure(&mut contestants(ways(), bytes, (own, other)))?;
+        for (index, (line, (name, _))) in lines.iter_mut().zip(ways()).enumerate() {
+            let took = measured.microseconds(index);
+            *line += &format!("{:>8}", rate(bytes as f64 / took.min / 1e3));
+            if bytes == LARGE {
+                evidence = evidence.sampled(&format!("{name}: one large message"), took, "µs");
             }
         }
-        say!("receiver", "{name:<16}{cells}");
     }
-    Ok(evidence)
+    for line in lines {
+        say!("receiver", "{line}");
+    }
+    if let Some(why) = forbidden {
+        evidence = evidence.missing(&format!("{FORBIDDEN}: one large message"), format!("{why:#}"));
+    }
+    Ok(large_messages(lab, evidence, own)?.fact("bytes of the largest message", LARGE))
+}
+
+/// Reads another process's memory, which not every machine allows.
+const FORBIDDEN: &str = "process_vm_readv";
+/// A wake-up on another CPU takes now so long, now so long.
+const TOLERANCE: f64 = 1.0;
+/// The message by which the kernel's copies are judged.
+const LARGE: usize = 16 * MIB;
+
+fn contestants<'a>(
+    ways: impl Iterator<Item = &'a (&'static str, Way)>,
+    bytes: usize,
+    cpus: Cpus,
+) -> Vec<Contestant<'a>> {
+    ways.map(|(name, way)| {
+        Contestant::timed(name, move |times| way(bytes, times, cpus).context(*name))
+    })
+    .collect()
+}
+
+/// Compares the faster of the kernel's streams with the pointer, both parties on one CPU: there
+/// nobody is woken on another one, so what differs is the copying.
+fn large_messages(lab: &Lab, evidence: Evidence, cpu: usize) -> Result<Evidence> {
+    const NAMES: [&str; 2] = ["a large message through the kernel", "a large message as a pointer"];
+    let sampling = Sampling {
+        rounds: lab.by_effort(7, 9, 21),
+        batch: Duration::from_millis(1),
+        tolerance: TOLERANCE,
+    };
+    let measured = sampling.measure(&mut contestants(WAYS[..3].iter(), LARGE, (cpu, cpu)))?;
+    let [pointer, pipe, socket] = [0, 1, 2];
+    let median = |way| measured.microseconds(way).median;
+    let faster = if median(pipe) < median(socket) { pipe } else { socket };
+    let compared = measured.compare(faster, pointer).named(NAMES[0], NAMES[1]);
+    let (name, size, ratio) = (WAYS[faster].0, in_words(LARGE), compared.ratio);
+    say!("receiver", "both on CPU {cpu}, CPU time: {size} by a {name} cost as much as");
+    say!("receiver", "{:.0} pointers ({ratio})", ratio.median);
+    Ok(evidence
+        .fact("the faster stream of the kernel", name)
+        .compared("through the kernel / as a pointer", &compared))
 }
 
 fn in_words(bytes: usize) -> String {
@@ -94,6 +136,36 @@ fn rate(gigabytes: f64) -> String {
     }
 }
 
+/// How time is taken: by the clock on the wall where the parties have a CPU each. On one CPU it is
+/// the CPU time of both, which is the same as long as nobody else wants that CPU, and stays the
+/// same when somebody does.
+enum Clock {
+    Wall,
+    Cpu(Option<ClockId>),
+}
+
+impl Clock {
+    /// For this process, its threads, and a child if there is one.
+    fn of((own, other): Cpus, child: Option<Pid>) -> Result<Clock> {
+        if own != other {
+            return Ok(Clock::Wall);
+        }
+        let child = child.map(ClockId::pid_cpu_clock_id).transpose();
+        Ok(Clock::Cpu(child.map_err(explain("clock_getcpuclockid"))?))
+    }
+
+    fn now(&self) -> Result<Duration> {
+        let read = |clock| clock_gettime(clock).map_err(explain("clock_gettime"));
+        Ok(match self {
+            Clock::Wall => read(ClockId::CLOCK_MONOTONIC)?.into(),
+            Clock::Cpu(child) => {
+                let child = child.map(read).transpose()?.map_or(Duration::ZERO, Duration::from);
+                child + Duration::from(read(ClockId::CLOCK_PROCESS_CPUTIME_ID)?)
+            }
+        })
+    }
+}
+
 /// A message whose bytes all have a value of its own.
 fn message(bytes: usize) -> Vec<u8> {
     vec![b'm'; bytes]
@@ -105,23 +177,16 @@ fn check(message: &[u8]) -> Result<()> {
     Ok(())
 }
 
-/// Where the receiver and the sender run: on two CPUs, if two are allowed.
-fn cpus() -> Result<(usize, usize)> {
-    let cpus = allowed_cpus();
-    Ok((*cpus.first().context("no CPU is allowed")?, cpus[cpus.len() - 1]))
-}
-
 /// Runs `send` in a child, and `receive` here as soon as the child is ready. The receiver's memory
 /// is made after the fork: what both processes have would be copied by the first write to it.
 fn between_processes(
     bytes: usize,
-    times: usize,
+    (own, other): Cpus,
     send: impl FnOnce() -> Result<()>,
     receive: impl FnOnce(&mut [u8]) -> Result<()>,
 ) -> Result<Duration> {
     let (mut ready, mut say_ready) = std::io::pipe().map_err(explain_io("pipe"))?;
     let (mut go, mut say_go) = std::io::pipe().map_err(explain_io("pipe"))?;
-    let (own, other) = cpus()?;
     // SAFETY: this process has one thread, so the child inherits no lock that someone else holds.
     let child = unsafe {
         Child::fork(|| {
@@ -133,10 +198,11 @@ fn between_processes(
     let _pinned = Pinned::to(own)?;
     let mut to = vec![b'?'; bytes];
     ready.read_exact(&mut [0]).context("the sender did not start")?;
-    let start = Instant::now();
+    let clock = Clock::of((own, other), Some(child.pid()))?;
+    let start = clock.now()?;
     say_go.write_all(b"g").context("start the sender")?;
     receive(&mut to)?;
-    let took = start.elapsed() / times as u32;
+    let took = clock.now()?.saturating_sub(start);
     child.wait()?;
     check(&to)?;
     Ok(took)
@@ -144,44 +210,44 @@ fn between_processes(
 
 fn stream(
     bytes: usize,
-    times: usize,
+    times: u32,
+    cpus: Cpus,
     mut input: impl Write,
     mut output: impl Read,
 ) -> Result<Duration> {
     let from = message(bytes);
     between_processes(
         bytes,
-        times,
+        cpus,
         || (0..times).try_for_each(|_| input.write_all(&from)).context("write"),
         |to| (0..times).try_for_each(|_| output.read_exact(to)).context("read"),
     )
 }
 
 /// A pipe that holds 1 MiB, where the user's limit allows that: its capacity decides.
-fn pipe(bytes: usize, times: usize) -> Result<Duration> {
+fn pipe(bytes: usize, times: u32, cpus: Cpus) -> Result<Duration> {
     let (output, input) = std::io::pipe().map_err(explain_io("pipe"))?;
     let _ = nix::fcntl::fcntl(input.as_fd(), nix::fcntl::FcntlArg::F_SETPIPE_SZ(MIB as i32));
-    stream(bytes, times, input, output)
+    stream(bytes, times, cpus, input, output)
 }
 
-fn unix_socket(bytes: usize, times: usize) -> Result<Duration> {
+fn unix_socket(bytes: usize, times: u32, cpus: Cpus) -> Result<Duration> {
     let (input, output) =
         std::os::unix::net::UnixStream::pair().map_err(explain_io("socketpair"))?;
-    stream(bytes, times, input, output)
+    stream(bytes, times, cpus, input, output)
 }
 
 /// A ring of bytes: copied in by the sender, copied out by the receiver, in pieces of at most an
 /// eighth of the ring.
-fn ring(bytes: usize, times: usize) -> Result<Duration> {
+fn ring(bytes: usize, times: u32, cpus: Cpus) -> Result<Duration> {
     const PIECE: usize = 32 * KIB;
     let ring = Ring::<u8>::create(8 * PIECE)?;
-    let (own, other) = cpus()?;
     // Looking is of use only if the other party has a CPU of its own.
-    let looks = if own == other { 0 } else { LOOKS_BEFORE_SLEEP };
+    let looks = if cpus.0 == cpus.1 { 0 } else { LOOKS_BEFORE_SLEEP };
     let from = message(bytes);
     between_processes(
         bytes,
-        times,
+        cpus,
         || {
             let mut producer = ring.producer()?;
             producer.looks_before_sleep(looks);
@@ -223,11 +289,10 @@ fn ring(bytes: usize, times: usize) -> Result<Duration> {
 
 /// The receiver copies each message out of the sender's memory. The sender tells it that there is
 /// one, and is told when it may make the next.
-fn read_from_process(bytes: usize, times: usize) -> Result<Duration> {
-    let (from, times) = (message(bytes), times.min(RENDEZVOUS));
+fn read_from_process(bytes: usize, times: u32, (own, other): Cpus) -> Result<Duration> {
+    let from = message(bytes);
     let (mut ready, mut say_ready) = std::io::pipe().map_err(explain_io("pipe"))?;
     let (mut taken, mut say_taken) = std::io::pipe().map_err(explain_io("pipe"))?;
-    let (own, other) = cpus()?;
     // SAFETY: this process has one thread, so the child inherits no lock that someone else holds.
     let child = unsafe {
         Child::fork(|| {
@@ -238,9 +303,8 @@ fn read_from_process(bytes: usize, times: usize) -> Result<Duration> {
     }?;
     let _pinned = Pinned::to(own)?;
     let mut to = vec![b'?'; bytes];
-    let mut best = Duration::MAX;
+    let start = Instant::now();
     for _ in 0..times {
-        let start = Instant::now();
         ready.read_exact(&mut [0]).context("read")?;
         // A fork's child has its memory at the parent's addresses.
         let there = RemoteIoVec { base: from.as_ptr() as usize, len: bytes };
@@ -249,20 +313,19 @@ fn read_from_process(bytes: usize, times: usize) -> Result<Duration> {
             .map_err(explain("process_vm_readv"))?;
         ensure!(read == bytes, "process_vm_readv read {read} bytes of {bytes}");
         say_taken.write_all(b"t").context("write")?;
-        best = best.min(start.elapsed());
     }
+    let took = start.elapsed();
     child.wait()?;
     check(&to)?;
-    Ok(best)
+    Ok(took)
 }
 
 /// Moves the message itself: the thread gets its address, and its bytes stay where they are.
 // ANCHOR: hand-over
-fn hand_over(bytes: usize, _: usize) -> Result<Duration> {
+fn hand_over(bytes: usize, times: u32, (own, other): Cpus) -> Result<Duration> {
     let (send, receive) = sync_channel::<Vec<u8>>(0);
     let (give_back, get_back) = sync_channel::<Vec<u8>>(1);
     std::thread::scope(|threads| {
-        let (own, other) = cpus()?;
         let receiver = move || {
             let _pinned = Pinned::to(other);
             receive.iter().all(|message| give_back.send(message).is_ok())
@@ -271,29 +334,30 @@ fn hand_over(bytes: usize, _: usize) -> Result<Duration> {
             .spawn_scoped(threads, receiver)
             .map_err(explain_io("thread"))?;
         let _pinned = Pinned::to(own)?;
-        let (mut message, mut best) = (message(bytes), Duration::MAX);
-        for _ in 0..RENDEZVOUS {
-            let start = Instant::now();
+        let mut message = message(bytes);
+        let clock = Clock::of((own, other), None)?;
+        let start = clock.now()?;
+        for _ in 0..times {
             send.send(message).context("the receiver is gone")?;
             message = get_back.recv().context("the receiver is gone")?;
-            // There and back are two messages.
-            best = best.min(start.elapsed() / 2);
         }
+        // There and back are two messages.
+        let took = clock.now()?.saturating_sub(start) / 2;
         drop(send);
         check(&message)?;
-        Ok(best)
+        Ok(took)
     })
 }
 // ANCHOR_END: hand-over
 
-fn copy(bytes: usize, times: usize) -> Result<Duration> {
+fn copy(bytes: usize, times: u32, _: Cpus) -> Result<Duration> {
     let (from, mut to) = (message(bytes), message(bytes));
     let start = Instant::now();
     for _ in 0..times {
         to.copy_from_slice(std::hint::black_box(&from));
         std::hint::black_box(&mut to);
     }
-    let took = start.elapsed() / times as u32;
+    let took = start.elapsed();
     check(&to)?;
     Ok(took)
 }

@@ -68,8 +68,10 @@ fn run(_: &Lab) -> Result<Evidence> {
     }
     let made = |name: &str| evidence.number(&format!("{name}: system calls made")).ok();
     if let (Some(threads), Some(pipes)) = (made("threads"), made("pipes")) {
-        say!("counter", "when they run, threads make {threads} system calls and pipes {pipes}:");
-        say!("counter", "what is easy to write is not what is little to do");
+        say!("counter", "when they run, threads make {threads} system calls and pipes {pipes}");
+        if threads > pipes {
+            say!("counter", "what is easy to write is not what is little to do");
+        }
     }
     Ok(evidence)
 }
@@ -87,7 +89,7 @@ struct Size {
 /// What counts as a call to the system.
 const CALLS: [&str; 11] = [
     "Child::fork(",
-    "spawn(",
+    "spawn_scoped(",
     "pipe(",
     "UnixStream::pair(",
     "shutdown(",

@@ -1,14 +1,14 @@
 //! One byte there and one back, between two processes and between two threads, by the same calls.
 
+use std::fs;
 use std::ops::RangeInclusive;
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use lab::child::{Child, explain_io};
-use lab::sample::{Pinned, allowed_cpus};
+use lab::sample::{Comparison, Contestant, Pinned, Rounds, allowed_cpus};
 use lab::{Evidence, Experiment, Lab, Summary, say};
-use nix::sys::resource::{UsageWho, getrusage};
-
 use shared_memory::distance::Distance;
 
 use crate::link::{Event, Futex, Link, Pipe, Queue, Spin, Tcp, Unix};
@@ -26,8 +26,9 @@ const SAME: RangeInclusive<f64> = 0.75..=1.33;
 fn run(lab: &Lab) -> Result<Evidence> {
     let cpus = allowed_cpus();
     let (first, last) = (*cpus.first().context("no CPU is allowed")?, cpus[cpus.len() - 1]);
-    let one = (last, last);
-    say!("asker", "both on CPU {last}, median of a round trip:");
+    say!("asker", "both on CPU {last}, in turn, µs of a round trip:");
+    say!("asker", "{:<13}{:>11}{:>10}{:>8}  p10 to p90", "", "to process", "to thread", "ratio");
+    let one = Place { asker: last, process: last, thread: last };
     let rows = [
         row::<Pipe>(lab, "pipe", one)?,
         row::<Unix>(lab, "Unix socket", one)?,
@@ -37,184 +38,159 @@ fn run(lab: &Lab) -> Result<Evidence> {
         row::<Queue>(lab, "message queue", one)?,
     ];
     let mut evidence = Evidence::new();
-    let ratios: Vec<f64> = rows
-        .iter()
-        .flat_map(|row| row.found.as_ref().ok())
-        .map(|found| found.ratio.median)
-        .collect();
     for row in &rows {
         evidence = row.report(evidence);
     }
-    evidence = match Summary::of(ratios.clone()) {
+    let ratios: Vec<Summary> = rows.iter().filter_map(Row::ratio).collect();
+    let count = |is: &dyn Fn(&Summary) -> bool| ratios.iter().filter(|ratio| is(ratio)).count();
+    let medians = ratios.iter().map(|ratio| ratio.median).collect();
+    evidence = match Summary::of(medians) {
         Some(summary) => evidence
             .fact("mechanisms measured", ratios.len())
-            .fact(
-                "mechanisms that cost the same",
-                ratios.iter().filter(|r| SAME.contains(r)).count(),
-            )
-            .fact(
-                "mechanisms slower to a process",
-                ratios.iter().filter(|r| *r > SAME.end()).count(),
-            )
+            .fact("mechanisms that cost the same", count(&|r| SAME.contains(&r.median)))
+            .fact("mechanisms slower to a process", count(&|r| r.is_above(*SAME.end())))
             .sampled("round trips, process to thread", summary, ""),
         None => {
-            let why = "other processes used the CPU during every measurement";
-            evidence
-                .missing("mechanisms measured", why)
-                .missing("process round trip", why)
-                .missing("thread round trip", why)
+            let doubts = rows.iter().filter_map(|row| row.doubt()).collect::<Vec<_>>();
+            evidence.missing("mechanisms measured", doubts.join("; "))
         }
     };
+    evidence = what_a_switch_flushes(evidence);
     if first == last {
         say!("asker", "one CPU is allowed: nothing to measure across two");
-        return Ok(evidence.missing("spinning round trip", "one CPU is allowed"));
+        return Ok(evidence.missing("spinning: process / thread", "one CPU is allowed"));
     }
     say!("asker", "across CPUs {first} and {last}:");
-    let across = (first, last);
+    let across = Place { asker: first, process: last, thread: last };
     let spinning = row::<Spin>(lab, "spinning", across)?;
-    let pipe = row::<Pipe>(lab, "pipe", across)?;
-    if let Ok(found) = &spinning.found {
-        let trip = Duration::from_nanos((found.thread.median * 1e3) as u64);
+    let pipe = row::<Pipe>(lab, "pipe, two CPUs", across)?;
+    if let Ok(Comparison { sides: [_, (_, thread)], doubt: None, .. }) = &spinning.found {
+        let trip = Duration::from_nanos((thread.median * 1e3) as u64);
         say!("asker", "spinning shows how far the CPUs are: {}", Distance::of(trip));
     }
-    say!("asker", "who sleeps must be woken on the other CPU; who spins burns two");
-    evidence = match &spinning.found {
-        Ok(found) => evidence.sampled("spinning round trip", found.process, "µs").sampled(
-            "spinning round trip, threads",
-            found.thread,
-            "µs",
-        ),
-        Err(why) => evidence.missing("spinning round trip", why.clone()),
-    };
-    if let Ok(found) = &pipe.found {
-        evidence = evidence.sampled("pipe round trip, two CPUs", found.process, "µs");
-    }
-    Ok(evidence)
+    Ok(pipe.report(spinning.report(evidence)))
 }
 
-/// One mechanism, between processes and between threads.
+/// Two things that make a switch to another process dearer than one to a thread: translations that
+/// are not tagged with their address space, and a barrier for the branch predictor.
+fn what_a_switch_flushes(evidence: Evidence) -> Evidence {
+    let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
+    let field = |text: &str, key: &str| {
+        let line = text.lines().find(|line| line.starts_with(key))?;
+        Some(line.split_once(':')?.1.trim().to_owned())
+    };
+    let (tags, barrier) = ("translations are tagged (PCID)", "branch predictor, IBPB");
+    let evidence = match field(&read("/proc/cpuinfo"), "flags") {
+        Some(flags) => evidence.fact(tags, flags.split(' ').any(|flag| flag == "pcid")),
+        None => evidence.missing(tags, "this kernel does not list the flags of an x86 CPU"),
+    };
+    match field(&read("/proc/self/status"), "SpeculationIndirectBranch") {
+        Some(said) => evidence.fact(barrier, said),
+        None => evidence.missing(barrier, "this kernel does not say"),
+    }
+}
+
+/// The CPUs on which the parties run.
+#[derive(Clone, Copy)]
+struct Place {
+    asker: usize,
+    process: usize,
+    thread: usize,
+}
+
+/// One mechanism, to a process and to a thread; or why it could not be had.
 struct Row {
     name: &'static str,
-    found: Result<Found, String>,
+    found: Result<Comparison, String>,
 }
 
-struct Found {
-    process: Summary,
-    thread: Summary,
-    ratio: Summary,
-}
-
-fn row<L: Link>(lab: &Lab, name: &'static str, cpus: (usize, usize)) -> Result<Row> {
-    let found = measure::<L>(lab, cpus)?;
-    match &found {
-        Ok(found) => say!(
-            "asker",
-            "{name:<13} {:>6.2} µs to a process, {:>6.2} µs to a thread, {:.2} x",
-            found.process.median,
-            found.thread.median,
-            found.ratio.median
-        ),
-        Err(why) => say!("asker", "{name:<13} {why}"),
+impl Row {
+    fn ratio(&self) -> Option<Summary> {
+        self.found.as_ref().ok().filter(|found| found.doubt.is_none()).map(|found| found.ratio)
     }
-    Ok(Row { name, found })
+
+    fn doubt(&self) -> Option<String> {
+        let why = match &self.found {
+            Ok(found) => found.doubt.as_ref()?,
+            Err(why) => why,
+        };
+        Some(format!("{}: {why}", self.name))
+    }
+
+    fn report(&self, evidence: Evidence) -> Evidence {
+        let ratio = format!("{}: process / thread", self.name);
+        match &self.found {
+            Ok(found) => evidence.compared(&ratio, found),
+            Err(why) => evidence.missing(&ratio, why),
+        }
+    }
 }
 
-/// Measures a process and a thread in turn. A pair of batches counts if in both the asker lost its
-/// CPU as often as the mechanism says: once in a round trip if it sleeps, never if it spins. If
-/// not, nobody waited for anybody, or somebody else used the CPU.
-// ANCHOR: measure
-fn measure<L: Link>(lab: &Lab, (own, other): (usize, usize)) -> Result<Result<Found, String>> {
-    let _pinned = Pinned::to(own)?;
-    let ([to_process, from_process], [to_thread, from_thread]) = match (L::pair(), L::pair()) {
-        (Ok(process), Ok(thread)) => (process, thread),
-        (Err(error), _) | (_, Err(error)) => return Ok(Err(format!("not to be had: {error:#}"))),
+fn row<L: Link>(lab: &Lab, name: &'static str, place: Place) -> Result<Row> {
+    let found = match (L::pair(), L::pair()) {
+        (Ok(process), Ok(thread)) => Ok(measure(lab, place, process, thread)?.named(
+            &format!("{name}: round trip to a process"),
+            &format!("{name}: round trip to a thread"),
+        )),
+        (Err(error), _) | (_, Err(error)) => Err(format!("not to be had: {error:#}")),
     };
+    let row = Row { name, found };
+    match (row.doubt(), &row.found) {
+        (None, Ok(Comparison { sides: [(_, process), (_, thread)], ratio, .. })) => say!(
+            "asker",
+            "{name:<14}{:>10.2}{:>10.2}{:>6.2} x  {ratio}",
+            process.median,
+            thread.median,
+            ratio.median
+        ),
+        (why, _) => say!("asker", "{}", why.unwrap_or_default()),
+    }
+    Ok(row)
+}
+
+/// Asks a process and a thread in turn. A round counts if in each batch the asker lost its CPU as
+/// often as the mechanism says.
+// ANCHOR: measure
+fn measure<L: Link>(
+    lab: &Lab,
+    place: Place,
+    [to_process, from_process]: [L; 2],
+    thread: [L; 2],
+) -> Result<Comparison> {
+    let _pinned = Pinned::to(place.asker)?;
     // SAFETY: this process has one thread, so the child inherits no lock that someone else holds.
-    let child = unsafe { Child::fork(|| answer(other, &to_process, &from_process)) }?;
-    std::thread::scope(|threads| {
-        std::thread::Builder::new()
-            .spawn_scoped(threads, || answer(other, &to_thread, &from_thread))
-            .map_err(explain_io("thread"))?;
-        let mut samples = Samples::default();
-        let batch = lab.by_effort(400.0, 1_000.0, 5_000.0);
-        let trips = (batch / ask(50, &to_thread, &from_thread)?.microseconds).max(10.0) as u32;
-        let wanted = lab.by_effort(15, 21, 51);
-        for _ in 0..3 * wanted {
-            let process = ask(trips, &to_process, &from_process)?;
-            let thread = ask(trips, &to_thread, &from_thread)?;
-            samples.add::<L>(process, thread);
-            if samples.ratio.len() == wanted {
-                break;
-            }
-        }
-        // ANCHOR_END: measure
-        for (there, back) in [(&to_process, &from_process), (&to_thread, &from_thread)] {
-            there.send(STOP)?;
-            back.receive()?;
-        }
-        child.wait()?;
-        Ok(samples.found(wanted / 3))
-    })
-}
-
-#[derive(Default)]
-struct Samples {
-    process: Vec<f64>,
-    thread: Vec<f64>,
-    ratio: Vec<f64>,
-    /// Switches per trip of the last pair that was rejected.
-    rejected: f64,
-}
-
-impl Samples {
-    fn add<L: Link>(&mut self, process: Batch, thread: Batch) {
-        match [process, thread].iter().find(|batch| !L::SWITCHES.contains(&batch.switches)) {
-            Some(wrong) => self.rejected = wrong.switches,
-            None => {
-                self.process.push(process.microseconds);
-                self.thread.push(thread.microseconds);
-                self.ratio.push(process.microseconds / thread.microseconds);
-            }
-        }
-    }
-
-    fn found(self, least: usize) -> Result<Found, String> {
-        if self.ratio.len() < least {
-            return Err(format!("rejected: {:.2} switches in a round trip", self.rejected));
-        }
-        let why = "nothing was measured";
-        Ok(Found {
-            process: Summary::of(self.process).ok_or(why)?,
-            thread: Summary::of(self.thread).ok_or(why)?,
-            ratio: Summary::of(self.ratio).ok_or(why)?,
-        })
-    }
+    let child = unsafe { Child::fork(|| answer(place.process, &to_process, &from_process)) }?;
+    let links = Arc::new(thread);
+    let there = links.clone();
+    let thread = std::thread::Builder::new()
+        .spawn(move || answer(place.thread, &there[0], &there[1]))
+        .map_err(explain_io("thread"))?;
+    let measured = Rounds::measure(
+        lab.by_effort(15, 21, 51),
+        Duration::from_micros(lab.by_effort(400, 1_000, 5_000)),
+        &mut [
+            Contestant::new("process", || ask(GO, &to_process, &from_process))
+                .switching(L::SWITCHES),
+            Contestant::new("thread", || ask(GO, &links[0], &links[1])).switching(L::SWITCHES),
+        ],
+    )?;
+    // ANCHOR_END: measure
+    ask(STOP, &to_process, &from_process)?;
+    ask(STOP, &links[0], &links[1])?;
+    child.wait()?;
+    // On an error above the thread is left: it waits for a byte, and ends with this process.
+    let _ = thread.join();
+    Ok(measured.compare(0, 1))
 }
 
 const GO: u8 = 1;
 const STOP: u8 = 2;
 
-/// A number of round trips, per trip.
-#[derive(Clone, Copy)]
-struct Batch {
-    microseconds: f64,
-    switches: f64,
-}
-
-/// Sends a byte and waits for its return, `trips` times.
-fn ask<L: Link>(trips: u32, there: &L, back: &L) -> Result<Batch> {
-    // The first trip may have to wake the other party, and is not measured.
-    there.send(GO)?;
+/// Sends a byte and waits for its return.
+fn ask<L: Link>(byte: u8, there: &L, back: &L) -> Result<()> {
+    there.send(byte)?;
     back.receive()?;
-    let before = switches();
-    let start = Instant::now();
-    for _ in 0..trips {
-        there.send(GO)?;
-        back.receive()?;
-    }
-    let took = start.elapsed().as_secs_f64() * 1e6;
-    let switches = (switches() - before) as f64;
-    Ok(Batch { microseconds: took / f64::from(trips), switches: switches / f64::from(trips) })
+    Ok(())
 }
 
 /// Returns each byte, until one says to stop.
@@ -226,31 +202,6 @@ fn answer<L: Link>(cpu: usize, there: &L, back: &L) -> i32 {
             Ok(STOP) => return 0,
             Ok(_) => {}
             Err(_) => return 1,
-        }
-    }
-}
-
-/// How often this thread gave up its CPU or lost it, getrusage(2).
-fn switches() -> i64 {
-    getrusage(UsageWho::RUSAGE_THREAD).map_or(0, |usage| {
-        usage.voluntary_context_switches() + usage.involuntary_context_switches()
-    })
-}
-
-impl Row {
-    fn report(&self, evidence: Evidence) -> Evidence {
-        let name = self.name;
-        let (process, thread) = match name {
-            // The comparison's row of this name.
-            "pipe" => ("process round trip".to_owned(), "thread round trip".to_owned()),
-            _ => (format!("{name}: process round trip"), format!("{name}: thread round trip")),
-        };
-        match &self.found {
-            Ok(found) => evidence
-                .sampled(&process, found.process, "µs")
-                .sampled(&thread, found.thread, "µs")
-                .sampled(&format!("{name}: process to thread"), found.ratio, ""),
-            Err(why) => evidence.missing(&process, why.clone()).missing(&thread, why.clone()),
         }
     }
 }

@@ -11,13 +11,14 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use lab::child::{explain, explain_io};
 use memmap2::MmapRaw;
+use nix::errno::Errno;
 use nix::mqueue::{MQ_OFlag, MqAttr, MqdT, mq_open, mq_receive, mq_send, mq_unlink};
 use nix::sys::eventfd::{EfdFlags, EventFd};
 use nix::sys::stat::Mode;
 use shared_memory::futex::{self, Scope};
 
 /// One direction. Both parties hold the whole of it, and each uses its half.
-pub trait Link: Sized + Sync {
+pub trait Link: Sized + Send + Sync + 'static {
     /// How often a party loses its CPU in a round trip if nobody else uses it: once if it sleeps
     /// until the answer is there.
     const SWITCHES: RangeInclusive<f64> = 0.95..=1.1;
@@ -29,6 +30,16 @@ pub trait Link: Sized + Sync {
     fn receive(&self) -> Result<u8>;
 }
 
+/// Makes a call again that a signal interrupted, signal(7).
+fn again<T>(mut call: impl FnMut() -> nix::Result<T>) -> nix::Result<T> {
+    loop {
+        match call() {
+            Err(Errno::EINTR) => {}
+            outcome => return outcome,
+        }
+    }
+}
+
 /// A stream of bytes through the kernel: a pipe, or one direction of a socket.
 pub struct Stream {
     input: OwnedFd,
@@ -37,14 +48,15 @@ pub struct Stream {
 
 impl Stream {
     fn put(&self, byte: u8) -> Result<()> {
-        let written = nix::unistd::write(&self.input, &[byte]).map_err(explain("write"))?;
+        let written =
+            again(|| nix::unistd::write(&self.input, &[byte])).map_err(explain("write"))?;
         ensure!(written == 1, "the byte was not taken");
         Ok(())
     }
 
     fn get(&self) -> Result<u8> {
         let mut byte = [0];
-        let read = nix::unistd::read(&self.output, &mut byte).map_err(explain("read"))?;
+        let read = again(|| nix::unistd::read(&self.output, &mut byte)).map_err(explain("read"))?;
         ensure!(read == 1, "the other party has closed its end");
         Ok(byte[0])
     }
@@ -137,12 +149,12 @@ impl Link for Event {
     }
 
     fn send(&self, byte: u8) -> Result<()> {
-        self.0.write(u64::from(byte) + 1).map_err(explain("write"))?;
+        again(|| self.0.write(u64::from(byte) + 1)).map_err(explain("write"))?;
         Ok(())
     }
 
     fn receive(&self) -> Result<u8> {
-        Ok((self.0.read().map_err(explain("read"))? - 1) as u8)
+        Ok((again(|| self.0.read()).map_err(explain("read"))? - 1) as u8)
     }
 }
 
@@ -155,12 +167,12 @@ impl Link for Queue {
     }
 
     fn send(&self, byte: u8) -> Result<()> {
-        mq_send(&self.0, &[byte], 0).map_err(explain("mq_send"))
+        again(|| mq_send(&self.0, &[byte], 0)).map_err(explain("mq_send"))
     }
 
     fn receive(&self) -> Result<u8> {
         let mut byte = [0];
-        mq_receive(&self.0, &mut byte, &mut 0).map_err(explain("mq_receive"))?;
+        again(|| mq_receive(&self.0, &mut byte, &mut 0)).map_err(explain("mq_receive"))?;
         Ok(byte[0])
     }
 }
@@ -170,9 +182,16 @@ impl Queue {
         let name = format!("/ipc-cost-{direction}-{}", std::process::id());
         let flags = MQ_OFlag::O_CREAT | MQ_OFlag::O_EXCL | MQ_OFlag::O_RDWR | MQ_OFlag::O_CLOEXEC;
         let shape = MqAttr::new(0, 4, 1, 0);
-        let queue = mq_open(name.as_str(), flags, Mode::S_IRUSR | Mode::S_IWUSR, Some(&shape))
-            .map_err(explain("mq_open"))?;
-        mq_unlink(name.as_str()).map_err(explain("mq_unlink"))?;
+        let queue = mq_open(name.as_str(), flags, Mode::S_IRUSR | Mode::S_IWUSR, Some(&shape));
+        // Some kernels' security modules refuse a queue that has been made already.
+        let unlinked = match queue {
+            Err(Errno::EEXIST) => Ok(()),
+            _ => mq_unlink(name.as_str()),
+        };
+        let queue = queue.map_err(explain("mq_open"))?;
+        unlinked
+            .map_err(explain("mq_unlink"))
+            .with_context(|| format!("the queue {name} stays"))?;
         Ok(Queue(queue))
     }
 }

@@ -62,12 +62,21 @@ pub struct Judgement {
     pub verdict: Verdict,
     /// Why, in one sentence with figures.
     pub because: String,
+    /// The same in a few words, for a row of a table.
+    pub brief: Option<String>,
 }
 
 impl Judgement {
     /// A verdict with its reason.
     pub fn new(verdict: Verdict, because: impl Into<String>) -> Judgement {
-        Judgement { verdict, because: because.into() }
+        Judgement { verdict, because: because.into(), brief: None }
+    }
+
+    /// The same with its reason or caveat in at most 60 characters, which follow the verdict:
+    /// "but a vfork-style process costs 0.9 threads".
+    pub fn briefly(mut self, brief: impl Into<String>) -> Judgement {
+        self.brief = Some(brief.into());
+        self
     }
 
     /// [`Verdict::Holds`].

@@ -116,7 +116,7 @@ fn tell(
     chosen: &[&Experiment],
     run: &Run<'_>,
     json: bool,
-    elsewhere: &[(String, Evidence)],
+    elsewhere: &[(String, Result<Evidence, NoEvidence>)],
     keep: Option<&Path>,
 ) -> Result<ExitCode> {
     let mut found: Vec<(&str, Result<Evidence, NoEvidence>)> = Vec::new();
@@ -147,10 +147,10 @@ fn tell(
         found.push((experiment.name, evidence));
     }
     let judged = package.judge(|name| {
-        if let Some((_, evidence)) = found.iter().find(|(found, _)| *found == name) {
-            return Some(evidence.as_ref().map_err(Clone::clone));
-        }
-        elsewhere.iter().find(|(found, _)| found == name).map(|(_, evidence)| Ok(evidence))
+        let here = found.iter().find(|(found, _)| *found == name).map(|(_, evidence)| evidence);
+        let there = || elsewhere.iter().find(|(found, _)| found == name);
+        let evidence = here.or_else(|| there().map(|(_, evidence)| evidence))?;
+        Some(evidence.as_ref().map_err(Clone::clone))
     });
     failed |= judged.iter().any(|(_, judgement, _)| judgement.verdict == Verdict::Failed);
     if json || keep.is_some() {
@@ -158,9 +158,11 @@ fn tell(
             "package": package.name,
             "machine": crate::machine::describe(),
             "experiments": found.iter().map(|(name, evidence)| {
-                let mut object = evidence.as_ref().map_or(json!({ "facts": null }), Evidence::to_json);
+                let none = json!({ "facts": null });
+                let mut object = evidence.as_ref().map_or(none, Evidence::to_json);
                 object["name"] = json!(name);
-                object["unavailable"] = json!(reason(evidence, |e| matches!(e, NoEvidence::Unavailable(_))));
+                object["unavailable"] =
+                    json!(reason(evidence, |e| matches!(e, NoEvidence::Unavailable(_))));
                 object["error"] = json!(reason(evidence, |e| matches!(e, NoEvidence::Failed(_))));
                 object
             }).collect::<Vec<_>>(),
@@ -198,14 +200,20 @@ fn reason(evidence: &Result<Evidence, NoEvidence>, is_it: fn(&NoEvidence) -> boo
     evidence.as_ref().err().filter(|without| is_it(without)).map(NoEvidence::why)
 }
 
-/// The evidence that `--evidence` kept, by experiment; one that failed has none.
-fn read_evidence(path: &Path) -> Result<Vec<(String, Evidence)>> {
+/// What `--evidence` kept, by experiment.
+fn read_evidence(path: &Path) -> Result<Vec<(String, Result<Evidence, NoEvidence>)>> {
     let text = std::fs::read(path).with_context(|| format!("read {}", path.display()))?;
     let object: serde_json::Value =
         serde_json::from_slice(&text).with_context(|| format!("read {}", path.display()))?;
     let experiments = object["experiments"].as_array().map(Vec::as_slice).unwrap_or_default();
     let of = |one: &serde_json::Value| {
-        Some((one["name"].as_str()?.to_owned(), Evidence::from_json(one)?))
+        let why = |key: &str| one[key].as_str().map(str::to_owned);
+        let evidence = match (why("error"), why("unavailable")) {
+            (Some(why), _) => Err(NoEvidence::Failed(why)),
+            (None, Some(why)) => Err(NoEvidence::Unavailable(why)),
+            (None, None) => Ok(Evidence::from_json(one)?),
+        };
+        Some((one["name"].as_str()?.to_owned(), evidence))
     };
     Ok(experiments.iter().filter_map(of).collect())
 }

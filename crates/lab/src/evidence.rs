@@ -83,6 +83,18 @@ impl Summary {
     }
 }
 
+impl Summary {
+    /// Whether all but a tenth of the samples are at least `bound`.
+    pub fn is_above(&self, bound: f64) -> bool {
+        self.p10 >= bound
+    }
+
+    /// Whether all but a tenth of the samples are below `bound`.
+    pub fn is_below(&self, bound: f64) -> bool {
+        self.p90 < bound
+    }
+}
+
 impl fmt::Display for Summary {
     /// From the 10th to the 90th percentile: `6.9 to 7.4`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -117,6 +129,7 @@ pub enum Absent {
 pub struct Evidence {
     facts: Vec<Fact>,
     missing: Vec<(String, String)>,
+    busy: Option<String>,
 }
 
 impl Evidence {
@@ -187,6 +200,17 @@ impl Evidence {
     pub fn merge(&mut self, other: Evidence) {
         self.facts.extend(other.facts);
         self.missing.extend(other.missing);
+        self.busy = self.busy.take().or(other.busy);
+    }
+
+    /// How busy others kept the machine meanwhile, if so busy that it matters.
+    pub fn busy(&self) -> Option<&str> {
+        self.busy.as_deref()
+    }
+
+    /// Says that others kept the machine busy while this was found.
+    pub fn while_busy(&mut self, why: Option<String>) {
+        self.busy = why.or(self.busy.take());
     }
 
     /// The facts, in the order in which they were found.
@@ -240,12 +264,12 @@ impl Evidence {
     /// The facts as JSON: `name`, `value`, `unit`, and for samples `n`, `min`, `p10`,
     /// `median`, `p90`.
     pub fn facts_json(&self) -> Json {
-        self.facts.iter().map(fact_json).collect()
+        self.facts.iter().map(Fact::json).collect()
     }
 
     /// Everything as JSON, for the way from the experiment's process to its supervisor.
     pub fn to_json(&self) -> Json {
-        json!({ "facts": self.facts_json(), "missing": self.missing })
+        json!({ "facts": self.facts_json(), "missing": self.missing, "busy": self.busy })
     }
 
     /// The reverse of [`Evidence::to_json`]; `None` if the text is not of that shape.
@@ -256,32 +280,36 @@ impl Evidence {
             .iter()
             .map(|pair| Some((pair[0].as_str()?.to_owned(), pair[1].as_str()?.to_owned())))
             .collect::<Option<_>>()?;
-        Some(Evidence { facts, missing })
+        let busy = json["busy"].as_str().map(str::to_owned);
+        Some(Evidence { facts, missing, busy })
     }
 }
 
-fn fact_json(fact: &Fact) -> Json {
-    let mut object = Map::new();
-    object.insert("name".into(), json!(fact.name));
-    object.insert(
-        "value".into(),
-        match &fact.value {
-            // A count is written as a count: 7, not 7.0.
-            Value::Number(n) if n.fract() == 0.0 && n.abs() < 1e15 => json!(*n as i64),
-            Value::Number(number) => json!(number),
-            Value::Truth(truth) => json!(truth),
-            Value::Text(text) => json!(text),
-        },
-    );
-    object.insert("unit".into(), json!(fact.unit));
-    if let Some(samples) = fact.samples {
-        object.insert("n".into(), json!(samples.n));
-        object.insert("min".into(), json!(samples.min));
-        object.insert("p10".into(), json!(samples.p10));
-        object.insert("median".into(), json!(samples.median));
-        object.insert("p90".into(), json!(samples.p90));
+impl Fact {
+    /// As JSON: `name`, `value`, `unit`, and for samples `n`, `min`, `p10`, `median`, `p90`.
+    pub fn json(&self) -> Json {
+        let mut object = Map::new();
+        object.insert("name".into(), json!(self.name));
+        object.insert(
+            "value".into(),
+            match &self.value {
+                // A count is written as a count: 7, not 7.0.
+                Value::Number(n) if n.fract() == 0.0 && n.abs() < 1e15 => json!(*n as i64),
+                Value::Number(number) => json!(number),
+                Value::Truth(truth) => json!(truth),
+                Value::Text(text) => json!(text),
+            },
+        );
+        object.insert("unit".into(), json!(self.unit));
+        if let Some(samples) = self.samples {
+            object.insert("n".into(), json!(samples.n));
+            object.insert("min".into(), json!(samples.min));
+            object.insert("p10".into(), json!(samples.p10));
+            object.insert("median".into(), json!(samples.median));
+            object.insert("p90".into(), json!(samples.p90));
+        }
+        Json::Object(object)
     }
-    Json::Object(object)
 }
 
 fn fact_from_json(json: &Json) -> Option<Fact> {

@@ -147,7 +147,11 @@ impl Package {
                     }
                 }
             }
-            let judgement = without.unwrap_or_else(|| claim.verdict(&all));
+            let mut judgement = without.unwrap_or_else(|| claim.verdict(&all));
+            // What a busy machine left undecided is undecided for that reason.
+            if let (Verdict::Inconclusive, Some(busy)) = (judgement.verdict, all.busy()) {
+                judgement.because = format!("busy: {}; {busy}", judgement.because);
+            }
             judged.push((claim, judgement, all));
         }
         judged

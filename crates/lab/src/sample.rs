@@ -154,7 +154,13 @@ impl Rounds {
         paired(&self.columns[a], &self.columns[b])
     }
 
-    /// The same with all that belongs to it; both sides in microseconds.
+    /// By how many nanoseconds `a` takes longer than `b`, paired by round.
+    pub fn difference(&self, a: usize, b: usize) -> Summary {
+        let pairs = self.columns[a].iter().zip(&self.columns[b]);
+        summary(pairs.map(|(a, b)| a.nanoseconds - b.nanoseconds))
+    }
+
+    /// The ratio with all that belongs to it; both sides in microseconds.
     pub fn compare(&self, a: usize, b: usize) -> Comparison {
         let side = |index: usize| (self.names[index].to_owned(), self.microseconds(index));
         let switches =
@@ -163,7 +169,7 @@ impl Rounds {
             sides: [side(a), side(b)],
             unit: "µs".to_owned(),
             ratio: self.ratio(a, b),
-            control: Some((format!("{0} again / {0}", self.names[0]), self.control())),
+            control: Some((again(self.names[0]), self.control())),
             switches: self.checked.then(|| [switches(a), switches(b)]),
             place: self.place.clone(),
             doubt: self.doubt.clone(),
@@ -289,6 +295,19 @@ pub struct Comparison {
 }
 
 impl Comparison {
+    /// Calls the sides, and with them the control, otherwise.
+    pub fn named(mut self, first: &str, second: &str) -> Comparison {
+        for ((name, _), new) in self.sides.iter_mut().zip([first, second]) {
+            if let Some((control, _)) = &mut self.control
+                && *control == again(name)
+            {
+                *control = again(new);
+            }
+            *name = new.to_owned();
+        }
+        self
+    }
+
     /// Compares what was measured in pairs, each of which was taken at about the same time. `None`
     /// without a pair.
     pub fn paired(sides: [&str; 2], unit: &str, pairs: &[[f64; 2]]) -> Option<Comparison> {
@@ -303,6 +322,11 @@ impl Comparison {
             doubt: None,
         })
     }
+}
+
+/// The name of a control.
+fn again(name: &str) -> String {
+    format!("{name} again / {name}")
 }
 
 /// Where this thread may run.

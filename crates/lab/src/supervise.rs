@@ -12,6 +12,7 @@ use nix::sys::memfd::{MFdFlags, memfd_create};
 use serde_json::{Value as Json, json};
 
 use crate::child::{self, Child};
+use crate::machine::Busy;
 use crate::{Effort, Evidence, Experiment, Lab, NoEvidence, Package, narrate};
 
 /// First argument of a process that runs one experiment for a supervisor.
@@ -44,9 +45,13 @@ impl Run<'_> {
         package: &str,
         experiment: &Experiment,
     ) -> Result<Evidence, NoEvidence> {
-        let name = experiment.name;
+        let (name, watch) = (experiment.name, Busy::begin());
         self.outcome(package, experiment)
             .unwrap_or_else(|error| Err(NoEvidence::of(&error)))
+            .map(|mut evidence| {
+                evidence.while_busy(watch.so_far());
+                evidence
+            })
             .map_err(|without| match without {
                 NoEvidence::Unavailable(why) => NoEvidence::Unavailable(format!("{name}: {why}")),
                 NoEvidence::Failed(why) => NoEvidence::Failed(format!("{name}: {why}")),

@@ -20,8 +20,8 @@ pub const CLAIMS: &[Claim] = &[
         number: 22,
         says: "Threads are light, processes are heavy.",
         expected: Verdict::Caveat,
-        nuance: "An idle process holds about three times what an idle thread holds, not a thousand \
-                 times. The resident set size suggests otherwise, because it counts shared pages \
+        nuance: "An idle forked process holds about three times what an idle thread holds, a \
+                 program of its own about five times, not a thousand times. The resident set size suggests otherwise, because it counts shared pages \
                  in full for each process. Both count against the limit on processes.",
         judge: threads_lightweight,
         cannot_turn: None,
@@ -32,17 +32,18 @@ pub const CLAIMS: &[Claim] = &[
 const ISOLATION: f64 = 5.0;
 
 fn isolation_costs_memory(facts: &Evidence) -> Result<Judgement, Absent> {
+    let ratio = facts.samples("memory: forked process / thread")?;
     let thread_all = facts.number("memory per thread")?;
-    let process_all = facts.number("memory per process")?;
+    let process_all = facts.number("memory per forked process")?;
     let thread = facts.number("thread: page tables")?;
-    let process = facts.number("process: page tables")?;
+    let process = facts.number("forked process: page tables")?;
     let figures = format!(
-        "a process holds {process_all:.0} KiB, {process:.0} of them page tables; a thread \
+        "a forked process holds {process_all:.0} KiB, {process:.0} of them page tables; a thread \
          {thread_all:.0} and {thread:.1}"
     );
-    Ok(if process_all <= thread_all {
+    Ok(if ratio.is_below(1.0) {
         Judgement::does_not_hold(figures)
-    } else if process >= thread * ISOLATION {
+    } else if ratio.is_above(1.0) && process >= thread * ISOLATION {
         Judgement::holds(figures)
     } else {
         Judgement::inconclusive(format!("{figures}: too close to call"))
@@ -57,35 +58,55 @@ const HEAVIER: f64 = 1.5;
 const MISLEADS: f64 = 3.0;
 
 fn threads_lightweight(facts: &Evidence) -> Result<Judgement, Absent> {
+    let forked = facts.samples("memory: forked process / thread")?;
+    let executed = match facts.number("memory: executed process / thread") {
+        Err(Absent::Declared(_)) => None,
+        found => Some(found?),
+    };
     let thread = facts.number("memory per thread")?;
-    let process = facts.number("memory per process")?;
+    let process = facts.number("memory per forked process")?;
     let misled = facts.number("executed: RSS / PSS")?;
-    let ratio = process / thread;
-    let figures =
-        format!("a process holds {process:.0} KiB, {ratio:.1} times a thread's {thread:.0}");
-    Ok(if ratio <= 1.0 {
+    let figures = format!(
+        "a forked process holds {process:.0} KiB, {:.1} times a thread's {thread:.0} ({forked}){}",
+        forked.median,
+        executed.map_or(String::new(), |times| format!(", sleep(1) {times:.1} times"))
+    );
+    let briefly = match executed {
+        Some(times) => format!("but {times:.1} x when it runs sleep(1), not 1,000 x"),
+        None => "but not 1,000 x".to_owned(),
+    };
+    Ok(if forked.is_below(1.0) {
         Judgement::does_not_hold(figures)
-    } else if ratio < HEAVIER {
-        Judgement::inconclusive(format!("{figures}: too close to call"))
-    } else if ratio > HEAVY {
+    } else if forked.is_above(HEAVY) {
         Judgement::holds(figures)
+    } else if !forked.is_above(HEAVIER) {
+        Judgement::inconclusive(format!("{figures}: too close to call"))
     } else if misled >= MISLEADS {
         Judgement::caveat(format!("{figures}; for a program RSS says {misled:.1} times its share"))
+            .briefly(briefly)
     } else {
-        Judgement::caveat(figures)
+        Judgement::caveat(figures).briefly(briefly)
     })
 }
 
 #[cfg(test)]
 mod tests {
+    use lab::sample::Comparison;
+
     use super::*;
 
     fn facts(thread: (f64, f64), process: (f64, f64)) -> Evidence {
+        let around = |kib: f64| [kib * 0.98, kib, kib * 1.02];
+        let pairs = around(process.0).map(|process| [process, thread.0]);
+        let compare = |name: &str| {
+            let names = [&format!("memory per {name}"), "memory per thread"];
+            Comparison::paired(names, "KiB", &pairs).unwrap()
+        };
         Evidence::new()
-            .measured("memory per thread", thread.0, "KiB")
+            .compared("memory: forked process / thread", &compare("forked process"))
+            .compared("memory: executed process / thread", &compare("executed process"))
             .measured("thread: page tables", thread.1, "KiB")
-            .measured("memory per process", process.0, "KiB")
-            .measured("process: page tables", process.1, "KiB")
+            .measured("forked process: page tables", process.1, "KiB")
             .fact("executed: RSS / PSS", 8.0)
     }
 
@@ -120,7 +141,8 @@ mod tests {
 
     #[test]
     fn too_few_processes_decide_nothing() {
-        let facts = Evidence::new().missing("memory per thread", "only 7 threads could be made");
+        let why = "only 7 threads could be made";
+        let facts = Evidence::new().missing("memory: forked process / thread", why);
         assert_eq!(verdicts(&facts), [Verdict::Inconclusive; 2]);
         assert_eq!(verdicts(&Evidence::new()), [Verdict::Failed; 2]);
     }

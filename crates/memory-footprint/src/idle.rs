@@ -2,14 +2,19 @@
 //! the kernel.
 
 use std::io::{Read, Write};
+use std::os::fd::OwnedFd;
+use std::os::unix::process::CommandExt;
+use std::process::{Command, Stdio};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
-use lab::child::{Child, explain, explain_io};
-use lab::{Evidence, Experiment, Lab, say};
+use anyhow::{Context, Result, bail};
+use lab::child::{Child, die_with, explain, explain_io};
+use lab::proc::comes_to_block_in;
+use lab::sample::Comparison;
+use lab::{Evidence, Experiment, Lab, NoEvidence, Summary, Unavailable, say};
 use nix::unistd::{Pid, pause, pipe};
 
 use crate::proc::{page_tables, system, user};
@@ -34,67 +39,101 @@ struct Footprint {
 
 /// Fewer than these are lost in what the rest of the system does.
 const ENOUGH: usize = 50;
-/// How often at most both are made, until other programs leave the kernel's counters alone.
-const ATTEMPTS: u32 = 3;
+/// How often more than wanted all are made, until other programs leave the kernel's counters alone.
+const SPARE: usize = 6;
+/// What is made, in turn.
+const KINDS: [&str; 3] = ["thread", "forked process", "executed process"];
 
 fn run(lab: &Lab) -> Result<Evidence> {
-    let wanted = lab.by_effort(300, 1000, 1000);
-    say!("parent", "makes {wanted} threads, then {wanted} processes; each of them only sleeps");
-    let mut attempt = 1;
-    let (thread, process) = loop {
-        let thread = in_a_child(|| threads(wanted))?;
-        settle();
-        let process = processes(wanted)?;
-        if thread.made.min(process.made) < ENOUGH {
-            let why = format!(
-                "only {} threads and {} processes could be made of {wanted} (ulimit -u)",
-                thread.made, process.made
-            );
-            say!("parent", "gives up: {why}");
-            return Ok(Evidence::new().missing("memory per thread", why));
+    let (wanted, rounds) = lab.by_effort((150, 3), (300, 3), (1000, 7));
+    let has_sleep = std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default())
+        .any(|folder| folder.join("sleep").is_file());
+    say!("parent", "makes {wanted} threads, forks {wanted} processes, and runs sleep(1) {wanted}");
+    say!("parent", "times, all of it {rounds} times in turn; each of them only sleeps");
+    let mut taken: Vec<Vec<Footprint>> = Vec::new();
+    let mut disturbed = 0;
+    while taken.len() < rounds {
+        let mut all = vec![in_a_child(|| threads(wanted))?, processes(wanted, forked)?];
+        if has_sleep {
+            all.push(processes(wanted, executed)?);
         }
-        // Both have one stack in the kernel, of the same size. Where the system's counters say
+        if all.iter().any(|each| each.made < ENOUGH) {
+            let made: Vec<String> = all.iter().map(|each| each.made.to_string()).collect();
+            let why = format!("only {} of {wanted} could be made", made.join(", "));
+            say!("parent", "gives up: {why}");
+            return Ok(missing(Evidence::new(), 1, &why));
+        }
+        // All have one stack in the kernel, of the same size. Where the system's counters say
         // something else, others moved them.
-        let agree = (process.kernel_stack / thread.kernel_stack - 1.0).abs() < 0.1;
-        if agree && thread.slab > 0.0 && process.slab > 0.0 {
-            break (thread, process);
-        }
-        if attempt == ATTEMPTS {
-            let why =
-                format!("other programs moved the kernel's counters in all {attempt} attempts");
+        let agree = all.iter().all(|each| {
+            (each.kernel_stack / all[0].kernel_stack - 1.0).abs() < 0.1 && each.slab > 0.0
+        });
+        if agree {
+            taken.push(all);
+        } else if disturbed == SPARE {
+            let why = format!("other programs moved the kernel's counters {disturbed} times");
             say!("parent", "gives up: {why}");
-            return Ok(Evidence::new().missing("memory per thread", why));
+            return Ok(missing(Evidence::new(), 1, &why));
+        } else {
+            say!("parent", "other programs moved the kernel's counters, makes them again");
+            disturbed += 1;
+            settle();
         }
-        say!("parent", "other programs moved the kernel's counters, makes them again");
-        attempt += 1;
-        settle();
-    };
-    let fewest = thread.made.min(process.made);
-    if fewest < wanted {
-        say!("parent", "only {fewest} of them could be made (ulimit -u)");
     }
+    let found = report(&taken)?;
+    Ok(match has_sleep {
+        true => found,
+        false => missing(found, 2, "there is no program `sleep` on the PATH"),
+    })
+}
 
-    say!("parent", "{:<24} {:>12} {:>12}", "in KiB, each", "thread", "process");
-    let mut found = Evidence::new().fact("threads made", thread.made);
-    found = found.fact("processes made", process.made).fact("attempts", attempt);
-    for ((part, of_thread), (_, of_process)) in thread.parts().into_iter().zip(process.parts()) {
-        say!("parent", "{part:<24} {of_thread:>12.1} {of_process:>12.1}");
-        found = found.measured(&format!("thread: {part}"), of_thread, "KiB").measured(
-            &format!("process: {part}"),
-            of_process,
-            "KiB",
-        );
+/// Declares the comparisons from the one of that kind on missing.
+fn missing(found: Evidence, from: usize, why: &str) -> Evidence {
+    KINDS[from..]
+        .iter()
+        .fold(found, |found, kind| found.missing(&format!("memory: {kind} / thread"), why))
+}
+
+/// Tells what each of them took, and compares.
+fn report(taken: &[Vec<Footprint>]) -> Result<Evidence> {
+    let kinds = taken[0].len();
+    let heads: String = ["thread", "forked", "executed"][..kinds]
+        .iter()
+        .map(|kind| format!("{kind:>10}"))
+        .collect();
+    say!("parent", "{:<22}{heads}", "in KiB, each");
+    let mut found = Evidence::new().fact("rounds", taken.len());
+    let of = |kind: usize, part: &dyn Fn(&Footprint) -> f64| {
+        Summary::of(taken.iter().map(|all| part(&all[kind])).collect()).context("nothing was made")
+    };
+    for (index, (name, _)) in taken[0][0].parts().into_iter().enumerate() {
+        let mut line = format!("{name:<22}");
+        for (kind, what) in KINDS[..kinds].iter().enumerate() {
+            let part = of(kind, &|each| each.parts()[index].1)?;
+            line += &format!("{:>10.1}", part.median);
+            found = found.sampled(&format!("{what}: {name}"), part, "KiB");
+        }
+        say!("parent", "{line}");
     }
-    let (thread_all, process_all) = (thread.together(), process.together());
-    let ratio = process_all / thread_all;
-    say!("parent", "{:<24} {thread_all:>12.1} {process_all:>12.1}", "together");
-    say!("parent", "a process holds {ratio:.1} x as much as a thread");
-    say!("parent", "RSS would say {:.0} KiB for each process", process.rss);
-    Ok(found
-        .measured("memory per thread", thread_all, "KiB")
-        .measured("memory per process", process_all, "KiB")
-        .measured("memory: process / thread", ratio, "")
-        .measured("process: RSS", process.rss, "KiB"))
+    let mut line = format!("{:<22}", "together");
+    for kind in 0..kinds {
+        line += &format!("{:>10.1}", of(kind, &Footprint::together)?.median);
+    }
+    say!("parent", "{line}");
+    for (kind, name) in KINDS[..kinds].iter().enumerate().skip(1) {
+        let pairs: Vec<[f64; 2]> =
+            taken.iter().map(|all| [all[kind].together(), all[0].together()]).collect();
+        let compared =
+            Comparison::paired([&format!("memory per {name}"), "memory per thread"], "KiB", &pairs)
+                .context("nothing was made")?;
+        let ratio = compared.ratio;
+        let article = if name.starts_with('e') { "an" } else { "a" };
+        say!("parent", "{article} {name} holds {:.1} x a thread ({ratio})", ratio.median);
+        found = found.compared(&format!("memory: {name} / thread"), &compared);
+    }
+    let rss = of(1, &|each| each.rss)?;
+    say!("parent", "RSS would say {:.0} KiB for each forked process", rss.median);
+    Ok(found.sampled("forked process: RSS", rss, "KiB"))
 }
 
 impl Footprint {
@@ -145,23 +184,16 @@ fn threads(wanted: usize) -> Result<Footprint> {
     })
 }
 
-/// Forks idle processes, as many as wanted or allowed, and looks at what they and the kernel hold.
-fn processes(wanted: usize) -> Result<Footprint> {
+/// Makes idle processes, as many as wanted or allowed, and looks at what they and the kernel hold.
+/// Each is handed the pipe to which it writes a byte when it is asleep.
+fn processes(wanted: usize, make: fn(&OwnedFd) -> Result<Child>) -> Result<Footprint> {
+    settle();
     // ANCHOR: processes
     let before = system()?;
     let (asleep, tell) = pipe().map_err(explain("pipe"))?;
     let mut idle = Vec::with_capacity(wanted);
     while idle.len() < wanted {
-        // SAFETY: this process has one thread, so nobody else holds a lock.
-        let child = unsafe {
-            Child::fork(|| {
-                let _ = nix::unistd::write(&tell, &[1]);
-                loop {
-                    pause();
-                }
-            })
-        };
-        let Ok(child) = child else { break };
+        let Ok(child) = make(&tell) else { break };
         idle.push(child);
     }
     let made = idle.len();
@@ -183,6 +215,41 @@ fn processes(wanted: usize) -> Result<Footprint> {
     })
 }
 
+/// A copy of this process that sleeps.
+fn forked(tell: &OwnedFd) -> Result<Child> {
+    // SAFETY: this process has one thread, so nobody else holds a lock.
+    unsafe {
+        Child::fork(|| {
+            let _ = nix::unistd::write(tell, &[1]);
+            loop {
+                pause();
+            }
+        })
+    }
+}
+
+/// The program sleep(1), which says that it sleeps by being asleep.
+fn executed(tell: &OwnedFd) -> Result<Child> {
+    let mut command = Command::new("sleep");
+    command.arg("1000").env_clear().stdin(Stdio::null());
+    let parent = Pid::this();
+    // SAFETY: the closure makes two system calls.
+    unsafe {
+        command.pre_exec(move || {
+            die_with(parent);
+            Ok(())
+        })
+    };
+    let program = command.spawn().map_err(explain_io("execve"))?;
+    let child = Child::adopt(Pid::from_raw(program.id() as i32));
+    comes_to_block_in(child.pid(), libc::SYS_clock_nanosleep, ASLEEP);
+    nix::unistd::write(tell, &[1]).map_err(explain("write"))?;
+    Ok(child)
+}
+
+/// How long a program may take to be loaded and to fall asleep.
+const ASLEEP: Duration = Duration::from_millis(100);
+
 /// Measures in a child, so that arenas and cached stacks of threads that ended are not copied to
 /// the processes that are forked afterwards.
 fn in_a_child(measure: impl FnOnce() -> Result<Footprint>) -> Result<Footprint> {
@@ -191,30 +258,32 @@ fn in_a_child(measure: impl FnOnce() -> Result<Footprint>) -> Result<Footprint> 
     let child = unsafe {
         Child::fork(|| {
             let mut writer = std::fs::File::from(writer);
-            match measure() {
-                Ok(f) => i32::from(
-                    writeln!(
-                        writer,
-                        "{} {} {} {} {} {}",
-                        f.made, f.rss, f.user, f.page_tables, f.kernel_stack, f.slab
-                    )
-                    .is_err(),
+            let said = match measure().map_err(|error| NoEvidence::of(&error)) {
+                Ok(f) => format!(
+                    "{} {} {} {} {} {}",
+                    f.made, f.rss, f.user, f.page_tables, f.kernel_stack, f.slab
                 ),
-                Err(error) => {
-                    eprintln!("{error:#}");
-                    1
-                }
-            }
+                Err(NoEvidence::Unavailable(why)) => format!("{UNAVAILABLE}{why}"),
+                Err(NoEvidence::Failed(why)) => why,
+            };
+            i32::from(writer.write_all(said.as_bytes()).is_err())
         })
     }?;
     let mut text = String::new();
     std::fs::File::from(reader).read_to_string(&mut text).map_err(explain_io("read"))?;
     child.wait()?;
-    let numbers: Vec<f64> = text.split_whitespace().flat_map(str::parse).collect();
-    ensure!(numbers.len() == 6, "the child that made threads failed");
-    let [made, rss, user, page_tables, kernel_stack, slab] = numbers[..] else { unreachable!() };
+    if let Some(why) = text.strip_prefix(UNAVAILABLE) {
+        return Err(Unavailable::because(why).into());
+    }
+    let numbers: Vec<f64> = text.split(' ').flat_map(str::parse).collect();
+    let [made, rss, user, page_tables, kernel_stack, slab] = numbers[..] else {
+        bail!("the child that made threads: {text}")
+    };
     Ok(Footprint { made: made as usize, rss, user, page_tables, kernel_stack, slab })
 }
+
+/// How a child begins to say that this machine cannot show it.
+const UNAVAILABLE: &str = "unavailable: ";
 
 /// The kernel frees what ended tasks held a little later; until then its counters mix the two.
 fn settle() {

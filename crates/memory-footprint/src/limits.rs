@@ -110,7 +110,7 @@ fn try_both() -> Result<(usize, usize)> {
         match forked {
             Ok(child) => processes.push(child),
             Err(refused) => {
-                say!("child", "makes {} processes, then {refused}", processes.len());
+                say!("child", "makes {} processes, then {}", processes.len(), brief(&refused));
                 break;
             }
         }
@@ -124,7 +124,8 @@ fn try_both() -> Result<(usize, usize)> {
         while made < TRIED {
             let idle = || drop(gate.lock());
             if let Err(error) = thread::Builder::new().spawn_scoped(threads, idle) {
-                say!("child", "makes {made} threads, then {}", explain_io("thread")(error));
+                let refused = explain_io("thread")(error);
+                say!("child", "makes {made} threads, then {}", brief(&refused));
                 break;
             }
             made += 1;
@@ -133,6 +134,11 @@ fn try_both() -> Result<(usize, usize)> {
         made
     });
     Ok((processes, threads))
+}
+
+/// An error's call and errno without the cause, which is known here.
+fn brief(error: &anyhow::Error) -> String {
+    error.to_string().split(": ").take(2).collect::<Vec<_>>().join(": ")
 }
 
 /// How many tasks a user has: the threads of all processes with that real user id.

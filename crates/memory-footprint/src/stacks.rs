@@ -6,6 +6,7 @@ use std::thread::{Builder, JoinHandle};
 
 use anyhow::{Context, Result};
 use lab::child::explain_io;
+use lab::proc::{Mapping, mappings};
 use lab::{Evidence, Experiment, Lab, say};
 use nix::unistd::Pid;
 
@@ -30,6 +31,7 @@ fn run(lab: &Lab) -> Result<Evidence> {
     say!("main", "{:<41} {:>13} {:>11}", "MiB more than before", "address space", "in use");
     let threads = Threads::make(count, LARGE)?;
     let idle = before.until_now(&idle_threads(count, LARGE))?;
+    let arenas = arenas()?;
     threads.go_deep()?;
     let deep = before.until_now(&format!("each has been {} KiB deep", DEEP / KIB))?;
     threads.end();
@@ -40,16 +42,41 @@ fn run(lab: &Lab) -> Result<Evidence> {
     let small = before.until_now(&idle_threads(count, SMALL))?;
     threads.end();
     // ANCHOR_END: run
-    say!("main", "what is reserved beyond the stacks are the allocator's arenas, 64 MiB each");
-    say!("main", "the size of a stack costs address space; its depth, once reached, costs memory");
+    match arenas {
+        0 => say!("main", "beyond the stacks nothing large is reserved"),
+        _ => say!("main", "{arenas} arenas of the allocator were reserved besides, 64 MiB each"),
+    }
+    let (touched, kept) = (deep.in_use - idle.in_use, ended.in_use);
+    if touched > 0.0 && kept < deep.in_use / 2.0 {
+        say!("main", "a stack costs memory by its depth, once reached, until its thread ends");
+    }
     let each = |all: f64| all / count as f64;
     Ok(Evidence::new()
         .fact("threads with stacks", count)
         .measured("address space for each thread", each(idle.reserved), "KiB")
         .measured("in use for each idle thread", each(idle.in_use), "KiB")
-        .measured("in use after each was 256 KiB deep", each(deep.in_use), "KiB")
+        .fact("arenas of the allocator", arenas)
+        .measured("in use after each was deep", each(deep.in_use), "KiB")
         .measured("in use after all have ended", each(ended.in_use), "KiB")
         .measured("in use for each with a small stack", each(small.in_use), "KiB"))
+}
+
+/// How many stretches of 64 MiB the allocator has reserved, each at a multiple of that: its arenas
+/// in glibc, of which a part is open and the rest closed.
+fn arenas() -> Result<usize> {
+    const ARENA: usize = 64 * 1024 * KIB;
+    let all = mappings()?;
+    let begins = all.iter().filter(|mapping| mapping.addresses.start.is_multiple_of(ARENA));
+    let is_whole = |open: &&Mapping| {
+        let end = open.addresses.start + ARENA;
+        open.addresses.end == end
+            || all.iter().any(|rest| {
+                rest.is_closed()
+                    && rest.addresses.start == open.addresses.end
+                    && rest.addresses.end == end
+            })
+    };
+    Ok(begins.filter(is_whole).count())
 }
 
 fn idle_threads(count: usize, stack: usize) -> String {

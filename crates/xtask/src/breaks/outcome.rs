@@ -1,7 +1,7 @@
 //! What a break changed, against what it must change.
 
 use breaks::Break;
-use lab::{Absent, Evidence, Fact, Value, Verdict};
+use lab::{Absent, Evidence, Fact, NoEvidence, Value, Verdict};
 
 use super::scratch::Refusal;
 use super::seen::{Judged, Run, Seen};
@@ -89,11 +89,16 @@ pub fn judge(one: &Break, before: &Run, after: &Run, varies: &dyn Fn(&str) -> bo
     let none = Evidence::new();
     let then = was.evidence.as_ref().unwrap_or(&none);
     let now = is.evidence.as_ref().unwrap_or(&none);
-    if let Err(why) = &was.evidence {
-        faults.push(format!("it fails without the break: {why}"));
+    match &was.evidence {
+        Err(NoEvidence::Unavailable(why)) => not_here = Some(why.clone()),
+        Err(NoEvidence::Failed(why)) => faults.push(format!("it fails without the break: {why}")),
+        Ok(_) => {}
     }
     match &is.evidence {
-        Err(why) if !may_fail => faults.push(format!("the experiment failed: {why}")),
+        Err(NoEvidence::Unavailable(why)) => not_here = Some(why.clone()),
+        Err(NoEvidence::Failed(why)) if !may_fail => {
+            faults.push(format!("the experiment failed: {why}"))
+        }
         _ => {}
     }
     for (name, expected) in &one.expect.facts {

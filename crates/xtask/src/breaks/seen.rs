@@ -6,7 +6,7 @@ use std::process::Command;
 
 use acceptance::transcript::{Transcript, VERDICTS};
 use anyhow::{Context, Result};
-use lab::Evidence;
+use lab::{Evidence, NoEvidence};
 use serde_json::Value as Json;
 
 use super::child;
@@ -19,7 +19,7 @@ pub struct Seen {
     /// The lines of its story, the question first.
     pub story: Vec<String>,
     /// Its facts, or why there are none.
-    pub evidence: Result<Evidence, String>,
+    pub evidence: Result<Evidence, NoEvidence>,
 }
 
 /// A claim and its verdict in words.
@@ -92,9 +92,10 @@ fn read(json: &Json, printed: &str) -> Option<Run> {
         Some(Seen {
             name: name.to_owned(),
             story: section.map(|section| section.lines.clone()).unwrap_or_default(),
-            evidence: match one["error"].as_str() {
-                Some(why) => Err(why.to_owned()),
-                None => Ok(Evidence::from_json(one)?),
+            evidence: match (one["error"].as_str(), one["unavailable"].as_str()) {
+                (Some(why), _) => Err(NoEvidence::Failed(why.to_owned())),
+                (None, Some(why)) => Err(NoEvidence::Unavailable(why.to_owned())),
+                (None, None) => Ok(Evidence::from_json(one)?),
             },
         })
     });
