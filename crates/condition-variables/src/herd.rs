@@ -5,12 +5,10 @@ use std::sync::{Condvar, Mutex};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use lab::child::LIMIT;
-use lab::proc::comes_to_block_in;
 use lab::thread::spawn;
 use lab::{Evidence, Experiment, Lab, say};
 
-use crate::cpu::tid_of;
+use crate::cpu::{sleeps, tid_of};
 
 pub const EXPERIMENT: Experiment = Experiment {
     name: "herd",
@@ -73,8 +71,7 @@ fn wakes(notify: fn(&Condvar)) -> Result<Shared> {
         for _ in 0..SLEEPERS {
             sleepers.push(told.recv().context("a sleeper ended")?);
         }
-        let all_sleep =
-            || sleepers.iter().all(|tid| comes_to_block_in(*tid, libc::SYS_futex, LIMIT));
+        let all_sleep = || sleepers.iter().all(|tid| sleeps(*tid));
         all_sleep();
         lock().items = 1;
         notify(&come);

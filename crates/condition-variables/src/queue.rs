@@ -6,11 +6,10 @@ use std::sync::{Condvar, Mutex};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use lab::proc::comes_to_block_in;
 use lab::thread::spawn;
 use lab::{Evidence, Experiment, Lab, say};
 
-use crate::cpu::{cpu_time, tid_of};
+use crate::cpu::{cpu_time, sleeps, tid_of};
 
 pub const EXPERIMENT: Experiment = Experiment {
     name: "queue",
@@ -63,7 +62,7 @@ fn run(_: &Lab) -> Result<Evidence> {
             (got, waiting)
         })?;
         let consumer_tid = told.recv().context("the consumer ended")?;
-        let asleep = comes_to_block_in(consumer_tid, libc::SYS_futex, PATIENCE);
+        let asleep = sleeps(consumer_tid);
         let state = if asleep { "sleeps in futex" } else { "does not sleep" };
         say!("producer", "the queue is empty; the consumer {state}");
         std::thread::sleep(WAIT);

@@ -5,12 +5,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Barrier, Mutex, MutexGuard};
 
 use anyhow::{Context, Result};
-use lab::child::LIMIT;
-use lab::proc::comes_to_block_in;
 use lab::thread::spawn;
 use lab::{Evidence, Experiment, Lab, say};
 
-use crate::cpu::tid_of;
+use crate::cpu::{sleeps, tid_of};
 
 pub const EXPERIMENT: Experiment = Experiment {
     name: "spurious",
@@ -65,7 +63,7 @@ fn run(_: &Lab) -> Result<Evidence> {
         };
         let sleeper = spawn(threads, "sleeper", move || wait(&|| tid_of(&tid)))?;
         let tid = told.recv().context("the sleeper ended")?;
-        let asleep = comes_to_block_in(tid, libc::SYS_futex, LIMIT);
+        let asleep = sleeps(tid);
         say!("main", "the first {}", if asleep { "sleeps" } else { "does not sleep" });
         let (on_the_way, go_on) = (&on_the_way, &go_on);
         let slow = spawn(threads, "slow", move || {

@@ -5,12 +5,10 @@ use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard};
 
 use anyhow::{Context, Result};
-use lab::child::LIMIT;
-use lab::proc::comes_to_block_in;
 use lab::thread::spawn;
 use lab::{Evidence, Experiment, Lab, say};
 
-use crate::cpu::tid_of;
+use crate::cpu::{sleeps, tid_of};
 
 pub const EXPERIMENT: Experiment = Experiment {
     name: "stolen",
@@ -69,7 +67,7 @@ fn notified_too_late(
             wait(items, &filled).pop_front()
         })?;
         let tid = told.recv().context("the consumer ended")?;
-        comes_to_block_in(tid, libc::SYS_futex, LIMIT);
+        sleeps(tid);
         // ANCHOR: theft
         let mut items = lock();
         items.push_back(1);
@@ -91,7 +89,7 @@ fn comes_to_end_or_block<T>(
     tid: nix::unistd::Pid,
 ) {
     std::thread::sleep(std::time::Duration::from_millis(20));
-    while !consumer.is_finished() && lab::proc::blocked_in(tid) != Some(libc::SYS_futex) {
-        std::thread::sleep(std::time::Duration::from_millis(1));
+    if !consumer.is_finished() {
+        sleeps(tid);
     }
 }

@@ -24,9 +24,11 @@ impl Queue {
     pub fn create(messages: i64) -> Result<Queue> {
         let name = format!("/message-queues-{}", std::process::id());
         // SAFETY: the experiments have one thread when they make a queue, so no lock is held.
-        let promise = unsafe { AtDeath::promise(|| {
+        let promise = unsafe {
+            AtDeath::promise(|| {
                 let _ = mq_unlink(name.as_str());
-            }) }?;
+            })
+        }?;
         let descriptor = make(&name, messages).map_err(explain("mq_open"))?;
         Ok(Queue { descriptor, name, _removed_at_the_end: Some(promise) })
     }

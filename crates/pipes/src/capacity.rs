@@ -32,7 +32,7 @@ fn run(_: &Lab) -> Result<Evidence> {
             i32::from((&writer).write_all(b"one more").is_err())
         })
     }?;
-    let blocks = comes_to_block_in(child.pid(), libc::SYS_write, LIMIT);
+    let blocks = comes_to_block_in(child.pid(), libc::SYS_write, LIMIT)?;
     reader.read_exact(&mut vec![0; fits]).context("read")?;
     let status = child.wait()?;
     // ANCHOR_END: full

@@ -32,7 +32,7 @@ fn run(_: &Lab) -> Result<Evidence> {
     let mut writer = lab::role("pipes", WRITER.name);
     let writer = writer.arg(&path).spawn().map_err(explain_io("posix_spawn"))?;
     let writer = Child::adopt(Pid::from_raw(writer.id() as i32));
-    let waits = comes_to_block_in(writer.pid(), libc::SYS_openat, LIMIT);
+    let waits = comes_to_block_in(writer.pid(), libc::SYS_openat, LIMIT)?;
     // ANCHOR_END: fifo
     say!("reader", "{} opens the name to write, and {}", writer.pid(), sleeps(waits));
     let mut text = String::new();

@@ -1,11 +1,11 @@
 //! A child whose parent ends first gets another parent, unless it has asked to die with the first.
 
 use std::io::{Read, Write};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use lab::child::{Child, LIMIT, explain, in_words};
-use lab::{Evidence, Experiment, Lab, say};
+use lab::{Evidence, Experiment, Lab, TimeLimit, say};
 use nix::sys::prctl::{set_child_subreaper, set_pdeathsig};
 use nix::sys::signal::Signal;
 use nix::sys::wait::WaitStatus;
@@ -119,8 +119,8 @@ fn grandchild(
     let _ = ask.write_all(b"a");
     // This read returns when the parent closes the other end, which it does by ending.
     let _ = parent_lives.read(&mut [0]);
-    let end = Instant::now() + LIMIT;
-    while getppid() == parent && Instant::now() < end {
+    let mut limit = TimeLimit::new(LIMIT);
+    while getppid() == parent && !limit.is_over() {
         std::thread::sleep(Duration::from_micros(200));
     }
     if matches!(asks, Asks::TooLate) {

@@ -66,7 +66,7 @@ fn asked() -> Result<Asked> {
             std::thread::sleep(Duration::from_micros(200));
         }
         let tid = Pid::from_raw(sleeper.load(Ordering::Acquire) as i32);
-        comes_to_block_in(tid, libc::SYS_futex, LIMIT);
+        sleeps_in(tid, libc::SYS_futex);
         stop.store(true, Ordering::Relaxed);
         let looked = computes.join().is_ok();
         std::thread::sleep(Duration::from_millis(50));
@@ -108,7 +108,7 @@ fn cancelled() -> i32 {
         if libc::pthread_create(&mut thread, std::ptr::null(), body, (&raw mut lock).cast()) != 0 {
             return FAILED;
         }
-        if !second_thread().is_some_and(|tid| comes_to_block_in(tid, libc::SYS_pause, LIMIT)) {
+        if !second_thread().is_some_and(|tid| sleeps_in(tid, libc::SYS_pause)) {
             return FAILED;
         }
         libc::pthread_cancel(thread);
@@ -123,4 +123,13 @@ fn second_thread() -> Option<Pid> {
     let tasks = std::fs::read_dir("/proc/self/task").ok()?.flatten();
     let ids = tasks.filter_map(|task| task.file_name().to_str()?.parse().ok());
     ids.map(Pid::from_raw).find(|tid| *tid != Pid::this())
+}
+
+/// Whether a thread comes to sleep in a system call. Where /proc does not show that, it is given a
+/// while.
+fn sleeps_in(thread: Pid, call: i64) -> bool {
+    comes_to_block_in(thread, call, LIMIT).unwrap_or_else(|_| {
+        std::thread::sleep(Duration::from_millis(50));
+        true
+    })
 }

@@ -3,12 +3,12 @@
 
 use std::fs;
 use std::io::Write;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use lab::child::{Child, LIMIT, explain};
 use lab::proc::{state, status};
-use lab::{Evidence, Experiment, Lab, say};
+use lab::{Evidence, Experiment, Lab, TimeLimit, say};
 use nix::errno::Errno;
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, kill, sigaction};
 use nix::sys::wait::{WaitStatus, waitpid};
@@ -82,10 +82,10 @@ fn run(_: &Lab) -> Result<Evidence> {
 
 /// Waits until the process is a zombie or gone; the state in which it is then.
 fn ends(process: Pid) -> Option<char> {
-    let end = Instant::now() + LIMIT;
+    let mut limit = TimeLimit::new(LIMIT);
     loop {
         let state = state(process);
-        if matches!(state, None | Some('Z')) || Instant::now() > end {
+        if matches!(state, None | Some('Z')) || limit.is_over() {
             return state;
         }
         std::thread::sleep(Duration::from_millis(1));

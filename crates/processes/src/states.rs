@@ -1,13 +1,13 @@
 //! The states that a process goes through, each made on purpose and seen in proc_pid_stat(5).
 
 use std::io::{Read, Write};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use lab::child::{Child, LIMIT, in_words};
 use lab::proc::state;
 use lab::sample::{Pinned, allowed_cpus};
-use lab::{Evidence, Experiment, Lab, say};
+use lab::{Evidence, Experiment, Lab, TimeLimit, say};
 use nix::sys::signal::Signal;
 use nix::unistd::Pid;
 
@@ -76,10 +76,10 @@ fn compute_until_told() {
 
 /// The state in which the process is seen, at the latest when the time is over.
 fn comes_to(process: Pid, wanted: char) -> Option<char> {
-    let end = Instant::now() + LIMIT;
+    let mut limit = TimeLimit::new(LIMIT);
     loop {
         let seen = state(process);
-        if seen == Some(wanted) || seen.is_none() || Instant::now() > end {
+        if seen == Some(wanted) || seen.is_none() || limit.is_over() {
             return seen;
         }
         std::thread::sleep(Duration::from_millis(1));
