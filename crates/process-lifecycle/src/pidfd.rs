@@ -4,14 +4,14 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use lab::child::{Child, explain, in_words, pidfd_open};
+use lab::child::{Child, exit, explain, in_words, pidfd_open};
 use lab::{Evidence, Experiment, Lab, Unavailable, say};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
-use nix::unistd::{Pid, getpid, pause};
+use nix::unistd::{ForkResult, Pid, getpid, pause};
 
 pub const EXPERIMENT: Experiment = Experiment {
     name: "pidfd",
@@ -59,11 +59,11 @@ fn run(_: &Lab) -> Result<Evidence> {
     };
     say!("parent", "in a namespace, 100 has ended and a stranger has its number");
     say!("parent", "SIGTERM to number 100: the stranger {}", ended(reused.by_number));
-    say!("parent", "SIGTERM to the descriptor of the first: {}", reused.by_descriptor);
+    say!("parent", "SIGTERM to the descriptor of the first: {}", word(reused.by_descriptor));
     let who = if reused.by_number { "the stranger" } else { "nobody" };
     Ok(found
         .fact("pid reused: the number reaches", who)
-        .fact("pid reused: the descriptor reaches", reused.by_descriptor))
+        .fact("pid reused: signal by the descriptor", word(reused.by_descriptor)))
 }
 
 /// Sends a signal to the process that the descriptor refers to, pidfd_send_signal(2).
@@ -79,7 +79,7 @@ fn send(pidfd: BorrowedFd<'_>, signal: Signal) -> Result<(), Errno> {
 /// What happened to two processes that had the same number one after the other.
 struct Reused {
     by_number: bool,
-    by_descriptor: &'static str,
+    by_descriptor: Result<(), Errno>,
 }
 
 /// In a process namespace of one's own, the next number can be chosen; pid_namespaces(7).
@@ -92,13 +92,18 @@ fn in_a_namespace() -> Result<Reused> {
             if unshare(spaces).is_err() && unshare(spaces | CloneFlags::CLONE_NEWUSER).is_err() {
                 return REFUSED;
             }
-            // The first child of this process is number 1 in there.
-            let Ok(init) = Child::fork(|| give_away_a_number().unwrap_or(FAILED)) else {
-                return FAILED;
-            };
-            match init.wait() {
-                Ok(WaitStatus::Exited(_, status)) => status,
-                _ => FAILED,
+            // The first child of this process is number 1 in there, and has no parent there: getppid
+            // says 0. When it ends, all processes of the namespace do.
+            match nix::unistd::fork() {
+                Ok(ForkResult::Child) => {
+                    let _ = nix::sys::prctl::set_pdeathsig(Signal::SIGKILL);
+                    exit(give_away_a_number().unwrap_or(FAILED))
+                }
+                Ok(ForkResult::Parent { child }) => match waitpid(child, None) {
+                    Ok(WaitStatus::Exited(_, status)) => status,
+                    _ => FAILED,
+                },
+                Err(_) => FAILED,
             }
         })
     }?;
@@ -106,18 +111,23 @@ fn in_a_namespace() -> Result<Reused> {
         WaitStatus::Exited(_, REFUSED) => bail!(Unavailable::because(
             "unshare: no process namespace of one's own is allowed here"
         )),
-        WaitStatus::Exited(_, seen @ 0..=3) => Ok(Reused {
-            by_number: seen & 1 != 0,
-            by_descriptor: if seen & 2 != 0 { "the stranger" } else { "ESRCH, no such process" },
+        WaitStatus::Exited(_, seen @ SEEN..REFUSED) => Ok(Reused {
+            by_number: (seen - SEEN) & 1 != 0,
+            by_descriptor: match (seen - SEEN) >> 1 {
+                0 => Ok(()),
+                errno => Err(Errno::from_raw(errno)),
+            },
         }),
         other => bail!("the namespace's first process {}", in_words(other)),
     }
 }
 
-const REFUSED: i32 = 100;
-const FAILED: i32 = 101;
+const SEEN: i32 = 8;
+const REFUSED: i32 = 254;
+const FAILED: i32 = 255;
 
-/// Bit 0: a signal to the number ended the stranger. Bit 1: so did one through the descriptor.
+/// Whether a signal to the number ended the stranger, and the errno of one through the descriptor,
+/// as an exit status from SEEN on: an even number more if it did not, twice the errno more.
 fn give_away_a_number() -> Result<i32> {
     // ANCHOR: reuse
     let first = with_number(100)?;
@@ -126,10 +136,10 @@ fn give_away_a_number() -> Result<i32> {
     waitpid(first, None)?;
 
     let stranger = with_number(100)?;
-    let by_descriptor = send(descriptor.as_fd(), Signal::SIGTERM).is_ok();
+    let by_descriptor = send(descriptor.as_fd(), Signal::SIGTERM).err();
     let by_number = kill(first, Signal::SIGTERM).is_ok() && was_ended(stranger, Signal::SIGTERM)?;
     // ANCHOR_END: reuse
-    Ok(i32::from(by_number) | i32::from(by_descriptor) << 1)
+    Ok(SEEN + i32::from(by_number) + 2 * by_descriptor.map_or(0, |errno| errno as i32))
 }
 
 /// Forks a process that sleeps and has this number.
@@ -139,14 +149,14 @@ fn with_number(wanted: i32) -> Result<Pid> {
     let parent = getpid();
     // SAFETY: this process has one thread, so the child inherits no lock that someone else holds.
     match unsafe { nix::unistd::fork() }.context("fork")? {
-        nix::unistd::ForkResult::Child => {
+        ForkResult::Child => {
             lab::child::die_with(parent);
             loop {
                 pause();
             }
         }
-        nix::unistd::ForkResult::Parent { child } if child.as_raw() == wanted => Ok(child),
-        nix::unistd::ForkResult::Parent { child } => bail!("{child} instead of {wanted}"),
+        ForkResult::Parent { child } if child.as_raw() == wanted => Ok(child),
+        ForkResult::Parent { child } => bail!("{child} instead of {wanted}"),
     }
 }
 
