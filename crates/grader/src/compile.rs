@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 
-use crate::catalogue::Exercise;
+use crate::catalogue::{Exercise, Kind};
 use crate::toolchain::Toolchain;
 use sandbox::{Content, End, File, How, Job, Limits, Spec};
 
@@ -73,7 +73,7 @@ fn library(exercise: &Exercise) -> String {
 
 /// What the compiler is told for the submission.
 fn of_submission(exercise: &Exercise, toolchain: &Toolchain, colour: bool) -> Vec<String> {
-    let mut arguments = common(&exercise.crate_name(), toolchain, colour);
+    let mut arguments = common(&exercise.crate_name(), exercise.kind, toolchain, colour);
     arguments.extend([exercise.file_name(), "--crate-type=rlib".to_owned()]);
     arguments.extend(["-Adead_code", "-Amissing_docs"].map(str::to_owned));
     if let Some(std) = &toolchain.std {
@@ -89,7 +89,7 @@ fn of_submission(exercise: &Exercise, toolchain: &Toolchain, colour: bool) -> Ve
 
 /// What the compiler is told for the checks.
 fn of_checks(exercise: &Exercise, toolchain: &Toolchain, colour: bool) -> Vec<String> {
-    let mut arguments = common(PROGRAM, toolchain, colour);
+    let mut arguments = common(PROGRAM, exercise.kind, toolchain, colour);
     arguments.extend([harness::CHECKS.to_owned(), "--crate-type=bin".to_owned()]);
     arguments.extend([
         format!("--extern={}={{work}}/{}", exercise.crate_name(), library(exercise)),
@@ -98,7 +98,7 @@ fn of_checks(exercise: &Exercise, toolchain: &Toolchain, colour: bool) -> Vec<St
     arguments
 }
 
-fn common(crate_name: &str, toolchain: &Toolchain, colour: bool) -> Vec<String> {
+fn common(crate_name: &str, kind: Kind, toolchain: &Toolchain, colour: bool) -> Vec<String> {
     let mut arguments: Vec<String> = [
         "--edition=2024",
         "-Copt-level=0",
@@ -120,8 +120,24 @@ fn common(crate_name: &str, toolchain: &Toolchain, colour: bool) -> Vec<String> 
     if let Some(std) = &toolchain.std {
         arguments.push(format!("--extern=std={}", std.display()));
     }
+    if kind == Kind::Weak {
+        arguments.extend(INSTRUMENTED.map(str::to_owned));
+    }
     arguments
 }
+
+/// Every access to memory becomes a call, which `explorer::weak` answers. These are passes of LLVM
+/// that the compiler has for ThreadSanitizer, put to use without its runtime library.
+///
+/// At this level, code that is generic is compiled anew and not shared with libraries that are not
+/// instrumented; that nothing is optimised for all that keeps each access where it is written.
+const INSTRUMENTED: [&str; 5] = [
+    "-Copt-level=2",
+    "-Cno-prepopulate-passes",
+    "-Cllvm-args=-force-attribute=sanitize_thread",
+    "-Cllvm-args=-tsan-instrument-func-entry-exit=0",
+    "-Cpasses=forceattrs,function(tsan)",
+];
 
 impl Toolchain {
     /// What the compiler must be able to read.
