@@ -128,12 +128,7 @@ fn common(crate_name: &str, kind: Kind, toolchain: &Toolchain, colour: bool) -> 
 
 /// Every access to memory becomes a call, which `explorer::weak` answers. These are passes of LLVM
 /// that the compiler has for ThreadSanitizer, put to use without its runtime library.
-///
-/// At this level, code that is generic is compiled anew and not shared with libraries that are not
-/// instrumented; that nothing is optimised for all that keeps each access where it is written.
-const INSTRUMENTED: [&str; 5] = [
-    "-Copt-level=2",
-    "-Cno-prepopulate-passes",
+const INSTRUMENTED: [&str; 3] = [
     "-Cllvm-args=-force-attribute=sanitize_thread",
     "-Cllvm-args=-tsan-instrument-func-entry-exit=0",
     "-Cpasses=forceattrs,function(tsan)",

@@ -76,7 +76,6 @@ impl Path {
         }
         false
     }
-
 }
 
 /// Something that a thread did, for who reads about it.
@@ -645,7 +644,8 @@ impl Execution {
         self.steps += 1;
         self.progress += 1;
         if self.steps > STEPS && self.failed.is_none() {
-            let what = format!("after {STEPS} steps the threads still run without getting anywhere");
+            let what =
+                format!("after {STEPS} steps the threads still run without getting anywhere");
             self.fail(Kind::Livelock, what);
         }
         let thread = &mut self.threads[self.current];
@@ -717,7 +717,8 @@ impl Execution {
             // SAFETY: as above, and writable, since compiled code stores there.
             unsafe { write(address, size, last) };
         }
-        let from = done.from.map_or(0, |(thread, step)| (thread as u64 + 1) << 32 | u64::from(step));
+        let from =
+            done.from.map_or(0, |(thread, step)| (thread as u64 + 1) << 32 | u64::from(step));
         let sort = u64::from(done.stored.is_some()) + 2 * u64::from(done.message.is_some());
         self.remember(mix(mix(address as u64, from), sort));
         let new_value = done.stored.is_some_and(|new| done.message.is_none() || new != done.value);
@@ -845,9 +846,8 @@ impl Execution {
     /// No thread can go on, unless one that spins looks again though nothing has changed: perhaps it
     /// gives up after a while.
     fn wake_in_vain(&mut self) -> Option<usize> {
-        let gives_way = |thread: &Thread| {
-            matches!(thread.status, Status::Spinning | Status::Yielding(_))
-        };
+        let gives_way =
+            |thread: &Thread| matches!(thread.status, Status::Spinning | Status::Yielding(_));
         let spinning = (0..self.threads.len()).filter(|it| gives_way(&self.threads[*it]));
         let Some(next) = spinning.min_by_key(|it| self.threads[*it].alone) else {
             if self.threads.iter().any(|thread| thread.status != Status::Ended) {

@@ -10,8 +10,8 @@
 //! sequences as in C++20, and for `SeqCst` one view of its own, as of *Repairing sequential
 //! consistency in C/C++11* (Lahav and others, 2017).
 
-use super::shadow::{Access, Clash, Shadow};
 use super::hash::{Map, mix};
+use super::shadow::{Access, Clash, Shadow};
 
 /// The most threads of one execution, the first included.
 pub const THREADS: usize = 8;
@@ -215,8 +215,9 @@ impl Memory {
         }
         let end = address + length;
         let locations = &self.locations;
-        let overlaps = |at: usize| locations[at].address < end
-            && address < locations[at].address + locations[at].size;
+        let overlaps = |at: usize| {
+            locations[at].address < end && address < locations[at].address + locations[at].size
+        };
         self.by_address.retain(|_, at| !overlaps(*at));
     }
 
@@ -345,10 +346,8 @@ impl Memory {
         choose: Choose<'_>,
     ) -> Done {
         let location = self.location(address, size, initial);
-        let (changes, keeps) = (
-            self.floor(thread, location, order),
-            self.floor(thread, location, otherwise),
-        );
+        let (changes, keeps) =
+            (self.floor(thread, location, order), self.floor(thread, location, otherwise));
         let at = &self.locations[location];
         let mut possible = Vec::new();
         for position in (changes.min(keeps)..at.order.len()).rev() {
@@ -442,9 +441,8 @@ impl Memory {
             let mut hash = *address as u64;
             for message in &at.order {
                 let maker = at.messages[*message].maker;
-                let name = maker.map_or(0, |(thread, step)| {
-                    (thread as u64 + 1) << 32 | u64::from(step)
-                });
+                let name =
+                    maker.map_or(0, |(thread, step)| (thread as u64 + 1) << 32 | u64::from(step));
                 hash = mix(hash, name);
             }
             sum = sum.wrapping_add(mix(hash, 0));

@@ -31,6 +31,8 @@ mod execution;
 mod hash;
 mod heap;
 mod hooks;
+#[cfg(test)]
+mod litmus;
 mod local;
 mod memory;
 mod places;
@@ -42,7 +44,7 @@ use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use self::execution::{Kept, Outcome, Path};
-use crate::report::Report;
+use crate::report::{Failure, Kind, Report};
 use crate::{Search, output};
 
 /// As [`std::sync`], without what waits for another thread: what is built here is built of atomics.
@@ -89,7 +91,7 @@ pub fn model(body: fn(), search: &Search) -> Report {
     let _quiet = output::Silence::new();
     if let Some(replay) = &search.replay {
         let path = report::path(replay).unwrap_or_default();
-        return told(body, &path, 1);
+        return told(body, search, &path, 1);
     }
     let (mut path, mut visited, mut kept) = (Path::default(), HashSet::new(), Kept::default());
     let (mut executions, mut runs) = (0, 0);
@@ -102,7 +104,7 @@ pub fn model(body: fn(), search: &Search) -> Report {
         runs += 1;
         executions += u64::from(!pruned);
         if failed.is_some() {
-            return told(body, &path.choices(), executions);
+            return told(body, search, &path.choices(), executions);
         }
         if !path.advance() {
             return Report { schedules: executions, exhaustive: true, failure: None };
@@ -120,7 +122,7 @@ pub fn is_execution(replay: &str) -> bool {
 
 /// Runs an execution once more and records it. This is done by another thread, because a failure may
 /// have left this one in the middle of a panic.
-fn told(body: fn(), choices: &[u32], executions: u64) -> Report {
+fn told(body: fn(), search: &Search, choices: &[u32], executions: u64) -> Report {
     let path = Path::of(choices);
     let again = move || {
         crate::panics::forget();
@@ -128,5 +130,10 @@ fn told(body: fn(), choices: &[u32], executions: u64) -> Report {
     };
     let outcome = std::thread::spawn(again).join();
     let failure = outcome.ok().and_then(|outcome| report::failure(&outcome));
+    let failure = failure.or_else(|| {
+        let what = "it does not do the same each time in the same execution: it depends on something \
+                    outside, such as the time";
+        search.replay.is_none().then(|| Failure::plain(Kind::Panic, what.to_owned(), None))
+    });
     Report { schedules: executions, exhaustive: false, failure }
 }

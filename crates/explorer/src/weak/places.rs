@@ -92,7 +92,8 @@ pub fn stack() -> Vec<usize> {
     }
     extern "C" fn each(context: *mut c_void, stack: *mut c_void) -> c_int {
         // SAFETY: the unwinder passes what was given to it, and its own context.
-        let (stack, address) = unsafe { (&mut *stack.cast::<Vec<usize>>(), _Unwind_GetIP(context)) };
+        let (stack, address) =
+            unsafe { (&mut *stack.cast::<Vec<usize>>(), _Unwind_GetIP(context)) };
         stack.push(address);
         if stack.len() < 64 { 0 } else { 5 }
     }

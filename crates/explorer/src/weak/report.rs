@@ -151,9 +151,8 @@ impl Story<'_> {
         let mut addresses: Vec<(usize, Place)> = Vec::new();
         let mut at: Vec<Option<Place>> = vec![None; self.outcome.threads.len()];
         for (index, event) in self.outcome.record.iter().enumerate() {
-            let of_race = clash.is_some_and(|it| {
-                [it.first.event, it.second.event].contains(&(index as u32))
-            });
+            let of_race =
+                clash.is_some_and(|it| [it.first.event, it.second.event].contains(&(index as u32)));
             let seen = match event.what {
                 What::Plain if of_race => places::place(&event.stack),
                 _ => self.seen[index].clone(),
@@ -202,7 +201,8 @@ impl Story<'_> {
                 (self.atomic(name, *order, done, event.thread), Some(*address))
             }
             What::Plain => {
-                let access = clash.map(|it| if it.first.event == index { it.first } else { it.second });
+                let access =
+                    clash.map(|it| if it.first.event == index { it.first } else { it.second });
                 let does = match access.map(|access| access.kind) {
                     Some(AccessKind::Write) => "writes without an atomic",
                     Some(AccessKind::Free) => "frees memory",

@@ -82,12 +82,7 @@ impl Shadow {
         Ok(())
     }
 
-    fn part(
-        &mut self,
-        granule: usize,
-        new: Access,
-        clock: &[u32; THREADS],
-    ) -> Result<(), Clash> {
+    fn part(&mut self, granule: usize, new: Access, clock: &[u32; THREADS]) -> Result<(), Clash> {
         let accesses = self.granules.entry(granule).or_default();
         let mut kept = None;
         for (index, old) in accesses.iter().enumerate() {
@@ -97,8 +92,8 @@ impl Shadow {
                 continue;
             }
             let ordered = old.thread == new.thread || clock[old.thread] >= old.epoch;
-            let conflict =
-                (old.kind.writes() || new.kind.writes()) && !(old.kind.atomic() && new.kind.atomic());
+            let conflict = (old.kind.writes() || new.kind.writes())
+                && !(old.kind.atomic() && new.kind.atomic());
             if conflict && !ordered || old.kind == AccessKind::Free {
                 return Err(Clash { first: *old, second: new });
             }

@@ -193,9 +193,8 @@ where
     let body: Box<dyn FnOnce() + 'a> = Box::new(body);
     // SAFETY: only the lifetime is changed. What a thread of a scope borrows stays until `scope` has
     // joined it; any other thread borrows nothing.
-    let body = unsafe {
-        std::mem::transmute::<Box<dyn FnOnce() + 'a>, Box<dyn FnOnce() + 'static>>(body)
-    };
+    let body =
+        unsafe { std::mem::transmute::<Box<dyn FnOnce() + 'a>, Box<dyn FnOnce() + 'static>>(body) };
     let thread = Thread::of(execution::spawn(name, body));
     Native { thread, packet }
 }
