@@ -478,16 +478,23 @@ fn name_of(resource: &Resource, sources: Sources) -> String {
     }
 }
 
-/// What the method is called on at a place: the last name before it.
+/// What the method is called on at a place, which is that of its name or of the whole call: the last
+/// name before it.
 fn receiver(source: &str, place: &Place) -> Option<String> {
     let lines: Vec<&str> = source.lines().collect();
     let line = (place.line as usize).checked_sub(1)?;
-    let column = (place.column as usize).saturating_sub(1);
-    let mut before = lines[..line.min(lines.len())].join("\n");
+    let column = (place.column as usize).checked_sub(1)?;
+    let mut before = lines.get(..line)?.join("\n");
     before.push('\n');
-    before.push_str(lines.get(line)?.get(..column)?);
-    let before = before.trim_end().strip_suffix('.')?.trim_end();
+    let at = lines.get(line)?.get(..column)?;
+    before.push_str(at);
     let in_name = |c: char| c.is_alphanumeric() || c == '_' || c == '.';
+    if !before.trim_end().ends_with('.') {
+        let call = lines.get(line)?.get(column..)?;
+        before.extend(call.chars().take_while(|c| in_name(*c)));
+        before.truncate(before.rfind('.')? + 1);
+    }
+    let before = before.trim_end().strip_suffix('.')?.trim_end();
     let start = before.rfind(|c| !in_name(c)).map_or(0, |at| at + 1);
     let names: Vec<&str> = before.get(start..)?.split('.').collect();
     // A number is a field of the one before it.
@@ -578,6 +585,7 @@ mod tests {
                       self.0.store(1);\n";
         let at = |line, column| Place { file: String::new(), line, column };
         assert_eq!(receiver(source, &at(1, 24)).as_deref(), Some("locked"));
+        assert_eq!(receiver(source, &at(1, 7)).as_deref(), Some("locked"));
         assert_eq!(receiver(source, &at(3, 6)).as_deref(), Some("tail.0"));
         assert_eq!(receiver(source, &at(4, 8)).as_deref(), Some("self.0"));
     }

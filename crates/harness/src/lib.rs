@@ -25,7 +25,7 @@ pub use explorer::CHECKS;
 #[cfg(feature = "explored")]
 pub use explorer::explored::until_others_block;
 #[cfg(feature = "weak")]
-pub use explorer::weak::{operations, silent_spins};
+pub use explorer::weak::{operations, silent_spins, waits};
 #[cfg(feature = "process")]
 pub use nix;
 

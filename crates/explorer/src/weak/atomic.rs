@@ -7,7 +7,8 @@ use std::sync::atomic::{self as real, Ordering::*};
 
 pub use std::sync::atomic::{Ordering, compiler_fence, fence};
 
-use super::execution::spurious;
+use super::execution::{self, Operation, spurious};
+use super::memory::Order;
 
 /// The ordering of a load that belongs to a read-modify-write.
 #[inline]
@@ -17,6 +18,25 @@ fn of_load(order: Ordering) -> Ordering {
         Acquire | AcqRel => Acquire,
         _ => SeqCst,
     }
+}
+
+/// A read-modify-write that the instrumentation does not know; `None` outside of executions.
+pub fn changed(
+    name: &'static str,
+    (address, size): (usize, usize),
+    change: &dyn Fn(u64) -> u64,
+    order: Ordering,
+) -> Option<u64> {
+    let order = match order {
+        Relaxed => Order::Relaxed,
+        Acquire => Order::Acquire,
+        Release => Order::Release,
+        AcqRel => Order::AcqRel,
+        _ => Order::SeqCst,
+    };
+    let mask = u64::MAX >> (64 - 8 * size);
+    let change = |old: u64| Some(change(old) & mask);
+    execution::atomic(name, address, size, Operation::Update(&change, order), order)
 }
 
 /// The part that all types have. Each method is as that of std of the same name.
@@ -187,12 +207,22 @@ macro_rules! integers {
             impl $name {
                 #[inline]
                 pub fn fetch_max(&self, with: $value, order: Ordering) -> $value {
-                    self.0.update(order, of_load(order), |old| old.max(with))
+                    let max = |old: u64| (old as $value).max(with) as u64;
+                    let place = (self.as_ptr() as usize, size_of::<$value>());
+                    match changed("fetch_max", place, &max, order) {
+                        Some(old) => old as $value,
+                        None => self.0.fetch_max(with, order),
+                    }
                 }
 
                 #[inline]
                 pub fn fetch_min(&self, with: $value, order: Ordering) -> $value {
-                    self.0.update(order, of_load(order), |old| old.min(with))
+                    let min = |old: u64| (old as $value).min(with) as u64;
+                    let place = (self.as_ptr() as usize, size_of::<$value>());
+                    match changed("fetch_min", place, &min, order) {
+                        Some(old) => old as $value,
+                        None => self.0.fetch_min(with, order),
+                    }
                 }
             }
 

@@ -26,7 +26,7 @@ const ALONE: u32 = 400;
 
 /// Operations in a row that change nothing and learn nothing, after which a thread is held to spin
 /// though it does not say so.
-const SILENT: u32 = 8;
+const SILENT: u32 = 4;
 
 /// The choices of an execution: of how many possibilities which.
 #[derive(Clone, Debug, Default)]
@@ -145,6 +145,8 @@ struct Thread {
     idle: u32,
     /// How often it has looked again in vain.
     alone: u32,
+    /// How often it has waited.
+    waits: u32,
     token: Option<View>,
     /// What has happened when its result was there.
     left: Option<View>,
@@ -402,7 +404,11 @@ pub fn park() {
 }
 
 fn wait(status: Status, code: u64, met: impl FnOnce(&mut Execution, usize) -> String) {
-    with(|execution| execution.threads[execution.current].status = status);
+    with(|execution| {
+        let thread = &mut execution.threads[execution.current];
+        thread.status = status;
+        thread.waits += 1;
+    });
     turn();
     with(|execution| {
         let (me, step) = execution.step();
@@ -527,6 +533,11 @@ pub fn operations() -> u32 {
     with(|execution| execution.threads[execution.current].step).unwrap_or(0)
 }
 
+/// How often the thread that runs has waited so far.
+pub fn waits() -> u32 {
+    with(|execution| execution.threads[execution.current].waits).unwrap_or(0)
+}
+
 /// How often threads have spun so far without saying so.
 pub fn silent_spins() -> u32 {
     with(|execution| execution.silent).unwrap_or(0)
@@ -624,6 +635,7 @@ impl Execution {
             looked: Vec::new(),
             idle: 0,
             alone: 0,
+            waits: 0,
             token: None,
             left: None,
             panicked: false,
@@ -752,6 +764,7 @@ impl Execution {
         self.remember(13);
         let progress = self.progress;
         let thread = &mut self.threads[self.current];
+        thread.waits += 1;
         thread.idle = 0;
         thread.status = match thread.looked.is_empty() {
             true => Status::Yielding(progress),

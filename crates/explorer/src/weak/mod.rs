@@ -67,6 +67,12 @@ pub fn operations() -> u32 {
     execution::operations()
 }
 
+/// How often the calling thread has waited so far: said that it spins, spun without saying so, joined,
+/// parked.
+pub fn waits() -> u32 {
+    execution::waits()
+}
+
 /// How often a thread of this execution has looked again and again at what does not change, without
 /// saying by `spin_loop` or `yield_now` that it waits.
 pub fn silent_spins() -> u32 {
