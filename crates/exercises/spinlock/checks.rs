@@ -153,7 +153,10 @@ fn waits() {
     drop(guard);
     assert_eq!(other.join().unwrap(), 7, "what the thread that waited finds");
     let silent = harness::silent_spins();
-    assert_eq!(silent, 0, "times that a thread looked again and again without std::hint::spin_loop");
+    assert_eq!(
+        silent, 0,
+        "times that a thread looked again and again without std::hint::spin_loop"
+    );
 }
 
 fn panic_frees() {
@@ -186,7 +189,11 @@ fn drops() {
     let lock = SpinLock::new(Counted(Arc::clone(&count)));
     drop(lock.lock());
     drop(lock.try_lock());
-    assert_eq!(dropped(), 0, "times that the value was dropped, with guards, while its lock is there");
+    assert_eq!(
+        dropped(),
+        0,
+        "times that the value was dropped, with guards, while its lock is there"
+    );
     *lock.lock() = Counted(Arc::clone(&count));
     assert_eq!(dropped(), 1, "times that a value was dropped, after another was put in its place");
     drop(lock);

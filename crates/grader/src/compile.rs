@@ -60,10 +60,22 @@ pub fn compile(
                 let why = "This exercise is to be solved without unsafe code.";
                 return Ok(Compiled::Rejected(format!("{}\n\n{why}", said.trim_end())));
             }
+            Some(Compiled::Rejected(said)) if lacks(exercise.kind, &said) => {
+                let why = "Here std::sync has Arc, Weak and atomics, and nothing that waits for another \
+                           thread: no Mutex, RwLock, Condvar, Barrier, Once, OnceLock, LazyLock or mpsc. \
+                           What is to be built is built of atomics.";
+                return Ok(Compiled::Rejected(format!("{}\n\n{why}", said.trim_end())));
+            }
             Some(why_not) => return Ok(why_not),
         }
     }
     Ok(Compiled::Program(program))
+}
+
+/// Whether the compiler misses something that the `std` of this kind of exercise does without.
+fn lacks(kind: Kind, said: &str) -> bool {
+    let said = without_colours(said);
+    kind == Kind::Weak && ["in `weak::sync`", "in `sync`"].iter().any(|place| said.contains(place))
 }
 
 /// The library that a submission becomes.

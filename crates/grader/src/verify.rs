@@ -31,7 +31,10 @@ struct Proof {
 
 impl Proof {
     fn good(&self) -> bool {
-        self.problems == 0 && self.starter && self.right == self.solutions && self.caught == self.wrong
+        self.problems == 0
+            && self.starter
+            && self.right == self.solutions
+            && self.caught == self.wrong
     }
 }
 

@@ -14,9 +14,9 @@ struct Ring<T> {
 // SAFETY: a slot belongs to the producer or to the consumer, never to both.
 unsafe impl<T: Send> Sync for Ring<T> {}
 
-pub struct Producer<T: Send>(Owner<T>);
+pub struct Producer<T>(Owner<T>);
 
-pub struct Consumer<T: Send>(Owner<T>);
+pub struct Consumer<T>(Owner<T>);
 
 struct Owner<T>(*mut Ring<T>);
 

@@ -26,7 +26,7 @@ const ALONE: u32 = 400;
 
 /// Operations in a row that change nothing and learn nothing, after which a thread is held to spin
 /// though it does not say so.
-const SILENT: u32 = 4;
+const SILENT: u32 = 8;
 
 /// The choices of an execution: of how many possibilities which.
 #[derive(Clone, Debug, Default)]
@@ -764,7 +764,7 @@ impl Execution {
         self.remember(13);
         let progress = self.progress;
         let thread = &mut self.threads[self.current];
-        thread.waits += 1;
+        thread.waits += u32::from(says_so);
         thread.idle = 0;
         thread.status = match thread.looked.is_empty() {
             true => Status::Yielding(progress),

@@ -67,8 +67,7 @@ pub fn operations() -> u32 {
     execution::operations()
 }
 
-/// How often the calling thread has waited so far: said that it spins, spun without saying so, joined,
-/// parked.
+/// How often the calling thread has waited so far: said that it spins, joined, parked.
 pub fn waits() -> u32 {
     execution::waits()
 }
