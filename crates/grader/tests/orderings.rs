@@ -33,7 +33,7 @@ fn each_ordering_that_matters_is_missed() {
             }
         }
     }
-    assert!(weakened >= 30, "only {weakened} orderings were weakened");
+    assert!(weakened >= 25, "only {weakened} orderings were weakened");
     assert!(survivors.is_empty(), "of {weakened}, nobody misses: {survivors:#?}");
 }
 

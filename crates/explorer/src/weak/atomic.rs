@@ -226,7 +226,7 @@ macro_rules! integers {
                 }
             }
 
-            #[allow(missing_docs)]
+            #[allow(missing_docs, clippy::declare_interior_mutable_const)]
             #[deprecated(since = "1.34.0", note = "the `new` function is now preferred")]
             pub const $init: $name = $name::new(0);
         )*
@@ -257,7 +257,7 @@ impl AtomicBool {
     }
 }
 
-#[allow(missing_docs)]
+#[allow(missing_docs, clippy::declare_interior_mutable_const)]
 #[deprecated(since = "1.34.0", note = "the `new` function is now preferred")]
 pub const ATOMIC_BOOL_INIT: AtomicBool = AtomicBool::new(false);
 

@@ -352,14 +352,13 @@ impl Memory {
         let mut possible = Vec::new();
         for position in (changes.min(keeps)..at.order.len()).rev() {
             let message = &at.messages[at.order[position]];
-            match change(message.value) {
-                Some(new) => {
-                    if position >= changes && !message.taken {
-                        possible.push((position, Some(new)));
-                    }
-                }
-                None if position >= keeps => possible.push((position, None)),
-                None => {}
+            let new = change(message.value);
+            let can_be_read = match new {
+                Some(_) => position >= changes && !message.taken,
+                None => position >= keeps,
+            };
+            if can_be_read {
+                possible.push((position, new));
             }
         }
         let (position, new) = possible[choose(possible.len())];
