@@ -1,5 +1,8 @@
 //! The litmus tests of the literature, with the exact sets of their outcomes.
 
+// Where one variant of a test has a fence, another one has nothing.
+#![allow(clippy::no_effect)]
+
 use std::collections::BTreeSet;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Mutex, PoisonError};
