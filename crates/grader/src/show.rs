@@ -466,13 +466,41 @@ fn cut(text: &str, width: usize) -> String {
 fn name_of(resource: &Resource, sources: Sources) -> String {
     let made = &resource.made;
     let source = sources.iter().find(|(name, _)| *name == made.file).map(|(_, text)| *text);
-    let label = source.and_then(|text| label(text, made));
+    let label = source.and_then(|text| match resource.kind.as_str() {
+        "atomic" => receiver(text, made),
+        _ => label(text, made),
+    });
     match (label, resource.siblings) {
         (Some(name), 0 | 1) => name,
         (Some(name), _) => format!("{name}[{}]", resource.rank),
         (None, 0 | 1) => format!("made at {made}"),
         (None, _) => format!("{} of those made at {made}", resource.rank + 1),
     }
+}
+
+/// What the method is called on at a place, which is that of its name or of the whole call: the last
+/// name before it.
+fn receiver(source: &str, place: &Place) -> Option<String> {
+    let lines: Vec<&str> = source.lines().collect();
+    let line = (place.line as usize).checked_sub(1)?;
+    let column = (place.column as usize).checked_sub(1)?;
+    let mut before = lines.get(..line)?.join("\n");
+    before.push('\n');
+    let at = lines.get(line)?.get(..column)?;
+    before.push_str(at);
+    let in_name = |c: char| c.is_alphanumeric() || c == '_' || c == '.';
+    if !before.trim_end().ends_with('.') {
+        let call = lines.get(line)?.get(column..)?;
+        before.extend(call.chars().take_while(|c| in_name(*c)));
+        before.truncate(before.rfind('.')? + 1);
+    }
+    let before = before.trim_end().strip_suffix('.')?.trim_end();
+    let start = before.rfind(|c| !in_name(c)).map_or(0, |at| at + 1);
+    let names: Vec<&str> = before.get(start..)?.split('.').collect();
+    // A number is a field of the one before it.
+    let named = names.iter().rposition(|name| !name.starts_with(|c: char| c.is_ascii_digit()))?;
+    let name = names[named..].join(".");
+    (!name.is_empty()).then_some(name)
 }
 
 /// The name before `:` or after `let` or `static` on the way back from a place.
@@ -549,6 +577,17 @@ mod tests {
         assert_eq!(label(source, &at(4, 21)).as_deref(), Some("left"));
         assert_eq!(label(source, &at(5, 23)).as_deref(), Some("forks"));
         assert_eq!(label(source, &at(6, 20)).as_deref(), Some("GLOBAL"));
+    }
+
+    #[test]
+    fn an_atomic_is_called_as_where_it_is_used() {
+        let source = "while self.lock.locked.swap(true, Acquire) {\nlet a = ring.tail.0\n    .load(Relaxed);\n\
+                      self.0.store(1);\n";
+        let at = |line, column| Place { file: String::new(), line, column };
+        assert_eq!(receiver(source, &at(1, 24)).as_deref(), Some("locked"));
+        assert_eq!(receiver(source, &at(1, 7)).as_deref(), Some("locked"));
+        assert_eq!(receiver(source, &at(3, 6)).as_deref(), Some("tail.0"));
+        assert_eq!(receiver(source, &at(4, 8)).as_deref(), Some("self.0"));
     }
 
     #[test]
