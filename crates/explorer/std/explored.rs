@@ -5,7 +5,7 @@
 #[rustfmt::skip]
 pub use ::std::{
     alloc, any, array, ascii, backtrace, borrow, boxed, cell, char, clone, cmp, collections, convert,
-    default, error, f32, f64, fmt, future, hash, i8, i16, i32, i64, i128, io, isize, iter, marker, mem,
+    default, error, f32, f64, ffi, fmt, future, hash, i8, i16, i32, i64, i128, io, isize, iter, marker, mem,
     num, ops, option, pin, prelude, primitive, ptr, rc, result, slice, str, string, task, u8, u16, u32,
     u64, u128, usize, vec,
 };

@@ -31,6 +31,18 @@ impl Item {
     }
 }
 
+/// Traits that are not stable, though their implementations do not say so, and what belongs to other
+/// systems or to modules that no schedule decides.
+const NOT_HERE: [&str; 7] = [
+    "marker::Freeze",
+    "UnsafeUnpin",
+    "StructuralPartialEq",
+    "AsyncIterator",
+    "std::os::",
+    "alloc::Allocator",
+    "UseCloned",
+];
+
 /// The stable items of this module, and of its types.
 pub fn of_module(documentation: &Path, module: &str) -> Vec<Item> {
     let directory = documentation.join(module.replace("::", "/"));
@@ -82,7 +94,8 @@ fn of_type(page: &str, of: &str, items: &mut Vec<Item>) {
         if let Some(text) = between(section, "<h3 class=\"code-header\">", "</h3>") {
             header = code(text);
             unstable = is_unstable;
-            if header.contains(" for ") && !unstable {
+            let elsewhere = NOT_HERE.iter().any(|words| header.contains(words));
+            if header.contains(" for ") && !unstable && !elsewhere {
                 let name = id.to_owned();
                 let (of, kind) = (of.to_owned(), "impl".to_owned());
                 let (header, signature) = (header.clone(), String::new());
@@ -133,6 +146,8 @@ fn code(html: &str) -> String {
         }
     }
     text.push_str(rest);
+    // The sign for what is notable about a type.
+    text.retain(|character| character != 'ⓘ');
     for (entity, character) in [
         ("&lt;", "<"),
         ("&gt;", ">"),

@@ -26,7 +26,8 @@ const MODULES: [&str; 7] = [
 ];
 
 /// What the model has not, and why: nothing else may be missing.
-const MISSING: [&str; 0] = [];
+/// Files and their names are not there, since no schedule decides what is in them.
+const MISSING: [&str; 2] = ["std::path::", "std::fs::"];
 
 fn list() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/surface/std.tsv")
@@ -89,7 +90,9 @@ impl Library {
         cargo.args(["build", "--quiet", "--package", "explorer", "--features", "explored"]);
         cargo.args(["--message-format", "json"]).current_dir(env!("CARGO_MANIFEST_DIR"));
         let built = said(&mut cargo);
-        let line = built.lines().rfind(|line| line.contains("#explorer@")).expect("a library");
+        let of_explorer =
+            |line: &&str| line.contains("\"name\":\"explorer\"") && line.contains(".rlib");
+        let line = built.lines().rfind(of_explorer).expect("a library");
         let library = line.split('"').find(|part| part.ends_with(".rlib")).expect("a library");
         let dependencies = Path::new(library).parent().unwrap();
         let dependencies = match dependencies.ends_with("deps") {
@@ -145,7 +148,7 @@ impl Library {
 
 /// The probes that this library does not pass. What cannot be resolved hides what else is wrong, so
 /// whatever fails is taken out until nothing does.
-fn failing(library: &Library, probes: &[Probe]) -> Vec<(usize, String)> {
+fn failing(library: &Library, probes: &[&Probe]) -> Vec<(usize, String)> {
     let mut failing: Vec<(usize, String)> = Vec::new();
     loop {
         let left: Vec<usize> =
@@ -167,15 +170,13 @@ fn failing(library: &Library, probes: &[Probe]) -> Vec<(usize, String)> {
 #[test]
 fn every_stable_item_is_there_as_in_std() {
     let (version, items) = known();
-    let probes: Vec<Probe> =
+    let all: Vec<Probe> =
         items.iter().enumerate().flat_map(|(number, item)| probes::probes(number, item)).collect();
     // What needs features that are not stable, such as another allocator, cannot be used at all.
-    let unusable = failing(&Library::real(), &probes);
-    let usable: Vec<Probe> = probes
-        .into_iter()
-        .enumerate()
-        .filter(|(number, _)| unusable.iter().all(|(other, _)| other != number))
-        .map(|(_, probe)| probe)
+    let unusable = failing(&Library::real(), &all.iter().collect::<Vec<_>>());
+    let usable: Vec<&Probe> = (0..all.len())
+        .filter(|number| unusable.iter().all(|(other, _)| other != number))
+        .map(|number| &all[number])
         .collect();
     let missing = failing(&Library::stand_in(), &usable);
     let unexplained: Vec<String> = missing
@@ -190,7 +191,13 @@ fn every_stable_item_is_there_as_in_std() {
         unusable.len(),
         missing.len()
     );
-    assert!(usable.len() > 1000 && unusable.len() * 10 < usable.len(), "{unusable:#?}");
+    for (number, why) in &unusable {
+        if !why.contains("unstable") {
+            println!("not usable in std: {}: {why}", all[*number].item);
+        }
+    }
+    let odd = unusable.iter().filter(|(_, why)| !why.contains("unstable")).count();
+    assert!(usable.len() > 1000 && odd < 20, "{odd} probes are wrong themselves");
     assert!(unexplained.is_empty(), "{unexplained:#?}");
 }
 

@@ -30,14 +30,15 @@ pub fn probes(number: usize, item: &Item) -> Vec<Probe> {
         }
         "fn" => {
             let mut found = vec![probe(name, format!("use {of}::{name} as _;"))];
-            if let Some(Signature { generics, arguments, result, bounds, .. }) = parse(signature) {
-                let names = names(&arguments).join(", ");
-                found.push(probe(
-                    signature,
-                    format!(
-                        "fn f{number}{generics}({arguments}){result}{bounds} {{ {of}::{name}({names}) }}"
-                    ),
-                ));
+            if let Some(it) = parse(signature) {
+                let Signature { generics, arguments, result, bounds, .. } = &it;
+                let call = format!("{of}::{name}({})", names(arguments).join(", "));
+                let call = if it.is_unsafe { format!("unsafe {{ {call} }}") } else { call };
+                let before = if it.is_const { "const " } else { "" };
+                let before = format!("{before}{}", if it.is_unsafe { "unsafe " } else { "" });
+                let declared =
+                    format!("{before}fn f{number}{generics}({arguments}){result}{bounds}");
+                found.push(probe(signature, format!("{declared} {{ {call} }}")));
             }
             found
         }
@@ -61,7 +62,8 @@ struct Signature {
 fn parse(signature: &str) -> Option<Signature> {
     let (words, rest) = signature.split_once("fn ")?;
     let start = rest.find(['<', '('])?;
-    let (generics, rest) = brackets(&rest[start..]);
+    let rest = &rest[start..];
+    let (generics, rest) = if rest.starts_with('<') { brackets(rest) } else { ("", rest) };
     let (arguments, rest) = brackets(rest);
     let (result, bounds) = match rest.split_once(" where ") {
         Some((result, bounds)) => (result, format!(" where {bounds}")),
@@ -145,16 +147,38 @@ fn header_parts(header: &str) -> Option<(String, Option<String>, String, String)
     let mut of_type = of_type.trim().to_owned();
     // Lifetimes that are left out are named, so that a trait can have them.
     let mut generics = generics.to_owned();
+    let of_trait = of_trait.map(|it| it.replace("<&", "<&'_ ").replace("&'_ '", "&'"));
     if of_type.contains("'_") || of_trait.as_ref().is_some_and(|it| it.contains("'_")) {
         of_type = of_type.replace("'_", "'left");
         generics = if generics.is_empty() { "'left".into() } else { format!("'left, {generics}") };
+    }
+    // What a trait's own types are borrowed for is not implied, as it is where a type is named.
+    let lifetimes = parts(&generics).into_iter().filter(|part| part.starts_with('\''));
+    let lifetimes = lifetimes.map(|part| part.split(':').next().unwrap_or_default().to_owned());
+    let fixed = of_type.contains("LocalKey").then(|| "'static".to_owned());
+    let lifetimes: Vec<String> = lifetimes.chain(fixed).collect();
+    let types: Vec<String> = parts(&generics)
+        .into_iter()
+        .filter(|part| !part.starts_with('\'') && !part.starts_with("const "))
+        .map(generic_names)
+        .collect();
+    let mut bounds = bounds.trim_end_matches(',').to_owned();
+    if lifetimes.len() == 2 && lifetimes[1] == "'env" {
+        bounds = " where 'env: 'scope".to_owned();
+    }
+    for (of_type, lifetime) in types.iter().flat_map(|it| lifetimes.iter().map(move |l| (it, l))) {
+        bounds.push_str(if bounds.is_empty() { " where " } else { ", " });
+        bounds.push_str(&format!("{of_type}: {lifetime}"));
     }
     Some((generics, of_trait.map(|it| it.replace("'_", "'left")), of_type, bounds))
 }
 
 /// The names of generics, without bounds and defaults.
 fn generic_names(generics: &str) -> String {
-    let name = |part: &str| part.split([':', '=']).next().unwrap_or_default().trim().to_owned();
+    let name = |part: &str| {
+        let name = part.split([':', '=']).next().unwrap_or_default().trim();
+        name.trim_start_matches("const ").to_owned()
+    };
     parts(generics).into_iter().map(name).collect::<Vec<_>>().join(", ")
 }
 
@@ -169,6 +193,12 @@ fn method(number: usize, header: &str, signature: &str, name: &str) -> Option<St
     };
     let plain = arguments.replace("mut ", "\u{0}").replace("&\u{0}", "&mut ").replace("\u{0}", "");
     let plain = restore_mut(arguments, &plain);
+    let more = match more.as_str() {
+        "" => " where Self: Sized".to_owned(),
+        more => format!("{}, Self: Sized", more.trim_end_matches(',')),
+    };
+    let sized = parts(arguments).iter().any(|it| *it == "self" || it.ends_with(": Self"));
+    let more = if sized { more } else { it.bounds.clone() };
     let function = format!("{before}fn probe{own}({plain}){result}{more}");
     let names = generic_names(&generics);
     Some(format!(
@@ -225,8 +255,10 @@ fn implementation(number: usize, header: &str) -> Option<String> {
              <{of_type} as May<_>>::some() }}"
         ));
     }
+    // Operators take and return values.
+    let sized = if of_trait.starts_with("std::ops::") { "Sized + " } else { "" };
     Some(format!(
-        "trait S{number}<{generics}>: {of_trait}{bounds} {{}} \
+        "trait S{number}<{generics}>: {sized}{of_trait}{bounds} {{}} \
          impl<{generics}> S{number}<{names}> for {of_type}{bounds} {{}}"
     ))
 }

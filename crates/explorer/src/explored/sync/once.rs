@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::fmt;
+use std::marker::PhantomData;
 use std::panic::{Location, RefUnwindSafe, UnwindSafe};
 
 use super::super::execution::{self, Part};
@@ -25,6 +26,8 @@ enum State {
 /// As [`std::sync::OnceState`].
 pub struct OnceState {
     poisoned: bool,
+    /// It is for whoever makes the call.
+    alone: PhantomData<Cell<()>>,
 }
 
 /// As [`std::sync::ONCE_INIT`].
@@ -103,7 +106,7 @@ impl Once {
         let poisoned = self.state.get() == State::Poisoned;
         self.state.set(State::Running(trace::me()));
         trace::act(Some(number), at, || "begins {}".to_owned());
-        let state = OnceState { poisoned };
+        let state = OnceState { poisoned, alone: PhantomData };
         let end = Ends { once: self, number, then: Cell::new(State::Poisoned) };
         f(&state);
         end.then.set(State::Done);

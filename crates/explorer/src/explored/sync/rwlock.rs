@@ -284,9 +284,6 @@ macro_rules! guard {
     ($($guard:ident)*) => {$(
         // SAFETY: a shared guard gives only a shared reference to the value.
         unsafe impl<T: ?Sized + Sync> Sync for $guard<'_, T> {}
-        impl<T: ?Sized> UnwindSafe for $guard<'_, T> {}
-        impl<T: ?Sized> RefUnwindSafe for $guard<'_, T> {}
-
         impl<T: ?Sized> Deref for $guard<'_, T> {
             type Target = T;
 
@@ -311,3 +308,8 @@ macro_rules! guard {
 }
 
 guard!(RwLockReadGuard RwLockWriteGuard);
+
+impl<T: ?Sized + RefUnwindSafe> UnwindSafe for RwLockReadGuard<'_, T> {}
+impl<T: ?Sized + RefUnwindSafe> RefUnwindSafe for RwLockReadGuard<'_, T> {}
+impl<T: ?Sized> UnwindSafe for RwLockWriteGuard<'_, T> {}
+impl<T: ?Sized> RefUnwindSafe for RwLockWriteGuard<'_, T> {}

@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::fmt;
 use std::num::NonZero;
-use std::panic::{AssertUnwindSafe, Location, RefUnwindSafe, UnwindSafe};
+use std::panic::{AssertUnwindSafe, Location};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -36,9 +36,10 @@ pub struct Thread {
 /// As [`std::thread::JoinHandle`].
 pub struct JoinHandle<T>(Joined<T>);
 
-// What a thread comes to is handed over as a whole, and only once.
-impl<T> UnwindSafe for JoinHandle<T> {}
-impl<T> RefUnwindSafe for JoinHandle<T> {}
+// SAFETY: as in std: who has the handle can only wait for the end, or take the result for itself.
+unsafe impl<T> Send for JoinHandle<T> {}
+// SAFETY: as above.
+unsafe impl<T> Sync for JoinHandle<T> {}
 
 /// A thread, and where it puts its result.
 struct Joined<T> {
@@ -66,11 +67,6 @@ impl<T> Drop for Packet<T> {
 unsafe impl<T: Send> Send for Packet<T> {}
 // SAFETY: as above.
 unsafe impl<T: Send> Sync for Packet<T> {}
-
-// SAFETY: as in std: who has the handle can only wait for the end, or take the result for itself.
-unsafe impl<T> Send for Joined<T> {}
-// SAFETY: as above.
-unsafe impl<T> Sync for Joined<T> {}
 
 /// As [`std::thread::spawn`].
 #[track_caller]

@@ -30,13 +30,11 @@ unsafe impl Send for Threads {}
 // SAFETY: as above.
 unsafe impl Sync for Threads {}
 
-impl std::panic::RefUnwindSafe for Threads {}
+// Only the counts of threads change behind a shared scope.
+impl std::panic::RefUnwindSafe for Scope<'_, '_> {}
 
 /// As [`std::thread::ScopedJoinHandle`].
 pub struct ScopedJoinHandle<'scope, T>(Joined<T>, PhantomData<&'scope ()>);
-
-impl<T> std::panic::UnwindSafe for ScopedJoinHandle<'_, T> {}
-impl<T> std::panic::RefUnwindSafe for ScopedJoinHandle<'_, T> {}
 
 /// As [`std::thread::scope`].
 #[track_caller]
