@@ -231,6 +231,9 @@ impl Scheduler for Mixed {
                 way.held.retain(|(_, until)| *until > self.steps);
                 let free = |it: &usize| way.held.iter().all(|(held, _)| held != it);
                 let mut free: Vec<usize> = choice.ready.iter().copied().filter(free).collect();
+                if free.is_empty() && !choice.timed.is_empty() {
+                    return random.pick(choice.timed);
+                }
                 if free.is_empty() {
                     // The others are blocked, or have ended: the last that was held up goes on last.
                     let first = way.held.iter().find(|(it, _)| choice.ready.contains(it));

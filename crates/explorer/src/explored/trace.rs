@@ -191,6 +191,13 @@ impl World {
         &mut self.tasks[self.current]
     }
 
+    /// Whether something may happen here without a reason, if chance says so.
+    pub(super) fn may_be_spurious(&mut self) -> bool {
+        // In another execution it may.
+        self.choice = true;
+        self.spurious
+    }
+
     /// What chance decides: 255 for what is usual.
     pub(super) fn byte(&mut self) -> u8 {
         let byte = self.scheduler.byte();

@@ -40,7 +40,7 @@ fn note<T>(atomic: &T, at: At, what: impl FnOnce() -> String) {
 
 /// Whether a weak exchange fails for no reason.
 fn fails_for_no_reason() -> bool {
-    trace::with(|world| world.spurious) && execution::chance(32)
+    trace::with(|world| world.may_be_spurious()) && execution::chance(32)
 }
 
 macro_rules! atomic {

@@ -46,7 +46,7 @@ impl Condvar {
         let mutex = lock.number(at);
         trace::about_to(number, at, "waits on {}");
         execution::point(at);
-        let for_no_reason = trace::with(|world| world.spurious) && execution::chance(32);
+        let for_no_reason = trace::with(|world| world.may_be_spurious()) && execution::chance(32);
         lock.release(mutex);
         let (key, of) = ((number, Part::Taking), Obstacle::Resource(number));
         let woken = match limit {

@@ -286,7 +286,7 @@ pub fn park() {
     let at = Location::caller();
     trace::act(None, at, || "parks".to_owned());
     execution::point(at);
-    let may_wake = trace::with(|world| world.spurious && world.task().woken < WAKES);
+    let may_wake = trace::with(|world| world.may_be_spurious() && world.task().woken < WAKES);
     if may_wake && execution::chance(64) {
         trace::with(|world| world.task().woken += 1);
         trace::act(None, at, || "wakes up (nobody unparked it)".to_owned());
