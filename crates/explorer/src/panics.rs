@@ -56,13 +56,13 @@ pub(crate) fn passes_on(message: &str) -> bool {
 #[cfg(feature = "explored")]
 pub(crate) fn innermost() -> Option<Place> {
     let trace = std::backtrace::Backtrace::force_capture().to_string();
-    let places = trace.lines().filter_map(|line| {
+    let mut places = trace.lines().filter_map(|line| {
         let mut parts = line.trim().strip_prefix("at ")?.rsplitn(3, ':');
         let (column, line) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
         let file = parts.next()?.trim_start_matches("./").to_owned();
         Some(Place { file, line, column })
     });
-    places.filter(Place::is_known).next()
+    places.find(Place::is_known)
 }
 
 /// What a panic says, if it says anything.

@@ -50,6 +50,7 @@ impl fmt::Debug for OnceState {
 
 impl Once {
     /// As [`std::sync::Once::new`].
+    #[allow(clippy::new_without_default, reason = "std has no Default for it")]
     #[must_use]
     #[track_caller]
     pub const fn new() -> Once {
