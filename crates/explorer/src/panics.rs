@@ -11,11 +11,26 @@ static PANICS: Mutex<Vec<Panicked>> = Mutex::new(Vec::new());
 /// Installs a hook that keeps what was said and where, instead of printing it.
 pub fn keep() {
     std::panic::set_hook(Box::new(|info| {
-        let thread = std::thread::current().name().unwrap_or("a thread without a name").to_owned();
-        let (message, place) = (words(info.payload()), info.location().map(Place::from));
-        let mut panics = PANICS.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        panics.push(Panicked { thread, message, place });
+        let thread = running();
+        let remember = || {
+            let (message, place) = (words(info.payload()), info.location().map(Place::from));
+            let mut panics = PANICS.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+            panics.push(Panicked { thread, message, place });
+        };
+        #[cfg(feature = "weak")]
+        crate::weak::outside(remember);
+        #[cfg(not(feature = "weak"))]
+        remember();
     }));
+}
+
+/// The name of the thread that runs.
+fn running() -> String {
+    #[cfg(feature = "weak")]
+    if let Some(name) = crate::weak::running() {
+        return name;
+    }
+    std::thread::current().name().unwrap_or("a thread without a name").to_owned()
 }
 
 /// The panics since [`keep`].

@@ -67,10 +67,22 @@ pub fn compile(
                 let why = "This exercise is to be solved without unsafe code.";
                 return Ok(Compiled::Rejected(format!("{}\n\n{why}", said.trim_end())));
             }
+            Some(Compiled::Rejected(said)) if lacks(exercise.kind, &said) => {
+                let why = "Here std::sync has Arc, Weak and atomics, and nothing that waits for another \
+                           thread: no Mutex, RwLock, Condvar, Barrier, Once, OnceLock, LazyLock or mpsc. \
+                           What is to be built is built of atomics.";
+                return Ok(Compiled::Rejected(format!("{}\n\n{why}", said.trim_end())));
+            }
             Some(why_not) => return Ok(why_not),
         }
     }
     Ok(Compiled::Program(program))
+}
+
+/// Whether the compiler misses something that the `std` of this kind of exercise does without.
+fn lacks(kind: Kind, said: &str) -> bool {
+    let said = without_colours(said);
+    kind == Kind::Weak && ["in `weak::sync`", "in `sync`"].iter().any(|place| said.contains(place))
 }
 
 /// The library that a submission becomes.
@@ -80,7 +92,7 @@ fn library(exercise: &Exercise) -> String {
 
 /// What the compiler is told for the submission.
 fn of_submission(exercise: &Exercise, toolchain: &Toolchain, colour: bool) -> Vec<String> {
-    let mut arguments = common(&exercise.crate_name(), toolchain, colour);
+    let mut arguments = common(&exercise.crate_name(), exercise.kind, toolchain, colour);
     arguments.extend([exercise.file_name(), "--crate-type=rlib".to_owned()]);
     arguments.extend(["-Adead_code", "-Amissing_docs"].map(str::to_owned));
     if let Some(std) = &toolchain.std {
@@ -96,7 +108,7 @@ fn of_submission(exercise: &Exercise, toolchain: &Toolchain, colour: bool) -> Ve
 
 /// What the compiler is told for the checks.
 fn of_checks(exercise: &Exercise, toolchain: &Toolchain, colour: bool) -> Vec<String> {
-    let mut arguments = common(PROGRAM, toolchain, colour);
+    let mut arguments = common(PROGRAM, exercise.kind, toolchain, colour);
     arguments.extend([harness::CHECKS.to_owned(), "--crate-type=bin".to_owned()]);
     arguments.extend([
         format!("--extern={}={{work}}/{}", exercise.crate_name(), library(exercise)),
@@ -105,7 +117,7 @@ fn of_checks(exercise: &Exercise, toolchain: &Toolchain, colour: bool) -> Vec<St
     arguments
 }
 
-fn common(crate_name: &str, toolchain: &Toolchain, colour: bool) -> Vec<String> {
+fn common(crate_name: &str, kind: Kind, toolchain: &Toolchain, colour: bool) -> Vec<String> {
     let mut arguments: Vec<String> = [
         "--edition=2024",
         "-Copt-level=0",
@@ -127,8 +139,19 @@ fn common(crate_name: &str, toolchain: &Toolchain, colour: bool) -> Vec<String> 
     if let Some(std) = &toolchain.std {
         arguments.push(format!("--extern=std={}", std.display()));
     }
+    if kind == Kind::Weak {
+        arguments.extend(INSTRUMENTED.map(str::to_owned));
+    }
     arguments
 }
+
+/// Every access to memory becomes a call, which `explorer::weak` answers. These are passes of LLVM
+/// that the compiler has for ThreadSanitizer, put to use without its runtime library.
+const INSTRUMENTED: [&str; 3] = [
+    "-Cllvm-args=-force-attribute=sanitize_thread",
+    "-Cllvm-args=-tsan-instrument-func-entry-exit=0",
+    "-Cpasses=forceattrs,function(tsan)",
+];
 
 impl Toolchain {
     /// What the compiler must be able to read.

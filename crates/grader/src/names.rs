@@ -30,7 +30,9 @@ pub fn names(resources: &[Resource], sources: Sources) -> Vec<String> {
 fn name(resource: &Resource, sources: Sources) -> (String, bool) {
     let source =
         |place: &Place| sources.iter().find(|(name, _)| *name == place.file).map(|(_, text)| *text);
-    let (made, used) = (&resource.made, &resource.used);
+    // What was made where it was used first has one place.
+    let made = &resource.made;
+    let used = if resource.used.line == 0 { made } else { &resource.used };
     let several = resource.siblings > 1;
     if resource.kind != "atomic"
         && let Some(name) = source(made).and_then(|text| made_for(text, made))
@@ -109,7 +111,15 @@ fn receiver(source: &str, place: &Place) -> Option<(String, bool)> {
     let lines: Vec<&str> = source.lines().collect();
     let mut line = (place.line as usize).checked_sub(1)?;
     let column = (place.column as usize).saturating_sub(1);
-    let mut text = before(lines.get(line)?, column).trim_end().strip_suffix('.')?.trim_end();
+    let mut text = before(lines.get(line)?, column).trim_end();
+    if !text.ends_with('.') {
+        // The place is that of the whole call.
+        let call = &lines[line][text.len().max(before(lines[line], column).len())..];
+        let named = |c: char| c.is_alphanumeric() || c == '_' || c == '.';
+        let length = call.find(|c| !named(c)).unwrap_or(call.len());
+        text = &call[..=call[..length].rfind('.')?];
+    }
+    let mut text = text.strip_suffix('.')?.trim_end();
     // A call that begins a line belongs to what stands above.
     while text.is_empty() && line > 0 && lines[line].trim_start().starts_with('.') {
         line -= 1;

@@ -6,7 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use lab::child::LIMIT;
+use lab::child::{LIMIT, give_up, late};
 use lab::proc::comes_to_block_in;
 use lab::sample::{Pinned, allowed_cpus};
 use lab::thread::spawn;
@@ -98,10 +98,11 @@ fn until_asleep(thread_id: &AtomicI32) {
         thread::sleep(PAUSE); // It has not begun yet.
     }
     let thread = Pid::from_raw(thread_id.load(SeqCst));
-    if comes_to_block_in(thread, libc::SYS_futex, 3 * LIMIT) {
-        return;
-    }
+    let error = match comes_to_block_in(thread, libc::SYS_futex, LIMIT) {
+        Ok(true) => return,
+        Ok(false) => late("a thread that waits for a lock was not seen asleep"),
+        Err(error) => error,
+    };
     // To return would not do: the other thread waits for trials that will not come.
-    eprintln!("a thread that waits for a lock was not seen asleep in {} s", 3 * LIMIT.as_secs());
-    std::process::exit(1)
+    give_up(&error)
 }

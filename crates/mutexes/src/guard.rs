@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use lab::child::explain;
+use lab::child::{explain, give_up};
 use lab::proc::comes_to_block_in;
 use lab::sample::{Contestant, Rounds};
 use lab::{Evidence, Experiment, Lab, say, span};
@@ -107,7 +107,7 @@ fn watch_a_waiter() -> Result<bool> {
 /// Looks at a thread until it sleeps in futex(2), for a second at most.
 fn sleeps_in_futex(thread: Pid) -> bool {
     let (futex, limit) = (libc::SYS_futex, Duration::from_secs(1));
-    let asleep = comes_to_block_in(thread, futex, limit);
+    let asleep = comes_to_block_in(thread, futex, limit).unwrap_or_else(|error| give_up(&error));
     if asleep {
         say!("watcher", "the waiter sleeps in system call {futex}, futex");
     }

@@ -9,7 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use lab::child::explain;
+use lab::child::{explain, give_up};
 use lab::sample::{Pinned, allowed_cpus};
 use lab::{Evidence, Experiment, Lab, say, span};
 use nix::errno::Errno;
@@ -101,7 +101,10 @@ fn start<'scope, 'env, R: Send + 'scope>(
     body: impl FnOnce() -> R + Send + 'scope,
 ) -> Result<thread::ScopedJoinHandle<'scope, R>> {
     let stepping_down = move || {
-        real_time(priority).expect("a lower priority needs no further permission");
+        // The others would wait for this thread for ever.
+        if let Err(errno) = real_time(priority) {
+            give_up(&explain("sched_setscheduler")(errno));
+        }
         body()
     };
     thread::Builder::new()

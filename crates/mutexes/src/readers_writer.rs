@@ -5,10 +5,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
-use lab::child::explain;
+use lab::child::{explain_io, give_up};
 use lab::sample::{Contestant, Rounds};
 use lab::{Evidence, Experiment, Lab, say};
-use nix::errno::Errno;
 
 pub const EXPERIMENT: Experiment = Experiment {
     name: "readers-writer",
@@ -102,10 +101,7 @@ fn in_threads<R>(threads: usize, body: impl Fn() + Sync, here: impl FnOnce() -> 
             match thread::Builder::new().spawn_scoped(scope, &body) {
                 Ok(thread) => started.push(thread),
                 // The others would wait for it for ever: only the end of the process frees them.
-                Err(_) => {
-                    eprintln!("{}", explain("thread")(Errno::EAGAIN));
-                    std::process::exit(1);
-                }
+                Err(error) => give_up(&explain_io("thread")(error)),
             }
         }
         let result = here();

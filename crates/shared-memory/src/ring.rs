@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
-use lab::child::Child;
-use lab::{Evidence, Experiment, Lab, say, span};
+use lab::child::{Child, LIMIT, late};
+use lab::{Evidence, Experiment, Lab, TimeLimit, say, span};
 use nix::sys::wait::WaitStatus;
 
 use crate::spsc_ring::{Gone, Ring};
@@ -145,9 +145,11 @@ fn producer_dies() -> Result<(u64, Gone)> {
         })
     }?;
     let mut consumer = ring.consumer()?;
-    let end = Instant::now() + Duration::from_secs(5);
+    let mut limit = TimeLimit::new(LIMIT / 2);
     while (consumer.pending() as u64) < SENT {
-        ensure!(Instant::now() < end, "the producer did not send");
+        if limit.is_over() {
+            return Err(late("the producer did not send"));
+        }
         std::thread::sleep(Duration::from_millis(1));
     }
     let killed = child.kill().context("kill the producer")?;
