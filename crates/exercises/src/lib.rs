@@ -33,15 +33,14 @@
 //!
 //! # The three kinds
 //!
-//! - `explored`, for threads: each check runs under thousands of schedules (half of them random,
-//!   half by probabilistic concurrency testing with two and with three preemptions), and fails at
-//!   the first that fails; then a shorter one is looked for. Waits of condition variables end for
-//!   no reason in every second execution, and `compare_exchange_weak` fails for none, as the
-//!   standard allows. Offered: `Arc`, `Weak`, `Mutex`, `RwLock`, `Condvar`, `Barrier`, `Once`,
-//!   `mpsc`, atomics (every ordering counts as `SeqCst`), `thread` with scopes, `Builder`, park.
-//!   Not offered: `OnceLock`, `LazyLock`. Time is not modelled: `sleep` only yields, and waits with
-//!   a limit end at any moment. A panic of a thread goes to who joins it; one that nobody joins
-//!   fails the check. So does a thread that is left when everything else has ended.
+//! - `explored`, for threads: each check runs under thousands of schedules, chosen in turn by a
+//!   random walk, by priorities, and by holding threads up at lines of the source, and fails at the
+//!   first that fails; then a shorter one is looked for. Offered: what std has for threads; what the
+//!   model does and what it does not, stands at the top of the crate `explorer`. A panic of a thread
+//!   goes to who joins it, and one that nobody joins fails nothing by itself. A thread that is left
+//!   when everything else has ended fails the check. `harness::set_processors` says how many
+//!   processors a submission sees; without it, eight. There are no files, no network, no processes and
+//!   no environment.
 //! - `weak`, for orderings: each check runs under every execution that `explorer::weak` visits, which
 //!   are all that the language's memory model allows but for load buffering and a few that are named
 //!   there, up to the number in `exercise.toml`. `std` is the true one, seen through the compiler's

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, bail};
 
 use crate::catalogue::{Exercise, Kind};
+use crate::model::in_the_words_of_std;
 use crate::toolchain::Toolchain;
 use sandbox::{Content, End, File, How, Job, Limits, Spec};
 
@@ -51,7 +52,13 @@ pub fn compile(
     };
     let account = sandbox::run(&spec).context("compiling")?;
     for (index, end) in account.ends.iter().enumerate() {
-        match why_not(end)? {
+        let why_not = match why_not(end)? {
+            Some(Compiled::Rejected(said)) if exercise.kind != Kind::Process => {
+                Some(Compiled::Rejected(in_the_words_of_std(&said, exercise.kind == Kind::Weak)))
+            }
+            other => other,
+        };
+        match why_not {
             None => {}
             Some(Compiled::Rejected(said)) if index > 0 => {
                 return Ok(Compiled::Rejected(misfit(&said, &checks, source)));
@@ -274,7 +281,7 @@ fn errors(output: &str) -> Vec<(Option<usize>, String)> {
     errors
 }
 
-fn without_colours(line: &str) -> String {
+pub fn without_colours(line: &str) -> String {
     let mut parts = line.split("\u{1b}[");
     let mut plain = parts.next().unwrap_or_default().to_owned();
     plain.extend(parts.filter_map(|part| Some(part.split_once('m')?.1)));

@@ -175,6 +175,7 @@ impl Story<'_> {
             Resource {
                 kind: "atomic".to_owned(),
                 made: made.clone(),
+                used: Place::default(),
                 rank: addresses[..index].iter().filter(same).count(),
                 siblings: addresses.iter().filter(same).count(),
             }
