@@ -8,8 +8,9 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail, ensure};
 
-use crate::catalogue::Exercise;
+use crate::catalogue::{Exercise, Kind};
 use crate::inspect::Shape;
+use crate::model::in_the_words_of_std;
 use crate::tokens;
 use crate::toolchain::{Toolchain, places};
 use sandbox::{Allow, Content, End, File, How, Job, Limits, Spec};
@@ -124,12 +125,25 @@ impl Build<'_> {
         let account = sandbox::run(&spec).context("compiling")?;
         for (index, end) in account.ends.iter().enumerate() {
             let made = match self.made(end)? {
+                Made::Not(Compiled::Rejected(said)) if exercise.kind != Kind::Process => {
+                    let weak = exercise.kind == Kind::Weak;
+                    Made::Not(Compiled::Rejected(in_the_words_of_std(&said, weak)))
+                }
+                made => made,
+            };
+            let made = match made {
                 Made::Program => continue,
                 Made::Not(Compiled::Rejected(said)) if index > 0 => {
                     Made::Not(Compiled::Rejected(misfit(&said, &checks, source)))
                 }
                 Made::Not(Compiled::Rejected(said)) if said.contains("`-F unsafe-code`") => {
                     let why = "This exercise is to be solved without unsafe code.";
+                    Made::Not(Compiled::Rejected(format!("{}\n\n{why}", said.trim_end())))
+                }
+                Made::Not(Compiled::Rejected(said)) if lacks(exercise.kind, &said) => {
+                    let why = "Here std::sync has Arc, Weak and atomics, and nothing that waits for another \
+                           thread: no Mutex, RwLock, Condvar, Barrier, Once, OnceLock, LazyLock or mpsc. \
+                           What is to be built is built of atomics.";
                     Made::Not(Compiled::Rejected(format!("{}\n\n{why}", said.trim_end())))
                 }
                 made => made,
@@ -211,7 +225,7 @@ fn reference(exercise: &Exercise, toolchain: &Toolchain, anew: bool) -> Result<S
     let program = sandbox::nameless_file()?;
     let name = harness::CHECKS.to_owned();
     let content = Content::Text(NOTHING.to_owned());
-    let mut arguments = common(PROGRAM, toolchain, false);
+    let mut arguments = common(PROGRAM, exercise.kind, toolchain, false);
     arguments.extend([name.clone(), "--crate-type=bin".to_owned()]);
     arguments.push(format!("--extern=harness={}", toolchain.harness.display()));
     let spec = Spec {
@@ -239,9 +253,23 @@ fn library(exercise: &Exercise) -> String {
     format!("lib{}.rlib", exercise.crate_name())
 }
 
+/// Whether the compiler misses something that the `std` of this kind of exercise does without.
+fn lacks(kind: Kind, said: &str) -> bool {
+    let said = without_colours(said);
+    kind == Kind::Weak && ["in `weak::sync`", "in `sync`"].iter().any(|place| said.contains(place))
+}
+
+/// Every access to memory becomes a call, which `explorer::weak` answers. These are passes of LLVM
+/// that the compiler has for ThreadSanitizer, put to use without its runtime library.
+const INSTRUMENTED: [&str; 3] = [
+    "-Cllvm-args=-force-attribute=sanitize_thread",
+    "-Cllvm-args=-tsan-instrument-func-entry-exit=0",
+    "-Cpasses=forceattrs,function(tsan)",
+];
+
 /// What the compiler is told for the submission.
 fn of_submission(exercise: &Exercise, toolchain: &Toolchain, colour: bool) -> Vec<String> {
-    let mut arguments = common(&exercise.crate_name(), toolchain, colour);
+    let mut arguments = common(&exercise.crate_name(), exercise.kind, toolchain, colour);
     arguments.extend([exercise.file_name(), "--crate-type=rlib".to_owned()]);
     arguments.extend(["-Adead_code", "-Amissing_docs"].map(str::to_owned));
     if let Some(std) = &toolchain.std {
@@ -257,7 +285,7 @@ fn of_submission(exercise: &Exercise, toolchain: &Toolchain, colour: bool) -> Ve
 
 /// What the compiler is told for the checks.
 fn of_checks(exercise: &Exercise, toolchain: &Toolchain, colour: bool) -> Vec<String> {
-    let mut arguments = common(PROGRAM, toolchain, colour);
+    let mut arguments = common(PROGRAM, exercise.kind, toolchain, colour);
     arguments.extend([harness::CHECKS.to_owned(), "--crate-type=bin".to_owned()]);
     arguments.extend([
         format!("--extern={}={{work}}/{}", exercise.crate_name(), library(exercise)),
@@ -266,7 +294,7 @@ fn of_checks(exercise: &Exercise, toolchain: &Toolchain, colour: bool) -> Vec<St
     arguments
 }
 
-fn common(crate_name: &str, toolchain: &Toolchain, colour: bool) -> Vec<String> {
+fn common(crate_name: &str, kind: Kind, toolchain: &Toolchain, colour: bool) -> Vec<String> {
     let mut arguments: Vec<String> = [
         "--edition=2024",
         "-Copt-level=0",
@@ -279,6 +307,9 @@ fn common(crate_name: &str, toolchain: &Toolchain, colour: bool) -> Vec<String> 
     ]
     .map(str::to_owned)
     .into();
+    if kind == Kind::Weak {
+        arguments.extend(INSTRUMENTED.map(str::to_owned));
+    }
     arguments.push(format!("--crate-name={crate_name}"));
     arguments.push(format!("-Ldependency={}", toolchain.dependencies.display()));
     arguments.push(format!("--color={}", if colour { "always" } else { "never" }));
@@ -399,7 +430,7 @@ fn errors(output: &str) -> Vec<(Option<usize>, String)> {
     errors
 }
 
-fn without_colours(line: &str) -> String {
+pub fn without_colours(line: &str) -> String {
     let mut parts = line.split("\u{1b}[");
     let mut plain = parts.next().unwrap_or_default().to_owned();
     plain.extend(parts.filter_map(|part| Some(part.split_once('m')?.1)));
