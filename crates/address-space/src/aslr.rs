@@ -65,6 +65,7 @@ fn run(_: &Lab) -> Result<Evidence> {
 fn start(randomised: bool) -> Result<[String; 3]> {
     let mut command = lab::role("address-space", ROLE.name);
     let personality = if randomised { 0 } else { libc::ADDR_NO_RANDOMIZE };
+    // SAFETY: the call takes a number and changes how this process is laid out by its next exec.
     let set = move || match unsafe { libc::personality(personality as libc::c_ulong) } {
         -1 => Err(std::io::Error::last_os_error()),
         _ => Ok(()),

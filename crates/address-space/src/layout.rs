@@ -48,8 +48,9 @@ fn run(_: &Lab) -> Result<Evidence> {
     let mut evidence = Evidence::new();
     for (what, address) in places {
         let (access, name) = at(address).map_or(("unmapped", ""), |mapping| {
-            (mapping.access.as_str(), mapping.name.rsplit('/').next().unwrap_or(""))
+            (mapping.access.as_str(), mapping.name.rsplit('/').next().unwrap_or_default())
         });
+        let name = if name.is_empty() { "no file" } else { name };
         say!("main", "{address:#14x} {what:<20} {access} {name}");
         evidence = evidence.fact(&format!("{what}: access"), access);
     }

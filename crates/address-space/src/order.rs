@@ -140,7 +140,7 @@ fn write_then_read(
             mine.store(round, order);
             missed.push(others.load(order) < round);
             // ANCHOR_END: round
-            if round % 128 == 0 && Instant::now() > end {
+            if round % 16 == 0 && Instant::now() > end {
                 break;
             }
         }

@@ -6,12 +6,16 @@ use std::mem::MaybeUninit;
 use std::os::fd::AsRawFd;
 use std::thread;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use lab::child::{Child, explain, in_words, no_core_dump};
-use lab::{Evidence, say};
+use lab::{Evidence, Unavailable, say};
 use nix::sys::memfd::{MFdFlags, memfd_create};
+use nix::sys::wait::WaitStatus;
 
 const STACK: usize = 256 * 1024;
+
+/// The exit status of a process that could not make its thread.
+const NO_THREAD: i32 = 90;
 
 /// Overflows a stack in small steps, then by one large one.
 pub fn overflow() -> Result<Evidence> {
@@ -65,13 +69,16 @@ fn with_a_small_stack(body: fn()) -> Result<Seen> {
             no_core_dump();
             libc::dup2(words.as_raw_fd(), libc::STDERR_FILENO);
             let small = thread::Builder::new().name("small".to_owned()).stack_size(STACK);
-            i32::from(small.spawn(body).map(|small| small.join()).is_err())
+            small.spawn(body).map_or(NO_THREAD, |small| i32::from(small.join().is_err()))
         })
     }?;
-    let status = in_words(child.wait()?);
+    let pid = child.pid();
+    let status = child.wait()?;
+    let made = status != WaitStatus::Exited(pid, NO_THREAD);
+    ensure!(made, Unavailable::because("thread: a child process could not make one"));
     let mut words = std::fs::File::from(words);
     let mut said = String::new();
     words.rewind().context("lseek")?;
     words.read_to_string(&mut said).context("read")?;
-    Ok(Seen { status, named: said.contains("has overflowed its stack") })
+    Ok(Seen { status: in_words(status), named: said.contains("has overflowed its stack") })
 }

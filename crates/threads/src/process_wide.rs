@@ -6,10 +6,10 @@ use std::sync::atomic::{AtomicI32, Ordering::SeqCst};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use lab::child::{Child, LIMIT, exit, in_words};
 use lab::thread::spawn;
-use lab::{Evidence, Experiment, Lab, Role, say};
+use lab::{Evidence, Experiment, Lab, Role, Unavailable, say};
 use nix::sys::signal::{SigHandler, SigSet, Signal, kill, signal};
 use nix::sys::wait::WaitStatus;
 use nix::unistd::{Pid, dup2_stdout, execv, getpid, gettid};
@@ -75,6 +75,9 @@ pub const ROLE: Role = Role {
     },
 };
 
+/// The exit status of a process that could not make its threads.
+const NO_THREAD: i32 = 90;
+
 fn count(threads: usize) -> String {
     if threads == 1 { "1 thread".to_owned() } else { format!("{threads} threads") }
 }
@@ -97,8 +100,9 @@ fn in_one_of_three_threads(call: impl FnOnce(&PipeWriter) + Send) -> Result<(Wai
                     tid.store(gettid().as_raw(), SeqCst);
                     call(&tell);
                 });
-                if bystander.is_err() || caller.is_err() {
-                    exit(1);
+                if let Some(error) = bystander.err().or(caller.err()) {
+                    let _ = write!({ &tell }, "{error:#}");
+                    exit(NO_THREAD);
                 }
                 let has_ended = || {
                     let caller = Pid::from_raw(tid.load(SeqCst));
@@ -111,9 +115,12 @@ fn in_one_of_three_threads(call: impl FnOnce(&PipeWriter) + Send) -> Result<(Wai
         })
     }?;
     drop(tell);
+    let pid = child.pid();
     let status = child.wait()?;
     let mut text = String::new();
     told.read_to_string(&mut text).context("read")?;
+    let made = status != WaitStatus::Exited(pid, NO_THREAD);
+    ensure!(made, Unavailable::because(text));
     Ok((status, text))
 }
 

@@ -40,7 +40,7 @@ fn run(_: &Lab) -> Result<Evidence> {
     // ANCHOR: story
     let mut squares = [1u64, 2, 3, 4, 5, 6];
     let returned = AtomicUsize::new(0);
-    say!("main", "has {squares:?} on its stack and lends it, half and half");
+    say!("main", "lends {squares:?} from its stack, half and half");
     thread::scope(|scope| {
         for half in squares.chunks_mut(3) {
             spawn(scope, "squarer", || {
@@ -54,7 +54,7 @@ fn run(_: &Lab) -> Result<Evidence> {
     })?;
     // ANCHOR_END: story
     let (returned, alive) = (returned.into_inner(), threads_of_this_process()?.len() - 1);
-    say!("main", "{returned} closures had returned when the scope did: {squares:?}");
+    say!("main", "the scope returned after {returned} closures: {squares:?}");
     match alive {
         0 => say!("main", "none of their threads is left"),
         _ => say!("main", "{alive} of their threads still run, in a thread-local's destructor"),

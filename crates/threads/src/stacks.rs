@@ -67,14 +67,15 @@ fn places() -> Result<Evidence> {
         guards += usize::from(guarded);
         let kib = stack.len() / 1024;
         let guard = if guarded { " above a guard" } else { "" };
-        say!("main", "a local at {address:#x}: in a stack of {kib} KiB{guard}");
+        say!("main", "a local at {address:#x}: stack of {kib} KiB{guard}");
     }
     let room = match getrlimit(Resource::RLIMIT_STACK).context("getrlimit")?.0 {
         RLIM_INFINITY => "may grow without limit".to_owned(),
         bytes => format!("may grow to {} KiB", bytes / 1024),
     };
     let of_c = default_of_the_c_library();
-    say!("main", "a thread in C would get {of_c} KiB; the first stack {room}");
+    say!("main", "a thread of C's library would get a stack of {of_c} KiB");
+    say!("main", "the stack of the first thread {room}");
     let apart = locals.iter().enumerate().all(|(index, (_, stack))| {
         locals[..index].iter().all(|(_, o)| o.end <= stack.start || stack.end <= o.start)
     });
