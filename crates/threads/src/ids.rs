@@ -29,9 +29,9 @@ fn run(_: &Lab) -> Result<Evidence> {
     let mut ids = vec![(process, first)];
     let listed = thread::scope(|scope| {
         // Dropped when this block ends, which lets every worker go.
-        let mut opener = opener;
+        let (mut opener, mut workers) = (opener, Vec::new());
         for _ in 0..STARTED {
-            spawn(scope, "worker", || work(&tell, &gate))?;
+            workers.push(spawn(scope, "worker", || work(&tell, &gate))?);
             let mut two = [[0; 4]; 2];
             told.read_exact(two.as_flattened_mut()).context("a worker ended early")?;
             ids.push(two.map(|id| Pid::from_raw(i32::from_ne_bytes(id))).into());
