@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, anyhow};
 use lab::sample::{Pinned, allowed_cpus};
 use lab::thread::spawn;
-use lab::{Evidence, Experiment, Lab, say};
+use lab::{Evidence, Experiment, Lab, TimeLimit, say};
 
 pub const EXPERIMENT: Experiment = Experiment {
     name: "order",
@@ -96,8 +96,8 @@ fn published() -> Result<(usize, usize)> {
 
 /// Half way the writer waits until something was read, for a second at most, and says how much.
 fn wait_for_a_reader(read: &AtomicUsize) -> usize {
-    let end = Instant::now() + Duration::from_secs(1);
-    while read.load(Relaxed) == 0 && Instant::now() < end {
+    let mut limit = TimeLimit::new(Duration::from_secs(1));
+    while read.load(Relaxed) == 0 && !limit.is_over() {
         thread::yield_now();
     }
     read.load(Relaxed)

@@ -4,11 +4,11 @@
 use std::io::{Read, Write};
 use std::process::Stdio;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use lab::child::{Child, explain_io, in_words};
-use lab::{Evidence, Experiment, Lab, Role, say};
+use lab::{Evidence, Experiment, Lab, Role, TimeLimit, say};
 use nix::sys::wait::WaitStatus;
 use nix::unistd::Pid;
 
@@ -84,7 +84,7 @@ impl Seen {
 fn watch(way: &str) -> Result<Seen> {
     let mut command = lab::role("threads", ROLE.name);
     command.arg(way).stdin(Stdio::piped()).stdout(Stdio::piped());
-    let mut program = command.spawn().map_err(explain_io("posix_spawn"))?;
+    let mut program = command.spawn().map_err(explain_io("fork"))?;
     let child = Child::adopt(Pid::from_raw(program.id() as i32));
     let (input, mut output) = (program.stdin.take(), program.stdout.take().context("stdout")?);
 
@@ -101,12 +101,12 @@ fn watch(way: &str) -> Result<Seen> {
 /// Waits until the first thread of `process` has ended, or `sleeps` where it is meant to, for 5 s
 /// at most; returns its state and the number of threads that /proc/PID/status gives.
 fn state_in_the_end(process: Pid, sleeps: bool) -> Result<(String, u32)> {
-    let end = Instant::now() + Duration::from_secs(5);
+    let mut limit = TimeLimit::new(Duration::from_secs(5));
     loop {
         let text = status(&format!("/proc/{process}"))?;
         let state = field(&text, "State").context("State")?;
         let threads = field(&text, "Threads").context("Threads")?;
-        if state.starts_with('Z') || sleeps && state.starts_with('S') || Instant::now() > end {
+        if state.starts_with('Z') || sleeps && state.starts_with('S') || limit.is_over() {
             return Ok((state.to_owned(), threads.parse().context("Threads")?));
         }
         thread::sleep(Duration::from_millis(1));

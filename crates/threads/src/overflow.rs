@@ -7,15 +7,12 @@ use std::os::fd::AsRawFd;
 use std::thread;
 
 use anyhow::{Context, Result, ensure};
-use lab::child::{Child, explain, in_words, no_core_dump};
-use lab::{Evidence, Unavailable, say};
+use lab::child::{Child, explain, explain_io, failed, in_words, no_core_dump};
+use lab::{Evidence, say};
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::wait::WaitStatus;
 
 const STACK: usize = 256 * 1024;
-
-/// The exit status of a process that could not make its thread.
-const NO_THREAD: i32 = 90;
 
 /// Overflows a stack in small steps, then by one large one.
 pub fn overflow() -> Result<Evidence> {
@@ -69,13 +66,15 @@ fn with_a_small_stack(body: fn()) -> Result<Seen> {
             no_core_dump();
             libc::dup2(words.as_raw_fd(), libc::STDERR_FILENO);
             let small = thread::Builder::new().name("small".to_owned()).stack_size(STACK);
-            small.spawn(body).map_or(NO_THREAD, |small| i32::from(small.join().is_err()))
+            match small.spawn(body) {
+                Ok(small) => i32::from(small.join().is_err()),
+                Err(error) => failed(&explain_io("thread")(error)),
+            }
         })
     }?;
     let pid = child.pid();
     let status = child.wait()?;
-    let made = status != WaitStatus::Exited(pid, NO_THREAD);
-    ensure!(made, Unavailable::because("thread: a child process could not make one"));
+    ensure!(status != WaitStatus::Exited(pid, 1), "the process could not make its thread");
     let mut words = std::fs::File::from(words);
     let mut said = String::new();
     words.rewind().context("lseek")?;

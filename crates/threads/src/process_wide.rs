@@ -4,12 +4,12 @@ use std::ffi::CString;
 use std::io::{PipeWriter, Read, Write, pipe};
 use std::sync::atomic::{AtomicI32, Ordering::SeqCst};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use lab::child::{Child, LIMIT, exit, in_words};
+use lab::child::{Child, LIMIT, exit, give_up, in_words};
 use lab::thread::spawn;
-use lab::{Evidence, Experiment, Lab, Role, Unavailable, say};
+use lab::{Evidence, Experiment, Lab, Role, TimeLimit, say};
 use nix::sys::signal::{SigHandler, SigSet, Signal, kill, signal};
 use nix::sys::wait::WaitStatus;
 use nix::unistd::{Pid, dup2_stdout, execv, getpid, gettid};
@@ -75,9 +75,6 @@ pub const ROLE: Role = Role {
     },
 };
 
-/// The exit status of a process that could not make its threads.
-const NO_THREAD: i32 = 90;
-
 fn count(threads: usize) -> String {
     if threads == 1 { "1 thread".to_owned() } else { format!("{threads} threads") }
 }
@@ -101,8 +98,7 @@ fn in_one_of_three_threads(call: impl FnOnce(&PipeWriter) + Send) -> Result<(Wai
                     call(&tell);
                 });
                 if let Some(error) = bystander.err().or(caller.err()) {
-                    let _ = write!({ &tell }, "{error:#}");
-                    exit(NO_THREAD);
+                    give_up(&error);
                 }
                 let has_ended = || {
                     let caller = Pid::from_raw(tid.load(SeqCst));
@@ -119,8 +115,7 @@ fn in_one_of_three_threads(call: impl FnOnce(&PipeWriter) + Send) -> Result<(Wai
     let status = child.wait()?;
     let mut text = String::new();
     told.read_to_string(&mut text).context("read")?;
-    let made = status != WaitStatus::Exited(pid, NO_THREAD);
-    ensure!(made, Unavailable::because(text));
+    ensure!(status != WaitStatus::Exited(pid, 1), "the process could not make its threads");
     Ok((status, text))
 }
 
@@ -163,8 +158,8 @@ fn signal_to_the_process() -> Result<&'static str> {
 
 /// Looks again and again until `done`, or until a child's time is over.
 fn wait_until(done: impl Fn() -> bool) {
-    let end = Instant::now() + LIMIT / 2;
-    while !done() && Instant::now() < end {
+    let mut limit = TimeLimit::new(LIMIT / 2);
+    while !done() && !limit.is_over() {
         thread::sleep(Duration::from_millis(1));
     }
 }

@@ -1,17 +1,16 @@
 //! Two threads of one process wait at two different places: each has a program counter, a stack
 //! pointer and a system call of its own.
 
-use std::fs;
 use std::ops::Range;
 use std::sync::{Mutex, mpsc};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
-use lab::child::explain;
+use anyhow::Result;
+use lab::child::{explain, late};
 use lab::proc::mappings;
 use lab::thread::spawn;
-use lab::{Evidence, Experiment, Lab, Unavailable, say};
+use lab::{Evidence, Experiment, Lab, TimeLimit, say};
 use nix::unistd::{Pid, getpid, gettid};
 
 use crate::proc::{at, own_stack};
@@ -27,9 +26,6 @@ pub const EXPERIMENT: Experiment = Experiment {
 type Waiter = (Pid, Result<Range<usize>>);
 
 fn run(_: &Lab) -> Result<Evidence> {
-    let shown = fs::read_to_string("/proc/thread-self/syscall").is_ok();
-    let hidden = "this kernel does not show /proc/PID/task/TID/syscall";
-    ensure!(shown, Unavailable::because(hidden));
     let (input, output) = nix::unistd::pipe().map_err(explain("pipe"))?;
     let lock = Mutex::new(());
     let (introduce, introduced) = mpsc::channel::<Waiter>();
@@ -88,10 +84,10 @@ impl Registers {
     /// Waits until `thread` is blocked, in whatever call: seen twice at the same place.
     fn of_waiting(thread: Pid) -> Result<Registers> {
         let path = format!("/proc/self/task/{thread}/syscall");
-        let end = Instant::now() + Duration::from_secs(5);
+        let mut limit = TimeLimit::new(Duration::from_secs(5));
         let mut last = None;
-        while Instant::now() < end {
-            let line = fs::read_to_string(&path).with_context(|| path.clone())?;
+        while !limit.is_over() {
+            let line = lab::proc::read(&path)?;
             let now = Registers::parse(thread, &line);
             match now {
                 Some(registers) if last.as_ref() == Some(&registers) => return Ok(registers),
@@ -99,7 +95,7 @@ impl Registers {
             }
             thread::sleep(Duration::from_millis(5));
         }
-        Err(Unavailable::because(format!("thread {thread} was not seen waiting for 5 s")).into())
+        Err(late(&format!("thread {thread} was not seen waiting for 5 s")))
     }
 
     /// The line is `running`, or: call, six arguments, stack pointer, program counter.

@@ -3,11 +3,11 @@
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::Result;
 use lab::thread::spawn;
-use lab::{Evidence, Experiment, Lab, say};
+use lab::{Evidence, Experiment, Lab, TimeLimit, say};
 
 use crate::proc::threads_of_this_process;
 
@@ -25,8 +25,8 @@ static HURRY: AtomicBool = AtomicBool::new(false);
 
 impl Drop for Slow {
     fn drop(&mut self) {
-        let end = Instant::now() + Duration::from_millis(300);
-        while !HURRY.load(SeqCst) && Instant::now() < end {
+        let mut limit = TimeLimit::new(Duration::from_millis(300));
+        while !HURRY.load(SeqCst) && !limit.is_over() {
             thread::sleep(Duration::from_millis(1));
         }
     }
@@ -60,8 +60,8 @@ fn run(_: &Lab) -> Result<Evidence> {
         _ => say!("main", "{alive} of their threads still run, in a thread-local's destructor"),
     }
     HURRY.store(true, SeqCst);
-    let end = Instant::now() + Duration::from_secs(5);
-    while threads_of_this_process()?.len() > 1 && Instant::now() < end {
+    let mut limit = TimeLimit::new(Duration::from_secs(5));
+    while threads_of_this_process()?.len() > 1 && !limit.is_over() {
         thread::sleep(Duration::from_millis(1));
     }
     Ok(Evidence::new()
