@@ -4,13 +4,26 @@ use std::thread::{Builder, Scope, ScopedJoinHandle};
 
 use anyhow::Result;
 
-use crate::child::explain_io;
+use crate::child::{explain_io, give_up};
 
 /// Starts a named scoped thread, or says why there can be none.
+///
+/// A scope ends when all its threads have ended, and those that were started before may wait for
+/// this one. So where there are others the process gives up at once, with the reason.
 pub fn spawn<'scope, T: Send + 'scope>(
     scope: &'scope Scope<'scope, '_>,
     name: &str,
     body: impl FnOnce() -> T + Send + 'scope,
 ) -> Result<ScopedJoinHandle<'scope, T>> {
-    Builder::new().name(name.to_owned()).spawn_scoped(scope, body).map_err(explain_io("thread"))
+    let spawned = Builder::new().name(name.to_owned()).spawn_scoped(scope, body);
+    spawned.map_err(explain_io("thread")).inspect_err(|error| {
+        if threads() != Some(1) {
+            give_up(error)
+        }
+    })
+}
+
+/// How many threads this process has.
+fn threads() -> Option<usize> {
+    Some(std::fs::read_dir("/proc/self/task").ok()?.count())
 }
