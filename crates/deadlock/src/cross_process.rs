@@ -190,6 +190,6 @@ fn say_who_waits(one: &Child, two: &Child) {
         }
     }
     if told == 0 {
-        say!("watchdog", "both sleep in the call; /proc/locks names no owner of this kind of lock");
+        say!("watchdog", "both sleep in the call; /proc/locks names no owner here");
     }
 }

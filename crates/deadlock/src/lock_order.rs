@@ -35,7 +35,7 @@ fn run(lab: &Lab) -> Result<Evidence> {
     )?;
     match outcome.in_cycle {
         0 => say!("main", "nobody froze, and its process ended by itself"),
-        _ => say!("main", "its process had to end: nobody can be called off who waits for a mutex"),
+        _ => say!("main", "its process had to end: there is no other way to free them"),
     }
 
     let runs = lab.by_effort(10, 20, 1000);
