@@ -47,7 +47,7 @@ const CHANNELS: [Channel; 6] = [
     },
     Channel {
         name: "killed lock holder",
-        harm: "the lock is never released: EBUSY",
+        harm: "the lock stays taken: EBUSY",
         guard: "a robust mutex: EOWNERDEAD",
         show: shared_memory::killed_lock_holder,
     },
@@ -59,7 +59,7 @@ const CHANNELS: [Channel; 6] = [
     },
     Channel {
         name: "shared address space",
-        harm: "a clone(CLONE_VM) child writes its parent's data",
+        harm: "a CLONE_VM child writes to its parent",
         guard: "fork: the child writes its copy",
         show: shared_memory::address_space,
     },

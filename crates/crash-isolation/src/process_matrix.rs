@@ -42,7 +42,7 @@ fn run(_: &Lab) -> Result<Evidence> {
         let (status, survivors) = one_of_eight(&fault)?;
         let name = fault.name;
         let ended = format!("{status},");
-        say!("parent", "{name:<14} the victim {ended:<21} {survivors} of {SIBLINGS} others finish");
+        say!("parent", "{name:<14} victim {ended:<21} {survivors} of {SIBLINGS} finish");
         evidence = evidence.fact(&format!("process: {name}: status"), status);
         fewest = fewest.min(survivors);
         if name == fault::NULL_WRITE.name {

@@ -43,7 +43,7 @@ fn run(_: &Lab) -> Result<Evidence> {
         let (status, survivors) = one_of_eight(&fault)?;
         let name = fault.name;
         let ended = format!("{status},");
-        say!("parent", "{name:<14} the process {ended:<21} {survivors} of {OTHERS} others finish");
+        say!("parent", "{name:<14} process {ended:<21} {survivors} of {OTHERS} finish");
         match survivors {
             0 => fatal += 1,
             OTHERS => contained.push(name),

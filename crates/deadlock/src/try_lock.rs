@@ -74,7 +74,7 @@ fn tell(evidence: Evidence, name: &str, done: [Option<u32>; 2], most: u32) -> Ev
     }
     let transfers = done.iter().flatten().count();
     let tried: u32 = done.iter().map(|attempts| attempts.unwrap_or(most)).sum();
-    evidence.fact(&format!("{name}: transfers"), transfers).measured(
+    evidence.measured(&format!("{name}: transfers"), transfers, "transfers").measured(
         &format!("{name}: attempts"),
         tried,
         "attempts",

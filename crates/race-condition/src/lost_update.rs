@@ -38,7 +38,7 @@ fn run(lab: &Lab) -> Result<Evidence> {
         let start = Instant::now();
         let Trial { is, bursts: seen } = left_to_chance(times)?;
         took += start.elapsed();
-        let each = should / seen.max(1);
+        let each = should / (seen + 1);
         say!("main", "trial {trial}: should be {should}, is {is}, in bursts of {each}");
         with_loss += usize::from(is < should);
         worst = worst.max((should - is) as f64 * 100.0 / should as f64);
@@ -63,7 +63,7 @@ fn run(lab: &Lab) -> Result<Evidence> {
         .fact("trials left to chance", TRIALS)
         .measured("trials that lost updates", with_loss, "trials")
         .measured("most updates lost in a trial", worst, "%")
-        .measured("updates in a burst", updates_by_chance / bursts.max(1), "updates")
+        .measured("updates in a burst", updates_by_chance / (bursts + TRIALS as u64), "updates")
         .measured(
             "an update left to chance",
             took.as_nanos() as f64 / updates_by_chance as f64,

@@ -20,7 +20,7 @@ const OLD: u128 = u64::MAX as u128;
 const NEW: u128 = OLD + 1;
 
 fn run(lab: &Lab) -> Result<Evidence> {
-    say!("main", "in two words, from {OLD} to {NEW}");
+    say!("main", "two words, from {OLD} to {NEW}");
     let rounds = lab.by_effort(100, 200, 2000);
     let (torn, example) = forced(rounds)?;
     match example {
@@ -36,7 +36,7 @@ fn run(lab: &Lab) -> Result<Evidence> {
     say!("main", "left to chance, {torn_by_chance} of {reads} reads are torn: {share:.1} %");
 
     let kept_out = with_mutex_forced(rounds)?;
-    say!("main", "in a Mutex, {kept_out} of {rounds} readers find it locked between the words");
+    say!("main", "in a Mutex, {kept_out} of {rounds} readers find it locked half way");
     let (torn_in_mutex, locked_reads) = with_mutex(writes / 10)?;
     say!("main", "in a Mutex, {torn_in_mutex} of {locked_reads} reads are torn");
     Ok(Evidence::new()
