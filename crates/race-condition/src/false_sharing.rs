@@ -62,8 +62,8 @@ fn run(lab: &Lab) -> Result<Evidence> {
     let [(_, near), (_, alone)] = &compared.sides;
     say!("main", "beside: {:.1} ns an addition; alone: {:.1} ns", near.median, alone.median);
     let (times, ratio) = (compared.ratio.median, compared.ratio);
-    let sure = if ratio.is_above(1.0) { "" } else { ", which is not slower for sure" };
-    say!("main", "beside it takes {times:.1} times as long ({ratio}){sure}");
+    let sure = if ratio.is_above(1.0) { "" } else { ", not surely longer" };
+    say!("main", "beside: {times:.1} times as long ({ratio}){sure}");
     Ok(evidence.compared(RATIO, &compared))
 }
 

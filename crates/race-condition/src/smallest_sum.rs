@@ -20,12 +20,12 @@ pub const EXPERIMENT: Experiment = Experiment {
 const UPDATES: u32 = 5;
 
 fn run(_: &Lab) -> Result<Evidence> {
+    let led = led_to_the_smallest()?;
+    say!("main", "{UPDATES} updates each, led there: should be {}, is {led}", 2 * UPDATES);
     let sums = every_sum();
     let (smallest, largest) = (sums.first().copied(), sums.last().copied());
     let (smallest, largest) = (smallest.unwrap_or(0), largest.unwrap_or(0));
     say!("model", "in all orders of all steps: {smallest} at least, {largest} at most");
-    let led = led_to_the_smallest()?;
-    say!("main", "{UPDATES} updates each, led there: should be {}, is {led}", 2 * UPDATES);
     Ok(Evidence::new()
         .fact("smallest sum in any order", smallest)
         .fact("largest sum in any order", largest)
