@@ -53,7 +53,6 @@ fn ended(body: impl FnOnce() -> i32) -> Result<String> {
     })
 }
 
-// ANCHOR: fill
 enum Write {
     EachPage,
     Nothing,
@@ -74,7 +73,6 @@ fn fill(bytes: usize, write: Write) -> i32 {
     }
     0
 }
-// ANCHOR_END: fill
 
 /// What proc_pid_oom_score(5) shows of a child, after it has set its own adjustment.
 fn score(adjustment: Option<i32>) -> Result<u32> {

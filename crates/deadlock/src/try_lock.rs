@@ -109,7 +109,6 @@ fn random_pause(failures: u32) {
     sleep(RandomState::new().hash_one(failures) % (100 << failures.min(6)));
 }
 
-// ANCHOR: limit
 /// Waits for the second lock, but not for ever. Returns how many had to give up at the collision,
 /// and the attempts of both.
 fn with_a_time_limit(most: u32) -> Result<(usize, [Option<u32>; 2])> {
@@ -130,7 +129,6 @@ fn with_a_time_limit(most: u32) -> Result<(usize, [Option<u32>; 2])> {
     let done = side_by_side(|| until_done(&a, &b), || until_done(&b, &a))?;
     Ok((done.iter().filter(|attempts| **attempts != Some(1)).count(), done))
 }
-// ANCHOR_END: limit
 
 /// Runs `part` for both directions at the same time; each returns its attempts if it got through.
 fn both_transfer(

@@ -71,7 +71,7 @@ const REFUSED: [Refused; 4] = [
     Refused {
         name: "two writers",
         source: include_str!("refused/two_writers.rs"),
-        remedy: "an atomic is written through a shared reference",
+        remedy: "an atomic may have two writers",
         repaired: || {
             let counter = AtomicUsize::new(0);
             let add = || counter.fetch_add(1, Relaxed);

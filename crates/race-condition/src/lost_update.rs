@@ -38,7 +38,7 @@ fn run(lab: &Lab) -> Result<Evidence> {
         let Trial { is, bursts: seen, took } = left_to_chance(times)?;
         fastest = fastest.min(took);
         let each = should / (seen + 1);
-        say!("main", "trial {trial}: should be {should}, is {is}, in bursts of {each}");
+        say!("main", "trial {trial}: should be {should}, is {is}, bursts of {each}");
         with_loss += usize::from(is < should);
         worst = worst.max((should - is) as f64 * 100.0 / should as f64);
         bursts += seen;
