@@ -107,6 +107,7 @@ fn start(name: &str, body: fn()) {
 
 /// What `/proc` tells of each teller; returns how many sleep in futex(2).
 fn ask_the_kernel(child: &Child) -> Result<usize> {
+    blocked_in(child.pid())?; // Fails where /proc does not show this child.
     // Those that wait for good are soon seen to; one that gets its lock is gone.
     let tellers = loop {
         let tellers = tellers(child)?;
