@@ -67,12 +67,13 @@ fn faults_spread_indirectly(facts: &Evidence) -> Result<Judgement, Absent> {
         Err(refuted) => return Ok(refuted),
     };
     let open = facts.number("channels that carry harm")?;
-    let (all, guarded) = (facts.number("channels")?, facts.number("channels with a guard")?);
+    let all = facts.number("channels")?;
+    let guarded = facts.number("harmful channels that a guard closes")?;
     Ok(if open == 0.0 {
         Judgement::holds(crashes)
     } else {
         Judgement::caveat(format!(
-            "not directly: {crashes}; indirectly by {open} of {all} channels, {guarded} of them \
+            "not directly: {crashes}; indirectly by {open} of {all} channels, {guarded} of those \
              closed by a guard"
         ))
     })
@@ -100,16 +101,17 @@ fn thread_crash_kills_process(facts: &Evidence) -> Result<Judgement, Absent> {
             "{null_write} threads went on after another one's null write"
         )));
     }
+    let all = facts.number("thread: faults")?;
     let contained = facts.text("thread: faults that end one thread")?;
     let joined = facts.truth("panic: join returns the error")?;
     let aborted = facts.text("abort: status")?;
-    Ok(if contained.is_empty() {
-        Judgement::holds(format!("{fatal} of {fatal} faults ended all threads"))
+    Ok(if fatal == all {
+        Judgement::holds(format!("{fatal} of {all} faults ended all threads"))
     } else {
         let join = if joined { "; join returned the panic's message" } else { "" };
         Judgement::caveat(format!(
-            "{fatal} faults ended all threads, others one: {contained}{join}; where a panic aborts, \
-             the process {aborted}"
+            "{fatal} of {all} faults ended all threads, others one: {contained}{join}; with a \
+             hook that aborts, the process {aborted}"
         ))
     })
 }
@@ -143,7 +145,7 @@ mod tests {
             .fact("channels", 6)
             .fact("channels that carry harm", channels)
             .fact("harmful channels", "dead reader")
-            .fact("channels with a guard", 6)
+            .fact("harmful channels that a guard closes", channels)
     }
 
     #[test]
@@ -158,6 +160,7 @@ mod tests {
     fn threads(after_null_write: u32, contained: &str) -> Evidence {
         Evidence::new()
             .fact("thread: null write: survivors", after_null_write)
+            .fact("thread: faults", 7 + u32::from(!contained.is_empty()))
             .fact("thread: faults that end all", 7)
             .fact("thread: faults that end one thread", contained)
             .fact("panic: join returns the error", true)

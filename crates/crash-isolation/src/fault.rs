@@ -13,9 +13,6 @@ pub struct Fault {
     pub commit: fn(),
 }
 
-/// Whether a panic unwinds in this build; with `panic = "abort"` it ends the process.
-pub const UNWINDS: bool = cfg!(panic = "unwind");
-
 // ANCHOR: faults
 pub const NULL_WRITE: Fault = Fault {
     name: "null write",

@@ -47,7 +47,7 @@ const CHANNELS: [Channel; 6] = [
     },
     Channel {
         name: "killed lock holder",
-        harm: "the lock is never released: EBUSY",
+        harm: "the lock stays taken: EBUSY",
         guard: "a robust mutex: EOWNERDEAD",
         show: shared_memory::killed_lock_holder,
     },
@@ -59,7 +59,7 @@ const CHANNELS: [Channel; 6] = [
     },
     Channel {
         name: "shared address space",
-        harm: "a clone(CLONE_VM) child writes its parent's data",
+        harm: "a CLONE_VM child writes to its parent",
         guard: "fork: the child writes its copy",
         show: shared_memory::address_space,
     },
@@ -73,6 +73,7 @@ const CHANNELS: [Channel; 6] = [
 
 fn run(_: &Lab) -> Result<Evidence> {
     let (mut open, mut guarded) = (Vec::new(), 0);
+    let mut evidence = Evidence::new();
     for channel in &CHANNELS {
         let name = channel.name;
         let (harm, guard) = (channel.show)().with_context(|| name)?;
@@ -82,14 +83,17 @@ fn run(_: &Lab) -> Result<Evidence> {
         } else {
             say!("parent", "{name:<20} carries no harm here");
         }
-        guarded += usize::from(guard);
+        guarded += usize::from(harm && guard);
+        evidence = evidence
+            .fact(&format!("{name}: harm"), harm)
+            .fact(&format!("{name}: harm in spite of the guard"), !guard);
         say!("guard", "{}: {}", channel.guard, if guard { "no harm" } else { "harm all the same" });
     }
-    Ok(Evidence::new()
+    Ok(evidence
         .fact("channels", CHANNELS.len())
         .fact("channels that carry harm", open.len())
         .fact("harmful channels", open.join(", "))
-        .fact("channels with a guard", guarded))
+        .fact("harmful channels that a guard closes", guarded))
 }
 
 // ANCHOR: dead-reader

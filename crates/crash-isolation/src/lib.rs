@@ -11,6 +11,7 @@
 mod claims;
 mod fault;
 mod indirect;
+mod out_of_memory;
 mod panic;
 mod process_matrix;
 mod shared_memory;
@@ -27,6 +28,7 @@ pub const PACKAGE: lab::Package = lab::Package {
         thread_matrix::EXPERIMENT,
         panic::EXPERIMENT,
         soft_errors::EXPERIMENT,
+        out_of_memory::EXPERIMENT,
         indirect::EXPERIMENT,
     ],
     claims: claims::CLAIMS,

@@ -59,10 +59,12 @@ fn fails_in_the_middle(notes: &PipeWriter) {
 }
 // ANCHOR_END: unwind
 
-/// What `panic = "abort"` in Cargo.toml does: the hook has its say, then the process aborts.
+/// Imitates `panic = "abort"`, which a whole program is built with and not one function: the hook
+/// has its say, then the process aborts before anything unwinds. A test compiles a program with
+/// `-C panic=abort` and finds the same.
 fn aborting(notes: &PipeWriter) {
     set_hook(Box::new(|_| {
-        say!("worker", "panics, in a program where a panic aborts");
+        say!("worker", "panics, and the hook aborts as panic = \"abort\" would");
         std::process::abort()
     }));
     joined(notes);

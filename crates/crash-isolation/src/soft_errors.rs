@@ -69,7 +69,7 @@ const MISTAKES: [Mistake; 6] = [
     },
     Mistake {
         name: "loop under a lock",
-        harm: "the others never get the lock",
+        harm: "the others did not get the lock in 10 ms",
         guard: "a loop that can be told to stop",
         show: loop_under_a_lock,
     },
@@ -86,7 +86,7 @@ fn run(_: &Lab) -> Result<Evidence> {
         } else {
             say!("parent", "{name:<18} harms nobody here");
         }
-        guarded += usize::from(guard);
+        guarded += usize::from(harm && guard);
         say!("guard", "{}: {}", mistake.guard, if guard { "no harm" } else { "harm all the same" });
     }
     Ok(Evidence::new()
@@ -210,7 +210,7 @@ fn loop_under_a_lock() -> Result<(bool, bool)> {
             std::thread::yield_now();
         }
         let start = Instant::now();
-        let mut harm = true;
+        let mut harm = lock.try_lock().is_err();
         while start.elapsed() < Duration::from_millis(10) {
             harm &= lock.try_lock().is_err();
         }

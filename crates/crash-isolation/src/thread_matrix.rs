@@ -5,13 +5,13 @@
 use std::io::{PipeReader, PipeWriter, Read, Write};
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, bail};
 use lab::child::{LIMIT, late};
 use lab::{Evidence, Experiment, Lab, TimeLimit, say};
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
 use nix::unistd::{Pid, gettid};
 
-use crate::fault::{self, Fault, UNWINDS};
+use crate::fault::{self, Fault};
 use crate::watched::{child, exact, silence, spawn, spawn_detached};
 
 pub const EXPERIMENT: Experiment = Experiment {
@@ -22,35 +22,32 @@ pub const EXPERIMENT: Experiment = Experiment {
 };
 
 const OTHERS: usize = 7;
-const ALIVE: &str = "exited with 0";
 
-/// Each fault, and how its process must end.
-const FAULTS: [(Fault, &str); 10] = [
-    (fault::NULL_WRITE, "was ended by SIGSEGV"),
-    (fault::ABORT, "was ended by SIGABRT"),
-    (fault::STACK_OVERFLOW, "was ended by SIGABRT"),
-    (fault::EXIT, "exited with 7"),
-    (fault::SIGTERM, "was ended by SIGTERM"),
-    (fault::SIGKILL, "was ended by SIGKILL"),
-    (fault::DOUBLE_PANIC, "was ended by SIGABRT"),
-    (fault::PANIC, if UNWINDS { ALIVE } else { "was ended by SIGABRT" }),
-    (fault::RAW_EXIT, ALIVE),
-    (HANDLED, ALIVE),
+const FAULTS: [Fault; 10] = [
+    fault::NULL_WRITE,
+    fault::ABORT,
+    fault::STACK_OVERFLOW,
+    fault::EXIT,
+    fault::SIGTERM,
+    fault::SIGKILL,
+    fault::DOUBLE_PANIC,
+    fault::PANIC,
+    fault::RAW_EXIT,
+    HANDLED,
 ];
 
 fn run(_: &Lab) -> Result<Evidence> {
     let mut evidence = Evidence::new();
     let (mut fatal, mut contained, mut after_null_write) = (0, Vec::new(), 0);
-    for (fault, expected) in FAULTS {
+    for fault in FAULTS {
         let (status, survivors) = one_of_eight(&fault)?;
         let name = fault.name;
         let ended = format!("{status},");
-        say!("parent", "{name:<14} the process {ended:<21} {survivors} of {OTHERS} others finish");
-        ensure!(status == expected, "{name}: the process {status}, but it should: {expected}");
+        say!("parent", "{name:<14} process {ended:<21} {survivors} of {OTHERS} finish");
         match survivors {
             0 => fatal += 1,
             OTHERS => contained.push(name),
-            some => bail!("{name}: {some} of {OTHERS} others finished, neither all nor none"),
+            _ => {}
         }
         evidence = evidence
             .fact(&format!("thread: {name}: status"), status)
@@ -61,6 +58,7 @@ fn run(_: &Lab) -> Result<Evidence> {
     }
     Ok(evidence
         .fact("thread: others", OTHERS)
+        .fact("thread: faults", FAULTS.len())
         .fact("thread: faults that end all", fatal)
         .fact("thread: faults that end one thread", contained.join(", "))
         .fact("thread: survivors", format!("{after_null_write} of {OTHERS}")))
@@ -108,13 +106,17 @@ fn eight_threads(fault: Fault, go: &PipeReader, done: &PipeWriter, name: &PipeWr
 const HANDLED: Fault = Fault {
     name: "with a handler",
     commit: || {
-        let handler = SigHandler::Handler(end_this_thread);
-        let action = SigAction::new(handler, SaFlags::SA_ONSTACK, SigSet::empty());
-        // SAFETY: the handler makes one system call, which is async-signal-safe.
-        let _ = unsafe { sigaction(Signal::SIGSEGV, &action) };
+        survive_sigsegv();
         (fault::NULL_WRITE.commit)();
     },
 };
+
+fn survive_sigsegv() {
+    let handler = SigHandler::Handler(end_this_thread);
+    let action = SigAction::new(handler, SaFlags::SA_ONSTACK, SigSet::empty());
+    // SAFETY: the handler makes one system call, which is async-signal-safe.
+    let _ = unsafe { sigaction(Signal::SIGSEGV, &action) };
+}
 
 extern "C" fn end_this_thread(_: libc::c_int) {
     (fault::RAW_EXIT.commit)();

@@ -72,7 +72,15 @@ fn every_mistake_and_every_channel_harms_and_has_a_guard() {
     assert_eq!(fact("mistakes with a guard"), 6);
     let fact = facts("indirect");
     assert_eq!(fact("channels that carry harm"), 6);
-    assert_eq!(fact("channels with a guard"), 6);
+    assert_eq!(fact("harmful channels that a guard closes"), 6);
+}
+
+#[test]
+fn a_limit_of_its_own_is_told_by_malloc_and_a_promise_costs_nothing() {
+    let fact = facts("out-of-memory");
+    assert_eq!(fact("with a limit of its own"), "told by malloc");
+    assert_eq!(fact("asked for and not written to"), "got it all");
+    assert_eq!(fact("oom_score_adj makes it the first"), true);
 }
 
 /// The experiment aborts from the panic hook; a program that rustc built so ends the same way.

@@ -2,14 +2,16 @@
 //! owners sees the circle.
 
 use std::fs;
+use std::io::{Read, Write};
 use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
 use std::thread;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail, ensure};
-use lab::child::{Child, exit, explain};
+use anyhow::{Context, Result, bail};
+use lab::child::{Child, exit, explain, explain_io};
 use lab::proc::blocked_in;
-use lab::{Evidence, Experiment, Lab, say};
+use lab::{Evidence, Experiment, Lab, NoEvidence, say};
+use nix::errno::Errno;
 use nix::sys::wait::WaitStatus;
 use nix::unistd::Pid;
 use parking_lot_detecting::{Mutex, deadlock};
@@ -23,31 +25,49 @@ pub const EXPERIMENT: Experiment = Experiment {
 
 fn run(_: &Lab) -> Result<Evidence> {
     let (look, looked) = nix::unistd::pipe().map_err(explain("pipe"))?;
+    let (mut hold, held) = std::io::pipe().map_err(explain_io("pipe"))?;
     // SAFETY: this process has one thread, so the child inherits no lock that someone else holds.
     let child = unsafe {
         Child::fork(|| {
             freeze_two_threads();
+            let _ = (&held).write_all(b".");
             let _ = nix::unistd::read(&look, &mut [0]);
             ask_the_detector()
         })
     }?;
-    let asleep = ask_the_kernel(&child)?;
+    drop(held);
+    let asleep = match hold.read_exact(&mut [0]) {
+        Ok(()) => ask_the_kernel(&child),
+        Err(_) => Ok(0), // It could start no threads; its status says so.
+    };
     nix::unistd::write(&looked, b".").map_err(explain("write"))?;
     let WaitStatus::Exited(_, in_cycle) = child.wait()? else {
         bail!("the process with the frozen threads did not exit by itself");
     };
-    ensure!(in_cycle < NO_THREAD, "thread: EAGAIN: the limit on processes is reached (ulimit -u)");
-    Ok(Evidence::new()
-        .fact("frozen threads asleep in futex", asleep)
-        .fact("threads in the detector's cycle", in_cycle))
+    if in_cycle == NO_THREAD {
+        return Err(explain("thread")(Errno::EAGAIN));
+    }
+    let evidence = Evidence::new().fact("threads in the detector's cycle", in_cycle);
+    Ok(match asleep {
+        Ok(asleep) => evidence.fact(ASLEEP, asleep),
+        Err(error) => match NoEvidence::of(&error) {
+            NoEvidence::Unavailable(why) => {
+                say!("kernel", "is not asked here: /proc shows no system calls");
+                evidence.missing(ASLEEP, why)
+            }
+            NoEvidence::Failed(_) => return Err(error),
+        },
+    })
 }
 
+const ASLEEP: &str = "frozen threads asleep in futex";
 /// Exit status of a child that could not start its threads.
 const NO_THREAD: i32 = 255;
 
 static A: Mutex<()> = Mutex::new(());
 static B: Mutex<()> = Mutex::new(());
 static HELD: AtomicU32 = AtomicU32::new(0);
+static DONE: AtomicU32 = AtomicU32::new(0);
 
 // ANCHOR: freeze
 fn freeze_two_threads() {
@@ -55,18 +75,25 @@ fn freeze_two_threads() {
         let _a = A.lock();
         meet();
         let _b = B.lock();
+        DONE.fetch_add(1, SeqCst);
     });
     start("teller-2", || {
         let _b = B.lock();
         meet();
         let _a = A.lock();
+        DONE.fetch_add(1, SeqCst);
     });
+    wait_until_both_hold();
 }
 // ANCHOR_END: freeze
 
 /// Waits until each holds its first lock, without a futex: that is kept for the locks.
 fn meet() {
     HELD.fetch_add(1, SeqCst);
+    wait_until_both_hold();
+}
+
+fn wait_until_both_hold() {
     while HELD.load(SeqCst) < 2 {
         thread::sleep(Duration::from_micros(20));
     }
@@ -80,50 +107,65 @@ fn start(name: &str, body: fn()) {
 
 /// What `/proc` tells of each teller; returns how many sleep in futex(2).
 fn ask_the_kernel(child: &Child) -> Result<usize> {
-    let futex = libc::SYS_futex;
-    let asleep = || -> Result<Vec<[String; 4]>> {
-        let mut found = Vec::new();
-        for task in fs::read_dir(format!("/proc/{}/task", child.pid())).context("read /proc")? {
-            let task = task?;
-            let of = |file| fs::read_to_string(task.path().join(file)).ok();
-            let word = |file| of(file).map_or("?".to_owned(), |text| text.trim().to_owned());
-            let id = task.file_name().to_string_lossy().parse().context("a thread's id")?;
-            let teller = word("comm").starts_with("teller");
-            if teller && blocked_in(Pid::from_raw(id))? == Some(futex) {
-                let address = word("syscall").split(' ').nth(1).unwrap_or_default().to_owned();
-                found.push([word("comm"), word("wchan"), futex.to_string(), address]);
-            }
+    blocked_in(child.pid())?; // Fails where /proc does not show this child.
+    // Those that wait for good are soon seen to; one that gets its lock is gone.
+    let tellers = loop {
+        let tellers = tellers(child)?;
+        if tellers.iter().all(|(_, address)| address.is_some()) {
+            break tellers;
         }
-        Ok(found)
+        thread::sleep(Duration::from_millis(1));
     };
-    let mut tellers = asleep()?;
-    // They sleep for good, so the second look that finds both is not far.
-    while tellers.len() < 2 && !child.ends_within(Duration::from_millis(1))? {
-        tellers = asleep()?;
+    let futex = libc::SYS_futex;
+    for (name, address) in &tellers {
+        let address = address.as_deref().unwrap_or("?");
+        say!("kernel", "{name} sleeps in system call {futex} (futex) at {address}");
     }
-    tellers.sort();
-    for [name, place, number, address] in &tellers {
-        say!("kernel", "{name} sleeps in {place}, system call {number} (futex), address {address}");
+    match tellers.len() {
+        0 => say!("kernel", "shows no teller any more"),
+        _ => say!("kernel", "knows where they wait; who owns the locks is written nowhere"),
     }
-    say!("kernel", "knows the addresses they wait at; who owns the locks is written nowhere");
     Ok(tellers.len())
+}
+
+/// The living tellers, and the address at which each waits in futex(2), if it does.
+fn tellers(child: &Child) -> Result<Vec<(String, Option<String>)>> {
+    let mut found = Vec::new();
+    for task in fs::read_dir(format!("/proc/{}/task", child.pid())).context("read /proc")? {
+        let task = task?;
+        let word = |file| {
+            let text = fs::read_to_string(task.path().join(file)).unwrap_or_default();
+            text.trim().to_owned()
+        };
+        let name = word("comm");
+        if name.starts_with("teller") {
+            let id = task.file_name().to_string_lossy().parse().context("a thread's id")?;
+            let waits = blocked_in(Pid::from_raw(id))? == Some(libc::SYS_futex);
+            let address = || word("syscall").split(' ').nth(1).map(str::to_owned);
+            found.push((name, waits.then(address).flatten()));
+        }
+    }
+    found.sort();
+    Ok(found)
 }
 
 // ANCHOR: detector
 /// parking_lot notes the owner of every lock when built with `deadlock_detection`.
 fn ask_the_detector() -> i32 {
-    let cycles = loop {
-        let cycles = deadlock::check_deadlock();
-        if !cycles.is_empty() {
-            break cycles;
-        }
+    let mut cycles = deadlock::check_deadlock();
+    while cycles.is_empty() && DONE.load(SeqCst) < 2 {
         thread::sleep(Duration::from_millis(1));
+        cycles = deadlock::check_deadlock();
+    }
+    let Some(cycle) = cycles.first() else {
+        say!("detector", "finds no cycle: both tellers are done");
+        return 0;
     };
-    for thread in &cycles[0] {
+    for thread in cycle {
         let trace = format!("{:?}", thread.backtrace());
         say!("detector", "a thread of the cycle waits at {}", place(&trace));
     }
-    cycles[0].len() as i32
+    cycle.len() as i32
 }
 // ANCHOR_END: detector
 

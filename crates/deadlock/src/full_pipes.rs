@@ -5,7 +5,7 @@ use std::io::{ErrorKind, Read, Write};
 use std::os::fd::AsFd;
 use std::time::Duration;
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Result, bail};
 use lab::child::{Child, explain};
 use lab::proc::blocked_in;
 use lab::{Evidence, Experiment, Lab, say, span};
@@ -21,13 +21,20 @@ type Exchange = fn(&'static str, &mut Pipe, &[u8]) -> std::io::Result<()>;
 
 fn run(_: &Lab) -> Result<Evidence> {
     let (frozen, capacity) = both(write_then_read)?;
-    ensure!(frozen == 2, "two full pipes did not freeze the processes");
+    tell("written first, read after", frozen);
     let (frozen_with_poll, _) = both(whichever_is_ready)?;
-    say!("main", "with poll both messages arrived");
+    tell("with poll", frozen_with_poll);
     Ok(Evidence::new()
         .measured("capacity of a pipe", capacity, "B")
         .fact("processes frozen by full pipes", frozen)
         .fact("processes frozen with poll", frozen_with_poll))
+}
+
+fn tell(how: &str, frozen: usize) {
+    match frozen {
+        0 => say!("main", "{how}: both messages arrived"),
+        _ => say!("main", "{how}: {frozen} processes froze"),
+    }
 }
 
 /// One's own end of a pair of pipes.
@@ -93,7 +100,7 @@ fn both(exchange: Exchange) -> Result<(usize, i32)> {
         let both_write = writes(&one)? && writes(&two)?;
         if both_write && full(&here) && full(&there) {
             say!("watchdog", "both pipes hold {capacity} bytes and are full");
-            say!("watchdog", "each process waits for the other one to read; kills both");
+            say!("watchdog", "both sleep in write(2), and neither will read; kills both");
             one.kill()?;
             two.kill()?;
             return Ok((2, capacity));

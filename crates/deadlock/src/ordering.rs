@@ -2,7 +2,7 @@
 
 use std::sync::Barrier;
 
-use anyhow::{Result, ensure};
+use anyhow::Result;
 use lab::{Evidence, Experiment, Lab, say};
 
 use crate::named::Named;
@@ -33,7 +33,7 @@ fn run(lab: &Lab) -> Result<Evidence> {
         ],
     )?;
     let fate = if as_given.in_cycle > 0 { "froze" } else { "got through, by luck" };
-    say!("main", "order as given:  2 × {transfers} transfers in opposite directions {fate}");
+    say!("main", "order as given:  2 × {transfers} opposite transfers {fate}");
 
     let [a, b] = &accounts();
     let ordered = watch(
@@ -44,8 +44,7 @@ fn run(lab: &Lab) -> Result<Evidence> {
         ],
     )?;
     let fate = if ordered.in_cycle > 0 { "froze" } else { "all got through" };
-    say!("main", "order by number: 2 × {transfers} transfers in opposite directions {fate}");
-    ensure!(ordered.in_cycle == 0, "a cycle in spite of the order");
+    say!("main", "order by number: 2 × {transfers} opposite transfers {fate}");
     Ok(Evidence::new()
         .fact("transfers in one order", 2 * transfers)
         .fact("threads frozen in one order", ordered.in_cycle)

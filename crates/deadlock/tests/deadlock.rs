@@ -31,6 +31,9 @@ fn one_order_freezes_nobody() {
 #[test]
 fn a_livelock_gets_nothing_done() {
     assert_eq!(PROGRAM.fact("try-lock", "transfers in a livelock"), 0);
+    for arm in ["a fixed pause", "a random pause", "a time limit"] {
+        assert_eq!(PROGRAM.fact("try-lock", &format!("{arm}: transfers")), 2, "{arm}");
+    }
 }
 
 #[test]

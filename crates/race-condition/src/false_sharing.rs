@@ -1,12 +1,13 @@
 //! Two threads, two counters, nothing shared: and yet they slow each other down if the counters
 //! lie in one cache line. Nothing goes wrong but the time.
 
+use std::mem::offset_of;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use lab::sample::{Pinned, allowed_cpus};
-use lab::{Evidence, Experiment, Lab, Summary, say};
+use lab::sample::{Comparison, Pinned, allowed_cpus};
+use lab::{Evidence, Experiment, Lab, say};
 
 use crate::side_by_side::{Meeting, side_by_side};
 
@@ -33,36 +34,51 @@ struct Alone(AtomicU64);
 // ANCHOR_END: lines
 
 fn run(lab: &Lab) -> Result<Evidence> {
-    let (near, far) = (size_of::<AtomicU64>(), size_of::<Alone>());
-    say!("main", "two neighbours lie {near} bytes apart, in one cache line");
-    say!("main", "two counters alone lie {far} bytes apart, in a line each");
+    let line = cache_line();
+    let near = offset_of!(Neighbours, second) - offset_of!(Neighbours, first);
+    // The first counter stands at the start of a line.
+    let share = near < line;
+    let where_they_are = if share { "in one cache line" } else { "in a line each" };
+    say!("main", "two neighbours lie {near} bytes apart, {where_they_are}");
+    say!("main", "two counters alone lie {} bytes apart; a line has {line}", size_of::<Alone>());
+    let evidence = Evidence::new()
+        .measured("bytes between neighbours", near, "B")
+        .fact("neighbours share a line", share);
     let cpus = allowed_cpus();
     let [one, other, ..] = cpus[..] else {
-        let why = "two CPUs are needed to pull a line to and fro";
-        say!("main", "{why}");
-        return Ok(Evidence::new().missing("neighbours against alone", why));
+        return Ok(untold(evidence, "two CPUs are needed to pull a line to and fro"));
     };
     let enough = lab.by_effort(50, 200, 2000);
     let end = Instant::now() + Duration::from_millis(lab.by_effort(200, 1_000, 5_000));
-    let mut samples = Vec::new();
-    while samples.len() < enough && Instant::now() < end {
-        samples.extend(measure([one, other])?);
+    let mut pairs = Vec::new();
+    while pairs.len() < enough && Instant::now() < end {
+        pairs.extend(measure([one, other])?);
     }
-    let column = |side: fn(&(f64, f64)) -> f64| Summary::of(samples.iter().map(side).collect());
-    let (Some(near), Some(far), Some(ratio)) =
-        (column(|pair| pair.0), column(|pair| pair.1), column(|pair| pair.0 / pair.1))
-    else {
+    let sides = ["an addition beside the other's", "an addition alone"];
+    let Some(compared) = Comparison::paired(sides, "ns", &pairs) else {
         let why = "the two never ran at the same time: others keep the CPUs busy";
-        say!("main", "{why}");
-        return Ok(Evidence::new().missing("neighbours against alone", why));
+        return Ok(untold(evidence, why));
     };
-    say!("main", "neighbours: {:.1} ns an addition", near.median);
-    say!("main", "alone: {:.1} ns an addition", far.median);
-    say!("main", "neighbours take {:.1} times as long, though they share nothing", ratio.median);
-    Ok(Evidence::new()
-        .sampled("addition, one line", near, "ns")
-        .sampled("addition, a line each", far, "ns")
-        .sampled("neighbours against alone", ratio, "times"))
+    let [(_, near), (_, alone)] = &compared.sides;
+    say!("main", "beside: {:.1} ns an addition; alone: {:.1} ns", near.median, alone.median);
+    let (times, ratio) = (compared.ratio.median, compared.ratio);
+    let sure = if ratio.is_above(1.0) { "" } else { ", not surely longer" };
+    say!("main", "beside: {times:.1} times as long ({ratio}){sure}");
+    Ok(evidence.compared(RATIO, &compared))
+}
+
+const RATIO: &str = "neighbours against alone";
+
+fn untold(evidence: Evidence, why: &str) -> Evidence {
+    say!("main", "{why}");
+    evidence.missing(RATIO, why)
+}
+
+/// The bytes that move between caches together, sysconf(3); 64 where the kernel doesn't say.
+fn cache_line() -> usize {
+    // SAFETY: the call takes an integer and returns one.
+    let bytes = unsafe { libc::sysconf(libc::_SC_LEVEL1_DCACHE_LINESIZE) };
+    usize::try_from(bytes).ok().filter(|bytes| *bytes > 0).unwrap_or(64)
 }
 
 const ADDITIONS: u32 = 10_000;
@@ -70,7 +86,7 @@ const ADDITIONS: u32 = 10_000;
 // ANCHOR: measure
 /// Two threads add to a counter each, in one line and in a line each, in turn, ten times. Returns
 /// the nanoseconds an addition took, of the rounds in which the two really ran at the same time.
-fn measure(cpus: [usize; 2]) -> Result<Vec<(f64, f64)>> {
+fn measure(cpus: [usize; 2]) -> Result<Vec<[f64; 2]>> {
     let (neighbours, alone) = (Neighbours::default(), <[Alone; 2]>::default());
     let meeting = Meeting::default();
     let add = |side: usize| -> Vec<(Instant, Instant)> {
@@ -89,7 +105,7 @@ fn measure(cpus: [usize; 2]) -> Result<Vec<(f64, f64)>> {
     };
     let (first, second) = side_by_side(|| add(0), || add(1))?;
     let times: Vec<_> = first.into_iter().zip(second).map(|(a, b)| together(a, b)).collect();
-    Ok(times.chunks(2).filter_map(|pair| Some((pair[0]?, pair[1]?))).collect())
+    Ok(times.chunks(2).filter_map(|pair| Some([pair[0]?, pair[1]?])).collect())
 }
 // ANCHOR_END: measure
 

@@ -14,6 +14,7 @@ mod false_sharing;
 mod lost_update;
 mod orderings;
 mod side_by_side;
+mod smallest_sum;
 pub mod store_buffer;
 mod torn_read;
 
@@ -23,6 +24,7 @@ pub const PACKAGE: lab::Package = lab::Package {
     about: "race conditions: when the result depends on who comes first",
     experiments: &[
         lost_update::EXPERIMENT,
+        smallest_sum::EXPERIMENT,
         torn_read::EXPERIMENT,
         orderings::EXPERIMENT,
         false_sharing::EXPERIMENT,

@@ -4,6 +4,7 @@
 use std::hint::black_box;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Barrier, Mutex};
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use lab::{Evidence, Experiment, Lab, say};
@@ -23,37 +24,49 @@ fn run(lab: &Lab) -> Result<Evidence> {
     one_round_step_by_step()?;
 
     let rounds: u64 = lab.by_effort(100, 200, 2000);
-    let is = forced(rounds)?;
-    say!("main", "{rounds} forced rounds: should be {}, is {is}", 2 * rounds);
-    let lost_forced = 2 * rounds - is;
+    let updates = 2 * rounds;
+    let three_steps = forced(rounds)?;
+    let one_step = forced_with_fetch_add(rounds)?;
+    say!("main", "{rounds} forced rounds: should be {updates}, is {three_steps}");
+    say!("main", "{rounds} forced rounds with fetch_add: should be {updates}, is {one_step}");
 
     let times: u64 = lab.by_effort(1_000_000, 5_000_000, 50_000_000);
     let should = 2 * times;
-    let (mut trials_with_loss, mut worst) = (0, 0.0_f64);
+    let (mut with_loss, mut worst) = (0, 0.0_f64);
+    let (mut bursts, mut fastest) = (0, Duration::MAX);
     for trial in 1..=TRIALS {
-        let is = left_to_chance(times)?;
-        say!("main", "left to chance, trial {trial}: should be {should}, is {is}");
-        trials_with_loss += usize::from(is < should);
+        let Trial { is, bursts: seen, took } = left_to_chance(times)?;
+        fastest = fastest.min(took);
+        let each = should / (seen + 1);
+        say!("main", "trial {trial}: should be {should}, is {is}, bursts of {each}");
+        with_loss += usize::from(is < should);
         worst = worst.max((should - is) as f64 * 100.0 / should as f64);
+        bursts += seen;
     }
-    say!(
-        "main",
-        "lost something in {trials_with_loss} of {TRIALS} trials: a good run proves nothing"
-    );
+    let proves = match with_loss {
+        0 | TRIALS => "",
+        _ => ": a good run proves nothing",
+    };
+    say!("main", "lost something in {with_loss} of {TRIALS} trials{proves}");
 
-    let times = times / 10;
-    let should = 2 * times;
-    let (atomic, locked) = (with_fetch_add(times)?, with_mutex(times)?);
-    say!("main", "with fetch_add: should be {should}, is {atomic}");
-    say!("main", "with a Mutex: should be {should}, is {locked}");
+    let locked = with_mutex(times / 10)?;
+    say!("main", "with a Mutex: should be {}, is {locked}", should / 10);
+    let reads = times / 10;
+    let wrong = only_read(reads)?;
+    say!("main", "nobody writes: {wrong} of {} reads find another value", 2 * reads);
+    let updates_by_chance = should * TRIALS as u64;
     Ok(Evidence::new()
-        .fact("updates in forced rounds", 2 * rounds)
-        .fact("updates lost in forced rounds", lost_forced)
+        .fact("updates in forced rounds", updates)
+        .fact("updates lost in forced rounds", updates - three_steps)
+        .fact("updates lost with fetch_add", updates - one_step)
         .fact("trials left to chance", TRIALS)
-        .fact("trials that lost updates", trials_with_loss)
+        .measured("trials that lost updates", with_loss, "trials")
         .measured("most updates lost in a trial", worst, "%")
-        .fact("updates lost with fetch_add", should - atomic)
-        .fact("updates lost with a Mutex", should - locked))
+        .measured("updates in a burst", updates_by_chance / (bursts + TRIALS as u64), "updates")
+        .measured("an update, at best", fastest.as_nanos() as f64 / times as f64, "ns")
+        .fact("updates lost with a Mutex", should / 10 - locked)
+        .fact("reads of data that nobody writes", 2 * reads)
+        .fact("wrong reads of data that nobody writes", wrong))
 }
 
 /// The reader can follow this one: barriers put the four steps into the bad order.
@@ -99,36 +112,52 @@ fn forced(rounds: u64) -> Result<u64> {
 }
 // ANCHOR_END: forced
 
-// ANCHOR: chance
-fn left_to_chance(times: u64) -> Result<u64> {
-    let (counter, start) = (AtomicU64::new(0), Meeting::default());
-    let add = |side| {
-        let _pinned = on_its_own_cpu(side);
-        start.wait(0);
-        for _ in 0..times {
-            // What `counter += 1` is made of. `black_box` keeps the compiler
-            // from making one addition out of a million.
-            let seen = black_box(counter.load(Relaxed));
-            counter.store(seen + 1, Relaxed);
-        }
-    };
-    side_by_side(|| add(0), || add(1))?;
-    Ok(counter.into_inner())
-}
-// ANCHOR_END: chance
-
-/// Read, add and write in one step that nobody can come between.
-fn with_fetch_add(times: u64) -> Result<u64> {
-    let (counter, start) = (AtomicU64::new(0), Barrier::new(2));
+/// The same rounds, but reading and writing are one step that nobody can come between.
+fn forced_with_fetch_add(rounds: u64) -> Result<u64> {
+    let (counter, meet) = (AtomicU64::new(0), Barrier::new(2));
     let add = || {
-        start.wait();
-        for _ in 0..times {
-            counter.fetch_add(1, Relaxed);
+        for _ in 0..rounds {
+            let _seen = counter.fetch_add(1, Relaxed);
+            meet.wait();
+            meet.wait();
         }
     };
     side_by_side(add, add)?;
     Ok(counter.into_inner())
 }
+
+/// What became of a trial.
+struct Trial {
+    /// The sum.
+    is: u64,
+    /// How often a thread found another number than the one it had written last.
+    bursts: u64,
+    /// By the thread that was done sooner.
+    took: Duration,
+}
+
+// ANCHOR: chance
+fn left_to_chance(times: u64) -> Result<Trial> {
+    let (counter, start) = (AtomicU64::new(0), Meeting::default());
+    let add = |side| {
+        let _pinned = on_its_own_cpu(side);
+        let (mut mine, mut bursts) = (0, 0);
+        start.wait(0);
+        let begin = Instant::now();
+        for _ in 0..times {
+            // What `counter += 1` is made of. `black_box` keeps the compiler
+            // from making one addition out of a million.
+            let seen = black_box(counter.load(Relaxed));
+            bursts += u64::from(seen != mine); // The other one has been here.
+            mine = seen + 1;
+            counter.store(mine, Relaxed);
+        }
+        (bursts, begin.elapsed())
+    };
+    let ((first, one), (second, other)) = side_by_side(|| add(0), || add(1))?;
+    Ok(Trial { is: counter.into_inner(), bursts: first + second, took: one.min(other) })
+}
+// ANCHOR_END: chance
 
 /// Three steps, and a lock that keeps the other thread out from the first to the last.
 fn with_mutex(times: u64) -> Result<u64> {
@@ -147,4 +176,15 @@ fn with_mutex(times: u64) -> Result<u64> {
     };
     side_by_side(add, add)?;
     Ok(counter.into_inner().expect("nobody panicked while holding the lock"))
+}
+
+/// Two threads share data that nobody writes, without any synchronisation; returns how often one
+/// of them found another value than the one that was there before they started.
+fn only_read(times: u64) -> Result<u64> {
+    let (data, start) = (vec![7_u64; 8], Barrier::new(2));
+    let look = || {
+        start.wait();
+        (0..times as usize).filter(|turn| black_box(&data)[turn % 8] != 7).count() as u64
+    };
+    side_by_side(look, look).map(|(first, second)| first + second)
 }

@@ -13,6 +13,18 @@ fn every_forced_round_loses_one_update_and_tears_one_read() {
 }
 
 #[test]
+fn the_same_rounds_lose_nothing_with_one_step_instead_of_three() {
+    assert_eq!(PROGRAM.fact("lost-update", "updates lost with fetch_add"), 0);
+    assert_eq!(PROGRAM.fact("lost-update", "wrong reads of data that nobody writes"), 0);
+}
+
+#[test]
+fn the_smallest_sum_is_two() {
+    assert_eq!(PROGRAM.fact("smallest-sum", "smallest sum in any order"), 2);
+    assert_eq!(PROGRAM.fact("smallest-sum", "sum of the threads that were led there"), 2);
+}
+
+#[test]
 fn the_compiler_refuses_the_four_programs() {
     assert_eq!(PROGRAM.fact("compile-fail", "refused programs"), 4);
 }
