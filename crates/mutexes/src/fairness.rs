@@ -13,7 +13,7 @@ use lab::thread::spawn;
 use lab::{Evidence, Experiment, Lab, say};
 use nix::unistd::Pid;
 
-use crate::{Mutex, ThreeState};
+use crate::{Mutex, ThreeState, asleep};
 
 pub const EXPERIMENT: Experiment = Experiment {
     name: "fairness",
@@ -26,6 +26,7 @@ pub const EXPERIMENT: Experiment = Experiment {
 const PAUSE: Duration = Duration::from_micros(20);
 
 fn run(lab: &Lab) -> Result<Evidence> {
+    asleep::is_shown()?;
     let trials = lab.by_effort(10, 20, 1000);
     // ANCHOR: mutexes
     let standard = std::sync::Mutex::new(());
@@ -44,7 +45,7 @@ fn run(lab: &Lab) -> Result<Evidence> {
     let mut evidence = Evidence::new().fact("times a thread slept for the lock", trials);
     for (name, times) in overtaken {
         say!("main", "{name:<11} the sleeper was overtaken {times} of {trials} times");
-        evidence = evidence.fact(&format!("sleeper overtaken, {name}"), times);
+        evidence = evidence.measured(&format!("sleeper overtaken, {name}"), times, "times");
     }
     Ok(evidence)
 }

@@ -9,7 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use lab::child::explain;
+use lab::child::{explain, explain_io};
 use lab::sample::{Pinned, allowed_cpus};
 use lab::{Evidence, Experiment, Lab, say, span};
 use nix::errno::Errno;
@@ -86,27 +86,31 @@ fn urgent_wait(lock: &PthreadMutex) -> Result<Duration> {
             waited
         })?;
         go.wait();
-        let waited = urgent.join().map_err(|_| anyhow::anyhow!("a thread panicked"))?;
-        ensure!(busy.join().is_ok() && idle.join().is_ok(), "a thread panicked");
-        Ok(waited)
+        let waited = join(urgent);
+        join(busy).and(join(idle))?;
+        waited
     })
 }
 // ANCHOR_END: three
 
 /// A thread with a real-time priority. It inherits the priority of this one, which is higher than
-/// all, and steps down by itself.
+/// all, and steps down by itself. (If it may not, it runs all the same, so that nobody waits for
+/// it in vain, and says so at its end.)
 fn start<'scope, 'env, R: Send + 'scope>(
     threads: &'scope thread::Scope<'scope, 'env>,
     priority: i32,
     body: impl FnOnce() -> R + Send + 'scope,
-) -> Result<thread::ScopedJoinHandle<'scope, R>> {
+) -> Result<thread::ScopedJoinHandle<'scope, Result<R>>> {
     let stepping_down = move || {
-        real_time(priority).expect("a lower priority needs no further permission");
-        body()
+        let stepped = real_time(priority);
+        let result = body();
+        stepped.map_err(explain("sched_setscheduler")).map(|()| result)
     };
-    thread::Builder::new()
-        .spawn_scoped(threads, stepping_down)
-        .map_err(|_| explain("thread")(Errno::EAGAIN))
+    thread::Builder::new().spawn_scoped(threads, stepping_down).map_err(explain_io("thread"))
+}
+
+fn join<R>(thread: thread::ScopedJoinHandle<'_, Result<R>>) -> Result<R> {
+    thread.join().map_err(|_| anyhow::anyhow!("a thread panicked"))?
 }
 
 /// Makes this thread run before all of lower priority, sched(7).
