@@ -29,7 +29,7 @@ pub fn who_comes_in(evidence: Evidence) -> Result<Evidence> {
     value.store(seen + 1, SeqCst);
     drop(guard);
     let is = value.load(SeqCst);
-    say!("main", "half way through value += 1, one who asks for the lock {}", came(asked));
+    say!("main", "half way through value += 1, one who asks {}", came(asked));
     say!("main", "one who does not ask {}: value is {is}, should be {should}", came(rude));
     Ok(evidence.fact("one who asks comes in", asked).fact("one who does not ask comes in", rude))
 }

@@ -45,7 +45,7 @@ fn step<L: Lock + Sync>(name: &'static str, lab: &Lab) -> Result<Evidence> {
         Ok(false) => "no system call",
         Err(_) => "not to be seen here",
     };
-    say!("main", "{name:<11} the count {verb} exact; free: {free};");
+    say!("main", "{name:<11} count {verb} exact; free: {free};");
     say!("main", "{:<11} to wait {ms:.1} ms burns {cpu:.2} ms of CPU time", "");
     let evidence = Evidence::new()
         .fact(&format!("count under the {name} lock is exact"), is == should)
@@ -72,8 +72,9 @@ fn count<L: Lock + Sync>(each: u64) -> Result<(u64, bool)> {
                 *count = seen + 1;
                 turns.note(me);
                 drop(count);
-                pause(number, each);
+                turns.wait_for_the_other(me, number, each);
             }
+            turns.end();
         };
         let other = start(threads, move || add(2))?;
         add(1);

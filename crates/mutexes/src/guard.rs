@@ -30,7 +30,7 @@ fn run(lab: &Lab) -> Result<Evidence> {
     let each = lab.by_effort(20_000, 50_000, 5_000_000);
     let (is, alternated) = count(each)?;
     let (should, turns) = (2 * each, if alternated { "by turns" } else { "one after the other" });
-    say!("main", "2 threads count {turns} to {is} under a mutex, should be {should}");
+    say!("main", "2 threads count {turns} to {is}, should be {should}");
 
     let early = released_by_an_early_return()?;
     say!("main", "a function that returned early has unlocked: {}", yes(early));
@@ -59,8 +59,9 @@ fn count(each: u64) -> Result<(u64, bool)> {
             *count = seen + 1;
             turns.note(me);
             drop(count);
-            pause(number, each);
+            turns.wait_for_the_other(me, number, each);
         }
+        turns.end();
     };
     with_a_second_thread(|| add(1), || add(2))?;
     Ok((counter.into_inner().context("the lock is poisoned")?, turns.alternated()))
@@ -143,8 +144,8 @@ fn without_the_kernel(evidence: Evidence) -> Result<Evidence> {
             return Ok(names.into_iter().fold(evidence, |all, name| all.missing(name, &*why)));
         }
     };
-    say!("main", "where a system call is fatal: 1000 locks nobody else wants, {}", fate(alone));
-    say!("main", "where a system call is fatal: one lock that is taken, {}", fate(waiting));
+    say!("main", "where a system call is fatal: 1000 free locks: {}", fate(alone));
+    say!("main", "where a system call is fatal: a lock that is taken: {}", fate(waiting));
     Ok(evidence.fact(names[0], alone).fact(names[1], waiting))
 }
 

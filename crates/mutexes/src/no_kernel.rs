@@ -45,7 +45,7 @@ fn refusal(errno: Errno) -> String {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let filtered = status.lines().any(|line| line.split_whitespace().eq(["Seccomp:", "2"]));
     match filtered {
-        true => "a seccomp filter is in force (a container's?), so strict mode is not to be had",
+        true => "a seccomp filter is in force, and the mode is fixed",
         false => "this kernel has no strict mode of seccomp",
     }
     .to_owned()

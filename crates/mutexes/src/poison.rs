@@ -34,14 +34,14 @@ fn run(_: &Lab) -> Result<Evidence> {
     drop(accounts);
     lock.clear_poison();
     // ANCHOR_END: std
-    say!("next", "std: lock() answers {answer}; the balances sum to {found}, should be 100");
+    say!("next", "std: lock() answers {answer}; the sum is {found}, should be 100");
     let again = if lock.lock().is_ok() { "Ok" } else { "PoisonError" };
     say!("next", "repairs the sum and clears the poison: lock() answers {again}");
 
     let accounts = parking_lot::Mutex::new([60, 40]);
     panic_half_way(|| break_down_between(&mut accounts.lock()))?;
     let unnoticed = accounts.lock().iter().sum::<i64>();
-    say!("next", "parking_lot: lock() gives the guard; the balances sum to {unnoticed}");
+    say!("next", "parking_lot: lock() gives the guard; the sum is {unnoticed}");
     Ok(Evidence::new()
         .fact("std's answer after a panic", answer)
         .fact("sum behind std's lock", found)

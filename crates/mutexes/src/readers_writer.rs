@@ -57,7 +57,7 @@ fn run(lab: &Lab) -> Result<Evidence> {
     })?;
     say!(
         "main",
-        "{READERS} reads that take {} ms each: mutex {:.0} ms, readers-writer lock {:.0} ms",
+        "{READERS} reads of {} ms each: mutex {:.0} ms, RwLock {:.0} ms",
         hold.as_millis(),
         one_by_one.as_secs_f64() * 1e3,
         together.as_secs_f64() * 1e3
@@ -91,16 +91,17 @@ fn short_reads(lab: &Lab, evidence: Evidence) -> Result<Evidence> {
             Contestant::timed("mutex, with a second thread", |times| beside(there, times, locked)),
         ],
     )?;
-    let [shared, against] = [rounds.compare(1, 0), rounds.compare(1, 2)];
+    let [mut shared, against] = [rounds.compare(1, 0), rounds.compare(1, 2)];
+    if shared.ratio.p90 > 5.0 * shared.ratio.p10 {
+        // The second CPU was somebody else's now and then.
+        shared.doubt.get_or_insert(format!("too noisy: the ratio swings, {}", shared.ratio));
+    }
     let [alone, second, mutex] = [0, 1, 2].map(|index| rounds.nanoseconds(index).median);
-    say!(
-        "main",
-        "a short read: alone {alone:.1} ns, while a second CPU reads as well {second:.1} ns"
-    );
+    say!("main", "a short read: alone {alone:.1} ns, beside a second CPU {second:.1} ns");
     match &shared.doubt {
         None => say!(
             "main",
-            "that is {:.1} x ({}); a mutex that two want takes {mutex:.1} ns",
+            "that is {:.1} x ({}); a mutex then takes {mutex:.1} ns",
             shared.ratio.median,
             shared.ratio
         ),

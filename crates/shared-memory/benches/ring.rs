@@ -45,7 +45,7 @@ fn main() -> Result<()> {
     println!("the message; medians of ratios measured in turn, and p10 to p90.");
     let _pinned = Pinned::to(near)?;
     let wanted: Vec<usize> = std::env::args().filter_map(|word| word.parse().ok()).collect();
-    let rows: [(usize, fn(usize, usize) -> Result<()>, usize); 5] = [
+    let rows: [(usize, Compare, usize); 5] = [
         (8, compare::<1>, 4096),
         (64, compare::<8>, 1024),
         (1024, compare::<128>, 256),
@@ -61,6 +61,9 @@ fn main() -> Result<()> {
     }
     Ok(())
 }
+
+/// Compares the contestants with room for so many messages, the sender on that CPU.
+type Compare = fn(usize, usize) -> Result<()>;
 
 /// A message of `WORDS` words, which all hold the message's number.
 type Message<const WORDS: usize> = [u64; WORDS];

@@ -44,15 +44,16 @@ fn run(lab: &Lab) -> Result<Evidence> {
     let compared = round_trips(lab, &memory)?;
     let [(_, process), (_, thread)] = &compared.sides;
     let (process, thread) = (process.median, thread.median);
-    say!("parent", "there and back, {}, in turn:", compared.place);
+    let place = &compared.place;
+    say!("parent", "there and back {place}: process {process:.1} µs, thread {thread:.1} µs");
     match &compared.doubt {
         None => say!(
             "parent",
-            "process {process:.1} µs, thread {thread:.1} µs, ratio {:.2} ({})",
+            "process / thread, in turn: {:.2} ({})",
             compared.ratio.median,
             compared.ratio
         ),
-        Some(doubt) => say!("parent", "process {process:.1} µs, thread {thread:.1} µs; {doubt}"),
+        Some(_) => say!("parent", "too noisy to compare the two"),
     }
     Ok(evidence.compared("futex round trip, processes to threads", &compared))
 }

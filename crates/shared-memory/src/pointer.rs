@@ -53,7 +53,7 @@ fn run(_: &Lab) -> Result<Evidence> {
         new.write_volatile(AFTER);
         word(&memory, OFFSET).write_volatile(AFTER);
     }
-    say!("parent", "writes {AFTER} at {old:p}, on a new page at {new:p},");
+    say!("parent", "writes {AFTER} at {old:p}, on a new page {new:p},");
     say!("parent", "and at word {OFFSET} of shared memory, mapped at {:p}", memory.as_ptr());
     for message in [old as usize, new as usize, OFFSET] {
         nix::unistd::write(&writer, &message.to_ne_bytes()).map_err(explain("write"))?;
@@ -83,7 +83,7 @@ fn receive(from: &OwnedFd, shared: &File) -> Result<()> {
         AFTER => "what the parent wrote",
         _ => "neither the old value nor the new one",
     };
-    say!("child", "reads {copy} at the first address: {whose}");
+    say!("child", "reads {copy} at the first: {whose}");
 
     let mapped = lab::proc::mappings()?.iter().any(|one| one.addresses.contains(&(new as usize)));
     // SAFETY: this process has one thread. The read is a crash on purpose, in a process for it.
@@ -97,11 +97,11 @@ fn receive(from: &OwnedFd, shared: &File) -> Result<()> {
     let there = if mapped { "something else is" } else { "nothing is" };
     let signal = match victim.wait()? {
         WaitStatus::Signaled(_, signal, _) => {
-            say!("child", "following the second address is {signal}: {there} mapped there");
+            say!("child", "at the second, {signal}: {there} mapped there");
             signal as u64
         }
         status => {
-            say!("child", "following the second address {}: {there} there", in_words(status));
+            say!("child", "reading at the second {}: {there} there", in_words(status));
             0
         }
     };

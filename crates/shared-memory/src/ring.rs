@@ -46,7 +46,7 @@ fn run(lab: &Lab) -> Result<Evidence> {
     }
     let each = calls as f64 / in_order.max(1) as f64;
     if in_order == sent {
-        say!("consumer", "got all {sent} messages, in order: {calls} system calls in both");
+        say!("consumer", "all {sent} messages came in order, {calls} system calls in all");
     } else {
         say!("consumer", "message {in_order} was lost, doubled or changed");
     }
@@ -205,6 +205,8 @@ fn compared([one, batch, again]: &[Vec<Round>; 3]) -> Option<Comparison> {
     } else if (control.median - 1.0).abs() >= 2.0 * TOLERANCE {
         let control = control.median;
         compared.doubt = Some(format!("too noisy: one by one took {control:.2} times itself"));
+    } else if compared.ratio.p90 > 5.0 * compared.ratio.p10 {
+        compared.doubt = Some(format!("too noisy: the ratio swings, {}", compared.ratio));
     }
     Some(compared)
 }
@@ -219,7 +221,7 @@ fn tell(compared: &Comparison) {
     match &compared.doubt {
         None => say!(
             "consumer",
-            "in turn, one by one takes {:.2} x the time of a batch ({})",
+            "one by one / in batches, in turn: {:.2} ({})",
             compared.ratio.median,
             compared.ratio
         ),

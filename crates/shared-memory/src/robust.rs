@@ -48,12 +48,7 @@ fn run(_: &Lab) -> Result<Evidence> {
     // ANCHOR_END: recover
     let next = bank.lock.lock_within(PATIENCE);
     let repaired = next.is_ok() && bank.total() == SHOULD;
-    say!(
-        "heir",
-        "has answered it; the next one gets {}, the total is {}",
-        name(next),
-        bank.total()
-    );
+    say!("heir", "has answered; the next one gets {}, the total is {}", name(next), bank.total());
     bank.lock.unlock();
     drop(memory);
 
@@ -62,14 +57,14 @@ fn run(_: &Lab) -> Result<Evidence> {
     let _ = bank.lock.lock_within(PATIENCE);
     bank.lock.unlock();
     let unrepaired = bank.lock.lock_within(PATIENCE);
-    say!("heir", "locks and unlocks without a word: the next one gets {}", name(unrepaired));
+    say!("heir", "unlocks without a word: the next one gets {}", name(unrepaired));
     drop(memory);
 
     let (_memory, bank) = make_bank(false)?;
     kill_the_owner(bank)?;
     let plain = bank.lock.lock_within(PATIENCE);
     let (waited, plain) = (PATIENCE.as_millis(), name(plain));
-    say!("heir", "waits {waited} ms for a lock that is not robust, and gets {plain}");
+    say!("heir", "waits {waited} ms for one that is not robust, gets {plain}");
 
     Ok(Evidence::new()
         .fact("lock after its owner was killed", name(told))
@@ -95,7 +90,7 @@ fn kill_the_owner(bank: &Bank) -> Result<()> {
     }?;
     crate::futex::wait_until_asleep(&child, || bank.from.load(Relaxed) < before)?;
     let ended = in_words(child.kill()?);
-    say!("heir", "an owner that had locked and taken 30 from one account {ended}");
+    say!("heir", "an owner, half way through a transfer, {ended}");
     Ok(())
 }
 

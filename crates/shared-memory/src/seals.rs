@@ -27,7 +27,7 @@ fn run(_: &Lab) -> Result<Evidence> {
     let unsealed =
         peer("shrinks the file that both have mapped", || nix::unistd::ftruncate(&file, 0))?;
     let reader = read(&memory)?;
-    say!("owner", "reads what it has mapped, in a process for it, and gets {reader}");
+    say!("owner", "reads its mapping, in a process for it, and gets {reader}");
     drop(memory);
 
     let file = make()?;

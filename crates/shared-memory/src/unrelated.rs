@@ -92,7 +92,7 @@ fn by_name(evidence: Evidence) -> Result<Evidence> {
     drop((memory, file));
     let stays = open(OFlag::O_RDWR).is_ok();
     let kind = if stays { "is still there" } else { "is gone" };
-    say!("owner", "finds {answer}; when nobody uses the memory its name {kind}");
+    say!("owner", "finds {answer}; when nobody uses it the name {kind}");
     drop(promise); // It unlinks.
     let after = match open(OFlag::O_RDWR) {
         Ok(_) => "opened".to_owned(),
