@@ -5,10 +5,14 @@
 //! A concept crate's `tests/NAME.rs` says `acceptance::tests!("NAME");` and adds tests of its own.
 
 mod guest;
+mod inject;
 mod program;
+mod surroundings;
 pub mod transcript;
+mod trial;
 
 pub use program::{Ended, Program};
+pub use trial::{Complaint, Counts, Kind, Trials};
 
 /// Makes the tests that every concept's program must pass, and a constant `PROGRAM` for more.
 #[macro_export]
@@ -53,8 +57,18 @@ macro_rules! tests {
         }
 
         #[test]
-        fn low_limits_are_said_in_a_sentence() {
-            PROGRAM.low_limits_are_said_in_a_sentence();
+        fn a_call_that_fails_is_said_and_harms_nothing_else() {
+            PROGRAM.a_call_that_fails_is_said_and_harms_nothing_else();
+        }
+
+        #[test]
+        fn unusual_surroundings_are_set_right_or_named() {
+            PROGRAM.unusual_surroundings_are_set_right_or_named();
+        }
+
+        #[test]
+        fn time_in_which_it_is_stopped_does_not_count() {
+            PROGRAM.time_in_which_it_is_stopped_does_not_count();
         }
 
         #[test]

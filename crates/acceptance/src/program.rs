@@ -6,21 +6,23 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::{Duration, Instant};
 
 use nix::sched::CpuSet;
-use nix::sys::resource::{Resource, setrlimit};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::guest::{MARK, Names, survivors};
 use crate::transcript::{self, Transcript};
+use crate::trial::Trials;
 
 /// How long a run may take, however loaded the machine is.
 const LIMIT: Duration = Duration::from_secs(120);
 /// How often each signal is sent at a random moment.
-const KILLS: u32 = 3;
+const KILLS: u32 = 1;
+/// How long a test injects failures.
+const INJECTING: Duration = Duration::from_millis(1200);
 /// The user that a program runs as to show that it needs no privilege: nobody.
 const NOBODY: u32 = 65534;
 
@@ -46,10 +48,22 @@ pub struct Ended {
     pub stderr: String,
 }
 
-/// One test of a binary runs at a time: they measure, and they look at what the others left.
-fn alone() -> MutexGuard<'static, ()> {
-    static ONE: Mutex<()> = Mutex::new(());
-    ONE.lock().unwrap_or_else(PoisonError::into_inner)
+static QUIET: RwLock<()> = RwLock::new(());
+
+/// A test that measures, or looks at what is left on the whole machine, runs while no other does.
+fn alone() -> RwLockWriteGuard<'static, ()> {
+    QUIET.write().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Tests that do neither run side by side.
+fn together() -> RwLockReadGuard<'static, ()> {
+    QUIET.read().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A mark that no other run has.
+pub(crate) fn next_mark() -> String {
+    static RUNS: AtomicU32 = AtomicU32::new(0);
+    format!("{}-{}", std::process::id(), RUNS.fetch_add(1, Ordering::Relaxed))
 }
 
 impl Program {
@@ -81,14 +95,26 @@ impl Program {
         serde_json::from_str(&ended.stdout).expect("one JSON object")
     }
 
+    /// What `--json` prints of all experiments, from one run that the tests of a binary share.
+    ///
+    /// # Panics
+    ///
+    /// If the run fails.
+    pub fn whole(&self) -> &'static serde_json::Value {
+        static WHOLE: OnceLock<serde_json::Value> = OnceLock::new();
+        WHOLE.get_or_init(|| self.json(&[]))
+    }
+
     /// The value of the fact `fact` of `experiment`.
     ///
     /// # Panics
     ///
     /// If the run fails or does not find the fact.
     pub fn fact(&self, experiment: &str, fact: &str) -> serde_json::Value {
-        let json = self.json(&[experiment]);
-        let facts = json["experiments"][0]["facts"].as_array().expect("facts");
+        let json = self.whole();
+        let experiments = json["experiments"].as_array().expect("experiments");
+        let found = experiments.iter().find(|found| found["name"] == experiment);
+        let facts = found.expect("the experiment")["facts"].as_array().expect("facts");
         let found = facts.iter().find(|found| found["name"] == fact);
         found.unwrap_or_else(|| panic!("no fact `{fact}` in {json:#}"))["value"].clone()
     }
@@ -107,7 +133,7 @@ impl Program {
 
     /// Every verdict is the book's, or inconclusive for a reason that the machine gives.
     pub fn verdicts_are_those_that_the_book_expects(&self) {
-        let json = self.json(&[]);
+        let json = self.whole();
         for claim in json["claims"].as_array().expect("claims") {
             let fits =
                 claim["verdict"] == claim["expected"] || claim["verdict"] == "inconclusive here";
@@ -118,20 +144,23 @@ impl Program {
     /// A wrong argument is answered in one sentence on standard error, with status 2.
     pub fn wrong_arguments_get_one_sentence_and_status_2(&self) {
         for wrong in [&["--nonsense"][..], &["no-such-experiment"], &["--trace"], &["--json=x"]] {
-            let ended = self.run(wrong);
+            let _together = together();
+            let ended = finish(self.command(wrong));
             assert_eq!(ended.status.code(), Some(2), "{wrong:?}: {ended:?}");
             assert_eq!(ended.stderr.lines().count(), 1, "{wrong:?}: {}", ended.stderr);
             assert_eq!(ended.stdout, "", "{wrong:?}");
         }
-        let ended = self.run(&["--trace", "/nonexistent/trace.json"]);
+        let ended = finish(self.command(&["--trace", "/nonexistent/trace.json"]));
         assert_eq!(ended.status.code(), Some(1), "{ended:?}");
         assert_eq!(ended.stderr.lines().count(), 1, "{}", ended.stderr);
     }
 
     /// A reader that went away and a full device are said in one sentence, with status 1.
     pub fn a_broken_output_gets_one_sentence_and_status_1(&self) {
-        let _alone = alone();
-        for arguments in [&[][..], &["--list"], &["--json"], &["--help"]] {
+        let experiments = self.whole()["experiments"].clone();
+        let first = experiments[0]["name"].as_str().expect("an experiment");
+        let _together = together();
+        for arguments in [&[][..], &["--list"], &["--json", first], &["--help"]] {
             let full = File::options().write(true).open("/dev/full").expect("/dev/full");
             let (reader, closed) = nix::unistd::pipe().expect("pipe");
             drop(reader);
@@ -177,32 +206,33 @@ impl Program {
         }
         let _alone = alone();
         let place = Place::for_everyone(self);
-        let ended = finish(place.command_as_nobody(&["--json"]));
+        let ended = finish(place.command_as_nobody(&["--json"], false));
         self.ends_well(&ended);
     }
 
-    /// With few processes or descriptors allowed the program works or says why it does not.
-    pub fn low_limits_are_said_in_a_sentence(&self) {
-        let _alone = alone();
-        let root = nix::unistd::getuid().is_root();
-        let place = Place::for_everyone(self);
-        for (limit, value) in [
-            (Resource::RLIMIT_NPROC, 1),
-            (Resource::RLIMIT_NPROC, 12),
-            (Resource::RLIMIT_NOFILE, 6),
-            (Resource::RLIMIT_NOFILE, 20),
-        ] {
-            // The limit on processes does not bind root.
-            let mut command = if root { place.command_as_nobody(&[]) } else { self.command(&[]) };
-            // SAFETY: the closure makes one system call and touches nothing that could be locked.
-            unsafe { command.pre_exec(move || Ok(setrlimit(limit, value, value)?)) };
-            // Where the limit stops the program from being started at all, nothing is to be said.
-            let Ok(ended) = try_finish(command) else { continue };
-            let said = format!("{limit:?} {value}: {ended:?}");
-            assert!(matches!(ended.status.code(), Some(0 | 1)), "{said}");
-            assert!(!ended.stderr.contains("panicked"), "{said}");
-            assert_eq!(ended.status.success(), ended.stderr.is_empty(), "{said}");
-        }
+    /// A call that fails is said, and harms nothing else: a sample of `cargo xtask surroundings`.
+    pub fn a_call_that_fails_is_said_and_harms_nothing_else(&self) {
+        let mut trials = Trials::new(self, self.whole());
+        let _together = together();
+        trials.inject(INJECTING);
+        trials.counts.assert_none();
+    }
+
+    /// Unusual surroundings are set right or named: a sample of `cargo xtask surroundings`.
+    pub fn unusual_surroundings_are_set_right_or_named(&self) {
+        let mut trials = Trials::new(self, self.whole());
+        let _together = together();
+        trials.surround(false);
+        trials.counts.assert_none();
+    }
+
+    /// Stopped and continued, the program ends as always.
+    pub fn time_in_which_it_is_stopped_does_not_count(&self) {
+        let mut trials = Trials::new(self, self.whole());
+        let _together = together();
+        let mut random = Random::new();
+        trials.stop_and_continue(1, Duration::from_millis(500), &mut || random.share());
+        trials.counts.assert_none();
     }
 
     /// After its end, Ctrl-C, SIGTERM and SIGKILL at random moments nothing is left.
@@ -242,10 +272,17 @@ impl Program {
 
     /// A run of all experiments, in a process group of its own, its processes marked.
     fn marked(&self, temporary: &std::path::Path) -> (String, Child) {
-        static RUNS: AtomicU32 = AtomicU32::new(0);
-        let mark = format!("{}-{}", std::process::id(), RUNS.fetch_add(1, Ordering::Relaxed));
+        let mark = next_mark();
         let mut command = self.command(&[]);
         command.env(MARK, &mark).env("TMPDIR", temporary).process_group(0);
+        // Whoever runs the tests in the background may have had them ignore Ctrl-C.
+        // SAFETY: the closure makes one system call, and the default disposition runs no code.
+        unsafe {
+            command.pre_exec(|| {
+                libc::signal(libc::SIGINT, libc::SIG_DFL);
+                Ok(())
+            });
+        }
         command.stdout(Stdio::null()).stderr(Stdio::piped());
         (mark, command.spawn().expect("the program starts"))
     }
@@ -257,13 +294,14 @@ impl Program {
 }
 
 /// A copy of the program where any user can read it.
-struct Place {
+#[derive(Debug)]
+pub(crate) struct Place {
     directory: tempfile::TempDir,
     name: &'static str,
 }
 
 impl Place {
-    fn for_everyone(program: &Program) -> Place {
+    pub(crate) fn for_everyone(program: &Program) -> Place {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let everyone = std::fs::Permissions::from_mode(0o755);
         std::fs::set_permissions(directory.path(), everyone).expect("chmod");
@@ -271,8 +309,25 @@ impl Place {
         Place { directory, name: program.name }
     }
 
-    fn command_as_nobody(&self, arguments: &[&str]) -> Command {
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(self.directory.path().join(self.name));
+        command.args(arguments).stdin(Stdio::null());
+        command
+    }
+
+    /// The same as nobody, who may be kept from reading the program.
+    pub(crate) fn command_as_nobody(&self, arguments: &[&str], unreadable: bool) -> Command {
+        let mut program = self.directory.path().join(self.name);
+        if unreadable {
+            let copy = self.directory.path().join("unreadable");
+            if !copy.exists() {
+                std::fs::copy(&program, &copy).expect("copy");
+                let mode = std::fs::Permissions::from_mode(0o711);
+                std::fs::set_permissions(&copy, mode).expect("chmod");
+            }
+            program = copy;
+        }
+        let mut command = Command::new(program);
         command.args(arguments).stdin(Stdio::null()).current_dir("/").uid(NOBODY).gid(NOBODY);
         command
     }
@@ -288,7 +343,7 @@ fn try_finish(mut command: Command) -> std::io::Result<Ended> {
 }
 
 /// Waits for the end, reading what the child prints; one that takes too long is killed.
-fn wait(child: Child) -> Ended {
+pub(crate) fn wait(child: Child) -> Ended {
     let pid = Pid::from_raw(child.id() as i32);
     let (done, ended) = std::sync::mpsc::channel::<()>();
     let watchdog = std::thread::spawn(move || {

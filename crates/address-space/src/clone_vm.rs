@@ -70,7 +70,7 @@ fn run(_: &Lab) -> Result<Evidence> {
     ensure!(nix::unistd::read(&told, &mut [0]).context("read")? == 1, "the child ended early");
     // ANCHOR_END: parent
     let pid = process.pid();
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).context("its status")?;
+    let status = lab::proc::read(&format!("/proc/{pid}/status"))?;
     let own_group = status.lines().any(|line| line == format!("Tgid:\t{pid}"));
     let value = shared.value.load(SeqCst);
     say!("parent", "child {pid} is a process of its own, yet here the variable holds {value}");

@@ -3,11 +3,11 @@
 //! ends one thread, leaves them alone.
 
 use std::io::{PipeReader, PipeWriter, Read, Write};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
-use lab::child::LIMIT;
-use lab::{Evidence, Experiment, Lab, say};
+use lab::child::{LIMIT, late};
+use lab::{Evidence, Experiment, Lab, TimeLimit, say};
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
 use nix::unistd::{Pid, gettid};
 
@@ -122,10 +122,12 @@ extern "C" fn end_this_thread(_: libc::c_int) {
 
 /// tgkill(2) with signal 0 sends nothing, and fails as soon as there is no such thread.
 fn wait_for_end_of_thread(process: Pid, thread: i32) -> Result<()> {
-    let start = Instant::now();
+    let mut limit = TimeLimit::new(LIMIT);
     // SAFETY: the call takes three integers.
     while unsafe { libc::syscall(libc::SYS_tgkill, process.as_raw(), thread, 0) } == 0 {
-        ensure!(start.elapsed() < LIMIT, "the victim does not end");
+        if limit.is_over() {
+            return Err(late("the victim does not end"));
+        }
         std::thread::sleep(Duration::from_micros(100));
     }
     Ok(())

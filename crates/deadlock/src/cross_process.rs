@@ -7,9 +7,9 @@ use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
-use lab::child::{Child, LIMIT, explain};
+use lab::child::{Child, LIMIT, explain, failed};
 use lab::proc::blocked_in;
-use lab::{Evidence, Experiment, Lab, say, span};
+use lab::{Evidence, Experiment, Lab, TimeLimit, say, span};
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, fcntl};
 use nix::sys::memfd::{MFdFlags, memfd_create};
@@ -59,6 +59,9 @@ fn whole_file() -> libc::flock {
     lock
 }
 
+/// A process exits with this status where the kernel told it of the circle.
+const REFUSED: i32 = Errno::EDEADLK as i32;
+
 struct Outcome {
     /// The errno with which the kernel refused to wait, or "none".
     answer: String,
@@ -88,7 +91,7 @@ fn lock_crosswise(kind: &str, lock: Lock) -> Result<Outcome> {
     for child in [one, two] {
         match child.wait()? {
             WaitStatus::Exited(_, 0) => {}
-            WaitStatus::Exited(_, errno) => answer = format!("{:?}", Errno::from_raw(errno)),
+            WaitStatus::Exited(_, REFUSED) => answer = format!("{:?}", Errno::EDEADLK),
             other => bail!("a process ended with {other:?}"),
         }
     }
@@ -116,16 +119,14 @@ fn both(
                 say!(me, "has both files");
                 0
             }
-            Err(errno) => {
+            Err(errno @ Errno::EDEADLK) => {
                 say!(me, "is told {errno:?}: the kernel has found the circle; lets go");
-                errno as i32
+                REFUSED
             }
+            Err(errno) => return Err(explain("the second lock")(errno)),
         })
     };
-    attempt().unwrap_or_else(|error| {
-        eprintln!("{error:#}");
-        Errno::EIO as i32
-    })
+    attempt().unwrap_or_else(|error| failed(&error))
 }
 
 /// A file in memory, which is gone with its last descriptor.
@@ -141,13 +142,13 @@ fn open_again(file: &OwnedFd) -> Result<File> {
 
 /// The watchdog: whether both sleep in a lock call, and still do after a while.
 fn both_wait(one: &Child, two: &Child) -> Result<bool> {
-    let end = Instant::now() + LIMIT / 2;
+    let mut limit = TimeLimit::new(LIMIT / 2);
     let mut since = None;
-    while Instant::now() < end {
+    while !limit.is_over() {
         if one.ends_within(Duration::from_millis(1))? || two.ends_within(Duration::ZERO)? {
             return Ok(false);
         }
-        if !(waits(one) && waits(two)) {
+        if !(waits(one)? && waits(two)?) {
             since = None;
         } else if since.get_or_insert_with(Instant::now).elapsed() > Duration::from_millis(50) {
             return Ok(true);
@@ -157,9 +158,9 @@ fn both_wait(one: &Child, two: &Child) -> Result<bool> {
 }
 
 /// Whether the process sleeps in a call that locks a file.
-fn waits(child: &Child) -> bool {
-    let call = blocked_in(child.pid());
-    [libc::SYS_fcntl, libc::SYS_flock].map(Some).contains(&call)
+fn waits(child: &Child) -> Result<bool> {
+    let call = blocked_in(child.pid())?;
+    Ok([libc::SYS_fcntl, libc::SYS_flock].map(Some).contains(&call))
 }
 
 /// Reads `/proc/locks`, where `->` marks one who waits for the lock in the line above it.

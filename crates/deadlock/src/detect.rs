@@ -8,8 +8,10 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use lab::child::{Child, exit, explain};
+use lab::proc::blocked_in;
 use lab::{Evidence, Experiment, Lab, say};
 use nix::sys::wait::WaitStatus;
+use nix::unistd::Pid;
 use parking_lot_detecting::{Mutex, deadlock};
 
 pub const EXPERIMENT: Experiment = Experiment {
@@ -78,18 +80,18 @@ fn start(name: &str, body: fn()) {
 
 /// What `/proc` tells of each teller; returns how many sleep in futex(2).
 fn ask_the_kernel(child: &Child) -> Result<usize> {
-    let futex = libc::SYS_futex.to_string();
+    let futex = libc::SYS_futex;
     let asleep = || -> Result<Vec<[String; 4]>> {
         let mut found = Vec::new();
         for task in fs::read_dir(format!("/proc/{}/task", child.pid())).context("read /proc")? {
-            let of = |file| fs::read_to_string(task.as_ref().ok()?.path().join(file)).ok();
+            let task = task?;
+            let of = |file| fs::read_to_string(task.path().join(file)).ok();
             let word = |file| of(file).map_or("?".to_owned(), |text| text.trim().to_owned());
-            let call = word("syscall");
-            let mut words = call.split(' ').map(str::to_owned);
-            let (number, address) = (words.next(), words.next());
-            if word("comm").starts_with("teller") && number.as_ref() == Some(&futex) {
-                let address = address.unwrap_or_default();
-                found.push([word("comm"), word("wchan"), futex.clone(), address]);
+            let id = task.file_name().to_string_lossy().parse().context("a thread's id")?;
+            let teller = word("comm").starts_with("teller");
+            if teller && blocked_in(Pid::from_raw(id))? == Some(futex) {
+                let address = word("syscall").split(' ').nth(1).unwrap_or_default().to_owned();
+                found.push([word("comm"), word("wchan"), futex.to_string(), address]);
             }
         }
         Ok(found)

@@ -88,8 +88,9 @@ fn both(exchange: Exchange) -> Result<(usize, i32)> {
 
     while !one.ends_within(Duration::from_millis(1))? {
         // Both have filled a pipe once they sleep in write(2), and nobody reads before that ends.
-        let both_write =
-            [&one, &two].iter().all(|peer| blocked_in(peer.pid()) == Some(libc::SYS_write));
+        let writes =
+            |peer: &Child| -> Result<bool> { Ok(blocked_in(peer.pid())? == Some(libc::SYS_write)) };
+        let both_write = writes(&one)? && writes(&two)?;
         if both_write && full(&here) && full(&there) {
             say!("watchdog", "both pipes hold {capacity} bytes and are full");
             say!("watchdog", "each process waits for the other one to read; kills both");

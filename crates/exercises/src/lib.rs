@@ -10,6 +10,7 @@
 //!   starter.rs        what the learner begins with; it compiles
 //!   solution.rs       the solution that is shown
 //!   another.rs        a second right solution, written differently
+//!   right/*.rs        more right ones, unlike these two in their means
 //!   wrong/*.rs        at least five variants that learners really write
 //!   checks.rs         a program: what must be true of a submission
 //!   hints.md          three hints, each saying more, parted by a line `---`
@@ -32,26 +33,24 @@
 //!
 //! # The three kinds
 //!
-//! - `explored`, for threads: each check runs under thousands of schedules (half of them random,
-//!   half by probabilistic concurrency testing with two and with three preemptions), and fails at
-//!   the first that fails; then a shorter one is looked for. Waits of condition variables end for
-//!   no reason in every second execution, and `compare_exchange_weak` fails for none, as the
-//!   standard allows. Offered: `Arc`, `Weak`, `Mutex`, `RwLock`, `Condvar`, `Barrier`, `Once`,
-//!   `mpsc`, atomics (every ordering counts as `SeqCst`), `thread` with scopes, `Builder`, park.
-//!   Not offered: `OnceLock`, `LazyLock`. Time is not modelled: `sleep` only yields, and waits with
-//!   a limit end at any moment. A panic of a thread goes to who joins it; one that nobody joins
-//!   fails the check. So does a thread that is left when everything else has ended.
-//! - `weak`, for orderings: each check runs under every execution that the memory model allows, up
-//!   to three preemptions. Offered: `Arc`, atomics with their orderings, `fence`, `Mutex`,
-//!   `Condvar`, `RwLock`, `mpsc`, `thread` without scopes (at most four besides the first),
-//!   `hint::spin_loop`, and `cell::UnsafeCell`, whose `get` counts as an exclusive access at that
-//!   moment: call it anew for each access, and never share what it gave. None of it can be made in
-//!   a `const`. Keep models small: two or three threads, two or three operations each.
-//!   It does not find what takes four preemptions, nor what takes reading a value more than seven
-//!   stores old. Of each thread it remembers only the last access to an atomic or a cell, so the
-//!   line that a report of a race names may be that of a later access than the one that raced:
-//!   expect the finding, not the line. `SeqCst` means no more to it than `AcqRel`, except in a
-//!   `fence`: an exercise that needs more would fail right submissions.
+//! - `explored`, for threads: each check runs under thousands of schedules, chosen in turn by a
+//!   random walk, by priorities, and by holding threads up at lines of the source, and fails at the
+//!   first that fails; then a shorter one is looked for. Offered: what std has for threads; what the
+//!   model does and what it does not, stands at the top of the crate `explorer`. A panic of a thread
+//!   goes to who joins it, and one that nobody joins fails nothing by itself. A thread that is left
+//!   when everything else has ended fails the check. `harness::set_processors` says how many
+//!   processors a submission sees; without it, eight. There are no files, no network, no processes and
+//!   no environment.
+//! - `weak`, for orderings: each check runs under every execution that `explorer::weak` visits, which
+//!   are all that the language's memory model allows but for load buffering and a few that are named
+//!   there, up to the number in `exercise.toml`. `std` is the true one, seen through the compiler's
+//!   instrumentation, except `thread` (at most seven besides the first), `thread_local!`,
+//!   `hint::spin_loop`, and `sync`, which has `Arc`, `Weak` and `atomic` and nothing that waits.
+//!   Every access to memory is seen, wherever it is; a race is the finding `race`, and so is memory
+//!   that is used after it was freed. A thread that says that it spins, or looks eight times at what
+//!   does not change, is run again when something has changed that it looked at. `harness` counts the
+//!   operations and waits of a thread, for checks that something does not wait. Keep checks small: two
+//!   or three threads, a handful of operations each.
 //! - `process`, for processes: each check runs once, with the real `std`, `nix` and `libc`, in a
 //!   process of its own. It may run commands of `/bin` and `/usr/bin`, use the directory of
 //!   `std::env::temp_dir()` (`$TMPDIR`), which is empty and its own, and see `/proc`, where only its
@@ -66,6 +65,8 @@
 //! kind = "explored"                  # or "weak", "process"
 //! task = "Make push wait while ..."  # one or two sentences
 //! unsafe = false                     # whether a submission may contain `unsafe`
+//! needs = ["sockets"]                # process: what is used beside files, processes and pipes:
+//!                                    # "sockets", "shared-memory" (memfd, System V); default none
 //! seconds = 10.0                     # for all checks together; this is the default
 //!
 //! [tidy]                             # points for leaving nothing behind; without this table,
@@ -94,7 +95,7 @@
 //! submission), `deadlock`, `livelock` (runs without getting anywhere), `race` (weak), `stuck` (its
 //! time was up), `crash` (a signal), `ended-early` (it ended itself), `strayed` (a forked child came
 //! back out of the function), `memory`, `processes`, `disk`, `output`, `forged`; left behind: `zombie`, `running`,
-//! `thread`, `descriptor`, `shared-memory`, `file`; and with the check `compile`: `compile` and
+//! `thread`, `descriptor`, `shared-memory`, `file`, `unseen` (it cannot be looked at); and with the check `compile`: `compile` and
 //! `refused`.
 //!
 //! # `checks.rs`

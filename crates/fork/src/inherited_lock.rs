@@ -164,7 +164,7 @@ fn hangs(child: &Child) -> Result<bool> {
         if child.ends_within(moment)? {
             return Ok(false);
         }
-        if blocked_in(child.pid()) == Some(libc::SYS_futex) {
+        if blocked_in(child.pid())? == Some(libc::SYS_futex) {
             return Ok(!child.ends_within(moment)?);
         }
     }
@@ -173,7 +173,7 @@ fn hangs(child: &Child) -> Result<bool> {
 
 /// What proc_pid_syscall(5) says of a process that does not end.
 fn where_is(pid: Pid) -> String {
-    match (blocked_in(pid), read_to_string(format!("/proc/{pid}/syscall"))) {
+    match (blocked_in(pid).ok().flatten(), read_to_string(format!("/proc/{pid}/syscall"))) {
         (Some(libc::SYS_futex), _) => "sleeps in futex".to_owned(),
         (Some(call), _) => format!("sleeps in system call {call}"),
         (None, Ok(_)) => "runs on and on".to_owned(),

@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
+use sandbox::Allow;
 use serde::{Deserialize, Serialize};
 
 use crate::usage::usage;
@@ -30,6 +31,9 @@ pub struct Exercise {
     /// Whether the submission may contain `unsafe`.
     #[serde(rename = "unsafe")]
     pub unsafe_code: bool,
+    /// What of the kernel a submission needs beside files and processes.
+    #[serde(default)]
+    pub needs: Vec<Need>,
     /// How long all checks together may take, in seconds by the clock.
     #[serde(default = "ten")]
     pub seconds: f64,
@@ -55,6 +59,16 @@ pub enum Kind {
     Weak,
     /// As it is, in a process of its own.
     Process,
+}
+
+/// What an exercise may need of the kernel, beside what all of its kind have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Need {
+    /// Unix sockets.
+    Sockets,
+    /// memfd_create(2) and System V's shared memory.
+    SharedMemory,
 }
 
 /// One check.
@@ -198,6 +212,10 @@ pub fn read(directory: &Path) -> Result<Exercise> {
 impl Exercise {
     fn examine(&self) -> Result<()> {
         ensure!(!self.checks.is_empty(), "there are no checks");
+        ensure!(
+            self.needs.is_empty() || self.kind == Kind::Process,
+            "only exercises of the kind \"process\" need something of the kernel"
+        );
         for (index, check) in self.checks.iter().enumerate() {
             let earlier = &self.checks[..index];
             ensure!(check.name != TIDY, "no check can be called \"{TIDY}\"");
@@ -217,6 +235,20 @@ impl Exercise {
         }
         ensure!(known(&self.starter.check), "starter: no check \"{}\"", self.starter.check);
         Ok(())
+    }
+
+    /// What a program of this exercise may ask of the kernel.
+    pub fn allowed(&self) -> Vec<Allow> {
+        match self.kind {
+            Kind::Explored | Kind::Weak => Vec::new(),
+            Kind::Process => {
+                let needs = self.needs.iter().map(|need| match need {
+                    Need::Sockets => Allow::Sockets,
+                    Need::SharedMemory => Allow::SharedMemory,
+                });
+                [Allow::Files, Allow::Processes].into_iter().chain(needs).collect()
+            }
+        }
     }
 
     /// All points that there are.

@@ -1,14 +1,19 @@
 //! Makes a program out of a submission and the checks. Only the one file of the submission takes
 //! part: no package, no build script, no configuration, no environment.
 
+use std::fs;
+use std::io::{Read, Seek};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::PathBuf;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 
-use crate::catalogue::Exercise;
-use crate::toolchain::Toolchain;
-use sandbox::{Content, End, File, How, Job, Limits, Spec};
+use crate::catalogue::{Exercise, Kind};
+use crate::inspect::Shape;
+use crate::model::in_the_words_of_std;
+use crate::tokens;
+use crate::toolchain::{Toolchain, places};
+use sandbox::{Allow, Content, End, File, How, Job, Limits, Spec};
 
 /// What compiling came to.
 pub enum Compiled {
@@ -33,37 +38,214 @@ pub fn compile(
     colour: bool,
     without: &[String],
 ) -> Result<Compiled> {
-    let program = sandbox::nameless_file()?;
-    let text =
-        |name: String, text: String| File { name, mode: 0o644, content: Content::Text(text) };
-    let checks = exercise.file("checks.rs")?;
-    let mut submission = toolchain.job(of_submission(exercise, toolchain, colour));
-    submission.inspect = Some(library(exercise));
-    let spec = Spec {
-        unprivileged: false,
-        files: vec![text(exercise.file_name(), source.to_owned())],
-        // The checks come after the submission has been compiled, so it cannot include them.
-        jobs: vec![submission, toolchain.job(of_checks(exercise, toolchain, colour))],
-        late: vec![Vec::new(), vec![text(harness::CHECKS.to_owned(), checks.clone())]],
-        fetch: Some((PROGRAM.to_owned(), program.as_raw_fd())),
-        needed: toolchain.readable(),
-        without: without.to_vec(),
-    };
-    let account = sandbox::run(&spec).context("compiling")?;
-    for (index, end) in account.ends.iter().enumerate() {
-        match why_not(end)? {
-            None => {}
-            Some(Compiled::Rejected(said)) if index > 0 => {
-                return Ok(Compiled::Rejected(misfit(&said, &checks, source)));
-            }
-            Some(Compiled::Rejected(said)) if said.contains("`-F unsafe-code`") => {
-                let why = "This exercise is to be solved without unsafe code.";
-                return Ok(Compiled::Rejected(format!("{}\n\n{why}", said.trim_end())));
-            }
-            Some(why_not) => return Ok(why_not),
+    let tokens = tokens::forbidden(exercise, source);
+    if let Ok(found) = &tokens
+        && !found.is_empty()
+    {
+        return Ok(Compiled::Refused(found.clone()));
+    }
+    let build = Build { exercise, toolchain, colour, without };
+    let (mut program, mut made) = build.attempt(source)?;
+    if let Made::Hindered { again, .. } = made {
+        // Whether the machine hinders the compiler or the submission does, the starter tells, which is
+        // known to compile.
+        let starter = exercise.file("starter.rs")?;
+        if let (_, Made::Hindered { why, .. }) = build.attempt(&starter)? {
+            bail!("this machine hinders the compiler: {}", why.trim());
+        }
+        if again {
+            (program, made) = build.attempt(source)?;
         }
     }
+    match made {
+        Made::Program => {}
+        Made::Not(compiled) => return Ok(compiled),
+        Made::Hindered { why, .. } => return Ok(Compiled::Exceeded(why)),
+    }
+    let refused = match (tokens, shape_of(&program)?) {
+        (Err(error), _) => vec![format!("something that is no Rust ({error})")],
+        (_, None) => vec!["a program that cannot be read".to_owned()],
+        (_, Some(shape)) => {
+            let found = shape.beyond(&reference(exercise, toolchain, false)?);
+            // The linker may be another one than when the reference was made.
+            if found.is_empty() {
+                found
+            } else {
+                shape.beyond(&reference(exercise, toolchain, true)?)
+            }
+        }
+    };
+    if !refused.is_empty() {
+        return Ok(Compiled::Refused(refused));
+    }
     Ok(Compiled::Program(program))
+}
+
+/// How something is compiled.
+struct Build<'a> {
+    exercise: &'a Exercise,
+    toolchain: &'a Toolchain,
+    colour: bool,
+    without: &'a [String],
+}
+
+/// What an attempt at compiling came to.
+enum Made {
+    Program,
+    /// What was said of the source, with a place in it.
+    Not(Compiled),
+    /// The compiler did not get to its end, or said nothing of the source.
+    Hindered {
+        why: String,
+        /// Whether it may be otherwise next time.
+        again: bool,
+    },
+}
+
+impl Build<'_> {
+    fn attempt(&self, source: &str) -> Result<(OwnedFd, Made)> {
+        let Build { exercise, toolchain, colour, without } = *self;
+        let program = sandbox::nameless_file()?;
+        let text =
+            |name: String, text: String| File { name, mode: 0o644, content: Content::Text(text) };
+        let checks = exercise.file("checks.rs")?;
+        let mut submission = toolchain.job(of_submission(exercise, toolchain, colour));
+        submission.inspect = Some(library(exercise));
+        let spec = Spec {
+            unprivileged: true,
+            files: vec![text(exercise.file_name(), source.to_owned())],
+            // The checks come after the submission has been compiled, so it cannot include them.
+            jobs: vec![submission, toolchain.job(of_checks(exercise, toolchain, colour))],
+            late: vec![Vec::new(), vec![text(harness::CHECKS.to_owned(), checks.clone())]],
+            fetch: Some((PROGRAM.to_owned(), program.as_raw_fd())),
+            needed: toolchain.readable(),
+            places: places(),
+            without: without.to_vec(),
+        };
+        let account = sandbox::run(&spec).context("compiling")?;
+        for (index, end) in account.ends.iter().enumerate() {
+            let made = match self.made(end)? {
+                Made::Not(Compiled::Rejected(said)) if exercise.kind != Kind::Process => {
+                    let weak = exercise.kind == Kind::Weak;
+                    Made::Not(Compiled::Rejected(in_the_words_of_std(&said, weak)))
+                }
+                made => made,
+            };
+            let made = match made {
+                Made::Program => continue,
+                Made::Not(Compiled::Rejected(said)) if index > 0 => {
+                    Made::Not(Compiled::Rejected(misfit(&said, &checks, source)))
+                }
+                Made::Not(Compiled::Rejected(said)) if said.contains("`-F unsafe-code`") => {
+                    let why = "This exercise is to be solved without unsafe code.";
+                    Made::Not(Compiled::Rejected(format!("{}\n\n{why}", said.trim_end())))
+                }
+                Made::Not(Compiled::Rejected(said)) if lacks(exercise.kind, &said) => {
+                    let why = "Here std::sync has Arc, Weak and atomics, and nothing that waits for another \
+                           thread: no Mutex, RwLock, Condvar, Barrier, Once, OnceLock, LazyLock or mpsc. \
+                           What is to be built is built of atomics.";
+                    Made::Not(Compiled::Rejected(format!("{}\n\n{why}", said.trim_end())))
+                }
+                made => made,
+            };
+            return Ok((program, made));
+        }
+        Ok((program, Made::Program))
+    }
+
+    /// What the end of a run of the compiler means.
+    fn made(&self, end: &End) -> Result<Made> {
+        if !end.refused.is_empty() {
+            return Ok(Made::Not(Compiled::Refused(end.refused.clone())));
+        }
+        let hindered = |why: String| Made::Hindered { why, again: true };
+        let output = &end.output;
+        Ok(match &end.how {
+            How::Exited(0) => Made::Program,
+            // Only with a place in the source does it speak of that. No space, no linker, a missing
+            // library have none.
+            How::Exited(1) | How::TooMuchOutput if self.has_place(output) => {
+                Made::Not(Compiled::Rejected(output.clone()))
+            }
+            How::Exited(_) | How::TooMuchOutput => hindered(output.clone()),
+            How::TimeUp if end.ran < 0.5 * SECONDS => {
+                hindered(format!("it got a processor for {:.1} s of {:.1} s", end.ran, end.seconds))
+            }
+            How::TimeUp => {
+                let why = format!("compiling took longer than {SECONDS} s");
+                Made::Hindered { why, again: false }
+            }
+            How::TooMuchMemory => hindered("compiling took more than 1 GiB".to_owned()),
+            How::TooManyProcesses | How::TooMuchDisk => {
+                hindered("compiling took too much of the machine".to_owned())
+            }
+            How::Killed(signal) => {
+                hindered(format!("the compiler was ended by signal {signal}\n{output}"))
+            }
+            other => bail!("the compiler: {other:?}"),
+        })
+    }
+
+    /// Whether an error names a line of the submission or of the checks.
+    fn has_place(&self, output: &str) -> bool {
+        let files = [self.exercise.file_name(), harness::CHECKS.to_owned()];
+        output.lines().map(without_colours).any(|line| {
+            let place = line.trim_start().strip_prefix("--> ");
+            place.is_some_and(|place| files.iter().any(|file| place.starts_with(file.as_str())))
+        })
+    }
+}
+
+/// How long compiling may take, in seconds by the clock that others do not take.
+const SECONDS: f64 = 10.0;
+
+/// The shape of the program in this file.
+fn shape_of(program: &OwnedFd) -> Result<Option<Shape>> {
+    let mut bytes = Vec::new();
+    let mut file = fs::File::from(program.try_clone()?);
+    file.rewind()?;
+    file.take(LARGEST).read_to_end(&mut bytes)?;
+    Ok(Shape::of(&bytes))
+}
+
+/// The largest program, in bytes: it is read into memory.
+const LARGEST: u64 = 64 << 20;
+
+/// What is linked in the place of a submission's checks, to see what every program has.
+const NOTHING: &str = "fn main() { harness::serve(&[]); }\n";
+
+/// The shape of a program without a submission; found out once for each kind of exercise, or `anew`.
+fn reference(exercise: &Exercise, toolchain: &Toolchain, anew: bool) -> Result<Shape> {
+    let kept = toolchain.kept("reference");
+    if !anew
+        && let Some(shape) = fs::read(&kept).ok().and_then(|it| serde_json::from_slice(&it).ok())
+    {
+        return Ok(shape);
+    }
+    let program = sandbox::nameless_file()?;
+    let name = harness::CHECKS.to_owned();
+    let content = Content::Text(NOTHING.to_owned());
+    let mut arguments = common(PROGRAM, exercise.kind, toolchain, false);
+    arguments.extend([name.clone(), "--crate-type=bin".to_owned()]);
+    arguments.push(format!("--extern=harness={}", toolchain.harness.display()));
+    let spec = Spec {
+        unprivileged: true,
+        files: vec![File { name, mode: 0o644, content }],
+        jobs: vec![toolchain.job(arguments)],
+        fetch: Some((PROGRAM.to_owned(), program.as_raw_fd())),
+        needed: toolchain.readable(),
+        places: places(),
+        ..Spec::default()
+    };
+    let account = sandbox::run(&spec).context("linking without a submission")?;
+    let end = account.ends.first().context("the compiler was not run")?;
+    ensure!(end.how == How::Exited(0), "a program for {}: {}", exercise.name, end.output.trim());
+    let shape = shape_of(&program)?.context("a program that cannot be read")?;
+    // Another grader may do the same. Who may not write there finds it out anew each time.
+    let new = kept.with_extension(format!("{}", std::process::id()));
+    let text = serde_json::to_vec(&shape)?;
+    let _ = fs::write(&new, text).and_then(|()| fs::rename(&new, &kept));
+    Ok(shape)
 }
 
 /// The library that a submission becomes.
@@ -71,9 +253,23 @@ fn library(exercise: &Exercise) -> String {
     format!("lib{}.rlib", exercise.crate_name())
 }
 
+/// Whether the compiler misses something that the `std` of this kind of exercise does without.
+fn lacks(kind: Kind, said: &str) -> bool {
+    let said = without_colours(said);
+    kind == Kind::Weak && ["in `weak::sync`", "in `sync`"].iter().any(|place| said.contains(place))
+}
+
+/// Every access to memory becomes a call, which `explorer::weak` answers. These are passes of LLVM
+/// that the compiler has for ThreadSanitizer, put to use without its runtime library.
+const INSTRUMENTED: [&str; 3] = [
+    "-Cllvm-args=-force-attribute=sanitize_thread",
+    "-Cllvm-args=-tsan-instrument-func-entry-exit=0",
+    "-Cpasses=forceattrs,function(tsan)",
+];
+
 /// What the compiler is told for the submission.
 fn of_submission(exercise: &Exercise, toolchain: &Toolchain, colour: bool) -> Vec<String> {
-    let mut arguments = common(&exercise.crate_name(), toolchain, colour);
+    let mut arguments = common(&exercise.crate_name(), exercise.kind, toolchain, colour);
     arguments.extend([exercise.file_name(), "--crate-type=rlib".to_owned()]);
     arguments.extend(["-Adead_code", "-Amissing_docs"].map(str::to_owned));
     if let Some(std) = &toolchain.std {
@@ -89,7 +285,7 @@ fn of_submission(exercise: &Exercise, toolchain: &Toolchain, colour: bool) -> Ve
 
 /// What the compiler is told for the checks.
 fn of_checks(exercise: &Exercise, toolchain: &Toolchain, colour: bool) -> Vec<String> {
-    let mut arguments = common(PROGRAM, toolchain, colour);
+    let mut arguments = common(PROGRAM, exercise.kind, toolchain, colour);
     arguments.extend([harness::CHECKS.to_owned(), "--crate-type=bin".to_owned()]);
     arguments.extend([
         format!("--extern={}={{work}}/{}", exercise.crate_name(), library(exercise)),
@@ -98,7 +294,7 @@ fn of_checks(exercise: &Exercise, toolchain: &Toolchain, colour: bool) -> Vec<St
     arguments
 }
 
-fn common(crate_name: &str, toolchain: &Toolchain, colour: bool) -> Vec<String> {
+fn common(crate_name: &str, kind: Kind, toolchain: &Toolchain, colour: bool) -> Vec<String> {
     let mut arguments: Vec<String> = [
         "--edition=2024",
         "-Copt-level=0",
@@ -111,6 +307,9 @@ fn common(crate_name: &str, toolchain: &Toolchain, colour: bool) -> Vec<String> 
     ]
     .map(str::to_owned)
     .into();
+    if kind == Kind::Weak {
+        arguments.extend(INSTRUMENTED.map(str::to_owned));
+    }
     arguments.push(format!("--crate-name={crate_name}"));
     arguments.push(format!("-Ldependency={}", toolchain.dependencies.display()));
     arguments.push(format!("--color={}", if colour { "always" } else { "never" }));
@@ -134,10 +333,10 @@ impl Toolchain {
             program: self.rustc.display().to_string(),
             arguments,
             environment: vec![("PATH".to_owned(), "/usr/local/bin:/usr/bin:/bin".to_owned())],
-            readable: self.readable(),
             writes: true,
+            allow: vec![Allow::Building],
             limits: Limits {
-                seconds: 10.0,
+                seconds: SECONDS,
                 memory: 1 << 30,
                 file: 256 << 20,
                 descriptors: 1024,
@@ -147,26 +346,6 @@ impl Toolchain {
             ..Job::default()
         }
     }
-}
-
-/// Why there is nothing to run, if a run of the compiler ended so.
-fn why_not(end: &End) -> Result<Option<Compiled>> {
-    if !end.refused.is_empty() {
-        return Ok(Some(Compiled::Refused(end.refused.clone())));
-    }
-    Ok(Some(match &end.how {
-        How::Exited(0) => return Ok(None),
-        How::Exited(_) | How::TooMuchOutput => Compiled::Rejected(end.output.clone()),
-        How::TimeUp => Compiled::Exceeded("compiling took longer than 10 s".to_owned()),
-        How::TooMuchMemory => Compiled::Exceeded("compiling took more than 1 GiB".to_owned()),
-        How::TooManyProcesses | How::TooMuchDisk => {
-            Compiled::Exceeded("compiling took too much of the machine".to_owned())
-        }
-        How::Killed(signal) => {
-            Compiled::Exceeded(format!("the compiler was ended by signal {signal}\n{}", end.output))
-        }
-        other => bail!("the compiler: {other:?}"),
-    }))
 }
 
 /// How many errors are shown of those that come from calls in the checks.
@@ -251,7 +430,7 @@ fn errors(output: &str) -> Vec<(Option<usize>, String)> {
     errors
 }
 
-fn without_colours(line: &str) -> String {
+pub fn without_colours(line: &str) -> String {
     let mut parts = line.split("\u{1b}[");
     let mut plain = parts.next().unwrap_or_default().to_owned();
     plain.extend(parts.filter_map(|part| Some(part.split_once('m')?.1)));

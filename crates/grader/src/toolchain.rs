@@ -6,7 +6,7 @@ use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
@@ -40,6 +40,12 @@ fn target() -> Result<PathBuf> {
     Ok(target.map_or_else(|| workspace().join("target"), Path::to_owned))
 }
 
+/// Where programs can be run from, if the first is not mounted for that.
+pub fn places() -> Vec<PathBuf> {
+    let grade = target().map(|target| target.join("grade"));
+    [std::env::temp_dir(), "/var/tmp".into()].into_iter().chain(grade).collect()
+}
+
 impl Toolchain {
     /// The toolchain for this kind of exercise; built if it is not there, or of something else.
     pub fn get(kind: Kind) -> Result<Toolchain> {
@@ -70,6 +76,13 @@ impl Toolchain {
         fs::write(&new, serde_json::to_vec(&toolchain)?)?;
         fs::rename(&new, &kept)?;
         Ok(toolchain)
+    }
+
+    /// Where something can be kept that follows from this toolchain.
+    pub fn kept(&self, what: &str) -> PathBuf {
+        let std = self.std.as_deref().and_then(Path::file_stem).unwrap_or_default();
+        let name = format!("{what}-{}-{:x}.json", std.display(), self.made_of);
+        self.dependencies.join(name)
     }
 
     /// What was kept, if it is up to date.
@@ -148,7 +161,7 @@ fn build(
             cargo.env_remove(&*name);
         }
     }
-    let output = cargo.stderr(Stdio::inherit()).output().context("cargo")?;
+    let output = sandbox::output(&cargo).context("cargo")?;
     ensure!(output.status.success(), "the libraries of the exercises cannot be built");
 
     let mut libraries = libraries(&output.stdout);
@@ -207,8 +220,8 @@ impl Toolchain {
         rustc.arg("--extern").arg(format!("explorer={}", explorer.display()));
         rustc.arg("-L").arg(format!("dependency={}", self.dependencies.display()));
         rustc.arg("-o").arg(&new);
-        let status = rustc.status().context("rustc")?;
-        ensure!(status.success(), "{} does not compile", source.display());
+        let output = sandbox::output(&rustc).context("rustc")?;
+        ensure!(output.status.success(), "{} does not compile", source.display());
         fs::rename(&new, &library)?;
         Ok(library)
     }

@@ -19,6 +19,7 @@ struct Proof {
     /// What the starter earns, and what there is to be earned.
     points: (u32, u32),
     right: usize,
+    solutions: usize,
     caught: usize,
     wrong: usize,
     /// Points that something is not as it should be.
@@ -30,7 +31,10 @@ struct Proof {
 
 impl Proof {
     fn good(&self) -> bool {
-        self.problems == 0 && self.starter && self.right == 2 && self.caught == self.wrong
+        self.problems == 0
+            && self.starter
+            && self.right == self.solutions
+            && self.caught == self.wrong
     }
 }
 
@@ -58,6 +62,7 @@ fn prove(exercise: &Exercise, style: Style) -> Result<Proof> {
         starter: false,
         points: (0, exercise.points()),
         right: 0,
+        solutions: 0,
         caught: 0,
         wrong: exercise.wrong.len(),
         problems: 0,
@@ -77,10 +82,15 @@ fn prove(exercise: &Exercise, style: Style) -> Result<Proof> {
     table.heading();
     proof.starter = fails("starter.rs", &starter, &exercise.starter, &table, style);
     proof.points.0 = starter.points();
-    let another = run(exercise, "another.rs")?;
-    for (name, verdict) in [("solution.rs", solution), ("another.rs", another)] {
+    let mut right = vec![("solution.rs".to_owned(), solution)];
+    for name in std::iter::once("another.rs".to_owned()).chain(others(exercise)) {
+        let verdict = run(exercise, &name)?;
+        right.push((name, verdict));
+    }
+    proof.solutions = right.len();
+    for (name, verdict) in right {
         let passed = verdict.passed();
-        table.row(name, &verdict, None, passed);
+        table.row(&name, &verdict, None, passed);
         if passed {
             proof.right += 1;
             proof.schedules = verdict.schedules;
@@ -105,6 +115,15 @@ fn prove(exercise: &Exercise, style: Style) -> Result<Proof> {
     println!("  {} of {} wrong variants caught for their own reason\n", proof.caught, proof.wrong);
     proof.seconds = start.elapsed().as_secs_f64();
     Ok(proof)
+}
+
+/// The right solutions that are there beside the two that every exercise has.
+fn others(exercise: &Exercise) -> Vec<String> {
+    let files = fs::read_dir(exercise.directory.join("right")).into_iter().flatten().flatten();
+    let names = files.map(|file| file.file_name().to_string_lossy().into_owned());
+    let mut names: Vec<_> = names.filter(|name| name.ends_with(".rs")).collect();
+    names.sort();
+    names.into_iter().map(|name| format!("right/{name}")).collect()
 }
 
 fn run(exercise: &Exercise, file: &str) -> Result<Verdict> {
@@ -185,14 +204,15 @@ fn summary(proofs: &[Proof]) {
     for proof in proofs {
         caught += proof.caught;
         wrong += proof.wrong;
-        let Proof { exercise, right, schedules, seconds, .. } = proof;
+        let Proof { exercise, schedules, seconds, .. } = proof;
+        let right = format!("{}/{}", proof.right, proof.solutions);
         let starter = if proof.starter { "fails" } else { "WRONG" };
         let rate = rate(proof.caught, proof.wrong);
         let kills = format!("{}/{}", proof.caught, proof.wrong);
         let points = format!("{}/{}", proof.points.0, proof.points.1);
         let problems = if proof.good() { "" } else { "  WRONG" };
         println!(
-            "{exercise:width$}  {starter:7}  {points:>6}  {right:>3}/2  {kills:>5}  {rate:>6}  {schedules:>9}  \
+            "{exercise:width$}  {starter:7}  {points:>6}  {right:>5}  {kills:>5}  {rate:>6}  {schedules:>9}  \
              {seconds:>7.1}{problems}"
         );
     }

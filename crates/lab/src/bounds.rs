@@ -18,6 +18,8 @@ pub(crate) fn here(path: &str) -> Option<String> {
 pub struct Cgroup {
     /// Bytes of memory: `memory.max`, or `memory.limit_in_bytes` in version 1.
     pub memory: Option<u64>,
+    /// Bytes that are left of it; page cache that can be dropped counts as free.
+    pub memory_left: Option<u64>,
     /// CPUs' worth of time: `cpu.max`, or `cpu.cfs_quota_us` in version 1.
     pub cpus: Option<f64>,
     /// Tasks: `pids.max`.
@@ -66,6 +68,14 @@ impl Cgroup {
             let memory = number("memory.max")
                 .or_else(|| number("memory.limit_in_bytes").filter(|bytes| *bytes < 1 << 62));
             self.memory = tighter(self.memory, memory);
+            let used = number("memory.current").or_else(|| number("memory.usage_in_bytes"));
+            if let (Some(max), Some(used)) = (memory, used) {
+                let cache = files(&format!("{mount}{path}/memory.stat"))
+                    .and_then(|text| inactive_file(&text))
+                    .unwrap_or(0);
+                let left = max.saturating_sub(used.saturating_sub(cache));
+                self.memory_left = tighter(self.memory_left, Some(left));
+            }
             let cpus = files(&format!("{mount}{path}/cpu.max"))
                 .and_then(|text| quota(&text))
                 .or_else(|| {
@@ -86,6 +96,13 @@ impl Cgroup {
             }
         }
     }
+}
+
+/// Page cache that the kernel would drop first, from `memory.stat` of either version.
+fn inactive_file(stat: &str) -> Option<u64> {
+    let keys = ["total_inactive_file ", "inactive_file "];
+    keys.iter()
+        .find_map(|key| stat.lines().find_map(|line| line.strip_prefix(key))?.trim().parse().ok())
 }
 
 fn tighter(a: Option<u64>, b: Option<u64>) -> Option<u64> {
@@ -154,12 +171,15 @@ mod tests {
             ("/proc/self/cgroup", "0::/user.slice/app.scope\n"),
             ("/sys/fs/cgroup/user.slice/app.scope/memory.max", "max\n"),
             ("/sys/fs/cgroup/user.slice/memory.max", "134217728\n"),
+            ("/sys/fs/cgroup/user.slice/memory.current", "100000000\n"),
+            ("/sys/fs/cgroup/user.slice/memory.stat", "file 7\ninactive_file 50000000\n"),
             ("/sys/fs/cgroup/user.slice/app.scope/cpu.max", "50000 100000\n"),
             ("/sys/fs/cgroup/user.slice/app.scope/pids.max", "30\n"),
             ("/sys/fs/cgroup/user.slice/app.scope/pids.current", "30\n"),
         ]);
         let expected = Cgroup {
             memory: Some(128 << 20),
+            memory_left: Some(134217728 - 50000000),
             cpus: Some(0.5),
             tasks: Some(30),
             tasks_reached: true,

@@ -1,14 +1,17 @@
 //! Child processes that cannot outlive their parent, and a guard that ends and reaps them.
 
 use std::os::fd::{AsFd, FromRawFd, OwnedFd};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{ForkResult, Pid, fork, getppid};
+
+use crate::machine::Busy;
+use crate::{TimeLimit, Unavailable, proc, start, supervise};
 
 pub use crate::unavailable::{explain, explain_io};
 
@@ -64,6 +67,7 @@ impl Child {
         match unsafe { fork() }.map_err(explain("fork"))? {
             ForkResult::Child => {
                 die_with(parent);
+                start::usual_dispositions();
                 let body = std::panic::AssertUnwindSafe(body);
                 match std::panic::catch_unwind(|| { body }.0()) {
                     Ok(status) => exit(status),
@@ -84,10 +88,11 @@ impl Child {
         self.pid
     }
 
-    /// Sends a signal; a child that is gone is not an error.
+    /// Sends a signal. A child that has ended takes it without effect; where the kernel refuses to
+    /// send it, the supervisor is told, as by [`failed`].
     pub fn signal(&self, signal: Signal) {
-        if !self.reaped {
-            let _ = kill(self.pid, signal);
+        if let Err(errno) = kill(self.pid, signal) {
+            failed(&explain("kill")(errno));
         }
     }
 
@@ -96,7 +101,7 @@ impl Child {
         let pid = self.pid;
         match self.wait_for(LIMIT)? {
             Ok(status) => Ok(status),
-            Err(_) => bail!("child {pid} did not end within {} s and was killed", LIMIT.as_secs()),
+            Err(_) => Err(late(&format!("child {pid} did not end within {} s", LIMIT.as_secs()))),
         }
     }
 
@@ -116,23 +121,38 @@ impl Child {
         }
     }
 
-    /// Whether the child ends within `limit`; it is not reaped.
+    /// Whether the child ends within `limit`; it is not reaped. Time in which it or this process
+    /// was stopped does not count.
     pub fn ends_within(&self, limit: Duration) -> Result<bool> {
-        let pidfd = pidfd_open(self.pid).map_err(explain("pidfd_open"))?;
-        let end = Instant::now() + limit;
+        // Where there is no pidfd (an old kernel, a filter, no free descriptor), it is looked again.
+        let pidfd = pidfd_open(self.pid).ok();
+        let mut limit = TimeLimit::new(limit);
         loop {
-            let left = end.saturating_duration_since(Instant::now()).as_millis() as i32;
-            let mut fds = [PollFd::new(pidfd.as_fd(), PollFlags::POLLIN)];
-            match poll(&mut fds, PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX)) {
-                Err(Errno::EINTR) => continue,
-                ready => return Ok(ready.context("poll")? > 0),
+            match &pidfd {
+                Some(pidfd) => {
+                    // Rounded up, so that less than a millisecond is not asked for again and again.
+                    let slice = limit.slice().as_micros().div_ceil(1000) as u16;
+                    let mut fds = [PollFd::new(pidfd.as_fd(), PollFlags::POLLIN)];
+                    match poll(&mut fds, PollTimeout::from(slice)) {
+                        Ok(0) | Err(Errno::EINTR) => {}
+                        ready => return Ok(ready.map_err(explain("poll"))? > 0),
+                    }
+                }
+                None if has_ended(self.pid)? => return Ok(true),
+                None => std::thread::sleep(limit.slice().min(Duration::from_millis(1))),
+            }
+            if limit.slice() == TimeLimit::SLICE && proc::is_stopped(self.pid) {
+                limit.forgive();
+            }
+            if limit.is_over() {
+                return Ok(false);
             }
         }
     }
 
     /// Kills the child and reaps it.
     pub fn kill(self) -> Result<WaitStatus> {
-        self.signal(Signal::SIGKILL);
+        kill(self.pid, Signal::SIGKILL).map_err(explain("kill"))?;
         self.wait()
     }
 }
@@ -154,6 +174,15 @@ pub fn pidfd_open(pid: Pid) -> nix::Result<OwnedFd> {
     Errno::result(fd).map(|fd| unsafe { OwnedFd::from_raw_fd(fd as i32) })
 }
 
+/// Whether a child has ended; it is not reaped.
+fn has_ended(pid: Pid) -> Result<bool> {
+    let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
+    match nix::sys::wait::waitid(nix::sys::wait::Id::Pid(pid), flags) {
+        Err(Errno::EINTR) => Ok(false),
+        status => Ok(status.map_err(explain("waitid"))? != WaitStatus::StillAlive),
+    }
+}
+
 /// A wait status in words: `exited with 7`, `was ended by SIGSEGV`.
 pub fn in_words(status: WaitStatus) -> String {
     match status {
@@ -164,16 +193,45 @@ pub fn in_words(status: WaitStatus) -> String {
     }
 }
 
-/// Kills and reaps every child that this process still has, until none is left; returns how many
-/// there were. With `PR_SET_CHILD_SUBREAPER` orphaned grandchildren are among them.
+/// Tells the supervisor why this child of an experiment fails, and returns the status to exit with.
+/// What this machine does not allow is then inconclusive, and said with its reason, although it
+/// happened in another process than the experiment's own.
+pub fn failed(error: &anyhow::Error) -> i32 {
+    supervise::note(error);
+    1
+}
+
+/// Ends this process of an experiment from one of its threads, whatever the others wait for, and
+/// tells the supervisor why, as [`failed`] does.
+pub fn give_up(error: &anyhow::Error) -> ! {
+    exit(failed(error))
+}
+
+/// The error for something that took too long: on a busy machine nothing can be said.
+pub fn late(what: &str) -> anyhow::Error {
+    let watch = Busy::begin();
+    std::thread::sleep(Duration::from_millis(200));
+    match watch.so_far() {
+        Some(busy) => Unavailable::because(format!("{what}: {busy}")).into(),
+        None => anyhow::anyhow!("{what}"),
+    }
+}
+
+/// Kills and reaps every child that this process has, until none is left; returns how many there
+/// were. With `PR_SET_CHILD_SUBREAPER` orphaned grandchildren are among them.
 pub(crate) fn sweep() -> usize {
     let mut swept = 0;
+    let mut limit = TimeLimit::new(LIMIT);
     loop {
-        let path = format!("/proc/self/task/{}/children", nix::unistd::gettid());
-        for pid in std::fs::read_to_string(path).unwrap_or_default().split_whitespace() {
-            let _ = kill(Pid::from_raw(pid.parse().unwrap_or(i32::MAX)), Signal::SIGKILL);
+        for pid in proc::children(std::process::id()) {
+            let _ = kill(Pid::from_raw(pid as i32), Signal::SIGKILL);
         }
-        match waitpid(None, Some(WaitPidFlag::__WALL)) {
+        match waitpid(None, Some(WaitPidFlag::__WALL | WaitPidFlag::WNOHANG)) {
+            // Killed, but not gone yet; or /proc does not show whom to kill.
+            Ok(WaitStatus::StillAlive) if !limit.is_over() => {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            Ok(WaitStatus::StillAlive) => return swept + 1,
             Ok(_) => swept += 1,
             Err(Errno::EINTR) => {}
             Err(_) => return swept,
@@ -184,6 +242,45 @@ pub(crate) fn sweep() -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_child_is_seen_to_end_without_a_pidfd() {
+        // SAFETY: the child only sleeps.
+        let child = unsafe {
+            Child::fork(|| {
+                std::thread::sleep(Duration::from_secs(30));
+                0
+            })
+        }
+        .unwrap();
+        assert!(!has_ended(child.pid()).unwrap());
+        child.signal(Signal::SIGKILL);
+        while !has_ended(child.pid()).unwrap() {
+            std::thread::yield_now();
+        }
+        assert!(child.ends_within(Duration::ZERO).unwrap());
+    }
+
+    #[test]
+    fn time_in_which_a_child_is_stopped_does_not_count() {
+        // SAFETY: the child only sleeps.
+        let child = unsafe {
+            Child::fork(|| {
+                std::thread::sleep(Duration::from_millis(300));
+                0
+            })
+        }
+        .unwrap();
+        child.signal(Signal::SIGSTOP);
+        let pid = child.pid();
+        std::thread::scope(|threads| {
+            threads.spawn(|| {
+                std::thread::sleep(Duration::from_millis(1500));
+                let _ = kill(pid, Signal::SIGCONT);
+            });
+            assert!(child.ends_within(Duration::from_millis(1000)).unwrap());
+        });
+    }
 
     #[test]
     fn a_crash_without_core_dump_says_so_in_its_status() {

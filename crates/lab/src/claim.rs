@@ -49,6 +49,20 @@ impl Verdict {
     }
 }
 
+impl Verdict {
+    /// The SGR code of its colour on a terminal, ECMA-48: green for what holds, yellow for what
+    /// holds in part, red for what does not, grey for what says nothing.
+    pub fn colour(self) -> u8 {
+        match self {
+            Verdict::Holds => 32,
+            Verdict::Caveat => 33,
+            Verdict::DoesNotHold => 31,
+            Verdict::Failed => 35,
+            Verdict::Inconclusive | Verdict::Lexical | Verdict::NotBuilt => 90,
+        }
+    }
+}
+
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.words())
@@ -132,10 +146,15 @@ impl Claim {
 
 /// A text in lines of at most 80 characters, each indented by two, as verdicts are printed.
 pub fn indented(text: &str) -> String {
+    wrapped(text, 80)
+}
+
+/// The same in lines of at most `width` characters, of a terminal for example.
+pub fn wrapped(text: &str, width: usize) -> String {
     let mut lines = vec![String::new()];
     for word in text.split_whitespace() {
         let line = lines.last_mut().expect("there is one");
-        if !line.is_empty() && line.chars().count() + 1 + word.chars().count() > 78 {
+        if !line.is_empty() && line.chars().count() + 1 + word.chars().count() > width.max(20) - 2 {
             lines.push(word.to_owned());
         } else {
             line.push_str(if line.is_empty() { "" } else { " " });
@@ -156,5 +175,6 @@ mod tests {
         assert!(lines.lines().all(|line| line.starts_with("  ") && line.len() <= 80));
         assert_eq!(lines.split_whitespace().count(), 40);
         assert_eq!(indented(""), "  ");
+        assert!(wrapped(&text, 40).lines().all(|line| line.len() <= 40));
     }
 }

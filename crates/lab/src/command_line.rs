@@ -6,12 +6,13 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
+use clap::error::{ContextKind, ContextValue};
 use clap::{Arg, ArgAction, Command};
 use serde_json::json;
 
 use crate::{
-    Effort, Evidence, Experiment, NoEvidence, Package, Run, Verdict, indented, narrate, serve,
-    supervise,
+    Effort, Evidence, Experiment, NoEvidence, Package, Run, Verdict, narrate, serve, supervise,
+    wrapped,
 };
 
 /// Runs a concept's program: all its experiments, or those that are named.
@@ -20,17 +21,9 @@ pub fn main(package: &'static Package) -> ExitCode {
     match run(package, std::env::args_os().collect()) {
         Ok(status) => status,
         Err(error) => {
-            let _ = writeln!(io::stderr(), "{}: {}", package.name, sentence(&error));
+            let _ = writeln!(io::stderr(), "{}: {error:#}", package.name);
             ExitCode::FAILURE
         }
-    }
-}
-
-/// An error in one sentence; a reader that went away is said in plain words.
-fn sentence(error: &anyhow::Error) -> String {
-    match error.downcast_ref::<io::Error>().map(io::Error::kind) {
-        Some(io::ErrorKind::BrokenPipe) => "nobody reads the output any more".to_owned(),
-        _ => format!("{error:#}"),
     }
 }
 
@@ -57,22 +50,23 @@ fn run(package: &'static Package, arguments: Vec<OsString>) -> Result<ExitCode> 
     let given = match command(package).try_get_matches_from(arguments) {
         Ok(given) => given,
         Err(error) if !error.use_stderr() => {
-            writeln!(io::stdout(), "{}", error.to_string().trim_end())?;
+            narrate::print(&format!("{}\n", error.to_string().trim_end()))?;
             return Ok(ExitCode::SUCCESS);
         }
-        Err(error) => {
-            return Ok(usage(package, error.to_string().lines().next().unwrap_or("error:")));
-        }
+        Err(error) => return Ok(usage(package, &usage_sentence(&error))),
     };
     let mut chosen: Vec<&Experiment> = Vec::new();
     for name in given.get_many::<String>("experiment").into_iter().flatten() {
         match package.experiments.iter().find(|experiment| experiment.name == name) {
             Some(experiment) => chosen.push(experiment),
             None => {
-                return Ok(usage(
-                    package,
-                    &format!("error: there is no experiment '{name}'; --list shows them"),
-                ));
+                let names = package.experiments.iter().map(|experiment| experiment.name);
+                let hint = match similar(name, names) {
+                    Some(known) => format!("did you mean '{known}'?"),
+                    None => "--list shows them".to_owned(),
+                };
+                let error = format!("there is no experiment '{name}'; {hint}");
+                return Ok(usage(package, &error));
             }
         }
     }
@@ -80,9 +74,8 @@ fn run(package: &'static Package, arguments: Vec<OsString>) -> Result<ExitCode> 
         chosen.extend(package.experiments);
     }
     if given.get_flag("list") {
-        for experiment in package.experiments {
-            writeln!(io::stdout(), "{:<18} {}", experiment.name, experiment.question)?;
-        }
+        let line = |e: &Experiment| format!("{:<18} {}\n", e.name, e.question);
+        narrate::print(&package.experiments.iter().map(line).collect::<String>())?;
         return Ok(ExitCode::SUCCESS);
     }
     let json = given.get_flag("json");
@@ -106,9 +99,36 @@ fn run(package: &'static Package, arguments: Vec<OsString>) -> Result<ExitCode> 
 }
 
 fn usage(package: &Package, error: &str) -> ExitCode {
-    let error = error.strip_prefix("error: ").unwrap_or(error);
     let _ = writeln!(io::stderr(), "{}: {error} (--help shows the usage)", package.name);
     ExitCode::from(2)
+}
+
+/// What is wrong with a command line in one sentence, with clap's guess at what was meant.
+pub fn usage_sentence(error: &clap::Error) -> String {
+    let text = error.to_string();
+    // What is missing stands in lines of its own.
+    let lines: Vec<&str> =
+        text.lines().take_while(|line| !line.is_empty()).map(str::trim).collect();
+    let mut sentence = lines.join(" ");
+    sentence = sentence.strip_prefix("error: ").unwrap_or(&sentence).to_owned();
+    let guesses =
+        [ContextKind::SuggestedArg, ContextKind::SuggestedSubcommand, ContextKind::SuggestedValue];
+    for guess in guesses.into_iter().filter_map(|kind| error.get(kind)) {
+        let guess = match guess {
+            ContextValue::String(word) => word.clone(),
+            ContextValue::Strings(words) if !words.is_empty() => words[0].clone(),
+            _ => continue,
+        };
+        sentence += &format!("; did you mean '{guess}'?");
+    }
+    sentence
+}
+
+/// The known name that a mistyped one is most like, if one is like it at all.
+pub fn similar<'a>(typed: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let by_likeness = known.map(|name| (strsim::jaro_winkler(typed, name), name));
+    let (likeness, name) = by_likeness.max_by(|(a, _), (b, _)| a.total_cmp(b))?;
+    (likeness > 0.75).then_some(name)
 }
 
 fn tell(
@@ -124,7 +144,8 @@ fn tell(
     for (index, experiment) in chosen.iter().enumerate() {
         if !json {
             let gap = if index > 0 { "\n" } else { "" };
-            writeln!(io::stdout(), "{gap}{}: {}", experiment.name, experiment.question)?;
+            let name = paint(run.colour, 1, experiment.name);
+            narrate::print(&format!("{gap}{name}: {}\n", experiment.question))?;
         }
         let evidence = run.experiment(package.name, experiment);
         if let Err(without) = &evidence {
@@ -136,8 +157,7 @@ fn tell(
                 NoEvidence::Failed(_) if new => writeln!(io::stderr(), "{}: {why}", package.name)?,
                 NoEvidence::Unavailable(_) if !json => {
                     let reason = if new { reason } else { "for the same reason" };
-                    let line = format!("{}: {reason}", Verdict::Inconclusive);
-                    writeln!(io::stdout(), "{}", indented(&line))?;
+                    narrate::print(&verdict(run.colour, Verdict::Inconclusive, reason))?;
                 }
                 _ => {}
             }
@@ -180,19 +200,38 @@ fn tell(
                 .with_context(|| format!("write {}", path.display()))?;
         }
         if json {
-            writeln!(io::stdout(), "{object:#}")?;
+            narrate::print(&format!("{object:#}\n"))?;
         }
     }
     if !json {
         for (claim, judgement, _) in &judged {
-            let verdict = format!("{}: {}", judgement.verdict, judgement.because);
-            writeln!(io::stdout(), "\n\"{}\"\n{}", claim.says, indented(&verdict))?;
+            let says = paint(run.colour, 1, &format!("\"{}\"", claim.says));
+            let mut text = format!("\n{says}\n");
+            text += &verdict(run.colour, judgement.verdict, &judgement.because);
             if judgement.verdict == Verdict::Caveat {
-                writeln!(io::stdout(), "{}", indented(claim.nuance))?;
+                text += &format!("  An expert would add:\n{}\n", wrapped(claim.nuance, width()));
             }
+            narrate::print(&text)?;
         }
     }
     Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// A verdict with its reason, as lines; the verdict's words in their colour.
+fn verdict(colour: bool, verdict: Verdict, because: &str) -> String {
+    let text = wrapped(&format!("{verdict}: {because}"), width());
+    let words = verdict.words();
+    format!("{}\n", text.replacen(words, &paint(colour, verdict.colour(), words), 1))
+}
+
+/// How wide verdicts are: as the terminal, but a line of more than 100 columns is hard to read.
+fn width() -> usize {
+    if io::stdout().is_terminal() { narrate::columns().min(100) } else { 80 }
+}
+
+/// The text with an SGR code, ECMA-48.
+fn paint(colour: bool, code: u8, text: &str) -> String {
+    if colour { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
 }
 
 /// Why there is no evidence, if it is for that kind of reason.
@@ -222,7 +261,7 @@ fn read_evidence(path: &Path) -> Result<Vec<(String, Result<Evidence, NoEvidence
 fn begin_trace(path: &Path) -> Result<PathBuf> {
     std::fs::write(path, "[\n").with_context(|| format!("write {}", path.display()))?;
     let path = path.canonicalize().with_context(|| format!("find {}", path.display()))?;
-    narrate::set_up(true, false, supervise::open_trace(&path).ok());
+    narrate::set_up(true, None, supervise::open_trace(&path).ok());
     narrate::say("main", format_args!("started"));
     Ok(path)
 }
@@ -233,4 +272,41 @@ fn end_trace(path: &Path) -> Result<()> {
     let mut file = std::fs::OpenOptions::new().append(true).open(path).context("open the trace")?;
     file.write_all(b"{\"ph\":\"M\",\"name\":\"end\",\"pid\":0,\"tid\":0,\"args\":{}}]\n")
         .context("write the trace")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mistyped_name_gets_a_guess() {
+        let known = ["inherited-lock", "shared-offset"];
+        assert_eq!(similar("inherited-lok", known.into_iter()), Some("inherited-lock"));
+        assert_eq!(similar("offset", ["shared-memory"].into_iter()), None);
+        assert_eq!(similar("x", [].into_iter()), None);
+    }
+
+    #[test]
+    fn clap_s_errors_become_one_sentence() {
+        let command = Command::new("x")
+            .arg(Arg::new("json").long("json").action(ArgAction::SetTrue))
+            .arg(Arg::new("a").required(true))
+            .arg(Arg::new("b").required(true));
+        let of = |words: &[&str]| {
+            let error = command.clone().try_get_matches_from(words).unwrap_err();
+            usage_sentence(&error)
+        };
+        let typo = of(&["x", "--jsn"]);
+        assert_eq!(typo, "unexpected argument '--jsn' found; did you mean '--json'?");
+        let missing = of(&["x"]);
+        assert!(missing.ends_with("not provided: <a> <b>"), "{missing}");
+        assert!(!missing.contains('\n'));
+    }
+
+    #[test]
+    fn a_verdict_is_coloured_and_no_wider_than_its_lines() {
+        let text = verdict(true, Verdict::Caveat, &"word ".repeat(40));
+        assert!(text.starts_with("  \x1b[33mholds, with a caveat\x1b[0m: word"), "{text}");
+        assert!(text.lines().skip(1).all(|line| line.len() <= 80));
+    }
 }

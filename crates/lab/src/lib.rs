@@ -25,20 +25,26 @@ pub mod proc;
 #[cfg(target_os = "linux")]
 pub mod sample;
 #[cfg(target_os = "linux")]
+mod start;
+#[cfg(target_os = "linux")]
 mod supervise;
 #[cfg(target_os = "linux")]
 pub mod thread;
+#[cfg(target_os = "linux")]
+mod time_limit;
 #[cfg(target_os = "linux")]
 mod unavailable;
 
 #[cfg(target_os = "linux")]
 pub use at_death::AtDeath;
-pub use claim::{Claim, Judgement, Verdict, indented};
+pub use claim::{Claim, Judgement, Verdict, indented, wrapped};
 #[cfg(target_os = "linux")]
-pub use command_line::main;
+pub use command_line::{main, similar, usage_sentence};
 pub use evidence::{Absent, Evidence, Fact, Summary, Value};
 #[cfg(target_os = "linux")]
 pub use supervise::{Run, role, serve};
+#[cfg(target_os = "linux")]
+pub use time_limit::TimeLimit;
 #[cfg(target_os = "linux")]
 pub use unavailable::{NoEvidence, Unavailable};
 

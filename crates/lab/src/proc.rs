@@ -2,33 +2,124 @@
 
 use std::fs;
 use std::ops::Range;
-use std::time::{Duration, Instant};
+use std::path::Path;
+use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
+use nix::errno::Errno;
+use nix::sys::signal::kill;
 use nix::unistd::Pid;
 
+use crate::{TimeLimit, Unavailable};
+
 /// The number of the system call in which a thread is blocked, from proc_pid_syscall(5). `None` if
-/// it runs, if it is gone, or if this kernel does not show it.
-pub fn blocked_in(thread: Pid) -> Option<i64> {
-    fs::read_to_string(format!("/proc/{thread}/syscall")).ok()?.split(' ').next()?.parse().ok()
+/// it runs or is gone.
+///
+/// # Errors
+///
+/// [`Unavailable`] if this kernel, or a rule of this system, does not show it.
+pub fn blocked_in(thread: Pid) -> Result<Option<i64>> {
+    let path = format!("/proc/{thread}/syscall");
+    match fs::read_to_string(&path) {
+        Ok(_) if !is_ours() => {
+            let why = "/proc is that of another pid namespace";
+            Err(Unavailable::because(format!("{path} cannot be trusted: {why}")).into())
+        }
+        Ok(text) => Ok(text.split(' ').next().and_then(|number| number.trim().parse().ok())),
+        Err(_) if kill(thread, None) == Err(Errno::ESRCH) => Ok(None),
+        // Its thread is gone between two looks, or waits to be reaped.
+        Err(error) if error.raw_os_error() == Some(libc::ESRCH) => Ok(None),
+        Err(_) if state(thread) == Some('Z') => Ok(None),
+        Err(error) => {
+            let why = closed(&path, &error);
+            Err(Unavailable::because(format!("{path} cannot be read: {why}")).into())
+        }
+    }
+}
+
+/// Why a file of /proc about another process cannot be read.
+fn closed(path: &str, error: &std::io::Error) -> String {
+    let process = path.rsplit_once('/').map_or(path, |(folder, _)| folder);
+    if !is_ours() {
+        return "/proc is not mounted here, or it is that of another pid namespace".to_owned();
+    }
+    if !Path::new(process).exists() {
+        return "/proc hides other processes (hidepid)".to_owned();
+    }
+    if error.kind() == std::io::ErrorKind::NotFound {
+        return "this kernel does not have it (gVisor, or built without it)".to_owned();
+    }
+    match fs::read_to_string("/proc/sys/kernel/yama/ptrace_scope").as_deref().map(str::trim) {
+        Ok(scope @ ("2" | "3")) => format!("kernel.yama.ptrace_scope is {scope}, 1 would allow it"),
+        _ => format!(
+            "{}: tracing is not allowed here (a filter, a security module, or a program \
+             without read permission)",
+            error.kind()
+        ),
+    }
 }
 
 /// Whether a thread is seen blocked in `call` within `limit`.
-pub fn comes_to_block_in(thread: Pid, call: i64, limit: Duration) -> bool {
-    let end = Instant::now() + limit;
-    while Instant::now() < end {
-        if blocked_in(thread) == Some(call) {
-            return true;
+///
+/// # Errors
+///
+/// At once, if it cannot be seen at all; see [`blocked_in`].
+pub fn comes_to_block_in(thread: Pid, call: i64, limit: Duration) -> Result<bool> {
+    let mut limit = TimeLimit::new(limit);
+    loop {
+        if blocked_in(thread)? == Some(call) {
+            return Ok(true);
+        }
+        if limit.is_over() {
+            return Ok(false);
         }
         std::thread::sleep(Duration::from_micros(200));
     }
-    false
+}
+
+/// Whether /proc is there and counts processes as this one does: in a new pid namespace the mount of
+/// the old one shows other processes under the same numbers.
+pub(crate) fn is_ours() -> bool {
+    fs::read_link("/proc/self")
+        .is_ok_and(|link| link.to_string_lossy() == std::process::id().to_string())
+}
+
+/// The state of a process or thread, as the letter that proc_pid_stat(5) shows.
+pub fn state(thread: Pid) -> Option<char> {
+    let stat = fs::read_to_string(format!("/proc/{thread}/stat")).ok()?;
+    stat.rsplit_once(')')?.1.trim_start().chars().next()
+}
+
+/// Whether a process is stopped by a signal.
+pub(crate) fn is_stopped(process: Pid) -> bool {
+    state(process) == Some('T')
+}
+
+/// The text of a file below /proc.
+///
+/// # Errors
+///
+/// [`Unavailable`] if this system does not show it.
+pub fn read(path: &str) -> Result<String> {
+    fs::read_to_string(path).map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound if !Path::new("/proc/self").exists() => {
+            Unavailable::because(format!("{path}: /proc is not mounted here")).into()
+        }
+        std::io::ErrorKind::NotFound => Unavailable::because(format!(
+            "{path}: this system does not show it (an old kernel, or /proc with subset=pid)"
+        ))
+        .into(),
+        _ => anyhow::Error::new(error).context(path.to_owned()),
+    })
 }
 
 /// The living and unreaped children of all threads of `process`, proc_pid_task(5); none where the
 /// kernel does not show them.
 pub fn children(process: u32) -> Vec<u32> {
     let mut found = Vec::new();
+    if !is_ours() {
+        return found;
+    }
     for thread in fs::read_dir(format!("/proc/{process}/task")).into_iter().flatten().flatten() {
         let text = fs::read_to_string(thread.path().join("children")).unwrap_or_default();
         found.extend(text.split_whitespace().filter_map(|pid| pid.parse::<u32>().ok()));
@@ -63,7 +154,19 @@ impl Mapping {
 
 /// The mappings of this process in the order of their addresses, from proc_pid_smaps(5).
 pub fn mappings() -> Result<Vec<Mapping>> {
-    Ok(parse(&fs::read_to_string("/proc/self/smaps").context("/proc/self/smaps")?))
+    mappings_of(Pid::this())
+}
+
+/// The mappings of a process in the order of their addresses, from proc_pid_smaps(5).
+pub fn mappings_of(process: Pid) -> Result<Vec<Mapping>> {
+    Ok(parse(&read(&format!("/proc/{process}/smaps"))?))
+}
+
+/// The value of a line `key:` in proc_pid_status(5), such as `Threads`.
+pub fn status(process: Pid, key: &str) -> Option<String> {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(':'))?;
+    Some(line.trim().to_owned())
 }
 
 fn parse(smaps: &str) -> Vec<Mapping> {
@@ -108,10 +211,30 @@ mod tests {
     }
 
     #[test]
+    fn the_own_state_and_status_are_shown() {
+        assert_eq!(state(nix::unistd::gettid()), Some('R'));
+        assert_eq!(status(Pid::this(), "Pid"), Some(Pid::this().to_string()));
+        assert_eq!(status(Pid::this(), "Nonsense"), None);
+    }
+
+    #[test]
     fn a_local_lies_in_a_mapping() {
         let local = 0u8;
         let address = &raw const local as usize;
         assert!(mappings().unwrap().iter().any(|mapping| mapping.addresses.contains(&address)));
+    }
+
+    #[test]
+    fn what_cannot_be_seen_is_unavailable_at_once() {
+        let gone = Pid::from_raw(i32::MAX);
+        assert_eq!(blocked_in(gone).unwrap(), None);
+        let error = std::io::Error::from_raw_os_error(libc::EACCES);
+        assert!(closed("/proc/self/syscall", &error).contains("not allowed here"));
+        assert!(closed("/proc/0/syscall", &error).contains("hidepid"));
+        let error = std::io::Error::from_raw_os_error(libc::ENOENT);
+        assert!(closed("/proc/self/syscall", &error).contains("this kernel does not have it"));
+        let missing = read("/proc/no-such-file").unwrap_err();
+        assert!(missing.is::<Unavailable>(), "{missing}");
     }
 
     #[test]
@@ -125,7 +248,7 @@ mod tests {
                 drop(lock.lock());
             });
             let waiter = told.recv().unwrap();
-            assert!(comes_to_block_in(waiter, libc::SYS_futex, Duration::from_secs(30)));
+            assert!(comes_to_block_in(waiter, libc::SYS_futex, Duration::from_secs(30)).unwrap());
             drop(held);
         });
     }

@@ -21,6 +21,7 @@ use nix::sys::resource::{UsageWho, getrusage};
 use nix::unistd::Pid;
 
 use crate::evidence::Summary;
+pub use crate::machine::allowed_cpus;
 
 /// One thing to measure: runs its operation that many times and takes the time.
 pub struct Contestant<'a> {
@@ -347,12 +348,6 @@ fn calibrate(target: Duration, contestant: &mut Contestant<'_>) -> Result<u32> {
         }
         size *= 2;
     }
-}
-
-/// The CPUs this thread may run on, sched_getaffinity(2).
-pub fn allowed_cpus() -> Vec<usize> {
-    let set = sched_getaffinity(Pid::from_raw(0)).unwrap_or_else(|_| CpuSet::new());
-    (0..CpuSet::count()).filter(|cpu| set.is_set(*cpu).unwrap_or(false)).collect()
 }
 
 /// Keeps this thread on one CPU until the value is dropped.

@@ -1,19 +1,26 @@
 //! Runs one experiment in a process of its own, so that a crash, a hang or a leftover of one
 //! experiment costs its own row and nothing else.
 
+use std::fs::File;
 use std::io::Read;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
-use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use nix::errno::Errno;
 use nix::sys::memfd::{MFdFlags, memfd_create};
+use nix::sys::signal::Signal;
+use nix::sys::wait::WaitStatus;
+use nix::unistd::ForkResult;
 use serde_json::{Value as Json, json};
 
 use crate::child::{self, Child};
 use crate::machine::Busy;
-use crate::{Effort, Evidence, Experiment, Lab, NoEvidence, Package, narrate};
+use crate::narrate::{self, Hues};
+use crate::{Effort, Evidence, Experiment, Lab, NoEvidence, Package, Unavailable, bounds, start};
 
 /// First argument of a process that runs one experiment for a supervisor.
 const EXPERIMENT_FLAG: &str = "--experiment-for-supervisor";
@@ -31,7 +38,7 @@ pub struct Run<'a> {
     pub limit: Duration,
     /// Whether the story is kept off standard output.
     pub quiet: bool,
-    /// Whether roles are coloured.
+    /// Whether roles are coloured, where standard output is a terminal.
     pub colour: bool,
     /// Where trace events go.
     pub trace: Option<&'a std::path::Path>,
@@ -63,105 +70,180 @@ impl Run<'_> {
         package: &str,
         experiment: &Experiment,
     ) -> Result<Result<Evidence, NoEvidence>> {
-        let report =
-            memfd_create(c"evidence", MFdFlags::empty()).map_err(child::explain("memfd_create"))?;
+        let new_file = |name| memfd_create(name, MFdFlags::empty());
+        let report = new_file(c"evidence").map_err(child::explain("memfd_create"))?;
+        let hues = if self.colour { Hues::create().ok() } else { None };
         let _ = nix::sys::prctl::set_child_subreaper(true);
-        let mut command = Command::new("/proc/self/exe");
+        let mut command = Command::new(start::this_program());
         command
             .arg0(package)
             .args([EXPERIMENT_FLAG, &std::process::id().to_string(), package, experiment.name])
             .arg(report.as_raw_fd().to_string())
             .arg(self.effort.word())
-            .args([self.quiet, self.colour].map(|yes| if yes { "1" } else { "0" }))
+            .arg(if self.quiet { "1" } else { "0" })
+            .arg(hues.as_ref().map_or(-1, AsRawFd::as_raw_fd).to_string())
             .stdin(Stdio::null());
+        // Its children take signals as usual, so what this process is protected from must not reach
+        // them either.
+        if start::is_protected() {
+            command.process_group(0);
+        }
+        // A file and not a pipe, which a talkative experiment would fill.
+        let mut errors = None;
         if self.quiet {
-            command.stdout(Stdio::null()).stderr(Stdio::piped());
+            let file = File::from(new_file(c"stderr").map_err(child::explain("memfd_create"))?);
+            command
+                .stdout(Stdio::null())
+                .stderr(file.try_clone().map_err(child::explain_io("dup"))?);
+            errors = Some(file);
         }
         if let Some(path) = self.trace {
             command.env(TRACE_VARIABLE, path);
         }
-        let mut process = command.spawn().map_err(child::explain_io("fork"))?;
+        let killed_before = killed_for_memory();
+        let process = command.spawn().map_err(child::explain_io("fork"))?;
         let child = Child::adopt(nix::unistd::Pid::from_raw(process.id() as i32));
-        let in_time = child.ends_within(self.limit)?;
-        if !in_time {
-            child.signal(nix::sys::signal::Signal::SIGKILL);
-        }
-        let status = process.wait().context("wait")?;
-        std::mem::forget(child);
+        let (status, in_time) = match child.wait_for(self.limit)? {
+            Ok(status) => (status, true),
+            Err(late) => (late.kill()?, false),
+        };
         let leftovers = child::sweep();
-        let mut errors = String::new();
-        if let Some(mut stderr) = process.stderr.take() {
-            let _ = stderr.read_to_string(&mut errors);
+        let found = found(&read_whole(report.into())?);
+        if !in_time {
+            return Err(child::late(&format!("it was stopped after {} s", self.limit.as_secs())));
         }
-        let found = serde_json::from_str(&read_whole(report)?).ok().and_then(|json| found(&json));
-        let why = if !in_time {
-            format!("it was stopped after {} s", self.limit.as_secs())
-        } else if let Some(signal) = status.signal() {
-            let signal = nix::sys::signal::Signal::try_from(signal);
-            format!("it was ended by {}", signal.map_or("a signal", |signal| signal.as_str()))
-        } else if let Some(Err(without)) = found {
-            return Ok(Err(without));
-        } else if !status.success() {
-            let code = status.code().unwrap_or(-1);
-            match errors.lines().last() {
-                Some(last) => format!("it exited with {code}: {last}"),
-                None => format!("it exited with {code}"),
+        let why = match (status, found) {
+            (WaitStatus::Signaled(_, signal, _), _) => {
+                let what = format!("it was ended by {signal}");
+                return Err(match limit_of(signal, killed_before) {
+                    Some(limit) => Unavailable::because(format!("{what}: {limit}")).into(),
+                    None => anyhow::anyhow!("{what}"),
+                });
             }
-        } else if leftovers > 0 {
-            format!("it left {leftovers} process{} behind", if leftovers == 1 { "" } else { "es" })
-        } else if let Some(Ok(evidence)) = found {
-            return Ok(Ok(evidence));
-        } else {
-            "it ended without its evidence".to_owned()
+            (_, Some(Err(without))) => return Ok(Err(without)),
+            (WaitStatus::Exited(_, code), _) if code != 0 => {
+                let errors = errors.map(read_whole).transpose()?.unwrap_or_default();
+                match errors.lines().last() {
+                    Some(last) => format!("it exited with {code}: {last}"),
+                    None => format!("it exited with {code}"),
+                }
+            }
+            _ if leftovers > 0 => {
+                let them = if leftovers == 1 { "process" } else { "processes" };
+                format!("it left {leftovers} {them} behind")
+            }
+            (_, Some(Ok(evidence))) => return Ok(Ok(evidence)),
+            (_, None) => "it ended without its evidence".to_owned(),
         };
         Ok(Err(NoEvidence::Failed(why)))
     }
 }
 
-/// What the experiment's process wrote for its supervisor.
-fn found(json: &Json) -> Option<Result<Evidence, NoEvidence>> {
-    let why = |key: &str| json[key].as_str().map(str::to_owned);
-    if let Some(why) = why("unavailable") {
-        return Some(Err(NoEvidence::Unavailable(why)));
-    }
-    if let Some(why) = why("failed") {
-        return Some(Err(NoEvidence::Failed(why)));
-    }
-    Evidence::from_json(json).map(Ok)
+/// How many processes the kernel has killed because memory, or that of a cgroup, was used up.
+fn killed_for_memory() -> Option<u64> {
+    let counts = std::fs::read_to_string("/proc/vmstat").ok()?;
+    counts.lines().find_map(|line| line.strip_prefix("oom_kill "))?.parse().ok()
 }
 
-fn read_whole(fd: OwnedFd) -> Result<String> {
+/// The limit that a signal tells of, if it tells of one.
+fn limit_of(signal: Signal, killed_before: Option<u64>) -> Option<String> {
+    Some(match signal {
+        Signal::SIGXCPU => "the limit on CPU time is reached (ulimit -t)".to_owned(),
+        Signal::SIGXFSZ => "files may not grow as much as it needs (ulimit -f)".to_owned(),
+        Signal::SIGKILL if killed_for_memory() > killed_before => {
+            match crate::machine::Cgroup::here().memory {
+                Some(max) => format!(
+                    "the kernel killed it because memory.max of this container, {}, was reached",
+                    bounds::bytes(max)
+                ),
+                None => "the kernel killed it because memory was used up".to_owned(),
+            }
+        }
+        _ => return None,
+    })
+}
+
+/// What the experiment's processes wrote for their supervisor: a line for what each child could not
+/// do, then the experiment's own. A child's reason is added to that of an experiment that failed.
+fn found(lines: &str) -> Option<Result<Evidence, NoEvidence>> {
+    let mut note = None;
+    for line in lines.lines() {
+        let json: Json = serde_json::from_str(line).ok()?;
+        let text = |key: &str| json[key].as_str().map(str::to_owned);
+        if let Some(why) = text("child unavailable") {
+            note.get_or_insert(NoEvidence::Unavailable(why));
+        } else if let Some(why) = text("child failed") {
+            note.get_or_insert(NoEvidence::Failed(why));
+        } else if let Some(why) = text("unavailable") {
+            return Some(Err(NoEvidence::Unavailable(why)));
+        } else if let Some(why) = text("failed") {
+            return Some(Err(match note {
+                Some(NoEvidence::Unavailable(child)) => {
+                    NoEvidence::Unavailable(format!("{why}: {child}"))
+                }
+                Some(NoEvidence::Failed(child)) => NoEvidence::Failed(format!("{why}: {child}")),
+                None => NoEvidence::Failed(why),
+            }));
+        } else {
+            return Evidence::from_json(&json).map(Ok);
+        }
+    }
+    note.map(Err)
+}
+
+/// The file for the supervisor, in the processes of an experiment.
+static REPORT: AtomicI32 = AtomicI32::new(-1);
+
+/// Tells the supervisor why a child of the experiment fails; on standard error where there is none.
+pub(crate) fn note(error: &anyhow::Error) {
+    let fd = REPORT.load(Ordering::Relaxed);
+    let json = match NoEvidence::of(error) {
+        NoEvidence::Unavailable(why) => json!({ "child unavailable": why }),
+        NoEvidence::Failed(why) => json!({ "child failed": why }),
+    };
+    let line = format!("{json}\n");
+    // SAFETY: the descriptor stays open while this process lives, and the text is valid.
+    let written = unsafe { libc::write(fd, line.as_ptr().cast(), line.len()) };
+    if written == -1 {
+        eprintln!("{error:#}");
+    }
+}
+
+fn read_whole(mut file: File) -> Result<String> {
     use std::io::Seek;
-    let mut file = std::fs::File::from(fd);
-    let mut text = String::new();
+    let mut bytes = Vec::new();
     file.rewind().context("lseek")?;
-    file.read_to_string(&mut text).context("read")?;
-    Ok(text)
+    file.read_to_end(&mut bytes).context("read")?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 /// A command that executes this program again, to play `role` of `package`.
 pub fn role(package: &str, role: &str) -> Command {
-    let mut command = Command::new("/proc/self/exe");
-    let colour = if narrate::in_colour() { "1" } else { "0" };
+    let mut command = Command::new(start::this_program());
+    let hues = narrate::hues().unwrap_or(-1).to_string();
     let parent = std::process::id().to_string();
-    command.arg0(role).args([ROLE_FLAG, &parent, colour, package, role]);
+    command.arg0(role).args([ROLE_FLAG, &parent, &hues, package, role]);
     command
 }
 
 /// If this process was started by a supervisor or to play a role, does that and never returns.
+/// Otherwise sets right what it has inherited, and returns in a process that has no children.
 pub fn serve(packages: &[&Package]) {
     let arguments: Vec<String> =
         std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let hues = |word: &str| word.parse().ok().filter(|fd| *fd >= 0);
     let outcome = match words[..] {
         [_, EXPERIMENT_FLAG, parent, package, name, fd, effort, quiet, colour] => {
             die_with(parent);
-            narrate::set_up(quiet == "1", colour == "1", inherited_trace());
+            start::set_right_for_experiment();
+            narrate::set_up(quiet == "1", hues(colour), inherited_trace());
             experiment(packages, package, name, fd, effort)
         }
         [_, ROLE_FLAG, parent, colour, package, name, ref rest @ ..] => {
+            // What it inherits from its experiment may be the lesson, so nothing is set right here.
             die_with(parent);
-            narrate::set_up(false, colour == "1", inherited_trace());
+            narrate::set_up(false, hues(colour), inherited_trace());
             let found = packages
                 .iter()
                 .filter(|candidate| candidate.name == package)
@@ -172,13 +254,47 @@ pub fn serve(packages: &[&Package]) {
                 None => Err(anyhow::anyhow!("there is no role {name}")),
             }
         }
-        _ => return,
+        _ => {
+            start::set_right();
+            if start::has_children() {
+                stand_aside();
+            }
+            return;
+        }
     };
     match outcome {
         Ok(()) => std::process::exit(0),
         Err(error) => {
             eprintln!("{error:#}");
             std::process::exit(1)
+        }
+    }
+}
+
+/// Lets a child do what this process was started for, and returns there: a supervisor ends all its
+/// children, and here are some that it has not made. This process waits and ends as its child does.
+fn stand_aside() {
+    let parent = nix::unistd::getpid();
+    // SAFETY: this process has one thread yet.
+    let child = match unsafe { nix::unistd::fork() } {
+        Ok(ForkResult::Child) => return child::die_with(parent),
+        Ok(ForkResult::Parent { child }) => child,
+        Err(errno) => {
+            eprintln!("{:#}", child::explain("fork")(errno));
+            std::process::exit(1)
+        }
+    };
+    loop {
+        match nix::sys::wait::waitpid(child, None) {
+            Ok(WaitStatus::Exited(_, code)) => std::process::exit(code),
+            Ok(WaitStatus::Signaled(_, signal, _)) => {
+                child::no_core_dump();
+                // SAFETY: the default disposition runs no code of this process.
+                unsafe { libc::signal(signal as i32, libc::SIG_DFL) };
+                let _ = nix::sys::signal::raise(signal);
+            }
+            Err(Errno::EINTR) => {}
+            _ => std::process::exit(1),
         }
     }
 }
@@ -209,8 +325,9 @@ fn experiment(
         nix::fcntl::FcntlArg::F_SETFD(nix::fcntl::FdFlag::FD_CLOEXEC),
     )
     .context("the evidence descriptor")?;
-    // SAFETY: as above; from here on the file owns it.
-    let mut report = std::fs::File::from(unsafe { OwnedFd::from_raw_fd(fd) });
+    REPORT.store(fd, Ordering::Relaxed);
+    // SAFETY: as above; from here on the file owns it, and it is open until this process ends.
+    let mut report = std::mem::ManuallyDrop::new(File::from(unsafe { OwnedFd::from_raw_fd(fd) }));
     let found = match (experiment.run)(&Lab { effort }) {
         Ok(evidence) => evidence.to_json(),
         Err(error) => match NoEvidence::of(&error) {
@@ -218,7 +335,7 @@ fn experiment(
             NoEvidence::Failed(why) => json!({ "failed": why }),
         },
     };
-    std::io::Write::write_all(&mut report, found.to_string().as_bytes())
+    std::io::Write::write_all(&mut *report, found.to_string().as_bytes())
         .context("write the evidence")
 }
 

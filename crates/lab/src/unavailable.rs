@@ -181,6 +181,15 @@ fn reason(call: &str, errno: Errno) -> Option<String> {
     let name = call.split(['(', ' ']).next().unwrap_or(call);
     Some(match errno {
         Errno::EAGAIN if MAKE_A_TASK.contains(&name) => Tasks::look(name).why(),
+        Errno::EMFILE if name == "mq_open" => {
+            let limit = limit(Resource::RLIMIT_MSGQUEUE).map_or("unlimited".into(), bytes);
+            format!(
+                "the limit on message queues, {limit} (ulimit -q), or on open files (ulimit -n)"
+            )
+        }
+        Errno::EMFILE if name.starts_with("inotify_init") => {
+            "this user has as many as it may have (fs.inotify.max_user_instances)".into()
+        }
         Errno::EMFILE => {
             let limit = limit(Resource::RLIMIT_NOFILE).unwrap_or_default();
             format!("this process has the {limit} open files that it may have (ulimit -n)")
@@ -188,7 +197,12 @@ fn reason(call: &str, errno: Errno) -> Option<String> {
         Errno::ENFILE => {
             "the whole system has as many open files as it may have (fs.file-max)".into()
         }
+        Errno::ENOMEM | Errno::EAGAIN | Errno::EPERM if name.starts_with("mlock") => {
+            let limit = limit(Resource::RLIMIT_MEMLOCK).map_or("unlimited".into(), bytes);
+            format!("the limit on locked memory is {limit} (ulimit -l); CAP_IPC_LOCK lifts it")
+        }
         Errno::ENOMEM => Memory::look().why(),
+        Errno::EFBIG => "files may not grow so large (ulimit -f)".into(),
         Errno::EPERM | Errno::EACCES => {
             let status = bounds::here("/proc/self/status").unwrap_or_default();
             refusal(name, &status, bounds::filtered())
@@ -359,7 +373,6 @@ impl Memory {
         let kinds = [
             (Resource::RLIMIT_AS, "ulimit -v", "VmSize"),
             (Resource::RLIMIT_DATA, "ulimit -d", "VmData"),
-            (Resource::RLIMIT_MEMLOCK, "ulimit -l", "VmLck"),
         ];
         let limits = kinds.into_iter().filter_map(|(resource, name, key)| {
             let used: u64 = status_line(&status, key)?.parse().ok()?;
@@ -369,8 +382,9 @@ impl Memory {
     }
 
     fn why(&self) -> String {
-        let bound = self.limits.iter().filter(|(name, ..)| *name != "ulimit -l");
-        if let Some((name, max, used)) = bound.max_by(|a, b| a.2.cmp(&b.2)) {
+        // The one that is nearest to its end.
+        if let Some((name, max, used)) = self.limits.iter().min_by_key(|l| l.1.saturating_sub(l.2))
+        {
             return format!(
                 "there is not enough memory: {} are taken of the {} that {name} allows",
                 bytes(*used),
@@ -433,6 +447,18 @@ mod tests {
         let large = Tasks { thread: true, stack: 1 << 40, stack_is_set: true, ..Tasks::default() };
         assert!(why(large).ends_with("(RUST_MIN_STACK)"));
         assert!(why(Tasks::default()).contains("no limit that can be seen"));
+    }
+
+    #[test]
+    fn the_cause_of_missing_memory_is_looked_for() {
+        let limits = vec![("ulimit -v", 1 << 30, 64 << 20), ("ulimit -d", 16 << 20, 15 << 20)];
+        let why = Memory { limits, cgroup: Some(1 << 30) }.why();
+        assert!(why.ends_with("15 MiB are taken of the 16 MiB that ulimit -d allows"), "{why}");
+        let why = Memory { limits: vec![], cgroup: Some(128 << 20) }.why();
+        assert!(why.ends_with("memory.max of this container is 128 MiB"), "{why}");
+        assert!(reason("mq_open", Errno::EMFILE).unwrap().contains("ulimit -q"));
+        assert!(reason("mlock", Errno::ENOMEM).unwrap().contains("ulimit -l"));
+        assert_eq!(reason("sigqueue", Errno::EAGAIN), None);
     }
 
     #[test]

@@ -242,7 +242,7 @@ fn executed(tell: &OwnedFd) -> Result<Child> {
     };
     let program = command.spawn().map_err(explain_io("execve"))?;
     let child = Child::adopt(Pid::from_raw(program.id() as i32));
-    comes_to_block_in(child.pid(), libc::SYS_clock_nanosleep, ASLEEP);
+    comes_to_block_in(child.pid(), libc::SYS_clock_nanosleep, ASLEEP)?;
     nix::unistd::write(tell, &[1]).map_err(explain("write"))?;
     Ok(child)
 }

@@ -1,7 +1,5 @@
 //! What proc(5) says about memory, all in KiB.
 
-use std::fs;
-
 use anyhow::{Context, Result};
 use nix::unistd::Pid;
 
@@ -45,9 +43,7 @@ pub fn system() -> Result<System> {
     Ok(System { kernel_stacks: kib(&text, "KernelStack")?, slab: kib(&text, "SUnreclaim")? })
 }
 
-pub fn read(path: &str) -> Result<String> {
-    fs::read_to_string(path).with_context(|| path.to_owned())
-}
+pub use lab::proc::read;
 
 /// The number in the line `key:   number kB`.
 fn kib(text: &str, key: &str) -> Result<f64> {

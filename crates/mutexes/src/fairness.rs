@@ -6,14 +6,14 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use lab::child::LIMIT;
+use lab::child::{LIMIT, give_up, late};
 use lab::proc::comes_to_block_in;
 use lab::sample::{Pinned, allowed_cpus};
 use lab::thread::spawn;
 use lab::{Evidence, Experiment, Lab, say};
 use nix::unistd::Pid;
 
-use crate::{Mutex, ThreeState, asleep};
+use crate::{Mutex, ThreeState};
 
 pub const EXPERIMENT: Experiment = Experiment {
     name: "fairness",
@@ -26,7 +26,6 @@ pub const EXPERIMENT: Experiment = Experiment {
 const PAUSE: Duration = Duration::from_micros(20);
 
 fn run(lab: &Lab) -> Result<Evidence> {
-    asleep::is_shown()?;
     let trials = lab.by_effort(10, 20, 1000);
     // ANCHOR: mutexes
     let standard = std::sync::Mutex::new(());
@@ -99,10 +98,11 @@ fn until_asleep(thread_id: &AtomicI32) {
         thread::sleep(PAUSE); // It has not begun yet.
     }
     let thread = Pid::from_raw(thread_id.load(SeqCst));
-    if comes_to_block_in(thread, libc::SYS_futex, 3 * LIMIT) {
-        return;
-    }
+    let error = match comes_to_block_in(thread, libc::SYS_futex, LIMIT) {
+        Ok(true) => return,
+        Ok(false) => late("a thread that waits for a lock was not seen asleep"),
+        Err(error) => error,
+    };
     // To return would not do: the other thread waits for trials that will not come.
-    eprintln!("a thread that waits for a lock was not seen asleep in {} s", 3 * LIMIT.as_secs());
-    std::process::exit(1)
+    give_up(&error)
 }

@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use lab::child::explain;
+use lab::child::{explain, give_up};
 use lab::proc::comes_to_block_in;
 use lab::sample::{Contestant, Pinned, Rounds, allowed_cpus};
 use lab::{Evidence, Experiment, Lab, say, span};
@@ -15,7 +15,6 @@ use nix::errno::Errno;
 use nix::unistd::Pid;
 
 use crate::advisory::who_comes_in;
-use crate::asleep;
 use crate::no_kernel::calls_the_kernel;
 use crate::turns::{Turns, pause};
 
@@ -84,7 +83,6 @@ fn released_by_an_early_return() -> Result<bool> {
 
 /// One thread holds the lock until the other is seen asleep.
 fn watch_a_waiter() -> Result<bool> {
-    asleep::is_shown()?;
     let lock = Mutex::new(());
     let (held, seen) = (AtomicBool::new(false), AtomicBool::new(false));
     let asleep = AtomicBool::new(false);
@@ -122,7 +120,7 @@ fn watch_a_waiter() -> Result<bool> {
 /// Looks at a thread until it sleeps in futex(2), for a second at most.
 fn sleeps_in_futex(thread: Pid) -> bool {
     let (futex, limit) = (libc::SYS_futex, Duration::from_secs(1));
-    let asleep = comes_to_block_in(thread, futex, limit);
+    let asleep = comes_to_block_in(thread, futex, limit).unwrap_or_else(|error| give_up(&error));
     if asleep {
         say!("watcher", "the waiter sleeps in system call {futex}, futex");
     }

@@ -9,7 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use lab::child::{explain, explain_io};
+use lab::child::{explain, explain_io, give_up};
 use lab::sample::{Pinned, allowed_cpus};
 use lab::{Evidence, Experiment, Lab, say, span};
 use nix::errno::Errno;
@@ -83,31 +83,28 @@ fn urgent_wait(lock: &PthreadMutex) -> Result<Duration> {
             waited
         })?;
         go.wait();
-        let waited = join(urgent);
-        join(busy).and(join(idle))?;
-        waited
+        let waited = urgent.join().map_err(|_| anyhow::anyhow!("a thread panicked"))?;
+        ensure!(busy.join().is_ok() && idle.join().is_ok(), "a thread panicked");
+        Ok(waited)
     })
 }
 // ANCHOR_END: three
 
 /// A thread with a real-time priority. It inherits the priority of this one, which is higher than
-/// all, and steps down by itself. (If it may not, it runs all the same, so that nobody waits for
-/// it in vain, and says so at its end.)
+/// all, and steps down by itself.
 fn start<'scope, 'env, R: Send + 'scope>(
     threads: &'scope thread::Scope<'scope, 'env>,
     priority: i32,
     body: impl FnOnce() -> R + Send + 'scope,
-) -> Result<thread::ScopedJoinHandle<'scope, Result<R>>> {
+) -> Result<thread::ScopedJoinHandle<'scope, R>> {
     let stepping_down = move || {
-        let stepped = real_time(priority);
-        let result = body();
-        stepped.map_err(explain("sched_setscheduler")).map(|()| result)
+        // The others would wait for this thread for ever.
+        if let Err(errno) = real_time(priority) {
+            give_up(&explain("sched_setscheduler")(errno));
+        }
+        body()
     };
     thread::Builder::new().spawn_scoped(threads, stepping_down).map_err(explain_io("thread"))
-}
-
-fn join<R>(thread: thread::ScopedJoinHandle<'_, Result<R>>) -> Result<R> {
-    thread.join().map_err(|_| anyhow::anyhow!("a thread panicked"))?
 }
 
 /// Makes this thread run before all of lower priority, sched(7).

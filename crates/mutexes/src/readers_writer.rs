@@ -9,11 +9,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, anyhow, ensure};
-use lab::child::explain;
+use lab::child::{explain_io, give_up};
 use lab::sample::{Contestant, Pinned, Rounds, allowed_cpus};
 use lab::thread::spawn;
 use lab::{Evidence, Experiment, Lab, say};
-use nix::errno::Errno;
 
 pub const EXPERIMENT: Experiment = Experiment {
     name: "readers-writer",
@@ -157,10 +156,7 @@ fn in_threads<R>(threads: usize, body: impl Fn() + Sync, here: impl FnOnce() -> 
             match thread::Builder::new().spawn_scoped(scope, &body) {
                 Ok(thread) => started.push(thread),
                 // The others would wait for it for ever: only the end of the process frees them.
-                Err(_) => {
-                    eprintln!("{}", explain("thread")(Errno::EAGAIN));
-                    std::process::exit(1);
-                }
+                Err(error) => give_up(&explain_io("thread")(error)),
             }
         }
         let result = here();

@@ -20,7 +20,6 @@ pub const EXPERIMENT: Experiment = Experiment {
 };
 
 fn run(_: &Lab) -> Result<Evidence> {
-    asleep::is_shown()?;
     let ways: [Way; 3] = [
         ("a guard lives through a match", match_long, match_short),
         ("a lock is taken twice", twice, once),
@@ -124,7 +123,7 @@ fn read_behind_a_writer(reader: fn(&RwLock<()>, &dyn Fn())) {
                 lab::child::exit(1); // Without a writer there is nothing to see.
             }
             if let Ok(writer) = told.recv() {
-                comes_to_block_in(writer, libc::SYS_futex, LIMIT / 4);
+                let _ = comes_to_block_in(writer, libc::SYS_futex, LIMIT / 4);
                 // It is asleep in `send` no more, and has nothing else to sleep for.
                 std::thread::sleep(Duration::from_millis(1));
             }

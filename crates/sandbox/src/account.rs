@@ -40,6 +40,10 @@ pub struct End {
     pub refused: Vec<String>,
     /// Seconds by the clock.
     pub seconds: f64,
+    /// Seconds of these that other programs had the processors and it waited.
+    pub delayed: f64,
+    /// Seconds that it ran on processors, all threads together.
+    pub ran: f64,
 }
 
 impl End {
@@ -90,6 +94,8 @@ pub struct Left {
     pub shared_memory: Vec<String>,
     /// Files in the directory for temporary files.
     pub files: Vec<String>,
+    /// What could not be looked at.
+    pub unseen: Vec<String>,
 }
 
 /// What a thread is doing, as the kernel says.
@@ -112,10 +118,68 @@ pub struct Doing {
 }
 
 impl Account {
+    /// What a program can do because of what is missing, and what it cannot though it is harmless.
+    pub fn lacks(&self) -> Vec<&'static str> {
+        let has = |what: &str| self.isolation.iter().any(|it| it.starts_with(what));
+        let (root, landlock, alone) = (has("root directory"), has("Landlock"), has("user number"));
+        let mut lacks = Vec::new();
+        let mut lack = |is: bool, what| {
+            if is {
+                lacks.push(what);
+            }
+        };
+        lack(!root && !landlock && !alone, "reads and writes every file that you may");
+        lack(!root && !landlock && alone, "reads every file that everybody may");
+        lack(!root && landlock, "sees whether a file exists, whatever its path");
+        lack(!root, "may use no socket with a name, and no shared memory in /dev/shm");
+        let scoped = self.isolation.iter().any(|it| {
+            let version = it.strip_prefix("Landlock (version ").and_then(|it| it.strip_suffix(')'));
+            version.and_then(|it| it.parse::<u32>().ok()).is_some_and(|version| version >= 6)
+        });
+        let processes = has("process namespace");
+        lack(!processes && !scoped && !alone, "sends signals to your other processes");
+        lack(!processes, "sees the processes of others");
+        lack(!processes && !alone, "counts for the same limit on processes as what else you run");
+        lack(!processes, "outlives this program if all that watch it are killed at once");
+        lack(!has("IPC namespace") && !alone, "may use no System V shared memory");
+        lack(!has("seccomp"), "calls the kernel as it likes: modes, queues, keys, sockets");
+        lacks
+    }
+
     /// Writes the account for who waits for it.
     pub(crate) fn tell(&self) {
         let text = serde_json::to_vec(self).unwrap_or_default();
         let _ = std::io::stdout().write_all(&text);
         let _ = std::io::stdout().flush();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_has_everything_lacks_nothing() {
+        let with = |isolation: &[&str]| {
+            let isolation = isolation.iter().map(|it| (*it).to_owned()).collect();
+            Account { isolation, ..Account::default() }.lacks()
+        };
+        let all = [
+            "user namespace",
+            "process namespace",
+            "mount namespace",
+            "network namespace",
+            "IPC namespace",
+            "root directory of its own",
+            "seccomp",
+            "Landlock (version 7)",
+            "resource limits",
+        ];
+        assert_eq!(with(&all), Vec::<&str>::new());
+        let bare = with(&["seccomp", "Landlock (version 5)"]);
+        assert!(bare.contains(&"sends signals to your other processes"), "{bare:?}");
+        let bare = with(&["user number of its own", "seccomp", "Landlock (version 7)"]);
+        assert!(!bare.contains(&"sends signals to your other processes"), "{bare:?}");
+        assert!(!bare.iter().any(|it| it.contains("reads")), "{bare:?}");
     }
 }

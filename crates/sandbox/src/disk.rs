@@ -1,5 +1,6 @@
 //! What a run writes: how much it is, and how it is removed.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -16,11 +17,20 @@ pub(crate) fn used_of_mount(place: &Path) -> u64 {
 
 /// Bytes in use below `place`, as far as it can be read, and no further than to `enough`: a link may
 /// take the place of a directory at any moment.
-pub(crate) fn used_below(place: &Path, enough: u64) -> u64 {
+pub(crate) fn used_below(place: &Path, enough: u64, unseen: &mut BTreeSet<String>) -> u64 {
     let mut used = 0;
     let mut directories = vec![place.to_owned()];
     while let Some(directory) = directories.pop() {
-        for entry in fs::read_dir(&directory).into_iter().flatten().flatten() {
+        let entries = match fs::read_dir(&directory) {
+            Ok(entries) => entries,
+            Err(error) => {
+                if error.kind() == std::io::ErrorKind::PermissionDenied {
+                    unseen.insert(directory.display().to_string());
+                }
+                continue;
+            }
+        };
+        for entry in entries.flatten() {
             if used > enough {
                 return used;
             }
@@ -77,7 +87,7 @@ mod tests {
             fs::create_dir(&inside).unwrap();
             fs::write(inside.join("file"), "here").unwrap();
         }
-        assert!(used_below(&root, u64::MAX) >= 80 * FILE);
+        assert!(used_below(&root, u64::MAX, &mut BTreeSet::new()) >= 80 * FILE);
         for path in inside.ancestors().take_while(|path| *path != root) {
             fs::set_permissions(path, fs::Permissions::from_mode(0o0)).unwrap();
         }

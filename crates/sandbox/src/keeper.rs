@@ -11,9 +11,10 @@ use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{ForkResult, Gid, Pid, Uid, fork, setsid};
 
 use crate::account::Account;
-use crate::identity::{become_user, die_with, stranger};
+use crate::identity::{become_user, closed, die_with, stranger};
 use crate::kill::kill_all;
 use crate::place::Spaces;
+use crate::root;
 use crate::spec::{Inspect, Spec};
 use crate::supervisor;
 
@@ -138,16 +139,20 @@ fn enter(
     judges: &[Pid],
     inspect: Inspect,
 ) -> Result<()> {
-    let root = Uid::effective().is_root();
     let mut account = Account { missing: account.missing.clone(), ..Account::default() };
     let mut spaces = Spaces::default();
-    if root && spec.unprivileged {
+    if Uid::effective().is_root() && spec.unprivileged {
         spaces.drop = stranger();
+        let no = "a user without rights:";
         if spaces.drop.is_none() {
-            account
-                .missing
-                .push("a user without rights: there is none in this container".to_owned());
+            account.missing.push(format!("{no} nobody can be become in this container"));
+        } else if let Some(closed) = closed(&spec.needed, plan == Plan::Bare) {
+            spaces.drop = None;
+            account.missing.push(format!("{no} {} is closed to others", closed.display()));
         }
+    }
+    if spaces.drop.is_some() {
+        account.isolation.push("user number of its own".to_owned());
     }
     if plan == Plan::Bare {
         // Orphans come to the nearest subreaper, so none is lost.
@@ -158,7 +163,11 @@ fn enter(
     }
     if plan == Plan::Unprivileged {
         if let Some(number) = spaces.drop.take() {
-            become_user(number)?;
+            // Root can bind what the stranger has no way to.
+            if unshare(CloneFlags::CLONE_NEWNS).is_ok() {
+                spaces.root = Some(root::enter(&spec.needed, true)?);
+            }
+            become_user(number, true)?;
         }
         let (uid, gid) = (Uid::effective(), Gid::effective());
         unshare(CloneFlags::CLONE_NEWUSER).map_err(|errno| match errno {
@@ -182,6 +191,7 @@ fn enter(
         unshare(flag).context(name)?;
         account.isolation.push(name.to_owned());
     }
+    account.isolation.push("root directory of its own".to_owned());
     (spaces.process, spaces.mount) = (true, true);
     let (reads, writes) = nix::unistd::pipe2(nix::fcntl::OFlag::O_CLOEXEC)?;
     // SAFETY: this process has one thread.

@@ -23,6 +23,30 @@
 //! If the caller is killed, the kernel kills the keeper (parent-death signal), then the supervisor,
 //! and with the first process of a namespace all others. Without a process namespace the supervisor
 //! notices that its input was closed, and cleans up by itself.
+//!
+//! # What each isolation gives, and what it lacks
+//!
+//! | | gives | lacks |
+//! |---|---|---|
+//! | process namespace | an end to everything, whatever happens; nobody else's processes are in sight | it needs a mount of `/proc`, which some containers refuse |
+//! | mount namespace with a root of its own | of the host's files only programs, libraries and a few settings are there, read-only: no home, no socket, no queue; all else is in memory and goes with the run | programs that look for data elsewhere do not find it |
+//! | network and IPC namespace | no connection; System V memory of the run's own | |
+//! | user namespace | all of these for who is not root | some distributions and most containers forbid it |
+//! | a user number of its own (root only) | no file, process or limit is shared with anybody | the files that everybody may read |
+//! | Landlock | reading, writing and executing by path, connections, from version 6 on signals | modes, owners, times and attributes; sockets with a path; whether a file exists |
+//! | seccomp | a list of the calls that are allowed: by number and by simple arguments | what a pointer leads to: it cannot tell one path from another |
+//! | capabilities | none is left, and none comes back by executing something, for user 0 either | user 0 without any still owns what is root's |
+//! | resource limits | size of files, descriptors, address space, processor time | they count for each process; sums are looked at every 20 ms |
+//!
+//! There are four combinations: all of it as an ordinary user; all of it as root, which starts as
+//! root and judges as nobody; the same without a user namespace; and *bare*, without any namespace,
+//! where Landlock, seccomp, limits and a watchful supervisor remain. [`Account::lacks`] says by name
+//! what a combination leaves open.
+//!
+//! Memory is counted by what exists: a process's own pages, and shared memory once for each inode,
+//! whether mapped, open or nameless. What is mapped, filled and unmapped again within one look, and
+//! kept by a page, is not seen. What cannot be looked at is told as such ([`Left::unseen`]). Time is
+//! counted by the clock, less what other programs took ([`End::delayed`]).
 
 #![cfg(target_os = "linux")]
 
@@ -33,20 +57,30 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, bail};
 
 mod account;
-mod confine;
+mod calls;
+mod clock;
 mod disk;
+mod files;
 mod identity;
 mod keeper;
 mod kill;
+mod leash;
+mod limits;
+mod memory;
 mod place;
 mod processes;
+mod root;
 mod spec;
 mod start;
 mod supervisor;
+mod system;
 mod watch;
 
 pub use account::{Account, Doing, End, How, Left};
-pub use spec::{CAN_DO_WITHOUT, Channel, Content, File, Inspect, Job, Limits, Question, Spec};
+pub use leash::output;
+pub use spec::{
+    Allow, CAN_DO_WITHOUT, Channel, Content, File, Inspect, Job, Limits, Question, Spec,
+};
 
 /// The hidden argument with which a program starts itself as the keeper.
 const KEEPER: &str = "--keeper";
@@ -59,6 +93,9 @@ pub fn enter(inspect: Inspect) {
     if arguments.next().is_some_and(|first| first == KEEPER) {
         let caller = arguments.next().and_then(|pid| pid.to_str()?.parse().ok());
         keeper::main(caller.unwrap_or(0), inspect);
+    }
+    if std::env::args_os().nth(1).is_some_and(|first| first == leash::LEASH) {
+        leash::main(std::env::args_os().skip(2));
     }
 }
 

@@ -1,16 +1,19 @@
 //! The directories of a run, and the namespaces that they are in.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::Write;
 use std::os::fd::BorrowedFd;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
-use nix::mount::{MsFlags, mount};
+use anyhow::{Context, Result, bail, ensure};
+use nix::sys::statvfs::FsFlags;
 
 use crate::disk;
-use crate::identity::become_user;
+use crate::identity::{become_user, is_stranger, permits, reachable};
+use crate::memory::Owner;
+use crate::root::{self, Root};
 use crate::spec::{Content, File, Spec};
 
 /// Which namespaces are in force.
@@ -19,6 +22,8 @@ pub(crate) struct Spaces {
     pub(crate) user: bool,
     pub(crate) process: bool,
     pub(crate) mount: bool,
+    /// The root directory, where it has been entered already.
+    pub(crate) root: Option<Root>,
     /// The user to become, where privileges are still to be given up.
     pub(crate) drop: Option<u32>,
     /// Processes that judge and are visible from inside.
@@ -29,21 +34,46 @@ pub(crate) struct Spaces {
 pub(crate) struct Place {
     pub(crate) work: PathBuf,
     pub(crate) temporary: PathBuf,
+    memory: Owner,
     /// To be removed at the end, unless it goes with the namespace.
     remove: Option<PathBuf>,
 }
 
+impl Spaces {
+    /// Whose System V shared memory is the run's own.
+    pub(crate) fn memory(&self) -> Owner {
+        match self.drop.filter(|user| is_stranger(*user)) {
+            _ if self.mount => Owner::Namespace,
+            Some(user) => Owner::User(user),
+            None => Owner::Nobody,
+        }
+    }
+}
+
 impl Place {
     pub(crate) fn prepare(spec: &Spec, spaces: &Spaces) -> Result<Place> {
-        let place =
-            if spaces.mount { Place::mounted(spec, spaces)? } else { Place::on_disk(spaces.drop)? };
+        let place = if spaces.mount {
+            Place::mounted(spec, spaces)?
+        } else {
+            Place::on_disk(spec, spaces.drop)?
+        };
+        let place = Place { memory: spaces.memory(), ..place };
+        place.settle(spec, spaces).inspect_err(|_| place.remove())?;
+        Ok(place)
+    }
+
+    fn settle(&self, spec: &Spec, spaces: &Spaces) -> Result<()> {
+        self.put(&spec.files)?;
+        if spaces.mount && !spec.jobs.iter().any(|job| job.writes) {
+            root::read_only(&self.work, false).context("a read-only working directory")?;
+        }
         if let Some(number) = spaces.drop {
-            become_user(number).inspect_err(|_| place.remove())?;
+            // Where there is no namespace to die with, who tidies up must outlive its parent.
+            become_user(number, spaces.process)?;
         }
         // Others of the same user cannot look into this process, nor trace it.
         let _ = nix::sys::prctl::set_dumpable(false);
-        place.put(&spec.files).inspect_err(|_| place.remove())?;
-        Ok(place)
+        Ok(())
     }
 
     /// Puts files into the working directory.
@@ -62,43 +92,41 @@ impl Place {
     }
 
     fn mounted(spec: &Spec, spaces: &Spaces) -> Result<Place> {
-        let nothing: Option<&str> = None;
-        let private = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
-        mount(nothing, "/", nothing, private, nothing).context("mount --make-rprivate /")?;
-        if spaces.process {
-            mount_proc()?;
-        }
-        let needed = |place: &Path| spec.needed.iter().any(|needed| needed.starts_with(place));
-        let places = ["/mnt", "/media", "/srv", "/opt", "/home", "/tmp"];
-        let places = places.iter().map(Path::new).filter(|place| place.is_dir());
-        let work = places
-            .filter(|place| !needed(place))
-            .find(|place| memory_disk(place, "size=256m,mode=0755").is_ok());
-        let work = work.context("no directory to mount a working directory on")?.to_owned();
-        let shared = Path::new("/dev/shm");
-        if shared.is_dir() {
-            memory_disk(shared, "size=64m,mode=1777").context("mount /dev/shm")?;
-        }
-        let temporary = Path::new("/tmp");
-        let temporary = if needed(temporary) || work == temporary {
-            let inside = work.join("temporary");
-            fs::create_dir(&inside)?;
-            inside
-        } else {
-            memory_disk(temporary, "size=64m,mode=1777").context("mount /tmp")?;
-            temporary.to_owned()
+        let root = match &spaces.root {
+            Some(root) => root.clone(),
+            None => root::enter(&spec.needed, spaces.drop.is_some())?,
         };
-        if spaces.drop.is_some() {
-            for path in [&work, &temporary] {
-                fs::set_permissions(path, fs::Permissions::from_mode(0o777))?;
-            }
-        }
-        Ok(Place { work, temporary, remove: None })
+        root::mount_proc()?;
+        Ok(Place {
+            work: root.work,
+            temporary: root.temporary,
+            memory: Owner::Nobody,
+            remove: None,
+        })
     }
 
-    fn on_disk(drop: Option<u32>) -> Result<Place> {
+    fn on_disk(spec: &Spec, drop: Option<u32>) -> Result<Place> {
+        let usual = [std::env::temp_dir()];
+        let places = if spec.places.is_empty() { &usual[..] } else { &spec.places };
+        let mut why = Vec::new();
+        for place in places {
+            match Place::made_in(place, drop) {
+                Ok(place) => return Ok(place),
+                Err(error) => why.push(format!("{}: {error:#}", place.display())),
+            }
+        }
+        bail!("no directory to run programs in: {}", why.join("; "))
+    }
+
+    fn made_in(place: &Path, drop: Option<u32>) -> Result<Place> {
+        let flags = nix::sys::statvfs::statvfs(place)?.flags();
+        ensure!(!flags.contains(FsFlags::ST_NOEXEC), "nothing can be executed there (noexec)");
+        let place = place.canonicalize()?;
+        // Who is to be nobody must get there, and may remove it again.
+        let open = drop.is_none() || (reachable(&place) && permits(&place, 0o7));
+        ensure!(open, "it is closed to others");
         // Until everything is done, it is removed if anything fails.
-        let made = tempfile::Builder::new().prefix("grade-").tempdir()?;
+        let made = tempfile::Builder::new().prefix("grade-").tempdir_in(place)?;
         let root = made.path();
         fs::set_permissions(root, fs::Permissions::from_mode(0o755))?;
         let (work, temporary) = (root.join("work"), root.join("tmp"));
@@ -110,50 +138,47 @@ impl Place {
             // It is removed by whom it belongs to.
             std::os::unix::fs::chown(root, drop, drop)?;
         }
-        Ok(Place { work, temporary, remove: Some(made.keep()) })
+        Ok(Place { work, temporary, memory: Owner::Nobody, remove: Some(made.keep()) })
     }
 
     pub(crate) fn remove(&self) {
+        self.memory.remove();
         if let Some(root) = &self.remove {
             disk::remove(root);
         }
     }
 
-    /// Bytes that are in use by shared memory with a name and temporary files.
-    pub(crate) fn used(&self, mounted: bool, enough: u64) -> u64 {
+    /// Bytes that are in use by shared memory with a name and temporary files. Directories that
+    /// cannot be looked into are added to `unseen`.
+    pub(crate) fn used(&self, mounted: bool, enough: u64, unseen: &mut BTreeSet<String>) -> u64 {
         if mounted {
             disk::used_of_mount(&self.temporary) + disk::used_of_mount(Path::new("/dev/shm"))
         } else {
-            disk::used_below(&self.temporary, enough)
+            disk::used_below(&self.temporary, enough, unseen)
         }
     }
 
     /// Names of shared memory and temporary files that are there.
-    pub(crate) fn contents(&self, mounted: bool) -> (Vec<String>, Vec<String>) {
-        let names = |directory: &Path| -> Vec<String> {
-            let entries = fs::read_dir(directory).into_iter().flatten().flatten();
-            let mut names: Vec<String> =
-                entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+    pub(crate) fn contents(
+        &self,
+        mounted: bool,
+        unseen: &mut BTreeSet<String>,
+    ) -> (Vec<String>, Vec<String>) {
+        let mut names = |directory: &Path| -> Vec<String> {
+            let Ok(entries) = fs::read_dir(directory) else {
+                unseen.insert(directory.display().to_string());
+                return Vec::new();
+            };
+            let mut names: Vec<String> = entries
+                .flatten()
+                .map(|entry| entry.file_name().to_string_lossy().into_owned())
+                .collect();
             names.sort();
             names
         };
         let shared = if mounted { names(Path::new("/dev/shm")) } else { Vec::new() };
         (shared, names(&self.temporary))
     }
-}
-
-fn memory_disk(place: &Path, options: &str) -> nix::Result<()> {
-    let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
-    mount(Some("tmpfs"), place, Some("tmpfs"), flags, Some(options))
-}
-
-/// Shows the processes of this namespace in `/proc`.
-fn mount_proc() -> Result<()> {
-    let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
-    let nothing: Option<&str> = None;
-    let private = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
-    mount(nothing, "/", nothing, private, nothing)?;
-    mount(Some("proc"), "/proc", Some("proc"), flags, nothing).context("mount /proc")
 }
 
 pub(crate) fn duplicate(fd: i32) -> std::io::Result<fs::File> {

@@ -3,8 +3,10 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
-use nix::unistd::SysconfVar;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 
 use crate::account::Doing;
 
@@ -70,15 +72,33 @@ pub(crate) fn title(pid: i32) -> String {
     line.chars().take(60).collect()
 }
 
-/// Bytes of memory that are in use by these processes, shared pages counted for each.
-pub(crate) fn memory(pids: &[i32]) -> u64 {
-    let resident = |pid: &i32| -> Option<u64> {
-        let text = fs::read_to_string(format!("/proc/{pid}/statm")).ok()?;
-        text.split_whitespace().nth(1)?.parse::<u64>().ok()
-    };
-    let page = nix::unistd::sysconf(SysconfVar::PAGE_SIZE).ok().flatten();
-    pids.iter().filter_map(resident).sum::<u64>() * page.map_or(4096, i64::cast_unsigned)
+/// Whether it has not ended.
+pub(crate) fn is_alive(pid: i32) -> bool {
+    stat(&format!("/proc/{pid}")).is_some_and(|stat| !matches!(stat.state, 'Z' | 'X'))
 }
+
+/// Stops everything, so that what is looked at stays as it is. A stopped process forks no more, so
+/// this comes to an end.
+pub(crate) fn stop_all(own_namespace: bool) {
+    let end = Instant::now() + STOPPING;
+    let stands = |pid: &i32| {
+        let stat = stat(&format!("/proc/{pid}"));
+        stat.is_none_or(|stat| matches!(stat.state, 'T' | 't' | 'Z' | 'X'))
+    };
+    loop {
+        let moving: Vec<i32> = all(own_namespace).into_iter().filter(|pid| !stands(pid)).collect();
+        if moving.is_empty() || Instant::now() >= end {
+            return;
+        }
+        for pid in moving {
+            let _ = kill(Pid::from_raw(pid), Signal::SIGSTOP);
+        }
+        std::thread::sleep(Duration::from_micros(200));
+    }
+}
+
+/// How long it may take until everything stands still.
+const STOPPING: Duration = Duration::from_millis(500);
 
 /// How many threads these processes have in all.
 pub(crate) fn count(pids: &[i32]) -> u64 {
@@ -89,9 +109,10 @@ pub(crate) fn count(pids: &[i32]) -> u64 {
     count
 }
 
-/// Descriptors above 2, but `channel`, with what they are open on.
-pub(crate) fn descriptors(pid: i32, channel: i32) -> Vec<String> {
+/// Descriptors above 2, but `channel`, with what they are open on; `None` if they cannot be seen.
+pub(crate) fn descriptors(pid: i32, channel: i32) -> Option<Vec<String>> {
     let path = format!("/proc/{pid}/fd");
+    fs::read_dir(&path).ok()?;
     let mut open: Vec<i32> = numbers(&path);
     open.retain(|fd| *fd > 2 && *fd != channel);
     open.sort_unstable();
@@ -99,7 +120,7 @@ pub(crate) fn descriptors(pid: i32, channel: i32) -> Vec<String> {
         let target = fs::read_link(Path::new(&path).join(fd.to_string())).unwrap_or_default();
         format!("{fd} ({})", target.display())
     };
-    open.iter().map(target).collect()
+    Some(open.iter().map(target).collect())
 }
 
 /// What every thread of these processes is doing.

@@ -21,8 +21,11 @@ pub struct Spec {
     pub late: Vec<Vec<File>>,
     /// A file of the working directory whose content is wanted, and the descriptor to write it to.
     pub fetch: Option<(String, i32)>,
-    /// Where the working directory must not be mounted, because what is there is needed.
+    /// Files and directories that the programs read and execute, beside those of the system.
     pub needed: Vec<PathBuf>,
+    /// Directories in one of which the working directory is made where there is no mount namespace;
+    /// the first in which programs can be executed is taken.
+    pub places: Vec<PathBuf>,
     /// What of [`CAN_DO_WITHOUT`] is not to be used.
     pub without: Vec<String>,
 }
@@ -62,18 +65,44 @@ pub struct Job {
     pub arguments: Vec<String>,
     /// Its whole environment.
     pub environment: Vec<(String, String)>,
-    /// Files and directories that it may read and execute, beside those of the system.
-    pub readable: Vec<PathBuf>,
     /// Whether it may write to the working directory.
     pub writes: bool,
     /// Whether it may read `/proc`.
     pub sees_processes: bool,
+    /// What it may ask of the kernel, beside computing.
+    pub allow: Vec<Allow>,
     /// What it may use.
     pub limits: Limits,
     /// How it talks to who runs it, if it does.
     pub channel: Option<Channel>,
     /// A file in the working directory that is looked through once the program has ended with 0.
     pub inspect: Option<String>,
+}
+
+impl Job {
+    /// Who builds makes files and starts processes.
+    pub(crate) fn allows(&self, what: Allow) -> bool {
+        let builds = self.allow.contains(&Allow::Building);
+        self.allow.contains(&what) || (builds && matches!(what, Allow::Files | Allow::Processes))
+    }
+}
+
+/// Groups of system calls. Without any of them, a program has its memory, its threads, clocks, the
+/// descriptors that it was given, and may open files to read them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Allow {
+    /// To make, write, rename and remove files; not to change modes, owners, times or attributes.
+    Files,
+    /// To fork, execute, wait, signal, poll; pipes, and pairs of sockets.
+    Processes,
+    /// Memory with a name or a descriptor: memfd_create(2), and System V's shmget(2) where it is
+    /// the run's own.
+    SharedMemory,
+    /// Pairs of sockets with their options; where the run has a root of its own, also Unix sockets
+    /// with a name.
+    Sockets,
+    /// What a compiler and a linker do beside all that.
+    Building,
 }
 
 /// Looks through a file, given its name and what is in it; says what it may not contain.

@@ -6,10 +6,9 @@ use std::time::Instant;
 use anyhow::{Result, ensure};
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
-use seccompiler::BpfProgram;
 
 use crate::account::{Account, How};
-use crate::confine;
+use crate::files;
 use crate::kill::kill_all;
 use crate::place::{Place, Spaces, copy_all, duplicate};
 use crate::spec::{Inspect, Spec};
@@ -48,29 +47,21 @@ pub(crate) fn main(
 /// What is said if something survives SIGKILL.
 const REMAINS: &str = "what was started cannot be ended";
 
-/// The filters that are put in force; says in the account which isolation is.
-fn isolation(spec: &Spec, spaces: &Spaces, account: &mut Account) -> Vec<BpfProgram> {
-    let mut filters = Vec::new();
-    if !spec.wants("seccomp") {
-        account.missing.push("seccomp: not wanted".to_owned());
+/// Says in the account which isolation is in force, of that which each program brings on itself.
+fn isolation(spec: &Spec, account: &mut Account) {
+    if spec.wants("seccomp") {
+        account.isolation.push("seccomp".to_owned());
     } else {
-        match confine::filters(&spaces.judges) {
-            Ok(made) => {
-                account.isolation.push("seccomp".to_owned());
-                filters = made;
-            }
-            Err(error) => account.missing.push(format!("seccomp: {error:#}")),
-        }
+        account.missing.push("seccomp: not wanted".to_owned());
     }
     if !spec.wants("Landlock") {
         account.missing.push("Landlock: not wanted".to_owned());
-    } else if landlock_version() > 0 {
-        account.isolation.push(format!("Landlock (version {})", landlock_version()));
+    } else if files::version() > 0 {
+        account.isolation.push(format!("Landlock (version {})", files::version()));
     } else {
         account.missing.push("Landlock: this kernel does not have it".to_owned());
     }
     account.isolation.push("resource limits".to_owned());
-    filters
 }
 
 /// The largest file that is looked through, in bytes: it is read into memory.
@@ -83,7 +74,7 @@ fn supervise(
     account: &mut Account,
     inspect: Inspect,
 ) -> Result<()> {
-    let filters = isolation(spec, spaces, account);
+    isolation(spec, account);
     let mut mask = SigSet::empty();
     mask.add(Signal::SIGCHLD);
     mask.thread_block()?;
@@ -92,9 +83,9 @@ fn supervise(
         if let Some(late) = spec.late.get(index) {
             place.put(late)?;
         }
-        let mut watch = Watch::new(spaces, place, job, &children, spec.wants("Landlock"));
+        let mut watch = Watch::new(spec, spaces, place, job, &children);
         let start = Instant::now();
-        if let Err(error) = watch.run(&filters) {
+        if let Err(error) = watch.run() {
             watch.end.how = How::NotStarted(format!("{error:#}"));
         }
         watch.end.seconds = start.elapsed().as_secs_f64();
@@ -118,10 +109,4 @@ fn supervise(
         copy_all(&mut from, &mut duplicate(*fd)?)?;
     }
     Ok(())
-}
-
-fn landlock_version() -> i64 {
-    const VERSION: u32 = 1;
-    // SAFETY: with this flag, landlock_create_ruleset(2) takes no pointer and returns a number.
-    unsafe { libc::syscall(libc::SYS_landlock_create_ruleset, 0, 0, VERSION) }
 }

@@ -1,6 +1,7 @@
 //! Watches one job: reads what it sends and prints, ends it where it must be ended, and looks at
 //! what it leaves.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::Read;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
@@ -15,17 +16,21 @@ use nix::sys::signalfd::SignalFd;
 use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, recv, send, socketpair};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{ForkResult, Pid, fork, pipe2};
-use seccompiler::BpfProgram;
 
 use crate::account::{End, How};
+use crate::clock::Clock;
 use crate::kill::kill_all;
+use crate::memory::Counter;
 use crate::place::{Place, Spaces};
 use crate::processes;
-use crate::spec::{Channel, Job, Question};
+use crate::spec::{Channel, Job, Question, Spec};
 use crate::start::{Ends, Start};
 
 /// How often memory is looked at.
 const LOOK: Duration = Duration::from_millis(20);
+
+/// How many times its limit a program may take longer on a machine that others keep busy.
+const PATIENCE: u32 = 3;
 
 /// How long a hanging program may take to say where it is. It reads its debug information for that,
 /// beside whatever else keeps the machine busy.
@@ -34,17 +39,27 @@ const ANSWER: Duration = Duration::from_secs(2);
 /// How often a running thread is asked that does not name its source.
 const QUESTIONS: usize = 8;
 
+/// How often in a row something must be out of sight.
+const HIDDEN: usize = 50;
+
 /// How many packets are kept. A channel holds fewer that have not been read.
 const MOST_PACKETS: usize = 1000;
 
 pub(crate) struct Watch<'a> {
+    spec: &'a Spec,
     spaces: &'a Spaces,
     place: &'a Place,
     job: &'a Job,
     children: &'a SignalFd,
     pub(crate) end: End,
+    memory: Counter,
+    clock: Clock,
+    /// What could not be looked at.
+    unseen: BTreeSet<String>,
+    /// What could not be looked at this time, and how many times before: who is being executed is
+    /// out of sight for a moment.
+    hidden: BTreeMap<String, usize>,
     printed: usize,
-    landlock: bool,
 }
 
 /// Where something has happened.
@@ -58,29 +73,37 @@ struct Ready {
 
 impl<'a> Watch<'a> {
     pub(crate) fn new(
+        spec: &'a Spec,
         spaces: &'a Spaces,
         place: &'a Place,
         job: &'a Job,
         children: &'a SignalFd,
-        landlock: bool,
     ) -> Watch<'a> {
-        Watch { spaces, place, job, children, end: End::default(), printed: 0, landlock }
+        let temporary = place.temporary.to_string_lossy();
+        let work = place.work.to_string_lossy();
+        let memory = match spaces.mount {
+            true => Counter::new(&[&temporary, &work, "/dev/shm"], None, spaces.memory()),
+            false => Counter::new(&[], Some(&place.temporary), spaces.memory()),
+        };
+        let (clock, unseen, hidden) = (Clock::default(), BTreeSet::new(), BTreeMap::new());
+        let end = End::default();
+        Watch { spec, spaces, place, job, children, end, memory, clock, unseen, hidden, printed: 0 }
     }
 
-    pub(crate) fn run(&mut self, filters: &[BpfProgram]) -> Result<()> {
+    pub(crate) fn run(&mut self) -> Result<()> {
         let job = self.job;
         let (ours, channel) =
             socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC)?;
         let (output, prints) = pipe2(OFlag::O_CLOEXEC)?;
         let (reads, _input) = pipe2(OFlag::O_CLOEXEC)?;
         let (failure, fails) = pipe2(OFlag::O_CLOEXEC)?;
-        let start = Start::new(self.spaces, self.place, job, self.landlock)?;
+        let start = Start::new(self.spec, self.spaces, self.place, job)?;
         let ends = Ends { channel, prints, reads };
         // SAFETY: the supervisor has one thread.
         let child = match unsafe { fork() }.context("fork")? {
             ForkResult::Parent { child } => child,
             ForkResult::Child => {
-                let error = start.become_job(filters, &ends);
+                let error = start.become_job(&ends);
                 let _ = nix::unistd::write(&fails, format!("{error:#}").as_bytes());
                 // SAFETY: _exit(2) is always safe to call.
                 unsafe { libc::_exit(127) };
@@ -101,13 +124,22 @@ impl<'a> Watch<'a> {
 
     /// Waits until the program has ended, is done, or has to be ended.
     fn watch(&mut self, child: Pid, channel: &OwnedFd, output: OwnedFd) -> Result<()> {
-        let deadline = Instant::now() + Duration::from_secs_f64(self.job.limits.seconds);
+        let start = Instant::now();
+        let limit = Duration::from_secs_f64(self.job.limits.seconds);
+        let mut deadline = start + limit;
         let mut output = Some(output);
         let mut channel_open = self.job.channel.is_some();
         let mut look = Instant::now() + LOOK;
         loop {
             let now = Instant::now();
             if now >= deadline {
+                self.clock.look(&processes::all(self.spaces.process));
+                // What others took is given back, though not for ever.
+                let more = start + limit + self.clock.taken(now - start).min(limit * PATIENCE);
+                if more > now {
+                    deadline = more.max(now + LOOK);
+                    continue;
+                }
                 self.ask(child, channel);
                 self.end.how = How::TimeUp;
                 break;
@@ -160,6 +192,9 @@ impl<'a> Watch<'a> {
                 }
             }
         }
+        self.end.delayed = self.clock.taken(start.elapsed()).as_secs_f64();
+        self.end.ran = self.clock.ran().as_secs_f64();
+        self.end.left.unseen = self.unseen.iter().cloned().collect();
         if let Some(output) = &output {
             self.drain(output);
         }
@@ -197,17 +232,23 @@ impl<'a> Watch<'a> {
     }
 
     /// Which of its limits the program exceeds, of those that the kernel does not know.
-    fn exceeded(&self) -> Option<How> {
+    fn exceeded(&mut self) -> Option<How> {
         let limits = &self.job.limits;
         let pids = processes::all(self.spaces.process);
+        self.clock.look(&pids);
         if processes::count(&pids) > limits.processes {
             return Some(How::TooManyProcesses);
         }
-        if processes::memory(&pids) > limits.memory {
+        let held = self.memory.held(&pids, limits.memory);
+        if held.memory > limits.memory {
             return Some(How::TooMuchMemory);
         }
-        let used = self.place.used(self.spaces.mount, limits.disk);
-        (used > limits.disk).then_some(How::TooMuchDisk)
+        let times = |who: &String| self.hidden.get(who).map_or(1, |times| times + 1);
+        self.hidden = held.unseen.into_iter().map(|who| (who.clone(), times(&who))).collect();
+        let hide = self.hidden.iter().filter(|(_, times)| **times >= HIDDEN);
+        self.unseen.extend(hide.map(|(who, _)| who.clone()));
+        let used = self.place.used(self.spaces.mount, limits.disk, &mut self.unseen);
+        (used + held.nameless > limits.disk).then_some(How::TooMuchDisk)
     }
 
     /// Reads a packet: `None` at the end of the channel, `Some(true)` if the program is done.
@@ -280,6 +321,7 @@ impl<'a> Watch<'a> {
 
     /// Sees what the program has left, while it stands still.
     fn look_around(&mut self, child: Pid) {
+        processes::stop_all(self.spaces.process);
         let me = std::process::id() as i32;
         for pid in processes::all(self.spaces.process) {
             let Some(stat) = processes::stat(&format!("/proc/{pid}")) else { continue };
@@ -300,14 +342,21 @@ impl<'a> Watch<'a> {
             }
         }
         let channel = self.job.channel.as_ref().map_or(-1, |channel| channel.descriptor);
-        self.end.left.descriptors = processes::descriptors(child.as_raw(), channel);
-        let (shared, files) = self.place.contents(self.spaces.mount);
+        match processes::descriptors(child.as_raw(), channel) {
+            Some(open) => self.end.left.descriptors = open,
+            None => {
+                self.unseen.insert(format!("the descriptors of {child}"));
+            }
+        }
+        let (mut shared, files) = self.place.contents(self.spaces.mount, &mut self.unseen);
+        shared.extend(self.spaces.memory().names());
         self.end.left.shared_memory = shared;
         self.end.left.files = files;
     }
 
     /// Lets the program end by itself, for a moment.
     fn let_go(&mut self, child: Pid, channel: &OwnedFd) {
+        let _ = kill(child, Signal::SIGCONT);
         let _ = send(channel.as_raw_fd(), b"over", MsgFlags::MSG_NOSIGNAL);
         let mut fds = [PollFd::new(self.children.as_fd(), PollFlags::POLLIN)];
         let _ = poll(&mut fds, PollTimeout::from(100_u8));

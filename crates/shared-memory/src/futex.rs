@@ -9,12 +9,12 @@
 use std::ops::RangeInclusive;
 use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use anyhow::{Context, Result, bail, ensure};
-use lab::child::{Child, explain_io, in_words};
+use anyhow::{Context, Result, bail};
+use lab::child::{Child, LIMIT, explain_io, in_words, late};
 use lab::sample::{Comparison, Contestant, Pinned, Rounds, allowed_cpus};
-use lab::{Evidence, Experiment, Lab, say};
+use lab::{Evidence, Experiment, Lab, TimeLimit, say};
 use memmap2::MmapRaw;
 use nix::errno::Errno;
 use nix::sys::time::TimeSpec;
@@ -136,10 +136,12 @@ const STOP: u32 = 2;
 fn ask(word: &AtomicU32, question: u32) -> Result<()> {
     word.store(question, Release);
     wake(word, 1, Scope::Shared);
-    let end = Instant::now() + Duration::from_secs(10);
+    let mut limit = TimeLimit::new(LIMIT);
     while word.load(Acquire) == question {
-        wait(word, question, Scope::Shared, Some(Duration::from_secs(1)));
-        ensure!(Instant::now() < end, "nobody answered");
+        wait(word, question, Scope::Shared, Some(TimeLimit::SLICE));
+        if limit.is_over() {
+            return Err(late("nobody answered"));
+        }
     }
     Ok(())
 }
@@ -168,9 +170,11 @@ fn word(memory: &MmapRaw, index: usize) -> &AtomicU32 {
 
 /// Waits until a child has come so far, and sleeps.
 pub(crate) fn wait_until_asleep(child: &Child, so_far: impl Fn() -> bool) -> Result<()> {
-    let end = Instant::now() + Duration::from_secs(5);
+    let mut limit = TimeLimit::new(LIMIT / 2);
     while !so_far() || !sleeps(child.pid())? {
-        ensure!(Instant::now() < end, "child {} did not come to wait", child.pid());
+        if limit.is_over() {
+            return Err(late(&format!("child {} did not come to wait", child.pid())));
+        }
         std::thread::sleep(Duration::from_micros(100));
     }
     Ok(())
@@ -178,7 +182,7 @@ pub(crate) fn wait_until_asleep(child: &Child, so_far: impl Fn() -> bool) -> Res
 
 /// Whether a process is asleep, proc_pid_stat(5).
 pub(crate) fn sleeps(pid: Pid) -> Result<bool> {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).context("read its state")?;
+    let stat = lab::proc::read(&format!("/proc/{pid}/stat"))?;
     Ok(stat.rsplit(") ").next().is_some_and(|rest| rest.starts_with('S')))
 }
 

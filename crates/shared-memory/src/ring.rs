@@ -5,9 +5,9 @@ use std::sync::atomic::Ordering::{Acquire, Release};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use lab::child::{Child, in_words};
+use lab::child::{Child, LIMIT, in_words, late};
 use lab::sample::{Comparison, Pinned, TOLERANCE, allowed_cpus};
-use lab::{Evidence, Experiment, Lab, Summary, say};
+use lab::{Evidence, Experiment, Lab, Summary, TimeLimit, say};
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::wait::WaitStatus;
 
@@ -244,9 +244,11 @@ fn producer_dies(evidence: Evidence) -> Result<Evidence> {
         })
     }?;
     let mut consumer = ring.consumer()?;
-    let end = Instant::now() + Duration::from_secs(5);
+    let mut limit = TimeLimit::new(LIMIT / 2);
     while (consumer.pending() as u64) < SENT {
-        ensure!(Instant::now() < end, "the producer did not send");
+        if limit.is_over() {
+            return Err(late("the producer did not send"));
+        }
         std::thread::sleep(Duration::from_millis(1));
     }
     let ended = in_words(child.kill().context("kill the producer")?);

@@ -4,11 +4,11 @@
 use std::io::{Read, Write};
 use std::process::Stdio;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use lab::child::{Child, explain_io, in_words};
-use lab::{Evidence, Experiment, Lab, Role, say};
+use lab::child::{Child, explain_io, in_words, late};
+use lab::{Evidence, Experiment, Lab, Role, TimeLimit, say};
 use nix::sys::wait::WaitStatus;
 use nix::unistd::Pid;
 
@@ -67,7 +67,7 @@ struct Seen {
 fn watch(way: &str) -> Result<Seen> {
     let mut command = lab::role("threads", ROLE.name);
     command.arg(way).stdin(Stdio::piped()).stdout(Stdio::piped());
-    let mut program = command.spawn().context("start the program again")?;
+    let mut program = command.spawn().map_err(explain_io("fork"))?;
     let child = Child::adopt(Pid::from_raw(program.id() as i32));
     let (input, mut output) = (program.stdin.take(), program.stdout.take().context("stdout")?);
 
@@ -88,7 +88,7 @@ fn watch(way: &str) -> Result<Seen> {
 
 /// Waits until the first thread of `process` is in the state `wanted`, as /proc/PID/stat has it.
 fn state_once(wanted: char, process: Pid) -> Result<String> {
-    let end = Instant::now() + Duration::from_secs(5);
+    let mut limit = TimeLimit::new(Duration::from_secs(5));
     loop {
         let text = status(&format!("/proc/{process}"))?;
         let state = field(&text, "State").context("State")?;
@@ -96,8 +96,8 @@ fn state_once(wanted: char, process: Pid) -> Result<String> {
         if state.starts_with(wanted) {
             return Ok(format!("{state}, threads: {threads}"));
         }
-        if Instant::now() > end {
-            bail!("the first thread of {process} stays in state {state}");
+        if limit.is_over() {
+            return Err(late(&format!("the first thread of {process} stays in state {state}")));
         }
         thread::sleep(Duration::from_millis(1));
     }

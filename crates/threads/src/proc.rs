@@ -21,8 +21,7 @@ pub fn threads_of_this_process() -> Result<Vec<Pid>> {
 
 /// The text of the file `status` of a process or thread, such as `/proc/self`.
 pub fn status(of: &str) -> Result<String> {
-    let path = format!("{of}/status");
-    fs::read_to_string(&path).context(path)
+    lab::proc::read(&format!("{of}/status"))
 }
 
 /// The value of a line `Name:  value`.

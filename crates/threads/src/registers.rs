@@ -5,13 +5,13 @@ use std::fs;
 use std::ops::Range;
 use std::sync::{Mutex, mpsc};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
-use lab::child::explain;
+use anyhow::Result;
+use lab::child::{explain, late};
 use lab::proc::mappings;
 use lab::thread::spawn;
-use lab::{Evidence, Experiment, Lab, say};
+use lab::{Evidence, Experiment, Lab, TimeLimit, say};
 use nix::unistd::{Pid, getpid, gettid};
 
 use crate::proc::{at, own_stack};
@@ -93,12 +93,14 @@ impl Registers {
     /// Waits until `thread` is blocked in the system call `wanted`.
     fn of_thread_in(wanted: i64, thread: Pid) -> Result<Registers> {
         let path = format!("/proc/self/task/{thread}/syscall");
-        let end = Instant::now() + Duration::from_secs(5);
+        let mut limit = TimeLimit::new(Duration::from_secs(5));
         loop {
-            let line = fs::read_to_string(&path).context(path.clone())?;
+            let line = lab::proc::read(&path)?;
             match Registers::parse(thread, &line) {
                 Some(registers) if registers.call == wanted => return Ok(registers),
-                _ if Instant::now() > end => bail!("thread {thread} does not wait but is: {line}"),
+                _ if limit.is_over() => {
+                    return Err(late(&format!("thread {thread} does not wait but is: {line}")));
+                }
                 _ => thread::sleep(Duration::from_millis(1)),
             }
         }

@@ -8,6 +8,7 @@ mod breaks;
 mod draw;
 mod record;
 mod skeleton;
+mod surroundings;
 mod workspace;
 
 use std::path::PathBuf;
@@ -57,6 +58,11 @@ fn main() -> ExitCode {
             };
             draw::draw(path("trace"), path("figure"))
         }
+        Some(("surroundings", matches)) => {
+            let seconds = matches.get_one("seconds").copied().unwrap_or(60);
+            let programs = matches.get_one::<PathBuf>("programs").map(PathBuf::as_path);
+            surroundings::try_all(&names(matches), seconds, programs)
+        }
         Some(("new", matches)) => {
             let word = |name: &str| matches.get_one::<String>(name).expect("clap requires it");
             skeleton::begin(word("package"), word("about"))
@@ -105,6 +111,24 @@ fn command() -> Command {
                 .about("Draw a trace as SVG: a column for each thread, a bar for each stretch")
                 .arg(path("trace").help("What a program wrote with --trace"))
                 .arg(path("figure").help("The SVG file to write")),
+        )
+        .subcommand(
+            Command::new("surroundings")
+                .about("Let calls fail and surroundings be unusual, and count what programs do")
+                .arg(Arg::new("package").num_args(0..).help("All concepts without any"))
+                .arg(
+                    Arg::new("seconds")
+                        .long("seconds")
+                        .value_parser(value_parser!(u64))
+                        .help("How long calls are made to fail, for each package [default: 60]"),
+                )
+                .arg(
+                    Arg::new("programs")
+                        .long("programs")
+                        .value_name("FOLDER")
+                        .value_parser(value_parser!(PathBuf))
+                        .help("Try these programs instead of those that are built here"),
+                ),
         )
         .subcommand(
             Command::new("new")

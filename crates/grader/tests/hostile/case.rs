@@ -105,7 +105,9 @@ fn read(name: String, path: &Path, made: &Path, directory: Option<PathBuf>) -> C
     }
     let Expected { verdicts, .. } = &case.expected;
     assert!(!case.exercise.is_empty() && !verdicts.is_empty(), "{}", path.display());
-    fs::write(&case.file, source.replace("{workspace}", workspace().to_str().unwrap())).unwrap();
+    let victims = made.join("victims");
+    let source = source.replace("{workspace}", workspace().to_str().unwrap());
+    fs::write(&case.file, source.replace("{victims}", victims.to_str().unwrap())).unwrap();
     case
 }
 

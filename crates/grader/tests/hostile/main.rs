@@ -3,13 +3,15 @@
 //!
 //! `submissions/` has one file for each, which says at its top what it does and what must be found;
 //! `directories/` has those that bring more than a file. All of them are judged as the user who runs
-//! this, as a user without rights, and without namespaces.
+//! this, and by a user without rights and without namespaces; those that reach out, in all five ways.
+//! After each, what belongs to others on this machine is as it was before.
 
 mod bystander;
 mod case;
+mod victims;
 
 use std::collections::VecDeque;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -29,6 +31,7 @@ struct Way {
     nobody: bool,
     without: &'static [&'static str],
     isolation: String,
+    victims: PathBuf,
 }
 
 impl Way {
@@ -38,7 +41,7 @@ impl Way {
             arguments.extend(["--without".to_owned(), (*without).to_owned()]);
         }
         let (nobody, directory) = (self.nobody, directory.to_owned());
-        Grading { arguments, directory, nobody, killed: None }
+        Grading { arguments, directory, nobody, killed: None, victims: self.victims.clone() }
     }
 
     /// Whether the kernel counts the processes of all gradings together: it counts them for each
@@ -65,6 +68,8 @@ fn main() -> ExitCode {
     let made = tempfile::tempdir().unwrap();
     let open = std::os::unix::fs::PermissionsExt::from_mode(0o755);
     std::fs::set_permissions(made.path(), open).unwrap();
+    let solution = case::workspace().join("crates/exercises/reap/solution.rs");
+    let _sockets = victims::make(&made.path().join("victims"), &solution);
     let cases = case::all(made.path());
     let mut failures = prepare();
     let ways = ways(made.path());
@@ -74,6 +79,13 @@ fn main() -> ExitCode {
         }
         failures.extend(neighbours(&ways, &cases, &filter));
         failures.extend(judge_all(&ways, &cases, &filter));
+        if "batch".contains(&filter) {
+            failures.extend(
+                ways.iter()
+                    .filter(|way| way.without.is_empty())
+                    .flat_map(|way| batch(way, &cases, made.path())),
+            );
+        }
     }
     println!("{} submissions, {:.0} s", cases.len(), start.elapsed().as_secs_f64());
     for failure in &failures {
@@ -105,14 +117,16 @@ fn ways(directory: &Path) -> Vec<Way> {
         ("as nobody", true, &[][..]),
         ("as nobody, without namespaces", true, &["namespaces"][..]),
         ("as root, without user namespaces", false, &["user namespace"][..]),
+        ("as root, without namespaces", false, &["namespaces"][..]),
     ];
     if !root {
-        ways.retain(|(_, nobody, _)| !nobody);
-        ways[1] = ("without namespaces", false, &["namespaces"][..]);
+        ways.truncate(1);
+        ways.push(("without namespaces", false, &["namespaces"][..]));
     }
     let mut found = Vec::new();
     for (name, nobody, without) in ways {
-        let mut way = Way { name, nobody, without, isolation: String::new() };
+        let victims = directory.join("victims");
+        let mut way = Way { name, nobody, without, isolation: String::new(), victims };
         let said = grade(&way.grading(&["doctor"], directory));
         let lines = said.stdout.lines().skip_while(|line| !line.starts_with("In force"));
         let lines = lines.skip(1).take_while(|line| line.starts_with("  "));
@@ -133,9 +147,14 @@ fn judge_all(ways: &[Way], cases: &[Case], filter: &str) -> Vec<String> {
         case.expected.verdicts.iter().any(word)
     };
     let mut work = Vec::new();
-    for (number, way) in ways.iter().enumerate() {
+    for way in ways {
+        // With everything, and with the least: between them, only where it matters.
+        let bare = way.without.contains(&"namespaces");
+        let root = nix::unistd::geteuid().is_root();
+        let all = (bare && way.nobody == root) || (!bare && way.without.is_empty() && !way.nobody);
         for case in cases.iter().filter(|case| case.name.contains(filter)) {
-            if number < 3 || DEPENDS_ON_NAMESPACES.contains(&&*case.name) {
+            let everywhere = [&DEPENDS_ON_NAMESPACES[..], &REACHING].concat();
+            if all || everywhere.contains(&&*case.name) {
                 work.push((way, case));
             }
         }
@@ -355,3 +374,50 @@ fn neighbours(ways: &[Way], cases: &[Case], filter: &str) -> Vec<String> {
     }
     failures
 }
+
+/// Judges a class in which some reach for what belongs to others, beside three right submissions.
+fn batch(way: &Way, cases: &[Case], made: &Path) -> Vec<String> {
+    let owner = if way.nobody { "nobody" } else { "root" };
+    let class = made.join("victims").join(owner).join("submissions");
+    let results = made.join(format!("results-{owner}"));
+    std::fs::create_dir(&results).unwrap();
+    let open = std::os::unix::fs::PermissionsExt::from_mode(0o777);
+    std::fs::set_permissions(&results, open).unwrap();
+    for name in REACHING {
+        let case = cases.iter().find(|case| case.name == name).unwrap();
+        let directory = class.join(format!("hostile-{name}"));
+        std::fs::create_dir_all(&directory).unwrap();
+        std::fs::copy(&case.file, directory.join("reap.rs")).unwrap();
+    }
+    let class = class.to_str().unwrap();
+    let out = results.to_str().unwrap();
+    let arguments = ["batch", class, "--exercise", "reap", "--jobs", "2", "--out", out];
+    let outcome = grade(&way.grading(&arguments, made));
+    let table = std::fs::read_to_string(results.join("summary.csv")).unwrap_or_default();
+    let mut failures = Vec::new();
+    let row = |name: &str| table.lines().find(|line| line.starts_with(&format!("{name},")));
+    for number in 1..=3 {
+        let row = row(&format!("right-{number}")).unwrap_or("nothing");
+        if !row.contains("13") {
+            failures.push(format!("right submission {number} in a batch: {row}"));
+        }
+    }
+    if !outcome.left.is_empty() || outcome.code != Some(0) {
+        let said = format!("{}{}", outcome.stdout, outcome.stderr);
+        failures.push(format!("a batch left {}: {said}", outcome.left.join("; ")));
+    }
+    println!("a batch of {} {}", table.lines().count().saturating_sub(1), way.name);
+    failures.into_iter().map(|failure| format!("{failure} ({})", way.name)).collect()
+}
+
+/// Those that reach for what belongs to others, or for more than their share.
+const REACHING: [&str; 8] = [
+    "changes-what-is-there",
+    "calls-the-kernel",
+    "includes-shadow",
+    "escapes",
+    "message-queue",
+    "shared-mapping-hog",
+    "nameless-files",
+    "not-dumpable",
+];

@@ -3,7 +3,7 @@
 //! exercise: reap
 //! rest: reap
 //! verdict: refused
-//! shows: .init_array
+//! shows: assembly
 
 std::arch::global_asm!(
     ".pushsection .init_array, \"aw\"",

@@ -3,7 +3,7 @@
 //! exercise: reap
 //! rest: reap
 //! verdict: refused
-//! shows: .init_array
+//! shows: the attribute `link_section`
 
 #[used]
 #[unsafe(link_section = ".init_array")]

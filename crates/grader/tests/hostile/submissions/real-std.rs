@@ -1,7 +1,7 @@
 //! Looks for the real standard library behind the one that it is given.
 //!
 //! exercise: bounded-queue
-//! verdict: compile
+//! verdict: refused
 
 extern crate core as real;
 

@@ -3,7 +3,7 @@
 //! exercise: reap
 //! rest: reap
 //! verdict: refused
-//! shows: bcmp
+//! shows: assembly
 
 std::arch::global_asm!(".weak bcmp", "bcmp: xor %eax, %eax", "ret", options(att_syntax));
 

@@ -1,0 +1,405 @@
+//! Trials: a program with one call that fails, in unusual surroundings, stopped or killed; and what
+//! became of it.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::io::Read;
+use std::os::fd::AsRawFd;
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use crate::guest::{MARK, survivors};
+use crate::inject::{self, CALLS, Injection};
+use crate::program::{Ended, Place, Program, wait};
+use crate::surroundings::{self, ALL};
+
+/// No run of one experiment takes longer by its own limits, which are 40 s for an experiment.
+const OWN_LIMIT: Duration = Duration::from_secs(45);
+
+/// What came out of many trials.
+#[derive(Debug, Default)]
+pub struct Counts {
+    /// Runs of a program.
+    pub runs: u32,
+    /// Runs in which everything was as always.
+    pub unharmed: u32,
+    /// Runs that ended with an inconclusive claim or experiment.
+    pub inconclusive: u32,
+    /// Runs that ended with a failed claim or experiment.
+    pub failed: u32,
+    /// What must not happen, with the trial in which it did.
+    pub complaints: Vec<Complaint>,
+}
+
+/// Something that must not happen.
+#[derive(Debug)]
+pub struct Complaint {
+    /// Which kind.
+    pub kind: Kind,
+    /// The trial, and what was seen.
+    pub what: String,
+}
+
+/// The kinds of things that must not happen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    /// A panic's message on standard error.
+    Panic,
+    /// A verdict that is neither the expected one nor inconclusive nor failed.
+    WrongVerdict,
+    /// An end by a signal, or a status that does not fit what was said.
+    WrongEnd,
+    /// A process that is left.
+    Leftover,
+    /// A process ended that the program has not made.
+    ForeignEnded,
+    /// A wait longer than the program's own limit.
+    Late,
+    /// A failure that does not name the call that failed.
+    Unnamed,
+}
+
+impl Kind {
+    /// All of them, in the order in which they are counted.
+    pub const ALL: [Kind; 7] = [
+        Kind::Panic,
+        Kind::WrongVerdict,
+        Kind::WrongEnd,
+        Kind::Leftover,
+        Kind::ForeignEnded,
+        Kind::Late,
+        Kind::Unnamed,
+    ];
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Kind::Panic => "panics",
+            Kind::WrongVerdict => "wrong verdicts",
+            Kind::WrongEnd => "wrong ends",
+            Kind::Leftover => "leftovers",
+            Kind::ForeignEnded => "foreign ended",
+            Kind::Late => "too late",
+            Kind::Unnamed => "call not named",
+        })
+    }
+}
+
+/// Tries one program.
+pub struct Trials<'a> {
+    program: &'a Program,
+    experiments: Vec<String>,
+    /// The verdict that the book expects of each statement.
+    expected: BTreeMap<String, String>,
+    place: Place,
+    /// What came out so far.
+    pub counts: Counts,
+}
+
+impl<'a> Trials<'a> {
+    /// Begins with the `--json` of a run in which nothing was unusual.
+    pub fn new(program: &'a Program, json: &serde_json::Value) -> Trials<'a> {
+        let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
+        let list = |key: &str| json[key].as_array().cloned().unwrap_or_default();
+        Trials {
+            program,
+            experiments: list("experiments").iter().map(|e| text(&e["name"])).collect(),
+            expected: list("claims")
+                .iter()
+                .map(|c| (text(&c["claim"]), text(&c["expected"])))
+                .collect(),
+            place: Place::for_everyone(program),
+            counts: Counts::default(),
+        }
+    }
+
+    /// Injects failures for at most `budget`: of each experiment each kind of call that it makes, its
+    /// first, second, third and tenth occurrence, with each errno. A short budget takes a sample
+    /// that is spread evenly.
+    ///
+    /// # Panics
+    ///
+    /// If the program cannot be started, or if this kernel does not let calls be watched.
+    pub fn inject(&mut self, budget: Duration) {
+        let end = Instant::now() + budget;
+        let mut cases = Vec::new();
+        for experiment in &self.experiments {
+            let mut command = self.program.command(&[experiment]);
+            let watcher = inject::watch(&mut command, None).expect("a pair of sockets");
+            command.stdout(Stdio::null()).stderr(Stdio::null());
+            // Where no filter with a listener is allowed, nothing can be injected.
+            let Ok(child) = command.spawn() else { return };
+            drop(command);
+            wait(child);
+            for (name, count) in watcher.seen().counts {
+                let call = CALLS.iter().find(|call| call.name == name).expect("it was counted");
+                for occurrence in [1, 2, 3, 10].into_iter().filter(|nth| *nth <= count) {
+                    let errnos = call.errnos.iter();
+                    cases.extend(errnos.map(|errno| {
+                        (experiment.clone(), Injection { call, occurrence, errno: *errno })
+                    }));
+                }
+            }
+        }
+        // A step that has no divisor in common with the number of cases visits all of them.
+        let mut step = cases.len() * 5 / 13 + 1;
+        while (2..=step).any(|n| step.is_multiple_of(n) && cases.len().is_multiple_of(n)) {
+            step += 1;
+        }
+        for index in (0..cases.len()).map(|turn| turn * step % cases.len()) {
+            if Instant::now() > end {
+                return;
+            }
+            let (experiment, injection) = &cases[index];
+            let Injection { call, occurrence, errno } = injection;
+            let name = format!("{experiment}, {} no. {occurrence}: {errno:?}", call.name);
+            self.run(&name, &[experiment], Some(*injection), None);
+        }
+    }
+
+    /// Runs experiments, in turn or all, in unusual surroundings.
+    pub fn surround(&mut self, all: bool) {
+        for (index, surroundings) in ALL.iter().enumerate() {
+            let experiments = self.experiments.clone();
+            let one = index % experiments.len().max(1);
+            for (number, experiment) in experiments.iter().enumerate() {
+                if all || number == one {
+                    let name = format!("{experiment}, {}", surroundings.name);
+                    self.run(&name, &[experiment], None, Some(surroundings));
+                }
+            }
+        }
+        for (number, experiment) in self.experiments.clone().iter().enumerate() {
+            if all || number == 0 {
+                self.beside_a_child_of_the_shell(experiment);
+                self.in_a_deleted_directory(experiment);
+                self.with_a_descriptor_that_does_not_block(experiment);
+            }
+        }
+    }
+
+    /// Stops the program's processes at a random moment, waits and lets them go on.
+    pub fn stop_and_continue(
+        &mut self,
+        times: u32,
+        pause: Duration,
+        share: &mut impl FnMut() -> f64,
+    ) {
+        for time in 0..times {
+            let experiment = self.experiments[time as usize % self.experiments.len()].clone();
+            let mut command = self.program.command(&[&experiment]);
+            std::os::unix::process::CommandExt::process_group(&mut command, 0);
+            self.try_it(&format!("{experiment}, stopped for {pause:?}"), command, None, |child| {
+                let group = Pid::from_raw(-(child as i32));
+                std::thread::sleep(Duration::from_millis((300.0 * share()) as u64));
+                let _ = kill(group, Signal::SIGSTOP);
+                std::thread::sleep(pause);
+                let _ = kill(group, Signal::SIGCONT);
+            });
+        }
+    }
+
+    fn run(
+        &mut self,
+        name: &str,
+        arguments: &[&str],
+        injection: Option<Injection>,
+        surroundings: Option<&surroundings::Surroundings>,
+    ) {
+        let root = nix::unistd::getuid().is_root();
+        let mut command = match surroundings {
+            Some(s) if s.as_nobody && root => {
+                self.place.command_as_nobody(arguments, s.is_unreadable())
+            }
+            Some(s) if s.name == "a moved program" => self.place.command(arguments),
+            _ => self.program.command(arguments),
+        };
+        if let Some(surroundings) = surroundings {
+            surroundings.apply(&mut command);
+        }
+        self.try_it(name, command, injection, |_| ());
+    }
+
+    fn try_it(
+        &mut self,
+        name: &str,
+        mut command: Command,
+        injection: Option<Injection>,
+        meanwhile: impl FnOnce(u32),
+    ) {
+        let mark = crate::program::next_mark();
+        command.env(MARK, &mark).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let watcher = injection.map(|injection| {
+            inject::watch(&mut command, Some(injection)).expect("a pair of sockets")
+        });
+        let start = Instant::now();
+        // Where the surroundings stop the program from being started, nothing is to be said.
+        let Ok(child) = command.spawn() else { return };
+        drop(command);
+        meanwhile(child.id());
+        let ended = wait(child);
+        let took = start.elapsed();
+        let left = survivors(&mark);
+        for process in &left {
+            // It would hold the watcher up, and it is nobody's.
+            if let Some(pid) = process.split(['/', ' ']).find_map(|word| word.parse().ok()) {
+                let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
+            }
+        }
+        let injected = watcher.is_some_and(|watcher| watcher.seen().injected);
+        self.judge(name, &ended, took, &left, injection.filter(|_| injected));
+    }
+
+    fn judge(
+        &mut self,
+        name: &str,
+        ended: &Ended,
+        took: Duration,
+        left: &[String],
+        injection: Option<Injection>,
+    ) {
+        self.counts.runs += 1;
+        let said = format!("{}{}", ended.stdout, ended.stderr);
+        let inconclusive = said.contains("inconclusive here");
+        let failed = !ended.status.success();
+        self.counts.inconclusive += u32::from(inconclusive);
+        self.counts.failed += u32::from(failed);
+        self.counts.unharmed += u32::from(!failed && !inconclusive);
+        let short = |text: &str| text.chars().take(300).collect::<String>().replace('\n', " | ");
+        // Without its alternative stack Rust's runtime does not begin, and says so by a panic.
+        let of_the_runtime =
+            ["failed to allocate an alternative stack", "failed to set up alternative stack"];
+        if of_the_runtime.iter().any(|own| said.contains(own)) {
+            return;
+        }
+        if said.contains("panicked at") {
+            self.complain(Kind::Panic, name, &short(&ended.stderr));
+        }
+        for (statement, verdict) in verdicts(&ended.stdout) {
+            let expected = self.expected.get(&statement).map_or("", String::as_str);
+            let fits =
+                [expected, "inconclusive here", "failed"].iter().any(|v| verdict.starts_with(*v));
+            if !fits {
+                self.complain(Kind::WrongVerdict, name, &format!("{statement}: {verdict}"));
+            }
+        }
+        match ended.status.code() {
+            Some(0 | 1) if failed != ended.stderr.is_empty() => {}
+            // A closed standard error cannot be looked at.
+            Some(0 | 1) if name.contains("standard error closed") => {}
+            _ => self.complain(
+                Kind::WrongEnd,
+                name,
+                &format!(
+                    "{:?} {:?}: {}",
+                    ended.status.code(),
+                    ended.status.signal(),
+                    short(&ended.stderr)
+                ),
+            ),
+        }
+        if !left.is_empty() {
+            self.complain(Kind::Leftover, name, &left.join(", "));
+        }
+        if took > OWN_LIMIT {
+            self.complain(Kind::Late, name, &format!("{took:?}"));
+        }
+        if let Some(injection) = injection.filter(|_| failed || inconclusive) {
+            let said = said.to_lowercase();
+            let Injection { call, errno, .. } = injection;
+            let names = call.said_as.iter().map(|name| name.to_lowercase());
+            let errno = format!("{errno:?}").to_lowercase();
+            if !names.chain([errno]).any(|name| said.contains(&name)) {
+                self.complain(Kind::Unnamed, name, &short(&ended.stderr));
+            }
+        }
+    }
+
+    fn complain(&mut self, kind: Kind, name: &str, what: &str) {
+        let what = format!("{} -- {name}: {what}", self.program.name);
+        self.counts.complaints.push(Complaint { kind, what });
+    }
+
+    /// What a shell has started before it executed the program lives on.
+    fn beside_a_child_of_the_shell(&mut self, experiment: &str) {
+        let (mut told, tell) = std::io::pipe().expect("pipe");
+        let mut command = self.program.command(&[experiment]);
+        surroundings::with_a_child_of_the_shell(&mut command, tell.as_raw_fd());
+        let name = format!("{experiment}, beside a child of the shell");
+        let mut lived = true;
+        self.try_it(&name, command, None, |_| ());
+        let mut pid = [0; 4];
+        if told.read_exact(&mut pid).is_ok() {
+            let pid = Pid::from_raw(i32::from_ne_bytes(pid));
+            lived = kill(pid, Signal::SIGKILL).is_ok();
+        }
+        if !lived {
+            self.complain(Kind::ForeignEnded, &name, "the shell's child was ended");
+        }
+    }
+
+    fn in_a_deleted_directory(&mut self, experiment: &str) {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let gone = directory.path().join("gone");
+        std::fs::create_dir(&gone).expect("mkdir");
+        let mut command = self.program.command(&[experiment]);
+        surroundings::in_a_deleted_directory(&mut command, &gone);
+        self.try_it(&format!("{experiment}, in a deleted directory"), command, None, |_| ());
+    }
+
+    /// A small pipe that does not block and is read slowly: no line may be lost.
+    fn with_a_descriptor_that_does_not_block(&mut self, experiment: &str) {
+        let (mut reader, writer) = std::io::pipe().expect("pipe");
+        // SAFETY: the descriptor is open, and the calls take integers.
+        unsafe {
+            libc::fcntl(writer.as_raw_fd(), libc::F_SETPIPE_SZ, 4096);
+            libc::fcntl(writer.as_raw_fd(), libc::F_SETFL, libc::O_NONBLOCK);
+        }
+        let mut command = self.program.command(&[experiment]);
+        command.stdout(writer).stderr(Stdio::piped());
+        let child = command.spawn().expect("the program starts");
+        drop(command);
+        std::thread::sleep(Duration::from_millis(50));
+        let mut stdout = String::new();
+        let _ = reader.read_to_string(&mut stdout);
+        let ended = Ended { stdout, ..wait(child) };
+        let name = format!("{experiment}, an output that does not block");
+        self.judge(&name, &ended, Duration::ZERO, &[], None);
+    }
+}
+
+/// The statements that a program printed, each with the line of its verdict.
+fn verdicts(output: &str) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    let mut lines = output.lines();
+    while let Some(line) = lines.next() {
+        let quoted = line.strip_prefix('"').and_then(|line| line.strip_suffix('"'));
+        if let (Some(statement), Some(verdict)) = (quoted, quoted.and_then(|_| lines.next())) {
+            found.push((statement.to_owned(), verdict.trim().to_owned()));
+        }
+    }
+    found
+}
+
+impl Counts {
+    /// How many complaints are of a kind.
+    pub fn of(&self, kind: Kind) -> usize {
+        self.complaints.iter().filter(|complaint| complaint.kind == kind).count()
+    }
+
+    /// Asserts that nothing happened that must not.
+    ///
+    /// # Panics
+    ///
+    /// If something did.
+    pub fn assert_none(&self) {
+        let said: Vec<String> =
+            self.complaints.iter().map(|c| format!("{}: {}", c.kind, c.what)).collect();
+        assert!(said.is_empty(), "{} runs\n{}", self.runs, said.join("\n"));
+    }
+}
