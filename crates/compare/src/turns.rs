@@ -47,9 +47,7 @@ mod tests {
         "fork",
         "ipc-cost",
         "memory-footprint",
-        "mutexes",
         "race-condition",
-        "shared-memory",
         "spawn-join",
         "threads",
     ];
