@@ -4,7 +4,7 @@ use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::{Acquire, Release};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use lab::child::{Child, LIMIT, in_words, late};
 use lab::sample::{Comparison, Pinned, TOLERANCE, allowed_cpus};
 use lab::{Evidence, Experiment, Lab, Summary, TimeLimit, say};
@@ -155,7 +155,13 @@ fn exchange(send: Send, receive: Receive) -> Result<Round> {
     let _pinned = Pinned::to(here)?;
     let mut consumer = ring.consumer()?;
     consumer.looks_before_sleep(looks);
-    let _ = consumer.wait(); // The clock begins with the first message.
+    // The clock begins with the first message. A producer that failed sends none.
+    while consumer.pending() == 0 {
+        if child.ends_within(Duration::ZERO)? && consumer.pending() == 0 {
+            bail!("the producer {}", in_words(child.wait()?));
+        }
+        std::thread::yield_now();
+    }
     let (start, before) = (Instant::now(), switches());
     let in_order = receive(&mut consumer);
     let took = start.elapsed();
