@@ -21,18 +21,26 @@ pub const CLAIMS: &[Claim] = &[
         says: "The threads of a process share its memory.",
         expected: Verdict::Caveat,
         nuance: "When and in which order a write is seen takes synchronisation, which Rust's Send \
-                 and Sync demand at compile time. Thread-local variables are a copy for each.",
+                 and Sync demand at compile time. A thread-local is one variable for each thread, \
+                 in memory that all can reach.",
         judge: threads_share_memory,
         cannot_turn: None,
     },
 ];
 
 fn own_address_space(facts: &Evidence) -> Result<Judgement, Absent> {
-    let (child, parent) =
-        (facts.number("fork: value in the child")?, facts.number("fork: value in the parent")?);
+    let before = facts.number("fork: value before")?;
+    let child = facts.number("fork: value in the child")?;
+    let parent = facts.number("fork: value in the parent")?;
     let values = format!("after fork the child had {child} and the parent {parent}");
-    if !facts.truth("fork: both use the same address")? || child == parent {
-        return Ok(Judgement::does_not_hold(values));
+    if !facts.truth("fork: both use the same address")? {
+        return Ok(Judgement::inconclusive("parent and child looked at two addresses"));
+    }
+    if child == before {
+        return Ok(Judgement::inconclusive(format!("{values}: nobody wrote")));
+    }
+    if parent != before {
+        return Ok(Judgement::does_not_hold(format!("{values}: the write reached the parent")));
     }
     if facts.truth("private mapping: other sees the write")? {
         return Ok(Judgement::does_not_hold("a write to a private mapping reached the parent"));
@@ -54,26 +62,40 @@ fn own_address_space(facts: &Evidence) -> Result<Judgement, Absent> {
     })
 }
 
+// ANCHOR: criterion
 fn threads_share_memory(facts: &Evidence) -> Result<Judgement, Absent> {
     if !facts.truth("threads: both use the same address")?
         || !facts.truth("thread: other sees the write")?
     {
         return Ok(Judgement::does_not_hold("a thread's write did not reach another thread"));
     }
-    let (all, right) =
-        (facts.number("published items")?, facts.number("published items read right")?);
-    let figures = format!("{right} of {all} items were read right with Release and Acquire");
-    if right < all {
+    if !facts.truth("read while the writer wrote")? {
+        return Ok(Judgement::inconclusive("the reader began when the writer had ended"));
+    }
+    let (all, right) = (facts.number("items published")?, facts.number("items read right")?);
+    let by = facts.text("items published by")?;
+    let figures = format!("{right} of {all} items were read right by {by} while both ran");
+    if right < all && by == "Release and Acquire" {
         return Ok(Judgement::does_not_hold(figures));
     }
-    Ok(if facts.truth("thread-local: other sees the write")? {
-        Judgement::holds(figures)
-    } else {
+    if facts.number("rounds by SeqCst in which neither saw it").is_ok_and(|rounds| rounds > 0.0) {
+        return Ok(Judgement::does_not_hold("two writes were both unseen, even by SeqCst"));
+    }
+    let neither = facts.number("rounds in which neither saw the other's write")?;
+    let rounds = facts.number("rounds")?;
+    let order = facts.text("written and read by")?;
+    Ok(if neither > 0.0 {
         Judgement::caveat(format!(
-            "writes to statics, stack and heap were seen, {figures}; a thread-local was not shared"
+            "{figures}, but in {neither} of {rounds} rounds by {order} neither of two threads saw \
+             what the other had just written"
         ))
+    } else if order == "SeqCst" {
+        Judgement::holds(format!("{figures}, and in {rounds} rounds by {order} no write was late"))
+    } else {
+        Judgement::inconclusive(format!("no write was seen late in {rounds} rounds by {order}"))
     })
 }
+// ANCHOR_END: criterion
 
 #[cfg(test)]
 mod tests {
@@ -83,10 +105,11 @@ mod tests {
         CLAIMS[0].verdict(&facts).verdict
     }
 
-    fn forked(parent: u32, shared: bool) -> Evidence {
+    fn forked(child: u32, parent: u32, shared: bool) -> Evidence {
         Evidence::new()
             .fact("fork: both use the same address", true)
-            .fact("fork: value in the child", 42)
+            .fact("fork: value before", 0)
+            .fact("fork: value in the child", child)
             .fact("fork: value in the parent", parent)
             .fact("private mapping: other sees the write", false)
             .fact("shared mapping: other sees the write", shared)
@@ -100,36 +123,83 @@ mod tests {
 
     #[test]
     fn a_write_that_reaches_the_parent_refutes_it() {
-        assert_eq!(own(cloned(forked(42, true), true)), Verdict::DoesNotHold);
+        assert_eq!(own(cloned(forked(42, 42, true), true)), Verdict::DoesNotHold);
+    }
+
+    #[test]
+    fn a_child_that_does_not_write_decides_nothing() {
+        assert_eq!(own(cloned(forked(0, 0, true), true)), Verdict::Inconclusive);
     }
 
     #[test]
     fn each_way_to_share_is_a_caveat() {
-        assert_eq!(own(cloned(forked(0, true), false)), Verdict::Caveat);
-        assert_eq!(own(cloned(forked(0, false), true)), Verdict::Caveat);
-        assert_eq!(own(cloned(forked(0, false), false)), Verdict::Holds);
+        assert_eq!(own(cloned(forked(42, 0, true), false)), Verdict::Caveat);
+        assert_eq!(own(cloned(forked(42, 0, false), true)), Verdict::Caveat);
+        assert_eq!(own(cloned(forked(42, 0, false), false)), Verdict::Holds);
     }
 
     #[test]
     fn a_missing_fact_is_a_failure() {
-        assert_eq!(own(forked(0, true)), Verdict::Failed);
+        assert_eq!(own(forked(42, 0, true)), Verdict::Failed);
     }
 
-    fn threads(seen: bool, right: u32, local: bool) -> Verdict {
-        let facts = Evidence::new()
+    /// What is found where threads share memory, but for the arguments.
+    fn threads(seen: bool, overlap: bool, right: u32, by: &str) -> Evidence {
+        Evidence::new()
             .fact("threads: both use the same address", true)
             .fact("thread: other sees the write", seen)
-            .fact("thread-local: other sees the write", local)
-            .fact("published items", 100)
-            .fact("published items read right", right);
-        CLAIMS[1].verdict(&facts).verdict
+            .fact("read while the writer wrote", overlap)
+            .fact("items published", 100)
+            .fact("items read right", right)
+            .fact("items published by", by)
+    }
+
+    fn rounds(facts: Evidence, order: &str, neither: u32, by_seq_cst: u32) -> Judgement {
+        let facts = facts
+            .fact("rounds", 1000)
+            .fact("written and read by", order)
+            .fact("rounds in which neither saw the other's write", neither)
+            .fact("rounds by SeqCst in which neither saw it", by_seq_cst);
+        CLAIMS[1].verdict(&facts)
+    }
+
+    const ORDERED: &str = "Release and Acquire";
+
+    #[test]
+    fn a_write_that_is_seen_late_is_a_caveat() {
+        let late = rounds(threads(true, true, 100, ORDERED), "Relaxed", 7, 0);
+        assert_eq!(late.verdict, Verdict::Caveat);
+        assert!(late.because.contains("in 7 of 1000 rounds by Relaxed"), "{}", late.because);
+        let in_order = rounds(threads(true, true, 100, ORDERED), "SeqCst", 0, 0);
+        assert_eq!(in_order.verdict, Verdict::Holds);
+        let luck = rounds(threads(true, true, 100, ORDERED), "Relaxed", 0, 0);
+        assert_eq!(luck.verdict, Verdict::Inconclusive);
     }
 
     #[test]
-    fn threads_share_if_every_write_arrives() {
-        assert_eq!(threads(true, 100, false), Verdict::Caveat);
-        assert_eq!(threads(true, 100, true), Verdict::Holds);
-        assert_eq!(threads(true, 99, false), Verdict::DoesNotHold);
-        assert_eq!(threads(false, 100, false), Verdict::DoesNotHold);
+    fn a_write_that_never_arrives_or_arrives_late_against_a_promise_refutes_it() {
+        let never = rounds(threads(false, true, 100, ORDERED), "Relaxed", 7, 0);
+        assert_eq!(never.verdict, Verdict::DoesNotHold);
+        let wrong = rounds(threads(true, true, 99, ORDERED), "Relaxed", 7, 0);
+        assert_eq!(wrong.verdict, Verdict::DoesNotHold);
+        let broken = rounds(threads(true, true, 100, ORDERED), "Relaxed", 7, 1);
+        assert_eq!(broken.verdict, Verdict::DoesNotHold);
+    }
+
+    #[test]
+    fn the_sentence_names_the_orders_that_were_used() {
+        let relaxed = rounds(threads(true, true, 99, "Relaxed and Relaxed"), "Relaxed", 7, 0);
+        assert_eq!(relaxed.verdict, Verdict::Caveat);
+        assert!(relaxed.because.contains("99 of 100"), "{}", relaxed.because);
+        assert!(relaxed.because.contains("Relaxed and Relaxed"), "{}", relaxed.because);
+    }
+
+    #[test]
+    fn without_overlap_or_a_second_cpu_nothing_is_decided() {
+        let late_reader = rounds(threads(true, false, 100, ORDERED), "Relaxed", 7, 0);
+        assert_eq!(late_reader.verdict, Verdict::Inconclusive);
+        let one_cpu = threads(true, true, 100, ORDERED)
+            .missing("rounds in which neither saw the other's write", "one CPU");
+        assert_eq!(CLAIMS[1].verdict(&one_cpu).verdict, Verdict::Inconclusive);
     }
 }

@@ -37,7 +37,8 @@ extern "C" fn child(shared: *mut c_void) -> c_int {
     let shared = unsafe { &*shared.cast::<Shared>() };
     die_with(shared.parent);
     shared.value.store(42, SeqCst);
-    say!("child", "getpid returns {}; writes 42 at {:p}", getpid(), shared.value.as_ptr());
+    let (here, value) = (shared.value.as_ptr(), shared.value.load(SeqCst));
+    say!("child", "getpid returns {}; has stored {value} at {here:p}", getpid());
     let mut byte = 0u8;
     // SAFETY: both descriptors were inherited, and `byte` is valid for the time of both calls.
     unsafe {
@@ -73,7 +74,8 @@ fn run(_: &Lab) -> Result<Evidence> {
     let status = lab::proc::read(&format!("/proc/{pid}/status"))?;
     let own_group = status.lines().any(|line| line == format!("Tgid:\t{pid}"));
     let value = shared.value.load(SeqCst);
-    say!("parent", "child {pid} is a process of its own, yet here the variable holds {value}");
+    let kind = if own_group { "a process of its own" } else { "a thread" };
+    say!("parent", "child {pid} is {kind}; the variable holds {value}");
     nix::unistd::write(&let_go, &[0]).context("write")?;
     say!("parent", "child {pid} {}", in_words(process.wait()?));
     Ok(Evidence::new()

@@ -1,11 +1,10 @@
 //! After `fork` one address holds two values: each process has an address space of its own.
 
-use std::fs::File;
-use std::io::{Read, Write};
+use std::io::{Read, Write, pipe};
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 
 use anyhow::{Context, Result};
-use lab::child::{Child, explain};
+use lab::child::Child;
 use lab::{Evidence, Experiment, Lab, say};
 
 pub const EXPERIMENT: Experiment = Experiment {
@@ -19,30 +18,32 @@ pub const EXPERIMENT: Experiment = Experiment {
 static VALUE: AtomicU64 = AtomicU64::new(0);
 
 fn run(_: &Lab) -> Result<Evidence> {
-    let here = VALUE.as_ptr();
-    say!("parent", "VALUE is {} at {here:p}", VALUE.load(SeqCst));
-    let (reader, writer) = nix::unistd::pipe().map_err(explain("pipe"))?;
+    let (here, before) = (VALUE.as_ptr(), VALUE.load(SeqCst));
+    say!("parent", "VALUE is {before} at {here:p}");
+    let (mut told, tell) = pipe().context("pipe")?;
 
     // SAFETY: this process has one thread, so the child inherits no lock that someone else holds.
     let child = unsafe {
         Child::fork(|| {
             VALUE.store(42, SeqCst);
-            say!("child", "writes {} to VALUE at {:p}", VALUE.load(SeqCst), VALUE.as_ptr());
-            let report = [VALUE.as_ptr() as u64, VALUE.load(SeqCst)].map(u64::to_ne_bytes);
-            i32::from(File::from(writer).write_all(report.as_flattened()).is_err())
+            let (place, value) = (VALUE.as_ptr(), VALUE.load(SeqCst));
+            say!("child", "has stored to it: VALUE is {value} at {place:p}");
+            let report = [place as u64, value].map(u64::to_ne_bytes);
+            i32::from((&tell).write_all(report.as_flattened()).is_err())
         })
     }?;
-    let mut report = [[0; 8]; 2];
-    File::from(reader).read_exact(report.as_flattened_mut()).context("read the child's report")?;
     child.wait()?;
-
+    drop(tell);
+    let mut report = [[0; 8]; 2];
+    told.read_exact(report.as_flattened_mut()).context("read the child's report")?;
     let [childs_address, childs_value] = report.map(u64::from_ne_bytes);
     let value = VALUE.load(SeqCst);
     say!("parent", "the child had {childs_value} there, here VALUE is {value}");
     // ANCHOR_END: story
     Ok(Evidence::new()
         .fact("fork: both use the same address", childs_address == here as u64)
+        .fact("fork: value before", before)
         .fact("fork: value in the child", childs_value)
         .fact("fork: value in the parent", value)
-        .fact("process: other sees the write", value == childs_value))
+        .fact("process: other sees the write", value != before))
 }

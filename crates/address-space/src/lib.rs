@@ -7,23 +7,29 @@
 
 #![cfg(target_os = "linux")]
 
+mod aslr;
 mod claims;
 mod clone_vm;
 mod fork;
+mod layout;
 mod map_shared;
+mod order;
 mod threads;
 
 /// The package for the command line and the comparison.
 pub const PACKAGE: lab::Package = lab::Package {
     name: "address-space",
-    about: "Address spaces: who sees a write, and at which address",
+    about: "Address spaces: what is at which address, and who sees a write there",
     experiments: &[
+        layout::EXPERIMENT,
+        aslr::EXPERIMENT,
         fork::EXPERIMENT,
-        threads::EXPERIMENT,
         map_shared::EXPERIMENT,
         clone_vm::EXPERIMENT,
+        threads::EXPERIMENT,
+        order::EXPERIMENT,
     ],
     claims: claims::CLAIMS,
-    roles: &[],
+    roles: &[aslr::ROLE],
     breaks: include_str!("../breaks.toml"),
 };

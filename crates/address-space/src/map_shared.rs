@@ -3,10 +3,13 @@
 use std::num::NonZeroUsize;
 use std::ptr::NonNull;
 
-use anyhow::{Context, Result};
-use lab::child::{Child, explain};
+use anyhow::{Context, Result, ensure};
+use lab::child::{Child, explain, in_words};
 use lab::{Evidence, Experiment, Lab, say};
 use nix::sys::mman::{MapFlags, ProtFlags, mmap_anonymous, munmap};
+use nix::sys::wait::WaitStatus;
+
+use crate::layout::page_size;
 
 pub const EXPERIMENT: Experiment = Experiment {
     name: "map-shared",
@@ -15,23 +18,27 @@ pub const EXPERIMENT: Experiment = Experiment {
     run,
 };
 
-const LENGTH: NonZeroUsize = NonZeroUsize::new(4096).unwrap();
-
 fn run(_: &Lab) -> Result<Evidence> {
-    let private = map(MapFlags::MAP_PRIVATE)?;
-    let shared = map(MapFlags::MAP_SHARED)?;
-    say!("parent", "maps a page private at {private:p} and a page shared at {shared:p}");
+    let length = NonZeroUsize::new(page_size()?).context("the page size is zero")?;
+    // ANCHOR: map
+    let private = map(length, MapFlags::MAP_PRIVATE)?;
+    let shared = map(length, MapFlags::MAP_SHARED)?;
+    // ANCHOR_END: map
+    say!("parent", "maps a private page at {private:p}");
+    say!("parent", "maps a shared page at {shared:p}");
 
     // SAFETY: this process has one thread, so the child inherits no lock that someone else holds.
     let child = unsafe {
         Child::fork(|| {
             private.write_volatile(42);
             shared.write_volatile(42);
-            say!("child", "writes 42 to both, at the same addresses");
-            0
+            let (one, other) = (private.read_volatile(), shared.read_volatile());
+            say!("child", "writes to both, and finds {one} and {other} at the same addresses");
+            i32::from((one, other) != (42, 42))
         })
     }?;
-    child.wait()?;
+    let status = child.wait()?;
+    ensure!(matches!(status, WaitStatus::Exited(_, 0)), "the child {}", in_words(status));
 
     // SAFETY: both pages are mapped, and the only other process that wrote to them has ended.
     let (private_value, shared_value) =
@@ -39,7 +46,7 @@ fn run(_: &Lab) -> Result<Evidence> {
     say!("parent", "finds {private_value} in the private page, {shared_value} in the shared one");
     for page in [private, shared] {
         // SAFETY: nothing refers to the page any more.
-        unsafe { munmap(page.cast(), LENGTH.get()) }.context("munmap")?;
+        unsafe { munmap(page.cast(), length.get()) }.context("munmap")?;
     }
     Ok(Evidence::new()
         .fact("private mapping: other sees the write", private_value == 42)
@@ -47,9 +54,9 @@ fn run(_: &Lab) -> Result<Evidence> {
 }
 
 /// Maps a page of zeros.
-fn map(sharing: MapFlags) -> Result<NonNull<u64>> {
+fn map(length: NonZeroUsize, sharing: MapFlags) -> Result<NonNull<u64>> {
     let access = ProtFlags::PROT_READ | ProtFlags::PROT_WRITE;
     // SAFETY: the kernel chooses the place of a new mapping; nothing is overlaid.
-    let page = unsafe { mmap_anonymous(None, LENGTH, access, sharing) };
+    let page = unsafe { mmap_anonymous(None, length, access, sharing) };
     Ok(page.map_err(explain("mmap"))?.cast())
 }

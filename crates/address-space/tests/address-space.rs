@@ -9,10 +9,35 @@ fn one_address_holds_two_values_after_fork() {
 }
 
 #[test]
+fn a_page_comes_when_it_is_written() {
+    let fact = |fact| PROGRAM.fact("layout", fact);
+    assert_eq!(fact("pages of a new mapping in memory"), 0);
+    assert_eq!(fact("pages in memory after that"), fact("pages written to"));
+    assert_eq!(fact("something is mapped at the null pointer"), false);
+}
+
+#[test]
+fn without_randomisation_the_stack_is_at_one_place() {
+    // Some containers refuse to switch it off.
+    let json = PROGRAM.json(&["aslr"]);
+    if !json.to_string().contains("the layout cannot be fixed") {
+        assert_eq!(PROGRAM.fact("aslr", "places of the stack without randomisation"), 1);
+    }
+}
+
+#[test]
 fn every_published_item_is_read_right() {
+    let fact = |fact| PROGRAM.fact("order", fact);
+    assert_eq!(fact("items read right"), fact("items published"));
+    assert_eq!(fact("read while the writer wrote"), true);
+}
+
+#[test]
+fn a_thread_has_a_thread_local_at_an_address_of_its_own() {
     let fact = |fact| PROGRAM.fact("threads", fact);
-    assert_eq!(fact("published items read right"), fact("published items"));
     assert_eq!(fact("thread: other sees the write"), true);
+    assert_eq!(fact("thread-local: other sees the write"), false);
+    assert_eq!(fact("thread-local: both use the same address"), false);
 }
 
 #[test]

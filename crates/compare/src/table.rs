@@ -74,9 +74,9 @@ pub const ROWS: &[Row] = &[
     ),
     row(
         "use",
-        "the same task, its result returned",
+        "a variable that Python's task has set, seen by its caller",
         "spawn-join",
-        ["process: result returned by", "thread: result returned by", NO_RATIO],
+        ["python fork: variable after it", "python thread: variable after it", NO_RATIO],
         &["python-process-listing", "python-thread-listing"],
     ),
 ];

@@ -10,7 +10,9 @@
 mod claims;
 mod ids;
 mod main_returns;
+mod overflow;
 mod proc;
+mod process_wide;
 mod registers;
 mod scoped;
 mod stacks;
@@ -22,13 +24,14 @@ pub const PACKAGE: lab::Package = lab::Package {
     about: "Threads: several paths of execution in one process, and what each has of its own",
     experiments: &[
         ids::EXPERIMENT,
-        stacks::EXPERIMENT,
         registers::EXPERIMENT,
-        thread_local::EXPERIMENT,
+        stacks::EXPERIMENT,
         scoped::EXPERIMENT,
+        thread_local::EXPERIMENT,
         main_returns::EXPERIMENT,
+        process_wide::EXPERIMENT,
     ],
     claims: claims::CLAIMS,
-    roles: &[main_returns::ROLE],
+    roles: &[main_returns::ROLE, process_wide::ROLE],
     breaks: include_str!("../breaks.toml"),
 };

@@ -6,8 +6,8 @@ use std::process::Stdio;
 use std::thread;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
-use lab::child::{Child, explain_io, in_words, late};
+use anyhow::{Context, Result, ensure};
+use lab::child::{Child, explain_io, in_words};
 use lab::{Evidence, Experiment, Lab, Role, TimeLimit, say};
 use nix::sys::wait::WaitStatus;
 use nix::unistd::Pid;
@@ -27,41 +27,58 @@ pub const ROLE: Role = Role { name: "main-returns", run: program };
 // ANCHOR: program
 /// Starts a thread that waits for the end of its input, then leaves main in some way.
 fn program(arguments: &[&str]) -> Result<()> {
-    let worker = thread::Builder::new().name("worker".to_owned()).spawn(|| {
-        let _ = std::io::stdin().read(&mut [0]);
-        let _ = std::io::stdout().write_all(b"done").and_then(|()| std::io::stdout().flush());
-    });
+    let worker = thread::Builder::new().name("worker".to_owned()).spawn(work);
     let worker = worker.map_err(explain_io("thread"))?;
     if arguments == ["join"] {
         let _ = worker.join();
     } else if arguments == ["exit-thread"] {
-        // SAFETY: exit(2) ends this thread and no other; the worker borrows nothing from it.
+        // SAFETY: the call ends this thread and no other; the worker borrows nothing from it.
         unsafe { libc::syscall(libc::SYS_exit, 0) };
     }
     Ok(())
+}
+
+fn work() {
+    let _ = std::io::stdin().read(&mut [0]);
+    let _ = std::io::stdout().write_all(b"done").and_then(|()| std::io::stdout().flush());
 }
 // ANCHOR_END: program
 
 fn run(_: &Lab) -> Result<Evidence> {
     let returned = watch("return")?;
-    say!("main", "if main returns while a worker waits, the worker says \"{}\"", returned.said);
+    say!("main", "main returns while a worker waits: the worker {}", returned.worker());
     let joined = watch("join")?;
-    say!("main", "if main joins the worker first, the worker says \"{}\"", joined.said);
+    say!("main", "main joins the worker first: the worker {}", joined.worker());
     let alone = watch("exit-thread")?;
-    say!("main", "if main's thread ends itself by exit(2), it is {}", alone.state);
-    say!("main", "and the process runs on without it: the worker says \"{}\"", alone.said);
+    let (state, threads) = (&alone.state, alone.threads);
+    say!("main", "main's thread alone exits: {state}, threads in all: {threads}");
+    say!("main", "and then the worker is let go: the worker {}", alone.worker());
     Ok(Evidence::new()
-        .fact("main returns: worker finishes", returned.said == "done")
-        .fact("main joins: worker finishes", joined.said == "done")
-        .fact("main's thread ends alone: worker finishes", alone.said == "done")
+        .fact("main returns: main has ended", returned.state.starts_with('Z'))
+        .fact("main returns: worker finishes", returned.finished())
+        .fact("main joins: worker finishes", joined.finished())
+        .fact("main's thread ends alone: worker finishes", alone.finished())
+        .measured("main's thread ends alone: threads left", alone.threads, "threads")
         .fact("main's thread ends alone: its state", alone.state))
 }
 
 /// What was seen of one run of the program.
 struct Seen {
     said: String,
-    /// The state of the first thread while the worker waited, such as `Z (zombie)`.
+    /// The state of the first thread when the worker was let go, such as `Z (zombie)`.
     state: String,
+    /// How many threads there were then, the first one included.
+    threads: u32,
+}
+
+impl Seen {
+    fn finished(&self) -> bool {
+        self.said == "done"
+    }
+
+    fn worker(&self) -> &'static str {
+        if self.finished() { "finishes" } else { "never finishes" }
+    }
 }
 
 fn watch(way: &str) -> Result<Seen> {
@@ -72,32 +89,25 @@ fn watch(way: &str) -> Result<Seen> {
     let (input, mut output) = (program.stdin.take(), program.stdout.take().context("stdout")?);
 
     // The worker waits as long as `input` is open. What main does meanwhile decides.
-    let wanted = match way {
-        "join" => 'S',
-        _ => 'Z',
-    };
-    let state = state_once(wanted, child.pid())?;
+    let (state, threads) = state_in_the_end(child.pid(), way == "join")?;
     drop(input);
     let mut said = String::new();
     output.read_to_string(&mut said).context("read")?;
-    match child.wait()? {
-        WaitStatus::Exited(_, 0) => Ok(Seen { said, state }),
-        other => bail!("the program {}", in_words(other)),
-    }
+    let status = child.wait()?;
+    ensure!(matches!(status, WaitStatus::Exited(_, 0)), "the program {}", in_words(status));
+    Ok(Seen { said, state, threads })
 }
 
-/// Waits until the first thread of `process` is in the state `wanted`, as /proc/PID/stat has it.
-fn state_once(wanted: char, process: Pid) -> Result<String> {
+/// Waits until the first thread of `process` has ended, or `sleeps` where it is meant to, for 5 s
+/// at most; returns its state and the number of threads that /proc/PID/status gives.
+fn state_in_the_end(process: Pid, sleeps: bool) -> Result<(String, u32)> {
     let mut limit = TimeLimit::new(Duration::from_secs(5));
     loop {
         let text = status(&format!("/proc/{process}"))?;
         let state = field(&text, "State").context("State")?;
         let threads = field(&text, "Threads").context("Threads")?;
-        if state.starts_with(wanted) {
-            return Ok(format!("{state}, threads: {threads}"));
-        }
-        if limit.is_over() {
-            return Err(late(&format!("the first thread of {process} stays in state {state}")));
+        if state.starts_with('Z') || sleeps && state.starts_with('S') || limit.is_over() {
+            return Ok((state.to_owned(), threads.parse().context("Threads")?));
         }
         thread::sleep(Duration::from_millis(1));
     }

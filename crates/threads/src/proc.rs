@@ -11,9 +11,15 @@ use nix::unistd::Pid;
 
 /// The ids of all threads of this process, /proc/self/task.
 pub fn threads_of_this_process() -> Result<Vec<Pid>> {
+    threads_of(Pid::this())
+}
+
+/// The ids of all threads of a process, /proc/PID/task.
+pub fn threads_of(process: Pid) -> Result<Vec<Pid>> {
+    let path = format!("/proc/{process}/task");
     let mut ids = Vec::new();
-    for entry in fs::read_dir("/proc/self/task").context("/proc/self/task")? {
-        let name = entry.context("/proc/self/task")?.file_name();
+    for entry in fs::read_dir(&path).context(path.clone())? {
+        let name = entry.context(path.clone())?.file_name();
         ids.extend(name.to_str().and_then(|text| text.parse().ok()).map(Pid::from_raw));
     }
     Ok(ids)

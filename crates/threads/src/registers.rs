@@ -1,7 +1,6 @@
 //! Two threads of one process wait at two different places: each has a program counter, a stack
 //! pointer and a system call of its own.
 
-use std::fs;
 use std::ops::Range;
 use std::sync::{Mutex, mpsc};
 use std::thread;
@@ -27,61 +26,53 @@ pub const EXPERIMENT: Experiment = Experiment {
 type Waiter = (Pid, Result<Range<usize>>);
 
 fn run(_: &Lab) -> Result<Evidence> {
-    if fs::read_to_string("/proc/thread-self/syscall").is_err() {
-        let why = "this kernel does not show /proc/self/task/*/syscall";
-        return Ok(["system calls differ", "each stack pointer is in its own stack"]
-            .iter()
-            .fold(Evidence::new(), |evidence, fact| evidence.missing(fact, why)));
-    }
-    let (reader, writer) = nix::unistd::pipe().map_err(explain("pipe"))?;
+    let (input, output) = nix::unistd::pipe().map_err(explain("pipe"))?;
     let lock = Mutex::new(());
-    let (tell, told) = mpsc::channel::<Waiter>();
+    let (introduce, introduced) = mpsc::channel::<Waiter>();
     thread::scope(|scope| {
         // Both threads end when this block does: nobody writes any more, and the lock is free.
-        let (_writer, _held) = (writer, lock.lock());
-        let introduce = tell.clone();
-        spawn(scope, "reader", move || {
-            let _ = introduce.send((gettid(), own_stack()));
-            let _ = nix::unistd::read(&reader, &mut [0]);
+        let (_output, _held) = (output, lock.lock());
+        let tell = introduce.clone();
+        spawn(scope, "reader", || {
+            let _ = { tell }.send((gettid(), own_stack()));
+            let _ = nix::unistd::read(&input, &mut [0]);
         })?;
-        let (reader, reader_stack) = told.recv()?;
-        let introduce = tell.clone();
+        let (reader, reader_stack) = introduced.recv()?;
+        let tell = introduce.clone();
         spawn(scope, "locker", || {
-            let _ = introduce.send((gettid(), own_stack()));
+            let _ = { tell }.send((gettid(), own_stack()));
             drop(lock.lock());
-            drop(introduce);
         })?;
-        let (locker, locker_stack) = told.recv()?;
-        let reader = Registers::of_thread_in(libc::SYS_read, reader)?;
-        let locker = Registers::of_thread_in(libc::SYS_futex, locker)?;
+        let (locker, locker_stack) = introduced.recv()?;
+        let (reader, locker) = (Registers::of_waiting(reader)?, Registers::of_waiting(locker)?);
         say!("main", "process {} has two threads that wait:", getpid());
-        tell_where("input in read", &reader)?;
-        tell_where("a lock in futex", &locker)?;
+        tell_where("reader", &reader)?;
+        tell_where("locker", &locker)?;
         let (reader_stack, locker_stack) = (reader_stack?, locker_stack?);
         let own = reader_stack.contains(&reader.stack_pointer)
             && locker_stack.contains(&locker.stack_pointer)
             && !reader_stack.contains(&locker.stack_pointer);
         Ok(Evidence::new()
-            .fact("system calls differ", reader.call != locker.call)
+            .fact("the reader waits in", reader.call_name())
+            .fact("the locker waits in", locker.call_name())
             .fact("program counters differ", reader.program_counter != locker.program_counter)
             .fact("each stack pointer is in its own stack", own))
     })
 }
 
-fn tell_where(what: &str, registers: &Registers) -> Result<()> {
+fn tell_where(who: &str, registers: &Registers) -> Result<()> {
     let mappings = mappings()?;
     let code = at(&mappings, registers.program_counter).map_or("?", |code| code.name.as_str());
+    let code = code.rsplit('/').next().unwrap_or(code);
     let Registers { thread, call, stack_pointer, program_counter } = registers;
-    say!("main", "thread {thread} waits for {what}: system call {call}");
-    say!(
-        "main",
-        "  sp {stack_pointer:#x}, pc {program_counter:#x} in {}",
-        code.rsplit('/').next().unwrap_or(code),
-    );
+    let name = registers.call_name();
+    say!("main", "{who} {thread} is in the system call {call}, {name}:");
+    say!("main", "  sp {stack_pointer:#x}, pc {program_counter:#x} in {code}");
     Ok(())
 }
 
 /// Where a blocked thread is, as /proc/PID/task/TID/syscall shows it (proc_pid_syscall(5)).
+#[derive(PartialEq)]
 struct Registers {
     thread: Pid,
     call: i64,
@@ -90,20 +81,21 @@ struct Registers {
 }
 
 impl Registers {
-    /// Waits until `thread` is blocked in the system call `wanted`.
-    fn of_thread_in(wanted: i64, thread: Pid) -> Result<Registers> {
+    /// Waits until `thread` is blocked, in whatever call: seen twice at the same place.
+    fn of_waiting(thread: Pid) -> Result<Registers> {
         let path = format!("/proc/self/task/{thread}/syscall");
         let mut limit = TimeLimit::new(Duration::from_secs(5));
-        loop {
+        let mut last = None;
+        while !limit.is_over() {
             let line = lab::proc::read(&path)?;
-            match Registers::parse(thread, &line) {
-                Some(registers) if registers.call == wanted => return Ok(registers),
-                _ if limit.is_over() => {
-                    return Err(late(&format!("thread {thread} does not wait but is: {line}")));
-                }
-                _ => thread::sleep(Duration::from_millis(1)),
+            let now = Registers::parse(thread, &line);
+            match now {
+                Some(registers) if last.as_ref() == Some(&registers) => return Ok(registers),
+                now => last = now,
             }
+            thread::sleep(Duration::from_millis(5));
         }
+        Err(late(&format!("thread {thread} was not seen waiting for 5 s")))
     }
 
     /// The line is `running`, or: call, six arguments, stack pointer, program counter.
@@ -117,6 +109,15 @@ impl Registers {
             stack_pointer: hex(stack_pointer)?,
             program_counter: hex(program_counter)?,
         })
+    }
+
+    /// The name of the call, where it is one of the two that the threads were meant to make.
+    fn call_name(&self) -> &'static str {
+        match self.call {
+            libc::SYS_read => "read",
+            libc::SYS_futex => "futex",
+            _ => "another",
+        }
     }
 }
 

@@ -1,11 +1,15 @@
-//! Threads of a scope borrow local variables: the scope joins them all before those end.
+//! Threads of a scope borrow local variables: the scope returns when their closures have. It does
+//! not wait for the threads themselves, which may be busy with thread-local variables yet.
 
-use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::thread;
+use std::time::Duration;
 
 use anyhow::Result;
 use lab::thread::spawn;
-use lab::{Evidence, Experiment, Lab, say};
+use lab::{Evidence, Experiment, Lab, TimeLimit, say};
+
+use crate::proc::threads_of_this_process;
 
 pub const EXPERIMENT: Experiment = Experiment {
     name: "scoped",
@@ -14,25 +18,54 @@ pub const EXPERIMENT: Experiment = Experiment {
     run,
 };
 
-// ANCHOR: story
+/// A thread-local variable that takes its time when its thread ends.
+struct Slow;
+
+static HURRY: AtomicBool = AtomicBool::new(false);
+
+impl Drop for Slow {
+    fn drop(&mut self) {
+        let mut limit = TimeLimit::new(Duration::from_millis(300));
+        while !HURRY.load(SeqCst) && !limit.is_over() {
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+}
+
+thread_local! {
+    static SLOW: Slow = const { Slow };
+}
+
 fn run(_: &Lab) -> Result<Evidence> {
-    let mut squares = [1u64, 2, 3, 4, 5, 6, 7, 8];
-    let ended = AtomicUsize::new(0);
-    say!("main", "has {squares:?} on its stack and lends it, half and half");
+    // ANCHOR: story
+    let mut squares = [1u64, 2, 3, 4, 5, 6];
+    let returned = AtomicUsize::new(0);
+    say!("main", "lends {squares:?} from its stack, half and half");
     thread::scope(|scope| {
-        for half in squares.chunks_mut(4) {
+        for half in squares.chunks_mut(3) {
             spawn(scope, "squarer", || {
+                SLOW.with(|_| ()); // Its destructor runs after the closure.
                 half.iter_mut().for_each(|number| *number *= *number);
-                ended.fetch_add(1, SeqCst);
+                returned.fetch_add(1, SeqCst);
             })?;
         }
-        // Nobody calls join: the scope does, also when the block is left by an error.
+        // Nobody calls join. The scope waits, also when the block is left by an error.
         anyhow::Ok(())
     })?;
-    let ended = ended.into_inner();
-    say!("main", "{ended} threads had ended when the scope did; now it holds {squares:?}");
     // ANCHOR_END: story
+    let (returned, alive) = (returned.into_inner(), threads_of_this_process()?.len() - 1);
+    say!("main", "the scope returned after {returned} closures: {squares:?}");
+    match alive {
+        0 => say!("main", "none of their threads is left"),
+        _ => say!("main", "{alive} of their threads still run, in a thread-local's destructor"),
+    }
+    HURRY.store(true, SeqCst);
+    let mut limit = TimeLimit::new(Duration::from_secs(5));
+    while threads_of_this_process()?.len() > 1 && !limit.is_over() {
+        thread::sleep(Duration::from_millis(1));
+    }
     Ok(Evidence::new()
-        .fact("scoped threads that had ended", ended)
-        .fact("sum of the squares", squares.iter().sum::<u64>()))
+        .fact("closures that had returned", returned)
+        .fact("sum of the squares", squares.iter().sum::<u64>())
+        .fact("threads alive after the scope", alive))
 }

@@ -1,20 +1,18 @@
 //! Every thread's stack is a stretch of its process's address space: reserved at once, filled
 //! when used, open to the other threads, and ended by a guard.
 
-use std::io::{Read, Seek};
 use std::ops::Range;
-use std::os::fd::AsRawFd;
 use std::sync::{Mutex, mpsc};
 use std::thread;
 
-use anyhow::{Context, Result, bail};
-use lab::child::{Child, explain, explain_io, no_core_dump};
+use anyhow::{Context, Result};
+use lab::child::explain_io;
 use lab::proc::mappings;
 use lab::thread::spawn;
 use lab::{Evidence, Experiment, Lab, say};
-use nix::sys::memfd::{MFdFlags, memfd_create};
-use nix::sys::wait::WaitStatus;
+use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit};
 
+use crate::overflow::overflow;
 use crate::proc::{at, own_stack};
 
 pub const EXPERIMENT: Experiment = Experiment {
@@ -59,18 +57,25 @@ fn places() -> Result<Evidence> {
     })?;
     let (mut inside, mut guards) = (0, 0);
     for (address, stack) in &locals {
-        let Some(mapping) = at(&mappings, *address) else { continue };
+        let Some(mapping) = at(&mappings, *address) else {
+            say!("main", "a local at {address:#x}: in no mapping of this process");
+            continue;
+        };
         let below = mapping.addresses.start - 1;
         let guarded = at(&mappings, below).is_some_and(|below| below.access == "---p");
         inside += usize::from(stack.contains(address) && mapping.access == "rw-p");
         guards += usize::from(guarded);
-        say!(
-            "main",
-            "a thread's local: {address:#x}, in a stack of {} KiB{}",
-            stack.len() / 1024,
-            if guarded { ", above a guard" } else { "" },
-        );
+        let kib = stack.len() / 1024;
+        let guard = if guarded { " above a guard" } else { "" };
+        say!("main", "a local at {address:#x}: stack of {kib} KiB{guard}");
     }
+    let room = match getrlimit(Resource::RLIMIT_STACK).context("getrlimit")?.0 {
+        RLIM_INFINITY => "may grow without limit".to_owned(),
+        bytes => format!("may grow to {} KiB", bytes / 1024),
+    };
+    let of_c = default_of_the_c_library();
+    say!("main", "a thread of C's library would get a stack of {of_c} KiB");
+    say!("main", "the stack of the first thread {room}");
     let apart = locals.iter().enumerate().all(|(index, (_, stack))| {
         locals[..index].iter().all(|(_, o)| o.end <= stack.start || stack.end <= o.start)
     });
@@ -79,6 +84,19 @@ fn places() -> Result<Evidence> {
         .fact("locals inside the process's mappings", inside)
         .fact("guards seen as mappings", guards)
         .fact("stacks do not overlap", apart))
+}
+
+/// How large the C library makes a stack if nobody asks, in KiB; pthread_attr_init(3).
+fn default_of_the_c_library() -> usize {
+    let mut attributes = std::mem::MaybeUninit::<libc::pthread_attr_t>::uninit();
+    let mut size = 0;
+    // SAFETY: the first call fills `attributes`, the second reads it, the third ends its use.
+    unsafe {
+        libc::pthread_attr_init(attributes.as_mut_ptr());
+        libc::pthread_attr_getstacksize(attributes.as_ptr(), &mut size);
+        libc::pthread_attr_destroy(attributes.as_mut_ptr());
+    }
+    size / 1024
 }
 
 // ANCHOR: reach
@@ -113,6 +131,8 @@ fn write_to_another_stack() -> Result<Evidence> {
 
 const MIB: usize = 1024 * 1024;
 const RESERVED: usize = 64 * MIB;
+/// How much of it the thread writes to.
+const USED: usize = MIB;
 
 /// A stack's size is a reservation: pages come when they are first used.
 fn filled_when_used() -> Result<Evidence> {
@@ -123,7 +143,7 @@ fn filled_when_used() -> Result<Evidence> {
             Ok(at(&mappings, &raw const local as usize).context("the stack")?.resident)
         };
         let before = resident()?;
-        use_one_mebibyte();
+        use_some();
         Ok((before, resident()?))
     };
     let (before, after) = thread::Builder::new()
@@ -133,54 +153,17 @@ fn filled_when_used() -> Result<Evidence> {
         .map_err(explain_io("thread"))?
         .join()
         .map_err(|_| anyhow::anyhow!("the thread panicked"))??;
-    say!("main", "of a stack of {} MiB, {before} KiB are in memory", RESERVED / MIB);
-    say!("main", "after the thread used 1 MiB of it, {after} KiB are");
+    let (reserved, used) = (RESERVED / 1024, USED / 1024);
+    say!("main", "of a stack of {reserved} KiB, {before} KiB are in memory at first");
+    say!("main", "after the thread wrote to {used} KiB of it, {after} KiB are");
     Ok(Evidence::new()
-        .measured("stack reserved", RESERVED / 1024, "KiB")
+        .fact("KiB of the stack written to", used)
+        .measured("stack reserved", reserved, "KiB")
         .measured("stack in memory at first", before, "KiB")
-        .measured("stack in memory after 1 MiB was used", after, "KiB"))
+        .measured("stack in memory after use", after, "KiB"))
 }
 
 #[inline(never)]
-fn use_one_mebibyte() {
-    std::hint::black_box([1u8; MIB]);
-}
-
-const SMALL: usize = 256 * 1024;
-
-/// Lets a child recurse without end, on a stack of 256 KiB.
-fn overflow() -> Result<Evidence> {
-    let words = memfd_create(c"stderr", MFdFlags::MFD_CLOEXEC).map_err(explain("memfd_create"))?;
-    say!("main", "in a child process, a thread with {} KiB recurses without end", SMALL / 1024);
-    // SAFETY: every thread was joined, so the child inherits no lock that someone else holds.
-    let child = unsafe {
-        Child::fork(|| {
-            no_core_dump();
-            libc::dup2(words.as_raw_fd(), libc::STDERR_FILENO);
-            let deep = thread::Builder::new().name("deep".to_owned()).stack_size(SMALL);
-            let _ = deep.spawn(|| recurse(0)).map(|deep| deep.join());
-            0
-        })
-    }?;
-    let WaitStatus::Signaled(_, signal, _) = child.wait()? else {
-        bail!("the child outlived an endless recursion");
-    };
-    let mut words = std::fs::File::from(words);
-    let mut said = String::new();
-    words.rewind().context("lseek")?;
-    words.read_to_string(&mut said).context("read")?;
-    let noticed = said.contains("has overflowed its stack");
-    if noticed {
-        say!("main", "the child's last words: ... has overflowed its stack");
-    }
-    say!("main", "the guard stopped it: the child was ended by {}", signal.as_str());
-    Ok(Evidence::new()
-        .fact("overflow ends by", signal.as_str())
-        .fact("Rust names the overflow", noticed))
-}
-
-#[expect(unconditional_recursion, reason = "it ends at the guard page, which is the lesson")]
-fn recurse(depth: usize) -> usize {
-    let here = std::hint::black_box([depth; 64]);
-    recurse(depth + 1) + here[0]
+fn use_some() {
+    std::hint::black_box([1u8; USED]);
 }
