@@ -44,7 +44,7 @@ fn run(lab: &Lab) -> Result<Evidence> {
     let mut evidence = Evidence::new().fact("times a thread slept for the lock", trials);
     for (name, times) in overtaken {
         say!("main", "{name:<11} the sleeper was overtaken {times} of {trials} times");
-        evidence = evidence.fact(&format!("sleeper overtaken, {name}"), times);
+        evidence = evidence.measured(&format!("sleeper overtaken, {name}"), times, "times");
     }
     Ok(evidence)
 }

@@ -8,6 +8,8 @@
 
 #![cfg(target_os = "linux")]
 
+mod advisory;
+mod asleep;
 mod claims;
 mod fairness;
 mod futex;
@@ -17,9 +19,11 @@ mod no_kernel;
 mod poison;
 mod priority_inversion;
 mod readers_writer;
+mod self_deadlock;
 mod spin;
 mod sync;
 mod three_state;
+mod turns;
 mod two_state;
 
 pub use mutex::{Guard, Lock, Mutex};
@@ -37,6 +41,7 @@ pub const PACKAGE: lab::Package = lab::Package {
         poison::EXPERIMENT,
         readers_writer::EXPERIMENT,
         fairness::EXPERIMENT,
+        self_deadlock::EXPERIMENT,
         priority_inversion::EXPERIMENT,
     ],
     claims: claims::CLAIMS,

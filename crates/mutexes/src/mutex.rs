@@ -22,7 +22,6 @@ pub unsafe trait Lock: Default {
     unsafe fn unlock(&self);
 }
 
-// ANCHOR: mutex
 /// A value that can be reached only through a [`Guard`].
 #[derive(Debug, Default)]
 pub struct Mutex<L, T> {
@@ -48,6 +47,7 @@ impl<L: Lock, T> Mutex<L, T> {
     }
 }
 
+// ANCHOR: guard
 /// The right to use the value. Dropping it, in whatever way the scope is left, unlocks.
 #[derive(Debug)]
 #[must_use = "the mutex is unlocked when the guard is dropped"]
@@ -64,7 +64,7 @@ impl<L: Lock, T> Drop for Guard<'_, L, T> {
         unsafe { self.mutex.lock.unlock() }
     }
 }
-// ANCHOR_END: mutex
+// ANCHOR_END: guard
 
 impl<L: Lock, T> Deref for Guard<'_, L, T> {
     type Target = T;

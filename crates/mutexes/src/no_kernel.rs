@@ -1,25 +1,26 @@
 //! A proof that code makes no system call: run it where every system call is fatal.
 
 use anyhow::{Result, bail};
-use lab::child::Child;
+use lab::child::{Child, in_words};
+use nix::errno::Errno;
 use nix::sys::signal::Signal;
 use nix::sys::wait::WaitStatus;
 
-/// Exit status of a child that the kernel did not confine.
-const NOT_CONFINED: i64 = 3;
+/// Added to errno, the exit status of a child that the kernel did not confine.
+const NOT_CONFINED: i32 = 100;
 
 // ANCHOR: calls_the_kernel
-/// Whether `body` makes a system call; `None` where the kernel offers no way to tell.
+/// Whether `body` makes a system call; or why that cannot be seen here.
 ///
 /// A child gives up all system calls but read, write, exit and sigreturn (seccomp(2), strict mode)
 /// and runs `body`. With any other call the kernel kills it. This process must have one thread.
-pub fn calls_the_kernel(body: impl FnOnce()) -> Result<Option<bool>> {
+pub fn calls_the_kernel(body: impl FnOnce()) -> Result<Result<bool, String>> {
     // SAFETY: by the contract above, the child inherits no lock that another thread holds.
     let child = unsafe {
         Child::fork(|| {
             let strict = libc::SECCOMP_MODE_STRICT;
             if libc::prctl(libc::PR_SET_SECCOMP, strict, 0, 0, 0) != 0 {
-                libc::syscall(libc::SYS_exit, NOT_CONFINED);
+                libc::syscall(libc::SYS_exit, NOT_CONFINED + Errno::last_raw());
             }
             body();
             // Not _exit(2), which would end all threads and is forbidden now.
@@ -28,10 +29,25 @@ pub fn calls_the_kernel(body: impl FnOnce()) -> Result<Option<bool>> {
         })
     }?;
     Ok(match child.wait()? {
-        WaitStatus::Exited(_, 0) => Some(false),
-        WaitStatus::Signaled(_, Signal::SIGKILL, _) => Some(true),
-        WaitStatus::Exited(_, status) if i64::from(status) == NOT_CONFINED => None,
-        other => bail!("the confined child ended with {other:?}"),
+        WaitStatus::Exited(_, 0) => Ok(false),
+        WaitStatus::Signaled(_, Signal::SIGKILL, _) => Ok(true),
+        WaitStatus::Exited(_, status) if status > NOT_CONFINED => {
+            Err(refusal(Errno::from_raw(status - NOT_CONFINED)))
+        }
+        other => bail!("the confined child {}", in_words(other)),
     })
 }
 // ANCHOR_END: calls_the_kernel
+
+/// Why the kernel did not confine a child. Where a filter is in force already, as in most
+/// containers, the mode cannot be changed any more.
+fn refusal(errno: Errno) -> String {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let filtered = status.lines().any(|line| line.split_whitespace().eq(["Seccomp:", "2"]));
+    match filtered {
+        true => "a seccomp filter is in force, and the mode is fixed",
+        false => "this kernel has no strict mode of seccomp",
+    }
+    .to_owned()
+        + &format!(" (prctl: {errno:?})")
+}

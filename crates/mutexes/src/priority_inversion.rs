@@ -9,7 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use lab::child::{explain, give_up};
+use lab::child::{explain, explain_io, give_up};
 use lab::sample::{Pinned, allowed_cpus};
 use lab::{Evidence, Experiment, Lab, say, span};
 use nix::errno::Errno;
@@ -32,14 +32,11 @@ fn run(_: &Lab) -> Result<Evidence> {
     let _pinned = Pinned::to(cpu)?;
     let (held, computes) = (HELD.as_millis(), COMPUTES.as_millis());
     say!("main", "one CPU, real-time priorities: urgent before busy before idle");
-    say!(
-        "main",
-        "idle needs {held} ms under a lock, busy {computes} ms and no lock, urgent the lock"
-    );
+    say!("main", "idle locks for {held} ms, busy computes {computes} ms without a lock");
     if let Err(errno) = real_time(40) {
         let why =
             format!("real-time priorities need CAP_SYS_NICE or a limit (ulimit -r): {errno:?}");
-        say!("main", "not to be seen here: {why}");
+        say!("main", "not to be seen here: they need CAP_SYS_NICE (ulimit -r): {errno:?}");
         return Ok(NAMES.into_iter().fold(Evidence::new(), |all, name| all.missing(name, &*why)));
     }
     let plain = urgent_wait(&PthreadMutex::new(libc::PTHREAD_PRIO_NONE)?)?;
@@ -107,9 +104,7 @@ fn start<'scope, 'env, R: Send + 'scope>(
         }
         body()
     };
-    thread::Builder::new()
-        .spawn_scoped(threads, stepping_down)
-        .map_err(|_| explain("thread")(Errno::EAGAIN))
+    thread::Builder::new().spawn_scoped(threads, stepping_down).map_err(explain_io("thread"))
 }
 
 /// Makes this thread run before all of lower priority, sched(7).

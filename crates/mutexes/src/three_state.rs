@@ -51,7 +51,9 @@ unsafe impl crate::Lock for ThreeState {
         }
     }
 }
+// ANCHOR_END: lock
 
+// ANCHOR: wait
 impl ThreeState {
     #[cold]
     fn wait(&self) {
@@ -65,6 +67,7 @@ impl ThreeState {
             self.look_again();
         }
     }
+    // ANCHOR_END: wait
 
     /// Spins while the lock is held and nobody sleeps: its owner may be about to unlock. A look
     /// takes the cache line away from the owner, who needs it for that, so after a few looks they
@@ -88,4 +91,3 @@ impl ThreeState {
         futex_wake_one(&self.state);
     }
 }
-// ANCHOR_END: lock

@@ -1,5 +1,6 @@
 //! `cargo bench -p shared-memory`: the ring between two processes, beside a pipe and a Unix socket
 //! between the same, and beside rtrb and crossbeam's ArrayQueue between threads of one process.
+//! `cargo bench -p shared-memory -- 65536` measures messages of so many bytes only.
 //!
 //! Receiver and sender are pinned to a CPU each, and spin. All are measured in turn, with batches
 //! of about 5 ms. Before and after each batch the distance of the two CPUs is probed; a sample
@@ -38,14 +39,31 @@ fn main() -> Result<()> {
     let [near, .., far] = cpus[..] else { bail!("the benchmark needs two CPUs, one is allowed") };
     println!("{}", lab::machine::one_line());
     println!("Receiver on CPU {near}, sender on CPU {far}. Nanoseconds per message, median.");
-    println!("x rtrb: how many times as long as rtrb takes, median of ratios measured in turn.");
-    println!("of memcpy: the share of the rate at which one CPU copies as many bytes.");
+    println!(
+        "x rtrb, x memcpy: how many times as long as rtrb takes, and as one CPU takes to copy"
+    );
+    println!("the message; medians of ratios measured in turn, and p10 to p90.");
     let _pinned = Pinned::to(near)?;
-    compare::<1>(4096, far)?;
-    compare::<8>(1024, far)?;
-    compare::<128>(256, far)?;
-    compare::<8192>(16, far)
+    let wanted: Vec<usize> = std::env::args().filter_map(|word| word.parse().ok()).collect();
+    let rows: [(usize, Compare, usize); 5] = [
+        (8, compare::<1>, 4096),
+        (64, compare::<8>, 1024),
+        (1024, compare::<128>, 256),
+        (65536, compare::<8192>, 16),
+        // Slots that stay in a CPU's own cache.
+        (65536, compare::<8192>, 4),
+    ];
+    for (bytes, compare, capacity) in rows {
+        if wanted.is_empty() || wanted.contains(&bytes) {
+            println!("\n{bytes} bytes a message, room for {capacity}");
+            compare(capacity, far)?;
+        }
+    }
+    Ok(())
 }
+
+/// Compares the contestants with room for so many messages, the sender on that CPU.
+type Compare = fn(usize, usize) -> Result<()>;
 
 /// A message of `WORDS` words, which all hold the message's number.
 type Message<const WORDS: usize> = [u64; WORDS];
@@ -140,7 +158,8 @@ fn compare<const WORDS: usize>(capacity: usize, sender_cpu: usize) -> Result<()>
                 Kind::RtrbSeldom => receive(count, 64, || rtrb_out.pop().ok()),
                 Kind::RtrbChunks => receive_chunks(&mut rtrb_out, count),
                 Kind::ArrayQueue => receive(count, 1, || queue.pop()),
-                Kind::Ring => receive(count, 1, || consumer.pop().ok()),
+                Kind::Ring if WORDS < 512 => receive(count, 1, || consumer.pop().ok()),
+                Kind::Ring => receive_large(&mut consumer, count),
                 Kind::RingBatches => receive_batches(&mut consumer, count),
                 Kind::Pipe => read_all::<WORDS>(&mut pipe, count)?,
                 Kind::Socket => read_all::<WORDS>(&mut socket, count)?,
@@ -219,7 +238,7 @@ fn compare<const WORDS: usize>(capacity: usize, sender_cpu: usize) -> Result<()>
         Ok(samples)
     })?;
     child.wait()?;
-    samples.print(WORDS * size_of::<u64>());
+    samples.print(size_of::<Message<WORDS>>());
     Ok(())
 }
 
@@ -390,6 +409,20 @@ fn receive<const WORDS: usize>(
     total
 }
 
+fn receive_large<const WORDS: usize>(
+    consumer: &mut Consumer<'_, Message<WORDS>>,
+    count: u64,
+) -> u64 {
+    let (mut total, mut message) = (0u64, [0; WORDS]);
+    for _ in 0..count {
+        if consumer.pop_into(&mut message).is_err() {
+            break;
+        }
+        total = total.wrapping_add(sum(&message));
+    }
+    total
+}
+
 fn receive_batches<const WORDS: usize>(
     consumer: &mut Consumer<'_, Message<WORDS>>,
     count: u64,
@@ -484,37 +517,39 @@ impl Samples {
             .collect()
     }
 
+    /// The ratios of two contestants, each of samples from one round.
+    fn ratio(&self, contestant: usize, rival: usize, distance: Distance) -> Option<Summary> {
+        let rivals = self.of(rival, distance);
+        let own = self.of(contestant, distance);
+        let paired = own
+            .iter()
+            .filter_map(|(round, ns)| Some(ns / rivals.iter().find(|rival| rival.0 == *round)?.1));
+        Summary::of(paired.collect())
+    }
+
     fn print(&self, bytes: usize) {
-        println!("\n{bytes} bytes a message");
         for distance in Distance::ALL {
             if self.of(0, distance).len() < 3 {
                 continue;
             }
             println!(
-                "  {distance:<30} {:>10} {:>8} {:>8} {:>9} {:>4}",
-                "ns", "GB/s", "x rtrb", "of memcpy", "n"
+                "  {distance:<30} {:>9} {:>6} {:>22} {:>22} {:>4}",
+                "ns", "GB/s", "x rtrb", "x memcpy", "n"
             );
-            let rivals = self.of(0, distance);
-            let copies = self.of(CONTESTANTS.len() - 1, distance);
-            let memcpy = Summary::of(copies.iter().map(|copy| copy.1).collect());
             for (index, (name, _)) in CONTESTANTS.iter().enumerate() {
-                let own = self.of(index, distance);
-                let paired = own.iter().filter_map(|(round, ns)| {
-                    let rival = rivals.iter().find(|rival| rival.0 == *round)?;
-                    Some((*ns, ns / rival.1))
-                });
-                let (ns, ratios) = paired.unzip();
-                let (Some(ns), Some(ratio)) = (Summary::of(ns), Summary::of(ratios)) else {
-                    continue;
+                let own = self.of(index, distance).into_iter().map(|sample| sample.1).collect();
+                let Some(ns) = Summary::of(own) else { continue };
+                let times = |rival: usize| match self.ratio(index, rival, distance) {
+                    Some(ratio) => format!("{:.2} ({ratio})", ratio.median),
+                    None => "?".to_owned(),
                 };
-                let share = memcpy.map_or(f64::NAN, |memcpy| memcpy.median / ns.median);
                 println!(
-                    "  {name:<30} {:>10.1} {:>8.2} {:>8.2} {:>8.0}% {:>4}",
+                    "  {name:<30} {:>9.1} {:>6.2} {:>22} {:>22} {:>4}",
                     ns.median,
                     bytes as f64 / ns.median,
-                    ratio.median,
-                    100.0 * share,
-                    ratio.n
+                    times(0),
+                    times(CONTESTANTS.len() - 1),
+                    ns.n
                 );
             }
         }

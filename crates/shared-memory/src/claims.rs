@@ -11,7 +11,7 @@ pub const CLAIMS: &[Claim] = &[
         expected: Verdict::Caveat,
         nuance: "A pointer means nothing in another process. But once a page is mapped in both, \
                  their threads wake each other like siblings, because a shared futex is known by \
-                 its page. Put offsets there, not pointers, and locks that are made for it.",
+                 its place in the file. Put offsets there, not pointers, and locks that are made for it.",
         judge: cross_process_threads,
         cannot_turn: None,
     },
@@ -35,7 +35,9 @@ fn cross_process_threads(facts: &Evidence) -> Result<Judgement, Absent> {
     let by_offset = facts.number("offset: the other process reads")?;
     let std_sleeps = facts.truth("std mutex: the other process sleeps on")?;
     if read == 42.0 || !crash.starts_with("SIG") {
-        return Ok(Judgement::does_not_hold("a pointer worked in the other process"));
+        return Ok(Judgement::does_not_hold(format!(
+            "a pointer worked in the other process: there it led to {read} and to {crash}"
+        )));
     }
     let pointers = format!("a pointer led to a stale {read} or to {crash} in the other process");
     if woken < 1.0 || by_offset != 42.0 {
@@ -48,29 +50,33 @@ fn cross_process_threads(facts: &Evidence) -> Result<Judgement, Absent> {
 }
 
 fn ipc_by_shared_memory(facts: &Evidence) -> Result<Judgement, Absent> {
-    let messages = facts.number("messages through the ring")?;
-    let noticed = facts.truth("consumer learns of the death")?;
-    if !facts.truth("messages in order")? {
-        return Ok(Judgement::does_not_hold("messages were lost, doubled or out of order"));
-    }
-    let calls = facts.number("ring: system calls per message")?;
-    let arrived = format!("{messages} messages arrived in order, {calls:.5} system calls each");
-    let lock = facts.text("lock after its owner was killed")?;
-    let total = facts.number("total that should be 100")?;
-    let repaired = facts.truth("repaired and locked again")?;
-    let shrunk = facts.text("unsealed, shrunk: the reader gets")?;
-    if lock != "EOWNERDEAD" || !repaired || !noticed {
+    let sent = facts.number("messages through the ring")?;
+    let arrived = facts.number("messages in order")?;
+    let answer = facts.number("descriptor: the answer to 42")?;
+    if arrived < sent {
         return Ok(Judgement::does_not_hold(format!(
-            "{arrived}, but a peer's death went unnoticed or could not be repaired ({lock})"
+            "message {arrived} of {sent} was lost, doubled or changed"
         )));
     }
-    if total == 100.0 && !shrunk.starts_with("SIG") {
-        return Ok(Judgement::holds(arrived));
+    if answer != 43.0 {
+        return Ok(Judgement::does_not_hold("a program wrote where the other one did not see it"));
     }
-    Ok(Judgement::caveat(format!(
-        "{arrived}; but a killed owner left 100 as {total} behind a lock ({lock}), and a peer \
-         that shrinks the memory is {shrunk}"
-    )))
+    let calls = facts.number("ring: system calls per message")?;
+    let ran = format!("{sent} messages arrived in order, {calls:.5} system calls each");
+    let mut but = Vec::new();
+    let lock = facts.text("lock after its owner was killed")?;
+    let total = facts.number("total that should be 100")?;
+    if total != 100.0 {
+        but.push(format!("a killed owner left 100 as {total} behind a lock ({lock})"));
+    }
+    let shrunk = facts.text("unsealed, shrunk: the reader gets")?;
+    if shrunk.starts_with("SIG") {
+        but.push(format!("a peer that shrinks the memory is {shrunk}"));
+    }
+    Ok(match but.is_empty() {
+        true => Judgement::holds(ran),
+        false => Judgement::caveat(format!("{ran}; but {}", but.join(", and "))),
+    })
 }
 
 #[cfg(test)]
@@ -86,16 +92,15 @@ mod tests {
             .fact("std mutex: the other process sleeps on", true)
     }
 
-    fn ring(in_order: bool, lock: &str, total: u64) -> Evidence {
+    fn shared(arrived: u64, answer: u64, total: u64, shrunk: &str) -> Evidence {
         Evidence::new()
             .fact("messages through the ring", 1000)
-            .fact("messages in order", in_order)
+            .fact("messages in order", arrived)
             .fact("ring: system calls per message", 0.001)
-            .fact("consumer learns of the death", true)
-            .fact("lock after its owner was killed", lock)
+            .fact("descriptor: the answer to 42", answer)
+            .fact("lock after its owner was killed", "EOWNERDEAD")
             .fact("total that should be 100", total)
-            .fact("repaired and locked again", lock == "EOWNERDEAD")
-            .fact("unsealed, shrunk: the reader gets", "SIGBUS")
+            .fact("unsealed, shrunk: the reader gets", shrunk)
     }
 
     #[test]
@@ -117,11 +122,32 @@ mod tests {
     }
 
     #[test]
-    fn order_and_recovery_are_required_and_torn_data_is_a_caveat() {
-        let verdict = |facts| CLAIMS[1].verdict(&facts).verdict;
-        assert_eq!(verdict(ring(true, "EOWNERDEAD", 70)), Verdict::Caveat);
-        assert_eq!(verdict(ring(false, "EOWNERDEAD", 70)), Verdict::DoesNotHold);
-        assert_eq!(verdict(ring(true, "ETIMEDOUT", 70)), Verdict::DoesNotHold);
-        assert_eq!(verdict(Evidence::new()), Verdict::Failed);
+    fn a_lost_message_refutes_it_and_is_named() {
+        let judgement = CLAIMS[1].verdict(&shared(17, 43, 70, "SIGBUS"));
+        assert_eq!(judgement.verdict, Verdict::DoesNotHold);
+        assert!(judgement.because.contains("message 17 of 1000"), "{}", judgement.because);
+    }
+
+    #[test]
+    fn memory_that_the_other_does_not_see_refutes_it() {
+        let verdict = CLAIMS[1].verdict(&shared(1000, 42, 70, "SIGBUS")).verdict;
+        assert_eq!(verdict, Verdict::DoesNotHold);
+    }
+
+    #[test]
+    fn torn_data_and_shrunk_memory_are_each_a_caveat() {
+        let judged = |total, shrunk| CLAIMS[1].verdict(&shared(1000, 43, total, shrunk));
+        assert_eq!(judged(100, "the data").verdict, Verdict::Holds);
+        let torn = judged(70, "the data");
+        assert_eq!(torn.verdict, Verdict::Caveat);
+        assert!(torn.because.contains("as 70") && !torn.because.contains("shrinks"));
+        let shrunk = judged(100, "SIGBUS");
+        assert_eq!(shrunk.verdict, Verdict::Caveat);
+        assert!(shrunk.because.contains("SIGBUS") && !shrunk.because.contains("killed"));
+    }
+
+    #[test]
+    fn a_missing_fact_is_a_failure() {
+        assert_eq!(CLAIMS[1].verdict(&Evidence::new()).verdict, Verdict::Failed);
     }
 }

@@ -1,16 +1,24 @@
-//! A futex is a number in memory and a queue in the kernel. Whose queue it is, the address
-//! decides: the page frame of a shared one, the address space of a private one.
+//! A futex is a number in memory and a queue in the kernel. Which queue it is, a key decides. For a
+//! shared futex in a file's memory the key is the file's inode, the number of the page in it and
+//! the offset in the page; for a private one, the address space and the address. (The third kind,
+//! a shared futex in anonymous private memory, has the key of a private one: after a fork nobody
+//! meets there.)
+//!
+//! Source: futex(2); the Linux kernel, `include/linux/futex.h`, `union futex_key`.
 
+use std::ops::RangeInclusive;
 use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::time::Duration;
 
-use anyhow::{Context, Result};
-use lab::child::{Child, LIMIT, explain_io, late};
-use lab::sample::{Contestant, Pinned, Rounds, allowed_cpus};
+use anyhow::{Context, Result, bail};
+use lab::child::{Child, LIMIT, explain_io, in_words, late};
+use lab::sample::{Comparison, Contestant, Pinned, Rounds, allowed_cpus};
 use lab::{Evidence, Experiment, Lab, TimeLimit, say};
 use memmap2::MmapRaw;
+use nix::errno::Errno;
 use nix::sys::time::TimeSpec;
+use nix::sys::wait::WaitStatus;
 use nix::unistd::Pid;
 
 pub(crate) const EXPERIMENT: Experiment = Experiment {
@@ -22,49 +30,65 @@ pub(crate) const EXPERIMENT: Experiment = Experiment {
 
 fn run(lab: &Lab) -> Result<Evidence> {
     let memory = crate::memory::shared(4096)?;
-    let shared = wake_another_process(&memory, Scope::Shared)?;
-    let private = wake_another_process(&memory, Scope::Private)?;
-
-    let (process, thread, ratio) = round_trips(lab, &memory)?;
-    say!("parent", "there and back on one CPU: {:.1} µs to a process", process.median);
-    say!("parent", "and {:.1} µs to a thread of this one", thread.median);
-    Ok(Evidence::new()
+    let (shared, outcome) = wake_another_process(&memory, Scope::Shared)?;
+    say!("parent", "shared wake: the kernel woke {shared}, the child {outcome}");
+    let evidence = Evidence::new()
         .fact("shared futex: processes woken", shared)
+        .fact("shared futex: the sleeper", outcome);
+    let (private, outcome) = wake_another_process(&memory, Scope::Private)?;
+    say!("parent", "private wake: the kernel woke {private}, the child {outcome}");
+    let evidence = evidence
         .fact("private futex: processes woken", private)
-        .sampled("futex round trip, processes", process, "µs")
-        .sampled("futex round trip, threads", thread, "µs")
-        .sampled("futex round trip, processes to threads", ratio, ""))
+        .fact("private futex: the sleeper", outcome);
+
+    let compared = round_trips(lab, &memory)?;
+    let [(_, process), (_, thread)] = &compared.sides;
+    let (process, thread) = (process.median, thread.median);
+    let place = &compared.place;
+    say!("parent", "there and back {place}: process {process:.1} µs, thread {thread:.1} µs");
+    match &compared.doubt {
+        None => say!(
+            "parent",
+            "process / thread, in turn: {:.2} ({})",
+            compared.ratio.median,
+            compared.ratio
+        ),
+        Some(_) => say!("parent", "too noisy to compare the two"),
+    }
+    Ok(evidence.compared("futex round trip, processes to threads", &compared))
 }
 
-/// Lets a child sleep on a word, wakes it, and returns how many the kernel says it woke.
-fn wake_another_process(memory: &MmapRaw, scope: Scope) -> Result<i64> {
+/// Lets a child sleep on a word and wakes it. Returns how many the kernel says it woke, and how
+/// the child's sleep ended.
+fn wake_another_process(memory: &MmapRaw, scope: Scope) -> Result<(i64, String)> {
     let word = word(memory, 0);
     word.store(0, Relaxed);
     // Long where a wake-up will come, short where only the time-out will.
-    let patience = if scope == Scope::Shared { 5000 } else { 250 };
+    let patience = Duration::from_millis(if scope == Scope::Shared { 5000 } else { 250 });
     // SAFETY: this process has one thread, so the child inherits no lock that someone else holds.
     let child = unsafe {
         Child::fork(|| {
             word.store(1, Release);
-            wait(word, 1, scope, Some(Duration::from_millis(patience)));
-            i32::from(word.load(Acquire) != 2)
+            sleep(word, 1, scope, Some(patience)).map_or_else(|errno| errno as i32, |()| 0)
         })
     }?;
     wait_until_asleep(&child, || word.load(Acquire) != 0)?;
     word.store(2, Release);
     let woken = wake(word, 1, scope);
-    child.wait()?;
-    say!(
-        "parent",
-        "{} wake: the kernel woke {woken}, the child went on {}",
-        if scope == Scope::Shared { "shared" } else { "private" },
-        if woken > 0 { "at once" } else { "by its time-out only" }
-    );
-    Ok(woken)
+    let outcome = match child.wait()? {
+        WaitStatus::Exited(_, 0) => "was woken".to_owned(),
+        WaitStatus::Exited(_, libc::ETIMEDOUT) => {
+            format!("slept for {} ms", patience.as_millis())
+        }
+        WaitStatus::Exited(_, errno) => format!("got {:?}", Errno::from_raw(errno)),
+        status => bail!("the child {}", in_words(status)),
+    };
+    Ok((woken, outcome))
 }
 
-/// Round trips to a process and to a thread, by the same shared futexes, measured in turn.
-fn round_trips(lab: &Lab, memory: &MmapRaw) -> Result<(lab::Summary, lab::Summary, lab::Summary)> {
+/// Round trips to a process and to a thread, by the same shared futexes, measured in turn on one
+/// CPU: the asker sleeps once in each.
+fn round_trips(lab: &Lab, memory: &MmapRaw) -> Result<Comparison> {
     let cpu = *allowed_cpus().last().context("no CPU is allowed")?;
     let _pinned = Pinned::to(cpu)?;
     let (to_process, to_thread) = (word(memory, 1), word(memory, 2));
@@ -79,12 +103,14 @@ fn round_trips(lab: &Lab, memory: &MmapRaw) -> Result<(lab::Summary, lab::Summar
         std::thread::Builder::new()
             .spawn_scoped(threads, || answer(to_thread))
             .map_err(explain_io("thread"))?;
+        let asking =
+            |name, word| Contestant::new(name, move || ask(word, ASKED)).switching(ONE_SLEEP);
         let rounds = Rounds::measure(
             lab.by_effort(5, 9, 31),
             Duration::from_millis(lab.by_effort(2, 5, 10)),
             &mut [
-                Contestant::new("process", || ask(to_process, ASKED)),
-                Contestant::new("thread", || ask(to_thread, ASKED)),
+                asking("futex round trip, processes", to_process),
+                asking("futex round trip, threads", to_thread),
             ],
         );
         // Both are told, even if one does not answer.
@@ -92,9 +118,16 @@ fn round_trips(lab: &Lab, memory: &MmapRaw) -> Result<(lab::Summary, lab::Summar
         rounds
     })?;
     child.wait()?;
-    Ok((rounds.microseconds(0), rounds.microseconds(1), rounds.ratio(0, 1)))
+    let mut compared = rounds.compare(0, 1);
+    if compared.ratio.p90 > 5.0 * compared.ratio.p10 {
+        // The CPU was somebody else's now and then.
+        compared.doubt.get_or_insert(format!("too noisy: the ratio swings, {}", compared.ratio));
+    }
+    Ok(compared)
 }
 
+/// How often the asker loses its CPU in a round trip on one CPU.
+const ONE_SLEEP: RangeInclusive<f64> = 0.95..=1.2;
 const IDLE: u32 = 0;
 const ASKED: u32 = 1;
 const STOP: u32 = 2;
@@ -158,7 +191,7 @@ pub(crate) fn sleeps(pid: Pid) -> Result<bool> {
 pub enum Scope {
     /// Everyone who has the page mapped.
     Shared,
-    /// The threads of one process; cheaper, because the kernel need not look up the page.
+    /// The threads of one process; cheaper, because the kernel needs no page for the key.
     Private,
 }
 
@@ -173,11 +206,17 @@ impl Scope {
 
 /// Sleeps while `word` holds `value`, for at most `limit`. May return early: look at the word.
 pub fn wait(word: &AtomicU32, value: u32, scope: Scope, limit: Option<Duration>) {
+    let _ = sleep(word, value, scope, limit);
+}
+
+/// The same; `ETIMEDOUT` if nobody woke it in time, `EAGAIN` if the word held something else.
+fn sleep(word: &AtomicU32, value: u32, scope: Scope, limit: Option<Duration>) -> nix::Result<()> {
     let limit = limit.map(TimeSpec::from_duration);
     let limit = limit.as_ref().map_or(std::ptr::null(), |limit| std::ptr::from_ref(limit.as_ref()));
     let operation = libc::FUTEX_WAIT | scope.flag();
     // SAFETY: the kernel reads the word and the time, which are valid during the call.
-    unsafe { libc::syscall(libc::SYS_futex, word.as_ptr(), operation, value, limit) };
+    let outcome = unsafe { libc::syscall(libc::SYS_futex, word.as_ptr(), operation, value, limit) };
+    Errno::result(outcome).map(drop)
 }
 
 /// Wakes at most `count` of those who sleep on `word`; returns how many there were.

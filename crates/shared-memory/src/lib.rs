@@ -4,7 +4,7 @@
 //! half-written values and locks whose owner died: with the speed of threads come their hazards.
 //! What goes in must mean the same in every process: numbers and offsets, not pointers.
 //!
-//! Sources: memfd_create(2), mmap(2), futex(2), pthread_mutexattr_setrobust(3).
+//! Sources: memfd_create(2), shm_overview(7), mmap(2), futex(2), pthread_mutexattr_setrobust(3).
 
 #![cfg(target_os = "linux")]
 
@@ -19,12 +19,14 @@ mod seals;
 pub mod shared_mutex;
 pub mod spsc_ring;
 mod std_mutex_trap;
+mod unrelated;
 
 /// The package for the command line and the comparison.
 pub const PACKAGE: lab::Package = lab::Package {
     name: "shared-memory",
     about: "Memory that two processes see: what can be put there, and how they wait for each other",
     experiments: &[
+        unrelated::EXPERIMENT,
         pointer::EXPERIMENT,
         ring::EXPERIMENT,
         futex::EXPERIMENT,
@@ -33,6 +35,6 @@ pub const PACKAGE: lab::Package = lab::Package {
         seals::EXPERIMENT,
     ],
     claims: claims::CLAIMS,
-    roles: &[],
+    roles: &[unrelated::ROLE],
     breaks: include_str!("../breaks.toml"),
 };

@@ -2,9 +2,10 @@
 
 use std::fs::File;
 use std::num::NonZeroUsize;
+use std::os::fd::OwnedFd;
 
 use anyhow::{Context, Result, ensure};
-use lab::child::{Child, explain, no_core_dump};
+use lab::child::{Child, explain, in_words, no_core_dump};
 use lab::{Evidence, Experiment, Lab, say};
 use memmap2::{MmapOptions, MmapRaw};
 use nix::sys::memfd::{MFdFlags, memfd_create};
@@ -18,15 +19,20 @@ pub const EXPERIMENT: Experiment = Experiment {
     run,
 };
 
-const PAGE: usize = 4096;
+const BYTES: usize = 4096;
 /// Where in the shared memory the parent puts a value, in words.
 const OFFSET: usize = 100;
+/// What the parent's variable holds at the fork, and what it writes afterwards.
+const BEFORE: u64 = 7;
+const AFTER: u64 = 42;
 
 fn run(_: &Lab) -> Result<Evidence> {
-    let mut old = Box::new(7u64);
+    let old = new_page(MapFlags::MAP_PRIVATE)?;
+    // SAFETY: the page is writable, and nobody else uses it.
+    unsafe { old.write_volatile(BEFORE) };
     let shared = memfd_create(c"shared", MFdFlags::MFD_CLOEXEC).map_err(explain("memfd_create"))?;
     let shared = File::from(shared);
-    shared.set_len(PAGE as u64).context("ftruncate")?;
+    shared.set_len(BYTES as u64).context("ftruncate")?;
     let (reader, writer) = nix::unistd::pipe().map_err(explain("pipe"))?;
 
     // SAFETY: this process has one thread, so the child inherits no lock that someone else holds.
@@ -39,21 +45,21 @@ fn run(_: &Lab) -> Result<Evidence> {
             }
         })
     }?;
-    let new = private_page()?;
+    let new = new_page(MapFlags::MAP_SHARED)?; // Made after the fork: the child has no such page.
     let memory = map(&shared)?;
-    *old = 42;
-    // SAFETY: both are writable, and nobody else uses them yet.
+    // SAFETY: all three are writable, and nobody else writes them yet.
     unsafe {
-        new.write_volatile(42);
-        word(&memory, OFFSET).write_volatile(42);
+        old.write_volatile(AFTER);
+        new.write_volatile(AFTER);
+        word(&memory, OFFSET).write_volatile(AFTER);
     }
-    say!("parent", "writes 42 at {old:p}, on a new page at {new:p},");
+    say!("parent", "writes {AFTER} at {old:p}, on a new page {new:p},");
     say!("parent", "and at word {OFFSET} of shared memory, mapped at {:p}", memory.as_ptr());
-    for message in [&raw const *old as usize, new as usize, OFFSET] {
+    for message in [old as usize, new as usize, OFFSET] {
         nix::unistd::write(&writer, &message.to_ne_bytes()).map_err(explain("write"))?;
     }
     let status = child.wait()?;
-    ensure!(status == WaitStatus::Exited(status.pid().context("no pid")?, 0), "child: {status:?}");
+    ensure!(matches!(status, WaitStatus::Exited(_, 0)), "the child {}", in_words(status));
 
     // SAFETY: the child has ended, nobody writes there any more.
     let found = |index| unsafe { word(&memory, index).read_volatile() };
@@ -61,20 +67,25 @@ fn run(_: &Lab) -> Result<Evidence> {
     Ok(Evidence::new()
         .fact("old pointer: the other process reads", found(0))
         .fact("new pointer: the other process gets", signal.map_or("a value", |s| s.as_str()))
-        .fact("offset: the other process reads", found(2))
-        .fact("mapped at the same address", found(3) == memory.as_ptr() as u64))
+        .fact("offset: the other process reads", found(2)))
 }
 
 /// Follows what the parent sent, in the child, and leaves what it found in the shared memory.
-fn receive(from: &std::os::fd::OwnedFd, shared: &File) -> Result<()> {
+fn receive(from: &OwnedFd, shared: &File) -> Result<()> {
     let old = receive_word(from)? as *const u64;
     let new = receive_word(from)? as *const u64;
     let offset = receive_word(from)?;
 
-    // SAFETY: the parent made this box before the fork, so the child has a copy at that address.
+    // SAFETY: the parent made this page before the fork, so the child has it at that address.
     let copy = unsafe { old.read_volatile() };
-    say!("child", "reads {copy} at the first address: its own copy, from before the write");
+    let whose = match copy {
+        BEFORE => "its own copy, from before the write",
+        AFTER => "what the parent wrote",
+        _ => "neither the old value nor the new one",
+    };
+    say!("child", "reads {copy} at the first: {whose}");
 
+    let mapped = lab::proc::mappings()?.iter().any(|one| one.addresses.contains(&(new as usize)));
     // SAFETY: this process has one thread. The read is a crash on purpose, in a process for it.
     let victim = unsafe {
         Child::fork(|| {
@@ -83,13 +94,14 @@ fn receive(from: &std::os::fd::OwnedFd, shared: &File) -> Result<()> {
             0
         })
     }?;
+    let there = if mapped { "something else is" } else { "nothing is" };
     let signal = match victim.wait()? {
         WaitStatus::Signaled(_, signal, _) => {
-            say!("child", "following the second address is {signal}: nothing is mapped there");
+            say!("child", "at the second, {signal}: {there} mapped there");
             signal as u64
         }
         status => {
-            say!("child", "following the second address: {status:?}");
+            say!("child", "reading at the second {}: {there} there", in_words(status));
             0
         }
     };
@@ -99,15 +111,14 @@ fn receive(from: &std::os::fd::OwnedFd, shared: &File) -> Result<()> {
     unsafe {
         let value = word(&memory, offset).read_volatile();
         say!("child", "maps the shared memory at {:p} and finds {value} there", memory.as_ptr());
-        let findings = [copy, signal, value, memory.as_ptr() as u64];
-        for (index, finding) in findings.into_iter().enumerate() {
+        for (index, finding) in [copy, signal, value].into_iter().enumerate() {
             word(&memory, index).write_volatile(finding);
         }
     }
     Ok(())
 }
 
-fn receive_word(from: &std::os::fd::OwnedFd) -> Result<usize> {
+fn receive_word(from: &OwnedFd) -> Result<usize> {
     let mut bytes = [0; size_of::<usize>()];
     let got = nix::unistd::read(from, &mut bytes).map_err(explain("read"))?;
     ensure!(got == bytes.len(), "the pipe ended early");
@@ -115,17 +126,17 @@ fn receive_word(from: &std::os::fd::OwnedFd) -> Result<usize> {
 }
 
 fn map(shared: &File) -> Result<MmapRaw> {
-    MmapOptions::new().len(PAGE).map_raw(shared).context("mmap")
+    MmapOptions::new().len(BYTES).map_raw(shared).context("mmap")
 }
 
 fn word(memory: &MmapRaw, index: usize) -> *mut u64 {
     memory.as_mut_ptr().cast::<u64>().wrapping_add(index)
 }
 
-/// A page that exists in this process only, because it is made after the fork.
-fn private_page() -> Result<*mut u64> {
-    let length = NonZeroUsize::new(PAGE).context("no page")?;
-    let (access, private) = (ProtFlags::PROT_READ | ProtFlags::PROT_WRITE, MapFlags::MAP_PRIVATE);
+/// A new page without a file. Whoever is forked afterwards has it too: a copy of a private one.
+fn new_page(sharing: MapFlags) -> Result<*mut u64> {
+    let length = NonZeroUsize::new(BYTES).context("no page")?;
+    let access = ProtFlags::PROT_READ | ProtFlags::PROT_WRITE;
     // SAFETY: the kernel chooses the place of a new mapping; nothing is overlaid.
-    Ok(unsafe { mmap_anonymous(None, length, access, private) }.context("mmap")?.cast().as_ptr())
+    Ok(unsafe { mmap_anonymous(None, length, access, sharing) }.context("mmap")?.cast().as_ptr())
 }

@@ -4,7 +4,7 @@
 use std::fs::File;
 
 use anyhow::{Context, Result, bail};
-use lab::child::{Child, explain, no_core_dump};
+use lab::child::{Child, explain, in_words, no_core_dump};
 use lab::{Evidence, Experiment, Lab, say};
 use memmap2::{MmapOptions, MmapRaw};
 use nix::errno::Errno;
@@ -19,49 +19,43 @@ pub const EXPERIMENT: Experiment = Experiment {
     run,
 };
 
-const PAGE: usize = 4096;
+const BYTES: usize = 4096;
 
 fn run(_: &Lab) -> Result<Evidence> {
     let file = make()?;
     let memory = map(&file)?;
-    file.set_len(0).context("ftruncate")?;
-    let reader = match read_in_a_child(&memory)? {
-        WaitStatus::Signaled(_, signal, _) => signal.as_str(),
-        _ => "the data",
-    };
-    say!("peer", "shrinks the file that both have mapped; reading it is {reader}");
+    let unsealed =
+        peer("shrinks the file that both have mapped", || nix::unistd::ftruncate(&file, 0))?;
+    let reader = read(&memory)?;
+    say!("owner", "reads its mapping, in a process for it, and gets {reader}");
+    drop(memory);
 
     let file = make()?;
     let memory = map(&file)?;
     let no_resizing = SealFlag::F_SEAL_SHRINK | SealFlag::F_SEAL_GROW;
     fcntl(&file, FcntlArg::F_ADD_SEALS(no_resizing)).map_err(explain("F_ADD_SEALS"))?;
-    let shrink = nix::unistd::ftruncate(&file, 0);
-    say!("peer", "tries the same with a sealed one: {}", name(shrink));
+    let shrink =
+        peer("tries that with a file sealed against it", || nix::unistd::ftruncate(&file, 0))?;
 
-    let early = fcntl(&file, FcntlArg::F_ADD_SEALS(SealFlag::F_SEAL_WRITE)).map(drop);
-    say!("owner", "seals it against writing while it is mapped for writing: {}", name(early));
-    drop(memory);
     let no_writing = SealFlag::F_SEAL_WRITE | SealFlag::F_SEAL_SEAL;
-    fcntl(&file, FcntlArg::F_ADD_SEALS(no_writing)).map_err(explain("F_ADD_SEALS"))?;
-    let write = nix::unistd::write(&file, b"changed").map(drop);
-    let mapping = map(&file).err().and_then(|error| {
-        error.downcast_ref::<std::io::Error>().and_then(std::io::Error::raw_os_error)
-    });
-    let mapping = mapping.map_or(Ok(()), |errno| Err(Errno::from_raw(errno)));
-    say!(
-        "peer",
-        "writes to what was sealed after that: {}, maps it: {}",
-        name(write),
-        name(mapping)
-    );
-
-    if shrink.is_ok() || write.is_ok() {
-        bail!("the kernel broke a seal");
-    }
+    let early = fcntl(&file, FcntlArg::F_ADD_SEALS(no_writing)).map(drop);
+    say!("owner", "seals it against writing while mapped for that: {}", name(early));
+    drop(memory);
+    let late = fcntl(&file, FcntlArg::F_ADD_SEALS(no_writing)).map(drop);
+    say!("owner", "unmaps it and tries again: {}", name(late));
+    let write = peer("writes to it", || nix::unistd::write(&file, b"changed").map(drop))?;
+    let mapping = peer("maps it for writing", || {
+        map(&file).map(drop).map_err(|error| {
+            let cause = error.downcast_ref::<std::io::Error>();
+            Errno::from_raw(cause.and_then(std::io::Error::raw_os_error).unwrap_or(libc::EIO))
+        })
+    })?;
     Ok(Evidence::new()
+        .fact("unsealed: shrinking", name(unsealed))
         .fact("unsealed, shrunk: the reader gets", reader)
         .fact("sealed: shrinking", name(shrink))
         .fact("sealed against writing while mapped", name(early))
+        .fact("sealed against writing when unmapped", name(late))
         .fact("sealed: writing", name(write))
         .fact("sealed: mapping for writing", name(mapping)))
 }
@@ -69,16 +63,33 @@ fn run(_: &Lab) -> Result<Evidence> {
 fn make() -> Result<File> {
     let flags = MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING;
     let file = File::from(memfd_create(c"sealed", flags).map_err(explain("memfd_create"))?);
-    file.set_len(PAGE as u64).context("ftruncate")?;
+    file.set_len(BYTES as u64).context("ftruncate")?;
     Ok(file)
 }
 
 fn map(file: &File) -> Result<MmapRaw> {
-    MmapOptions::new().len(PAGE).map_raw(file).context("mmap")
+    MmapOptions::new().len(BYTES).map_raw(file).context("mmap")
+}
+
+/// Lets another process, which has the same file open, try something.
+fn peer(does: &str, act: impl FnOnce() -> nix::Result<()>) -> Result<nix::Result<()>> {
+    // SAFETY: this process has one thread, so the child inherits no lock that someone else holds.
+    let child = unsafe {
+        Child::fork(|| {
+            let outcome = act();
+            say!("peer", "{does}: {}", name(outcome));
+            outcome.map_or_else(|errno| errno as i32, |()| 0)
+        })
+    }?;
+    match child.wait()? {
+        WaitStatus::Exited(_, 0) => Ok(Ok(())),
+        WaitStatus::Exited(_, errno) => Ok(Err(Errno::from_raw(errno))),
+        status => bail!("the peer {}", in_words(status)),
+    }
 }
 
 /// Reads the first byte in a process that may crash over it.
-fn read_in_a_child(memory: &MmapRaw) -> Result<WaitStatus> {
+fn read(memory: &MmapRaw) -> Result<&'static str> {
     // SAFETY: this process has one thread, so the child inherits no lock that someone else holds;
     // the read is a crash on purpose.
     let child = unsafe {
@@ -88,7 +99,10 @@ fn read_in_a_child(memory: &MmapRaw) -> Result<WaitStatus> {
             0
         })
     }?;
-    child.wait()
+    Ok(match child.wait()? {
+        WaitStatus::Signaled(_, signal, _) => signal.as_str(),
+        _ => "the data",
+    })
 }
 
 fn name(outcome: nix::Result<()>) -> String {

@@ -10,17 +10,38 @@
 //! - **Batches.** [`Producer::room`] and [`Consumer::ready`] lend the slots themselves: many
 //!   messages are written or read in place, and shown to the other end at once.
 //!
-//! An end that finds nothing to do looks again now and then for a while, then sleeps in futex(2). That the
-//! fast path needs no fence for this is the work of membarrier(2): the one who goes to sleep makes
-//! the other CPUs order their memory accesses, as the other would otherwise have to do each time.
+//! An end that finds nothing to do looks again now and then for a while, then sleeps in futex(2).
+//! The sleeper sets a flag and looks once more; the other writes its position and looks at the
+//! flag. If each CPU could delay its own store, both might look too early, and the sleeper would
+//! sleep for ever. The usual cure is a fence on both sides, for each message. Here the one that
+//! goes to sleep pays for both: by membarrier(2) it makes the CPUs on which the other's process
+//! runs order their memory accesses at that moment.
+//!
 //! Each end holds a robust mutex as a sign of life; if it dies, the kernel says so to the other.
+//!
+//! For messages of many KiB what counts is the copy, and where the bytes lie:
+//!
+//! - A slot was last read by the other CPU. A plain store to it must first fetch the line, only to
+//!   overwrite it; memcpy(3) of a large block takes possession of lines without their contents.
+//!   So a large message is always copied by a call, which the compiler may not dissolve into
+//!   stores, and [`Consumer::pop_into`] copies it once to where it is wanted. (A value that is
+//!   returned, as by [`Consumer::pop`], may be moved again on its way out.)
+//! - Choose a capacity whose slots stay in a CPU's own cache: of 64 KiB, 4 rather than 16, which
+//!   are the whole of an L2 cache of 1 MiB. Large messages are given back one by one, so that even
+//!   two slots keep both ends at work.
+//!
+//! Measured in turn between two near CPUs of a virtual machine (`cargo bench`, medians of 65536
+//! bytes sent one by one): 2.0 µs with 16 slots and 1.8 with 4, where crossbeam's ArrayQueue took
+//! 3.2 and 2.9, rtrb 3.0 and 2.5, and a single CPU's memcpy within its caches 1.5 and 0.6.
 //!
 //! A peer that goes astray is survived: a position that cannot be is [`Gone::Corrupt`], and slots
 //! are found by masking, so that they are always inside the ring. One that means harm is not: a
 //! robust mutex keeps pointers in the shared memory.
 //!
-//! Sources: FastForward (Giacomoni, PPoPP 2008) and MCRingBuffer (Lee, IPDPS 2010) for the cached
-//! and lazily shown indices; membarrier(2); pthread_mutexattr_setrobust(3).
+//! Sources: MCRingBuffer (Lee, Bu, Chandranmenon, IPDPS 2010) for the cached and lazily shown
+//! indices. (FastForward, Giacomoni and others, PPoPP 2008, goes further and shares no index at
+//! all: there a slot itself says whether it is full.) membarrier(2);
+//! pthread_mutexattr_setrobust(3).
 
 use std::fmt;
 use std::fs::File;
@@ -54,6 +75,20 @@ const WITHOUT_BARRIER: Duration = Duration::from_millis(1);
 const PAUSES: u32 = 64;
 /// How often an end looks before it sleeps: for about as long as it takes to be woken.
 pub const LOOKS_BEFORE_SLEEP: u32 = 50;
+/// From so many bytes on a message is large: its copy outweighs the journey of a position.
+const LARGE: usize = 4096;
+
+/// Copies a message. A large one by a call of memcpy(3), which is not dissolved into stores.
+///
+/// # Safety
+///
+/// As for [`std::ptr::copy_nonoverlapping`] of one `T`.
+#[inline]
+unsafe fn copy<T>(from: *const T, to: *mut T) {
+    let from = if size_of::<T>() >= LARGE { std::hint::black_box(from) } else { from };
+    // SAFETY: the caller keeps the contract.
+    unsafe { from.copy_to_nonoverlapping(to, 1) }
+}
 
 /// The beginning of the shared memory. Both processes see it at addresses of their own.
 #[repr(C)]
@@ -103,8 +138,9 @@ impl<T: Pod> Ring<T> {
     /// Makes a ring for `capacity` messages, which must be a power of two. It lives in a sealed
     /// memfd, and is gone with the last process that has it open or mapped.
     ///
-    /// A consumer gives slots back an eighth of the ring at a time, and all of them when it finds
-    /// the ring empty. So a producer can count on seven eighths of the capacity.
+    /// A consumer gives slots back an eighth of the ring at a time (of messages from 4 KiB on, one
+    /// by one), and all of them when it finds the ring empty. So a producer can count on seven
+    /// eighths of the capacity.
     pub fn create(capacity: usize) -> Result<Ring<T>> {
         ensure!(capacity.is_power_of_two(), "a ring's capacity is a power of two");
         ensure!(size_of::<T>() > 0 && align_of::<T>() <= SLOTS_AT, "this message has no place");
@@ -177,7 +213,8 @@ impl<T: Pod> Ring<T> {
     pub fn consumer(&self) -> Result<Consumer<'_, T>> {
         let Header { producer, consumer, .. } = self.header();
         let end = self.join(consumer, producer, 0)?;
-        Ok(Consumer { shown: end.position, stride: (self.capacity / 8).max(1), end })
+        let stride = if size_of::<T>() >= LARGE { 1 } else { (self.capacity / 8).max(1) };
+        Ok(Consumer { shown: end.position, stride, end })
     }
 
     fn join<'a>(&'a self, own: &'a Side, peer: &'a Side, lead: u64) -> Result<End<'a, T>> {
@@ -364,7 +401,7 @@ impl<T: Pod> Producer<'_, T> {
         let Some(slot) = self.0.next() else { return false };
         let position = self.0.position + 1;
         // SAFETY: the slot is inside the mapping, and the consumer is done with it.
-        unsafe { slot.write(*message) };
+        unsafe { copy(message, slot) };
         self.0.position = position;
         self.0.show(position);
         true
@@ -419,8 +456,8 @@ impl<T: Pod> Producer<'_, T> {
 /// The end that receives. It belongs to the thread that joined, whose death is its death.
 pub struct Consumer<'ring, T: Pod> {
     end: End<'ring, T>,
-    /// Slots are given back an eighth of the ring at a time: a producer that waits for room then
-    /// finds enough of it for a while.
+    /// Small slots are given back an eighth of the ring at a time: a producer that waits for room
+    /// then finds enough of it for a while.
     stride: u64,
     /// The position that the producer can see.
     shown: u64,
@@ -447,6 +484,21 @@ impl<T: Pod> Consumer<'_, T> {
         loop {
             if let Some(message) = self.try_pop() {
                 return Ok(message);
+            }
+            self.wait()?;
+        }
+    }
+
+    /// Receives the next message into a place of the caller's; waits for one. The bytes are copied
+    /// once, which for large messages makes it the way to receive.
+    #[inline]
+    pub fn pop_into(&mut self, place: &mut T) -> Result<(), Gone> {
+        loop {
+            if let Some(slot) = self.end.next() {
+                // SAFETY: the slot is inside the mapping, and the producer has published it.
+                unsafe { copy(slot, place) };
+                self.advance(1);
+                return Ok(());
             }
             self.wait()?;
         }
@@ -578,6 +630,27 @@ mod tests {
         for capacity in [1, 2, 16] {
             through(&Ring::create(capacity).unwrap(), 20_000);
         }
+    }
+
+    #[test]
+    fn large_messages_arrive_whole_through_two_slots() {
+        const MANY: u64 = 2000;
+        let ring = Ring::<[u64; 1024]>::create(2).unwrap();
+        std::thread::scope(|threads| {
+            threads.spawn(|| {
+                let mut producer = ring.producer().unwrap();
+                for number in 0..MANY {
+                    producer.push(&[number; 1024]).unwrap();
+                }
+            });
+            let mut consumer = ring.consumer().unwrap();
+            let mut message = [0; 1024];
+            for number in 0..MANY {
+                consumer.pop_into(&mut message).unwrap();
+                assert!(message.iter().all(|word| *word == number));
+            }
+            assert_eq!(consumer.pop_into(&mut message), Err(Gone::Left));
+        });
     }
 
     #[test]

@@ -3,6 +3,22 @@
 acceptance::tests!("shared-memory");
 
 #[test]
+fn programs_that_were_started_apart_share_memory() {
+    assert_eq!(PROGRAM.fact("unrelated", "descriptor: the answer to 42"), 43);
+    if std::path::Path::new("/dev/shm").is_dir() {
+        assert_eq!(PROGRAM.fact("unrelated", "name: the answer to 42"), 43);
+        assert_eq!(PROGRAM.fact("unrelated", "name: there without a user"), true);
+        assert_eq!(PROGRAM.fact("unrelated", "name: after shm_unlink"), "ENOENT");
+    }
+}
+
+#[test]
+fn every_message_comes_in_order() {
+    let fact = |name| PROGRAM.fact("ring", name);
+    assert_eq!(fact("messages in order"), fact("messages through the ring"));
+}
+
+#[test]
 fn a_pointer_reads_an_old_copy_or_nothing() {
     assert_eq!(PROGRAM.fact("pointer", "old pointer: the other process reads"), 7);
     assert_eq!(PROGRAM.fact("pointer", "new pointer: the other process gets"), "SIGSEGV");
@@ -18,6 +34,7 @@ fn a_killed_producer_loses_nothing_that_it_sent() {
 #[test]
 fn only_a_shared_futex_wakes_another_process() {
     assert_eq!(PROGRAM.fact("futex", "shared futex: processes woken"), 1);
+    assert_eq!(PROGRAM.fact("futex", "shared futex: the sleeper"), "was woken");
     assert_eq!(PROGRAM.fact("futex", "private futex: processes woken"), 0);
 }
 
