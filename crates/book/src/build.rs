@@ -84,3 +84,107 @@ fn remove(folder: &Path) -> Result<()> {
         _ => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn the_book_is_whole() {
+        build(&find().unwrap()).expect("the book builds");
+    }
+
+    /// The sources' pages that link to the glossary, and the glossary.
+    fn sources() -> (Vec<String>, String) {
+        let folder = find().unwrap().join("src");
+        let entries = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path());
+        let pages = entries.filter(|path| {
+            let name = Path::new(path.file_name().unwrap());
+            path.extension().is_some_and(|it| it == "md") && glossary::has_links(name)
+        });
+        let texts = pages.map(|path| fs::read_to_string(path).unwrap()).collect();
+        (texts, fs::read_to_string(folder.join("glossary.md")).unwrap())
+    }
+
+    #[test]
+    fn every_term_of_the_glossary_is_linked_from_a_chapter() {
+        let (pages, glossary) = sources();
+        let names = glossary::names_in(&glossary);
+        let ids: BTreeSet<String> = names.values().cloned().collect();
+        let linked = pages.iter().map(|page| glossary::linked(page, &names).1);
+        let used: BTreeSet<String> = linked.flatten().collect();
+        let unused: Vec<&String> = ids.difference(&used).collect();
+        assert!(unused.is_empty(), "no chapter uses {unused:?}");
+        assert!(ids.len() > 60, "the glossary has {} entries", ids.len());
+    }
+
+    #[test]
+    fn every_question_has_its_answer_a_command_and_a_chapter() {
+        let page = fs::read_to_string(find().unwrap().join("src/questions.md")).unwrap();
+        let questions: Vec<&str> = page.split("\n### ").skip(1).collect();
+        assert_eq!(questions.len(), 30);
+        for question in questions {
+            let (title, answer) = question.split_once("?\n\n").expect("a question, an answer");
+            let command = answer.split_once("cargo run -q -p ").expect(title).1;
+            // That they exist is checked in all pages when the book is built.
+            let words: Vec<&str> = command.lines().next().unwrap().split(' ').collect();
+            let [package, "--", _experiment] = words[..] else { panic!("{title}: {words:?}") };
+            assert!(answer.contains(&format!("→ [{package}]({package}.md)")), "{title}");
+        }
+    }
+
+    /// Builds a book of two chapters in a folder of its own.
+    fn fault_in(chapter: &str) -> String {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| {
+            let path = folder.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        };
+        write("book/book.toml", "[book]\ntitle = \"T\"\n[build]\nbuild-dir = \"build\"\n");
+        write("book/src/SUMMARY.md", "# Summary\n\n- [One](one.md)\n- [Two](two.md)\n");
+        write("book/src/one.md", chapter);
+        write("book/src/two.md", "# Two\n");
+        write("book/code.rs", "// ANCHOR: here\nfn f() {}\n// ANCHOR_END: here\n");
+        write("crates/fork/src/lib.rs", "    name: \"it\",\n    question: \"Is it?\",\n");
+        match build(&folder.path().join("book")) {
+            Ok(_) => String::new(),
+            Err(error) => format!("{error:#}"),
+        }
+    }
+
+    #[test]
+    fn a_sound_book_passes() {
+        let chapter = "# One\n\n```rust\n{{#include ../code.rs:here}}\n```\n[two](two.md#two)\n\n\
+            `cargo run -q -p fork -- it`, `cargo run -q -p fork -- --list`\n";
+        assert_eq!(fault_in(chapter), "");
+    }
+
+    #[test]
+    fn what_is_missing_or_dead_is_found() {
+        for (chapter, fault) in [
+            ("{{#include ../gone.rs}}", "../gone.rs: there is no such file"),
+            ("{{#include ../code.rs:gone}}", "../code.rs has no anchor 'gone'"),
+            ("[two](three.md)", "three.html"),
+            ("[two](two.md#three)", "#three"),
+            ("![figure](gone.svg)", "gone.svg"),
+            ("`cargo run -q -p gone -- it`", "there is no package gone"),
+            ("`cargo run -q -p fork -- gone`", "fork has no experiment gone"),
+        ] {
+            let found = fault_in(&format!("# One\n\n{chapter}\n"));
+            assert!(found.contains(fault), "{chapter}: {found}");
+        }
+    }
+
+    #[test]
+    fn a_page_that_nobody_reaches_is_found() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("SUMMARY.md"), "- [One](one.md)\n").unwrap();
+        fs::write(folder.path().join("one.md"), "# One\n").unwrap();
+        fs::write(folder.path().join("lost.md"), "# Lost\n").unwrap();
+        let faults = check::sources(folder.path()).unwrap();
+        assert_eq!(faults, ["lost.md stands in no line of SUMMARY.md"]);
+    }
+}

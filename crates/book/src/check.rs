@@ -67,9 +67,10 @@ fn command_fault(folder: &Path, command: &str) -> Option<String> {
         _ => return None,
     };
     let name = format!("name: \"{experiment}\",\n    question:");
-    let there = fs::read_dir(sources).ok()?.flatten().any(|entry| {
-        fs::read_to_string(entry.path()).is_ok_and(|text| text.contains(&name))
-    });
+    let there = fs::read_dir(sources)
+        .ok()?
+        .flatten()
+        .any(|entry| fs::read_to_string(entry.path()).is_ok_and(|text| text.contains(&name)));
     (!there).then(|| format!("{package} has no experiment {experiment}"))
 }
 

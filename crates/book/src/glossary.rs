@@ -15,13 +15,14 @@ use mdbook_preprocessor::{Preprocessor, PreprocessorContext};
 const GLOSSARY: &str = "glossary.md";
 
 /// Pages that are about the book and its tools. Their "page" and "process" are words like others.
-const WITHOUT: [&str; 7] = [
+const WITHOUT: [&str; 8] = [
     GLOSSARY,
     "404.md",
     "contributing.md",
     "exercises.md",
     "grader.md",
     "ledger.md",
+    "SUMMARY.md",
     "teachers.md",
 ];
 
@@ -41,15 +42,17 @@ impl Preprocessor for Links {
             }
         });
         book.for_each_chapter_mut(|chapter| {
-            let path = chapter.path.as_deref();
-            if path.is_some_and(|path| path.components().count() == 1)
-                && !WITHOUT.iter().any(|without| path == Some(Path::new(without)))
-            {
+            if chapter.path.as_deref().is_some_and(has_links) {
                 chapter.content = linked(&chapter.content, &names).0;
             }
         });
         Ok(book)
     }
+}
+
+/// Whether the terms are linked in this page of the book.
+pub fn has_links(page: &Path) -> bool {
+    page.components().count() == 1 && !WITHOUT.iter().any(|without| page == Path::new(without))
 }
 
 /// The names by which the glossary's entries are found in a text, with the entry's id in the page.
@@ -121,7 +124,8 @@ pub fn linked(chapter: &str, names: &BTreeMap<String, String>) -> (String, BTree
     let mut copied = 0;
     let mut seen = BTreeSet::new();
     let mut closed = 0;
-    for (event, range) in new_cmark_parser(chapter, &MarkdownOptions::default()).into_offset_iter() {
+    for (event, range) in new_cmark_parser(chapter, &MarkdownOptions::default()).into_offset_iter()
+    {
         match event {
             Event::Start(tag) if keeps_out(&tag) => closed += 1,
             Event::End(tag) if keeps_out_end(&tag) => closed -= 1,
@@ -201,7 +205,8 @@ mod tests {
 
     #[test]
     fn the_first_use_is_linked_and_the_longest_name_wins() {
-        let (text, seen) = linked("An entry. Address spaces, a space; *entries*.\n", &names_in(LITTLE));
+        let (text, seen) =
+            linked("An entry. Address spaces, a space; *entries*.\n", &names_in(LITTLE));
         let link = "An [entry](glossary.md#entry). [Address spaces](glossary.md#address-space), \
             a [space](glossary.md#space); *entries*.\n";
         assert_eq!(text, link);
