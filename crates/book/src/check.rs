@@ -66,11 +66,11 @@ fn command_fault(folder: &Path, command: &str) -> Option<String> {
         ["--", experiment, ..] if !experiment.starts_with('-') => experiment,
         _ => return None,
     };
-    let name = format!("name: \"{experiment}\",\n    question:");
-    let there = fs::read_dir(sources)
-        .ok()?
-        .flatten()
-        .any(|entry| fs::read_to_string(entry.path()).is_ok_and(|text| text.contains(&name)));
+    let begin = format!("name: \"{experiment}\", question:");
+    let there = fs::read_dir(sources).ok()?.flatten().any(|entry| {
+        let text = fs::read_to_string(entry.path()).unwrap_or_default();
+        text.split_whitespace().collect::<Vec<_>>().join(" ").contains(&begin)
+    });
     (!there).then(|| format!("{package} has no experiment {experiment}"))
 }
 

@@ -3,6 +3,7 @@
 //! The terms are those of the glossary's own definition list, so there is no second list of them.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 use std::path::Path;
 
 use mdbook_driver::book::Book;
@@ -26,6 +27,9 @@ const WITHOUT: [&str; 8] = [
     "teachers.md",
 ];
 
+/// Words that are none of the glossary's where they stand: the philosophers' forks, Rust's `clone`.
+const OTHER_WORDS: [(&str, &str); 2] = [("deadlock.md", "fork"), ("ipc-cost.md", "clone")];
+
 /// Runs after the includes, on every chapter.
 pub struct Links;
 
@@ -42,8 +46,8 @@ impl Preprocessor for Links {
             }
         });
         book.for_each_chapter_mut(|chapter| {
-            if chapter.path.as_deref().is_some_and(has_links) {
-                chapter.content = linked(&chapter.content, &names).0;
+            if let Some(page) = chapter.path.as_deref().filter(|page| has_links(page)) {
+                chapter.content = linked(page, &chapter.content, &names).0;
             }
         });
         Ok(book)
@@ -118,41 +122,65 @@ fn plural(noun: &str) -> String {
 
 /// The chapter with the first use of each entry linked, and the ids of these entries.
 ///
-/// Code, headings, links, figures and tables' heads stay as they are.
-pub fn linked(chapter: &str, names: &BTreeMap<String, String>) -> (String, BTreeSet<String>) {
+/// Code, headings, links, figures and tables' heads stay as they are, and so does what follows the
+/// heading "Links": titles of books and papers.
+pub fn linked(
+    page: &Path,
+    chapter: &str,
+    names: &BTreeMap<String, String>,
+) -> (String, BTreeSet<String>) {
+    let other_words = OTHER_WORDS.iter().filter(|(other, _)| page == Path::new(other));
+    let mut seen: BTreeSet<String> = other_words.map(|(_, id)| (*id).to_owned()).collect();
     let mut text = String::with_capacity(chapter.len());
     let mut copied = 0;
-    let mut seen = BTreeSet::new();
-    let mut closed = 0;
-    for (event, range) in new_cmark_parser(chapter, &MarkdownOptions::default()).into_offset_iter()
-    {
-        match event {
-            Event::Start(tag) if keeps_out(&tag) => closed += 1,
-            Event::End(tag) if keeps_out_end(&tag) => closed -= 1,
-            // What differs from its source is escaped there.
-            Event::Text(plain) if closed == 0 && chapter[range.clone()] == *plain => {
-                for (start, name) in names_of(&plain, names) {
-                    let id = &names[name];
-                    if seen.insert(id.clone()) {
-                        let start = range.start + start;
-                        text.push_str(&chapter[copied..start]);
-                        text.push_str(&format!("[{name}]({GLOSSARY}#{id})"));
-                        copied = start + name.len();
-                    }
-                }
+    for run in running_text(chapter) {
+        // A name may go on in the next line.
+        for (start, name) in names_of(&chapter[run.clone()].replace('\n', " "), names) {
+            let id = &names[name];
+            if seen.insert(id.clone()) {
+                let (start, end) = (run.start + start, run.start + start + name.len());
+                text.push_str(&chapter[copied..start]);
+                text.push_str(&format!("[{}]({GLOSSARY}#{id})", &chapter[start..end]));
+                copied = end;
             }
-            _ => {}
         }
     }
     text.push_str(&chapter[copied..]);
     (text, seen)
 }
 
-fn keeps_out(tag: &Tag) -> bool {
-    keeps_out_end(&tag.to_end())
+/// Where the chapter's running text stands, in pieces between what is marked up.
+fn running_text(chapter: &str) -> Vec<Range<usize>> {
+    let end = chapter.find("\n## Links\n").unwrap_or(chapter.len());
+    let mut runs: Vec<Range<usize>> = Vec::new();
+    let mut closed = 0;
+    for (event, range) in new_cmark_parser(chapter, &MarkdownOptions::default()).into_offset_iter()
+    {
+        let plain = match event {
+            Event::Start(tag) if keeps_out(&tag.to_end()) => {
+                closed += 1;
+                continue;
+            }
+            Event::End(tag) if keeps_out(&tag) => {
+                closed -= 1;
+                continue;
+            }
+            // What differs from its source is escaped there.
+            Event::Text(text) => chapter[range.clone()] == *text,
+            Event::SoftBreak => true,
+            _ => false,
+        };
+        if plain && closed == 0 && range.end <= end {
+            match runs.last_mut() {
+                Some(run) if run.end == range.start => run.end = range.end,
+                _ => runs.push(range),
+            }
+        }
+    }
+    runs
 }
 
-fn keeps_out_end(tag: &TagEnd) -> bool {
+fn keeps_out(tag: &TagEnd) -> bool {
     matches!(
         tag,
         TagEnd::CodeBlock
@@ -205,9 +233,12 @@ mod tests {
 
     #[test]
     fn the_first_use_is_linked_and_the_longest_name_wins() {
-        let (text, seen) =
-            linked("An entry. Address spaces, a space; *entries*.\n", &names_in(LITTLE));
-        let link = "An [entry](glossary.md#entry). [Address spaces](glossary.md#address-space), \
+        let (text, seen) = linked(
+            Path::new("one.md"),
+            "An entry. Address\nspaces, a space; *entries*.\n",
+            &names_in(LITTLE),
+        );
+        let link = "An [entry](glossary.md#entry). [Address\nspaces](glossary.md#address-space), \
             a [space](glossary.md#space); *entries*.\n";
         assert_eq!(text, link);
         assert_eq!(seen.len(), 3);
@@ -217,6 +248,6 @@ mod tests {
     fn code_headings_links_figures_and_parts_of_words_stay() {
         let chapter = "# An entry\n\n`entry` [entry](a.md) ![entry](a.svg) re-entry entry_point\n\n\
             ```text\nentry\n```\n\n<figure>\nentry\n</figure>\n\n| entry |\n|---|\n| x |\n";
-        assert_eq!(linked(chapter, &names_in(LITTLE)).0, chapter);
+        assert_eq!(linked(Path::new("one.md"), chapter, &names_in(LITTLE)).0, chapter);
     }
 }
