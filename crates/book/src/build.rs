@@ -100,7 +100,14 @@ mod tests {
     fn every_term_of_the_glossary_is_linked_from_a_chapter() {
         let folder = find().unwrap().join("src");
         let read = |page: &Path| fs::read_to_string(folder.join(page)).unwrap();
-        let names = glossary::names_in(&read(Path::new("glossary.md")));
+        let glossary = read(Path::new("glossary.md"));
+        // An entry is a line with its title, and a line that begins with a colon below it.
+        assert!(!glossary.contains("\n**"), "the glossary is a definition list");
+        let mut entries = glossary::entries(&glossary);
+        let given = entries.clone();
+        entries.sort_by_key(|entry| entry.to_lowercase());
+        assert_eq!(given, entries, "the glossary is in the order of the alphabet");
+        let names = glossary::names_in(&glossary);
         let mut unused: BTreeSet<String> = names.values().cloned().collect();
         assert!(unused.len() > 60, "the glossary has {} entries", unused.len());
         for entry in fs::read_dir(&folder).unwrap() {
