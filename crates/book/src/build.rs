@@ -127,6 +127,10 @@ mod tests {
         assert_eq!(questions.len(), 30);
         for question in questions {
             let (title, answer) = question.split_once("?\n\n").expect("a question, an answer");
+            let (says, _) = answer.split_once("\n\n").expect(title);
+            let ends = |word: &&str| word.ends_with(['.', '?']);
+            let sentences = says.split_whitespace().filter(ends).count();
+            assert!((2..=4).contains(&sentences), "{title}: {sentences} sentences");
             let command = answer.split_once("cargo run -q -p ").expect(title).1;
             // That they exist is checked in all pages when the book is built.
             let words: Vec<&str> = command.lines().next().unwrap().split(' ').collect();
