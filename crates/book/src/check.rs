@@ -1,5 +1,5 @@
 //! What mdBook passes over in silence: a missing file or anchor of an include, a dead link, a
-//! page that the table of contents forgets.
+//! page that the table of contents forgets, a command that names no experiment.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -19,7 +19,11 @@ pub fn sources(folder: &Path) -> Result<Vec<String>> {
                 faults.push(format!("{name}: {fault}"));
             }
         }
-        if name != "SUMMARY.md" && !summary.contains(&format!("({name})")) {
+        for command in between(&text, "cargo run -q -p ", "\n") {
+            faults.extend(command_fault(folder, command).map(|fault| format!("{name}: {fault}")));
+        }
+        // mdBook finds the page for missing pages by its name.
+        if name != "SUMMARY.md" && name != "404.md" && !summary.contains(&format!("({name})")) {
             faults.push(format!("{name} stands in no line of SUMMARY.md"));
         }
     }
@@ -47,6 +51,27 @@ fn include_fault(folder: &Path, place: &str) -> Option<String> {
         (_, 0) => Some(format!("{file} does not end the anchor '{anchor}'")),
         _ => Some(format!("{file} has the anchor '{anchor}' more than once")),
     }
+}
+
+/// What is wrong with a command that ends with `PACKAGE` or `PACKAGE -- EXPERIMENT`: a chapter that
+/// is there proves that the package is, and one of its files begins with the experiment's name.
+fn command_fault(folder: &Path, command: &str) -> Option<String> {
+    let words: Vec<&str> = command.split(['`', '#']).next()?.split_whitespace().collect();
+    let (package, rest) = words.split_first()?;
+    let sources = folder.join("../../crates").join(package).join("src");
+    if !sources.is_dir() {
+        return Some(format!("there is no package {package}"));
+    }
+    let experiment = match rest {
+        ["--", experiment, ..] if !experiment.starts_with('-') => experiment,
+        _ => return None,
+    };
+    let begin = format!("name: \"{experiment}\", question:");
+    let there = fs::read_dir(sources).ok()?.flatten().any(|entry| {
+        let text = fs::read_to_string(entry.path()).unwrap_or_default();
+        text.split_whitespace().collect::<Vec<_>>().join(" ").contains(&begin)
+    });
+    (!there).then(|| format!("{package} has no experiment {experiment}"))
 }
 
 /// The dead links of the pages in `folder`: to files or headings that are not there.

@@ -1,48 +1,151 @@
 //! Serves the pages on the loopback address, until Ctrl-C.
+//!
+//! Nobody who connects can hold the server up. No body is read, a connection carries one request and
+//! ends after [`TIME`] whatever its reader does, and there are at most [`CONNECTIONS`] of them.
 
-use std::fs::File;
-use std::path::{Component, Path};
+use std::future::poll_fn;
+use std::io::{self, Write};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
 
-use anyhow::{Result, anyhow};
-use tiny_http::{Header, Request, Response, Server};
+use anyhow::{Context, Result};
+use hyper::header::{CACHE_CONTROL, HeaderValue};
+use hyper::server::conn::http1;
+use hyper_util::rt::TokioIo;
+use hyper_util::service::TowerToHyperService;
+use tokio::process::Command;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::Semaphore;
+use tower_http::services::{ServeDir, ServeFile};
+use tower_http::set_header::SetResponseHeader;
 
-/// Answers requests for the files below `pages`.
-pub fn serve(pages: &Path, port: u16) -> Result<()> {
-    let server = Server::http(("127.0.0.1", port))
-        .map_err(|error| anyhow!("port {port}: {error}; --port chooses another"))?;
-    println!("The book is at http://{}/ until Ctrl-C.", server.server_addr());
-    for request in server.incoming_requests() {
-        // A reader that went away in the middle of an answer costs that answer alone.
-        let _ = answer(pages, request);
-    }
-    Ok(())
-}
+/// How long one request with its answer may take.
+const TIME: Duration = Duration::from_secs(10);
 
-fn answer(pages: &Path, request: Request) -> std::io::Result<()> {
-    let url = request.url().split(['?', '#']).next().unwrap_or("/").trim_start_matches('/');
-    let mut path = pages.join(url);
-    if path.is_dir() {
-        path.push("index.html");
-    }
-    let inside = Path::new(url).components().all(|part| matches!(part, Component::Normal(_)));
-    match File::open(&path) {
-        Ok(file) if inside => {
-            request.respond(Response::from_file(file).with_header(content_type(&path)))
+/// How many connections are served at a time; more of them wait.
+const CONNECTIONS: usize = 256;
+
+/// The port that is tried if none is asked for.
+const USUAL_PORT: u16 = 3000;
+
+/// Takes the port that is asked for, or the usual one, or, where that is taken, any other.
+///
+/// # Errors
+///
+/// If the port that is asked for cannot be had.
+pub fn listen(asked: Option<u16>) -> Result<TcpListener> {
+    let bind = |port| TcpListener::bind(("127.0.0.1", port));
+    let listener = match asked {
+        Some(port) => {
+            bind(port).with_context(|| format!("listen on port {port}; --port chooses another"))?
         }
-        _ => request.respond(Response::from_string("There is no such page.").with_status_code(404)),
+        None => bind(USUAL_PORT).or_else(|_| bind(0)).context("listen on the loopback address")?,
+    };
+    listener.set_nonblocking(true).context("listen without blocking")?;
+    Ok(listener)
+}
+
+/// Answers requests for the files below `pages` until Ctrl-C or SIGTERM, and shows them in a
+/// browser if `open` says so and there is one.
+///
+/// # Errors
+///
+/// If the machine has no thread or descriptor left at the start. Later it waits until it has.
+pub fn serve(pages: &Path, listener: TcpListener, open: bool) -> Result<()> {
+    // Files are read by threads of the runtime. It panics where it gets none, so this asks first; the
+    // one that it gets then is kept.
+    std::thread::Builder::new()
+        .spawn(|| ())
+        .context("start a thread; the limit on processes may be reached (ulimit -u)")?
+        .join()
+        .expect("it does nothing");
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .max_blocking_threads(2)
+        .thread_keep_alive(Duration::MAX)
+        .build()
+        .context("start the server")?;
+    runtime.block_on(async {
+        tokio::task::spawn_blocking(|| ()).await.context("start the server")?;
+        let mut interrupted = signal(SignalKind::interrupt()).context("wait for Ctrl-C")?;
+        let mut terminated = signal(SignalKind::terminate()).context("wait for SIGTERM")?;
+        let url = format!("http://{}/", listener.local_addr().context("find the port")?);
+        let listener = tokio::net::TcpListener::from_std(listener).context("start the server")?;
+        announce(&format!("The book is at {url} until Ctrl-C."));
+        if open {
+            show(&url);
+        }
+        tokio::spawn(accept(pages.to_owned(), listener));
+        let ended = poll_fn(|context| {
+            let ended = [&mut interrupted, &mut terminated];
+            let ended = ended.map(|signal| signal.poll_recv(context).is_ready());
+            if ended.contains(&true) { Poll::Ready(()) } else { Poll::Pending }
+        });
+        ended.await;
+        Ok(())
+    })
+}
+
+/// Accepts connections for ever. Where descriptors are short it waits for some to be closed.
+async fn accept(pages: PathBuf, listener: tokio::net::TcpListener) {
+    let slots = Arc::new(Semaphore::new(CONNECTIONS));
+    let files = ServeDir::new(&pages).not_found_service(ServeFile::new(pages.join("404.html")));
+    // A book that was built again is not hidden by what the browser remembers.
+    let no_cache = HeaderValue::from_static("no-cache");
+    let files = SetResponseHeader::overriding(files, CACHE_CONTROL, no_cache);
+    let mut silent = false;
+    loop {
+        let slot = Arc::clone(&slots).acquire_owned().await.expect("nobody closes it");
+        let stream = match listener.accept().await {
+            Ok((stream, _)) => stream,
+            Err(error) => {
+                if !std::mem::replace(&mut silent, true) {
+                    warn(&format!("accept: {error}; the server goes on when that has passed"));
+                }
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                continue;
+            }
+        };
+        let service = TowerToHyperService::new(files.clone());
+        tokio::spawn(async move {
+            let answer = http1::Builder::new()
+                .keep_alive(false)
+                .serve_connection(TokioIo::new(stream), service);
+            // A reader that goes away, sends nonsense or dawdles costs this answer alone.
+            let _ = tokio::time::timeout(TIME, answer).await;
+            drop(slot);
+        });
     }
 }
 
-fn content_type(path: &Path) -> Header {
-    let kind = match path.extension().and_then(|extension| extension.to_str()) {
-        Some("html") => "text/html; charset=utf-8",
-        Some("css") => "text/css",
-        Some("js") => "text/javascript",
-        Some("json") => "application/json",
-        Some("svg") => "image/svg+xml",
-        Some("png") => "image/png",
-        Some("woff2") => "font/woff2",
-        _ => "application/octet-stream",
-    };
-    Header::from_bytes("Content-Type", kind).expect("the header is ASCII")
+/// Says where the book is, on stderr if stdout is gone: a server is of use without either.
+fn announce(line: &str) {
+    let mut stdout = io::stdout();
+    if let Err(error) = writeln!(stdout, "{line}").and_then(|()| stdout.flush()) {
+        warn(&format!("write to stdout: {error}. {line}"));
+    }
+}
+
+/// Warns on stderr, if it is there.
+pub fn warn(line: &str) {
+    let _ = writeln!(io::stderr(), "book: {line}");
+}
+
+/// Opens the address in a browser, if there is a place to show it. Whatever goes wrong there, the
+/// address has been printed.
+fn show(url: &str) {
+    let set = |name| std::env::var_os(name).filter(|value| !value.is_empty());
+    let browser = set("BROWSER").or_else(|| {
+        (set("DISPLAY").is_some() || set("WAYLAND_DISPLAY").is_some()).then(|| "xdg-open".into())
+    });
+    if let Some(browser) = browser {
+        let mut command = Command::new(browser);
+        command.arg(url).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        // The runtime reaps it.
+        drop(command.spawn());
+    }
 }

@@ -1,0 +1,194 @@
+//! Builds the book beside the one that is there, and puts it into its place when it is whole.
+
+use std::fs::{self, File};
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use mdbook_driver::MDBook;
+use nix::errno::Errno;
+use nix::fcntl::{AT_FDCWD, RenameFlags, renameat2};
+
+use crate::{check, glossary, listing};
+
+/// The folder that holds `book.toml`, in the checkout around the current directory: checkouts are
+/// moved and copied after this program was built.
+///
+/// # Errors
+///
+/// If no folder around the current directory is a checkout of this project.
+pub fn find() -> Result<PathBuf> {
+    let here = std::env::current_dir().context("find the current directory")?;
+    let found = here.ancestors().find(|folder| folder.join("crates/book/Cargo.toml").is_file());
+    found
+        .map(|top| top.join("book"))
+        .with_context(|| format!("{} is not in a checkout of this project", here.display()))
+}
+
+/// Builds the book at `root`, and returns the folder of its pages if nothing is stale in it. If
+/// something is, the pages that were there stay.
+///
+/// # Errors
+///
+/// If the book cannot be built, or is not whole: each fault is a line.
+pub fn build(root: &Path) -> Result<PathBuf> {
+    // One build at a time; the system gives the lock back however this program ends.
+    let lock = File::open(root).with_context(|| format!("open {}", root.display()))?;
+    lock.lock().with_context(|| format!("lock {}", root.display()))?;
+    let mut book = MDBook::load(root).context("load the book")?;
+    let pages = root.join(&book.config.build.build_dir);
+    let new = pages.with_extension("new");
+    remove(&new)?;
+    // mdBook makes this folder again and copies nothing out of it into itself.
+    book.config.build.build_dir = new.clone();
+    book.with_preprocessor(listing::ToTheMargin);
+    book.with_preprocessor(glossary::Links);
+    let built = book.build().context("build the book");
+    let faults = built.and_then(|()| {
+        let mut faults = check::sources(&root.join(&book.config.book.src))?;
+        faults.extend(check::pages(&new)?);
+        Ok(faults)
+    });
+    let sound = faults.and_then(|faults| match faults.len() {
+        0 => Ok(()),
+        1 => bail!("{}", faults[0]),
+        more => bail!("{more} faults:\n{}", faults.join("\n")),
+    });
+    let swapped = sound.and_then(|()| swap(&new, &pages));
+    // What is there now is the old book, or the one with faults.
+    remove(&new)?;
+    swapped.map(|()| pages)
+}
+
+/// Puts `new` into the place of `pages`, in one step: who reads meanwhile finds one of the two.
+fn swap(new: &Path, pages: &Path) -> Result<()> {
+    let place = || format!("put the book to {}", pages.display());
+    match renameat2(AT_FDCWD, new, AT_FDCWD, pages, RenameFlags::RENAME_EXCHANGE) {
+        Ok(()) => Ok(()),
+        Err(Errno::ENOENT) => fs::rename(new, pages).with_context(place),
+        // Some file systems cannot exchange.
+        Err(Errno::EINVAL | Errno::ENOSYS) => {
+            remove(pages)?;
+            fs::rename(new, pages).with_context(place)
+        }
+        Err(error) => Err(error).with_context(place),
+    }
+}
+
+/// Removes a folder that may be there.
+fn remove(folder: &Path) -> Result<()> {
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("remove {}", folder.display()))
+        }
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn the_book_is_whole() {
+        build(&find().unwrap()).expect("the book builds");
+    }
+
+    #[test]
+    fn every_term_of_the_glossary_is_linked_from_a_chapter() {
+        let folder = find().unwrap().join("src");
+        let read = |page: &Path| fs::read_to_string(folder.join(page)).unwrap();
+        let glossary = read(Path::new("glossary.md"));
+        // An entry is a line with its title, and a line that begins with a colon below it.
+        assert!(!glossary.contains("\n**"), "the glossary is a definition list");
+        let mut entries = glossary::entries(&glossary);
+        let given = entries.clone();
+        entries.sort_by_key(|entry| entry.to_lowercase());
+        assert_eq!(given, entries, "the glossary is in the order of the alphabet");
+        let names = glossary::names_in(&glossary);
+        let mut unused: BTreeSet<String> = names.values().cloned().collect();
+        assert!(unused.len() > 60, "the glossary has {} entries", unused.len());
+        for entry in fs::read_dir(&folder).unwrap() {
+            let name = PathBuf::from(entry.unwrap().file_name());
+            if name.extension().is_some_and(|it| it == "md") && glossary::has_links(&name) {
+                let (text, used) = glossary::linked(&name, &read(&name), &names);
+                unused.retain(|id| !used.contains(id) || !text.contains(&format!("#{id})")));
+            }
+        }
+        assert!(unused.is_empty(), "no chapter uses {unused:?}");
+    }
+
+    #[test]
+    fn every_question_has_its_answer_a_command_and_a_chapter() {
+        let page = fs::read_to_string(find().unwrap().join("src/questions.md")).unwrap();
+        let questions: Vec<&str> = page.split("\n### ").skip(1).collect();
+        assert_eq!(questions.len(), 30);
+        for question in questions {
+            let (title, answer) = question.split_once("?\n\n").expect("a question, an answer");
+            let (says, _) = answer.split_once("\n\n").expect(title);
+            let ends = |word: &&str| word.ends_with(['.', '?']);
+            let sentences = says.split_whitespace().filter(ends).count();
+            assert!((2..=4).contains(&sentences), "{title}: {sentences} sentences");
+            let command = answer.split_once("cargo run -q -p ").expect(title).1;
+            // That they exist is checked in all pages when the book is built.
+            let words: Vec<&str> = command.lines().next().unwrap().split(' ').collect();
+            let [package, "--", _experiment] = words[..] else { panic!("{title}: {words:?}") };
+            assert!(answer.contains(&format!("→ [{package}]({package}.md)")), "{title}");
+        }
+    }
+
+    /// Builds a book of two chapters in a folder of its own.
+    fn fault_in(chapter: &str) -> String {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| {
+            let path = folder.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        };
+        write("book/book.toml", "[book]\ntitle = \"T\"\n[build]\nbuild-dir = \"build\"\n");
+        write("book/src/SUMMARY.md", "# Summary\n\n- [One](one.md)\n- [Two](two.md)\n");
+        write("book/src/one.md", chapter);
+        write("book/src/two.md", "# Two\n");
+        write("book/code.rs", "// ANCHOR: here\nfn f() {}\n// ANCHOR_END: here\n");
+        write("crates/fork/src/lib.rs", "    name: \"it\",\n    question: \"Is it?\",\n");
+        match build(&folder.path().join("book")) {
+            Ok(_) => String::new(),
+            Err(error) => format!("{error:#}"),
+        }
+    }
+
+    #[test]
+    fn a_sound_book_passes() {
+        let chapter = "# One\n\n```rust\n{{#include ../code.rs:here}}\n```\n[two](two.md#two)\n\n\
+            `cargo run -q -p fork -- it`, `cargo run -q -p fork -- --list`\n";
+        assert_eq!(fault_in(chapter), "");
+    }
+
+    #[test]
+    fn what_is_missing_or_dead_is_found() {
+        for (chapter, fault) in [
+            ("{{#include ../gone.rs}}", "../gone.rs: there is no such file"),
+            ("{{#include ../code.rs:gone}}", "../code.rs has no anchor 'gone'"),
+            ("[two](three.md)", "three.html"),
+            ("[two](two.md#three)", "#three"),
+            ("![figure](gone.svg)", "gone.svg"),
+            ("`cargo run -q -p gone -- it`", "there is no package gone"),
+            ("`cargo run -q -p fork -- gone`", "fork has no experiment gone"),
+        ] {
+            let found = fault_in(&format!("# One\n\n{chapter}\n"));
+            assert!(found.contains(fault), "{chapter}: {found}");
+        }
+    }
+
+    #[test]
+    fn a_page_that_nobody_reaches_is_found() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("SUMMARY.md"), "- [One](one.md)\n").unwrap();
+        fs::write(folder.path().join("one.md"), "# One\n").unwrap();
+        fs::write(folder.path().join("lost.md"), "# Lost\n").unwrap();
+        let faults = check::sources(folder.path()).unwrap();
+        assert_eq!(faults, ["lost.md stands in no line of SUMMARY.md"]);
+    }
+}
