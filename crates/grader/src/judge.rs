@@ -13,8 +13,9 @@ use nix::sys::signal::Signal;
 use serde::Serialize;
 
 use crate::catalogue::{Check, Exercise, Kind, TIDY};
-use crate::compile::{Compiled, compile};
+use crate::compile::{self, Compiled, compile};
 use crate::escape;
+use crate::process;
 use crate::toolchain::Toolchain;
 use crate::usage::usage;
 use sandbox::{Account, Channel, Content, End, File, How, Job, Limits, Question, Spec};
@@ -79,6 +80,9 @@ pub struct Judged {
     pub cut: bool,
     /// Seconds that it took.
     pub seconds: f64,
+    /// What a process exercise's driver saw left behind: the word for it, and which it is.
+    #[serde(skip)]
+    pub left: Vec<(String, String)>,
 }
 
 /// Something that is wrong.
@@ -96,7 +100,7 @@ pub struct Finding {
 }
 
 impl Finding {
-    fn new(word: &str, message: impl Into<String>) -> Finding {
+    pub(crate) fn new(word: &str, message: impl Into<String>) -> Finding {
         Finding { word: word.to_owned(), message: message.into(), failure: None, replay: None }
     }
 }
@@ -158,8 +162,13 @@ pub fn judge(exercise: &Exercise, source: &[u8], manner: &Manner) -> Result<Verd
             return Ok(verdict);
         }
     };
+    let driver = match exercise.kind {
+        Kind::Process => Some(compile::driver(exercise, &toolchain, &manner.without)?),
+        Kind::Explored | Kind::Weak => None,
+    };
+    let programs = Programs { submission: program, driver };
     let start = Instant::now();
-    run_checks(exercise, &program, manner, &mut verdict)?;
+    run_checks(exercise, &programs, manner, &mut verdict)?;
     verdict.running = start.elapsed().as_secs_f64();
     Ok(verdict)
 }
@@ -177,20 +186,37 @@ fn readable(source: &[u8]) -> Result<&str, String> {
     })
 }
 
+/// What is run.
+struct Programs {
+    /// The submission, with its checks or with its shim.
+    submission: OwnedFd,
+    /// What drives a submission to a process exercise.
+    driver: Option<OwnedFd>,
+}
+
 /// Where a check's result goes when it is there.
 type Slot = Mutex<Option<Result<(Judged, Account)>>>;
 
 /// Runs all checks, as many at a time as there are processors, and puts the results in order.
 fn run_checks(
     exercise: &Exercise,
-    program: &OwnedFd,
+    programs: &Programs,
     manner: &Manner,
     verdict: &mut Verdict,
 ) -> Result<()> {
-    let checks: Vec<&Check> = match &manner.replay {
+    let mut checks: Vec<&Check> = match &manner.replay {
         None => exercise.checks.iter().collect(),
         Some((name, _)) => exercise.checks.iter().filter(|check| check.name == *name).collect(),
     };
+    let seed = match &manner.replay {
+        Some((_, seed)) if exercise.kind == Kind::Process => process::read_seed(seed)?,
+        _ => process::seed()?,
+    };
+    // One of them is run a second time, as a decoy: whoever passes that has forged the report.
+    let genuine = checks.len();
+    if programs.driver.is_some() && manner.replay.is_none() {
+        checks.push(checks[seed as usize % genuine]);
+    }
     let end = Instant::now() + Duration::from_secs_f64(exercise.seconds);
     let processors = std::thread::available_parallelism().map_or(1, usize::from).min(checks.len());
     let next = AtomicUsize::new(0);
@@ -202,7 +228,19 @@ fn run_checks(
                     let index = next.fetch_add(1, Ordering::Relaxed);
                     let Some(check) = checks.get(index) else { return };
                     let left = end.saturating_duration_since(Instant::now()).as_secs_f64();
-                    let result = run_check(exercise, check, program, manner, left);
+                    let result = match &programs.driver {
+                        None => run_check(exercise, check, &programs.submission, manner, left),
+                        Some(driver) => {
+                            let order = driver::Order {
+                                check: check.name.clone(),
+                                seed,
+                                seconds: check.seconds.min(left),
+                                source: exercise.file_name(),
+                                decoy: index >= genuine,
+                            };
+                            process::run_check(check, order, driver, &programs.submission, manner)
+                        }
+                    };
                     if let Ok(mut slot) = results[index].lock() {
                         *slot = Some(result);
                     }
@@ -211,13 +249,26 @@ fn run_checks(
         }
     });
     let mut untidy = Vec::new();
-    for result in results {
-        let result = result.into_inner().ok().flatten().context("a check was not run")?;
-        let (mut judged, account) = result?;
+    let mut left_behind_each = Vec::new();
+    let mut results = results.into_iter().map(|result| {
+        let result = result.into_inner().ok().flatten().context("a check was not run");
+        result.and_then(|result| result)
+    });
+    let results: Vec<(Judged, Account)> = results.by_ref().collect::<Result<_>>()?;
+    let forged = results[genuine..].iter().any(|(judged, _)| judged.passed);
+    for (mut judged, account) in results.into_iter().take(genuine) {
+        if forged {
+            let message = "A run was reported as passed that cannot be passed.";
+            judged.findings.push(Finding::new("forged", message));
+            judged.passed = false;
+        }
         verdict.schedules += judged.schedules;
         verdict.isolation = account.isolation;
         verdict.missing = account.missing;
-        if exercise.tidy.is_some() {
+        if programs.driver.is_some() {
+            let left = std::mem::take(&mut judged.left);
+            left_behind_each.push((judged.check.clone(), left));
+        } else if exercise.tidy.is_some() {
             let left = account.ends.first().map(|end| left_behind(end, &judged));
             untidy.extend(left.unwrap_or_default());
         } else if let Some(end) = account.ends.first() {
@@ -227,6 +278,7 @@ fn run_checks(
         }
         verdict.checks.push(judged);
     }
+    untidy.extend(process::untidy(&left_behind_each));
     if let (Some(tidy), None) = (&exercise.tidy, &manner.replay) {
         // A submission that does nothing leaves nothing: tidiness counts where something was done.
         let something_done = verdict.checks.iter().any(|check| check.passed);
