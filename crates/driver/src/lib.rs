@@ -54,7 +54,7 @@ mod puppet;
 mod random;
 mod report;
 mod run;
-mod session;
+pub mod session;
 pub mod shim;
 mod stage;
 mod wire;
@@ -67,6 +67,7 @@ pub use nix;
 pub use random::Random;
 pub use report::{Finding, Report};
 pub use run::{Puppet, Role, Run, words};
+#[doc(inline)]
 pub use session::{Event, Session};
 pub use shim::Arguments;
 pub use wire::{Failure, Wire};

@@ -108,7 +108,8 @@ pub(crate) struct World {
     pub(crate) stage: Stage,
     pub(crate) programs: Vec<Program>,
     players: Vec<Player>,
-    roles: usize,
+    /// How many commands there have been, and how many since they were last counted from 1.
+    roles: (usize, usize),
     start: Instant,
     /// What was there before.
     files: Vec<String>,
@@ -147,7 +148,7 @@ pub struct Puppet {
     role: String,
 }
 
-fn same_program(pid: i32, path: &str) -> bool {
+pub(crate) fn same_program(pid: i32, path: &str) -> bool {
     let one = std::fs::metadata(format!("/proc/{pid}/exe"));
     let other = std::fs::metadata(path);
     one.is_ok_and(|one| other.is_ok_and(|it| (it.dev(), it.ino()) == (one.dev(), one.ino())))
@@ -169,7 +170,7 @@ impl Run {
             stage,
             programs: Vec::new(),
             players: Vec::new(),
-            roles: 0,
+            roles: (0, 0),
             start: Instant::now(),
             files: observe::names(&std::env::temp_dir()),
             shared: observe::names("/dev/shm".as_ref()),
@@ -192,18 +193,18 @@ impl Run {
     /// A command that nobody has started yet.
     pub fn command(&self) -> Role {
         let mut world = self.world.borrow_mut();
-        world.roles += 1;
-        let name = format!("command {}", world.roles);
+        world.roles = (world.roles.0 + 1, world.roles.1 + 1);
+        let name = format!("command {}", world.roles.1);
         let program = std::fs::read_link("/proc/self/exe").unwrap_or_default();
         let address = String::from_utf8_lossy(&world.stage.address).into_owned();
         let program = program.to_string_lossy().into_owned();
-        let words = vec![program, puppet::ARGUMENT.to_owned(), address, world.roles.to_string()];
+        let words = vec![program, puppet::ARGUMENT.to_owned(), address, world.roles.0.to_string()];
         Role { name, words }
     }
 
     /// Several of them, which are called `command 1` and so on, in order.
     pub fn commands(&self, count: usize) -> Vec<Role> {
-        self.world.borrow_mut().roles = 0;
+        self.world.borrow_mut().roles.1 = 0;
         (0..count).map(|_| self.command()).collect()
     }
 
@@ -272,6 +273,13 @@ impl Run {
         }
     }
 
+    /// Ends the check if its time is up. `what` says what has not happened.
+    pub fn ensure_in_time(&self, what: &str) {
+        if self.is_up() {
+            self.stuck(what);
+        }
+    }
+
     /// Takes what has come, after waiting for something at most so long.
     pub(crate) fn look(&self, time: Duration) {
         let mut world = self.world.borrow_mut();
@@ -305,7 +313,7 @@ impl Run {
                 (player.ignored, player.blocked) = (ignored, blocked);
             }
         }
-        if let (true, Some((connection, pid))) = (somebody, world.stage.enter()) {
+        if let Some((connection, pid)) = somebody.then(|| world.stage.enter()).flatten() {
             let line = Line::new(connection, pid);
             if same_program(pid, "/proc/self/exe") {
                 let (name, ignored, blocked, strings) = (None, 0, 0, -1);

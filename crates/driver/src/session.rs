@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::Signal;
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
 
-use crate::run::{Line, PROGRAM, Program, Run};
+use crate::run::{Line, PROGRAM, Program, Run, same_program};
 use crate::shim::{self, Arguments, kind};
 use crate::wire::Wire;
 use crate::{fail, observe};
@@ -21,6 +21,11 @@ pub struct Session {
     run: Run,
     index: usize,
 }
+
+/// The resource that [`Session::limit`] takes for open descriptors, and the one for memory.
+pub const DESCRIPTORS: u32 = libc::RLIMIT_NOFILE;
+/// The address space, in bytes.
+pub const MEMORY: u32 = libc::RLIMIT_AS;
 
 /// What comes while a request is being answered.
 #[derive(Debug)]
@@ -219,7 +224,7 @@ impl Session {
     }
 
     /// Lowers a limit, or with `None` raises it to the most that is allowed.
-    pub fn limit(&self, resource: libc::__rlimit_resource_t, value: Option<u64>) {
+    pub fn limit(&self, resource: u32, value: Option<u64>) {
         let _: bool = self.call("limit", &(resource as i32, value));
     }
 
@@ -400,9 +405,11 @@ pub(crate) fn where_are_they(run: &Run, message: &mut String) {
         if !collected_later && !pids.contains(&pid) {
             let doing = match stat.state {
                 'Z' => "has ended and was not collected".to_owned(),
+                _ if same_program(pid, "/proc/self/exe") => "still runs".to_owned(),
                 _ => observe::doing(pid, pid),
             };
-            let _ = write!(message, "\nchild process {pid} ({}) {doing}", stat.name);
+            let name = if stat.name == "checks" { "a command" } else { &stat.name };
+            let _ = write!(message, "\nchild process {pid} ({name}) {doing}");
         }
     }
 }

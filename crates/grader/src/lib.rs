@@ -5,7 +5,6 @@
 
 #[macro_use]
 mod output;
-mod process;
 
 mod catalogue;
 mod compile;
@@ -13,6 +12,7 @@ mod doctor;
 mod escape;
 mod inspect;
 mod judge;
+mod process;
 mod show;
 mod submission;
 mod teacher;
