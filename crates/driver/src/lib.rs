@@ -129,6 +129,10 @@ pub fn serve(checks: &[Check]) {
         },
     }
     report.left = run.left();
+    if report.finding.is_some() {
+        // A check that has failed has not tidied up after itself.
+        report.left.retain(|(word, _)| matches!(word.as_str(), "zombie" | "running" | "thread"));
+    }
     channel::send("end", &report.to_text());
     channel::wait_for_grader();
     // SAFETY: _exit(2) is always safe to call.

@@ -11,6 +11,16 @@ pub trait Wire: Sized {
     /// Takes it from the beginning of `bytes`.
     fn take(bytes: &mut &[u8]) -> Option<Self>;
 
+    /// Writes many of them.
+    fn put_all(items: &[Self], bytes: &mut Vec<u8>) {
+        items.iter().for_each(|item| item.put(bytes));
+    }
+
+    /// Takes so many of them.
+    fn take_many(count: usize, bytes: &mut &[u8]) -> Option<Vec<Self>> {
+        (0..count).map(|_| Self::take(bytes)).collect()
+    }
+
     /// What it is when it is sent.
     fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = Vec::new();
@@ -34,6 +44,17 @@ impl Wire for u8 {
         let (first, rest) = bytes.split_first()?;
         *bytes = rest;
         Some(*first)
+    }
+
+    // In one piece: this is compiled with its callers, which are not optimised.
+    fn put_all(items: &[u8], bytes: &mut Vec<u8>) {
+        bytes.extend_from_slice(items);
+    }
+
+    fn take_many(count: usize, bytes: &mut &[u8]) -> Option<Vec<u8>> {
+        let (first, rest) = bytes.split_at_checked(count)?;
+        *bytes = rest;
+        Some(first.to_vec())
     }
 }
 
@@ -108,7 +129,7 @@ impl Wire for Duration {
 impl<T: Wire> Wire for Vec<T> {
     fn put(&self, bytes: &mut Vec<u8>) {
         (self.len() as u64).put(bytes);
-        self.iter().for_each(|item| item.put(bytes));
+        T::put_all(self, bytes);
     }
 
     fn take(bytes: &mut &[u8]) -> Option<Vec<T>> {
@@ -117,7 +138,7 @@ impl<T: Wire> Wire for Vec<T> {
         if length > bytes.len() {
             return None;
         }
-        (0..length).map(|_| T::take(bytes)).collect()
+        T::take_many(length, bytes)
     }
 }
 

@@ -122,7 +122,7 @@ fn waits(run: &Run) {
     submission.begin("run_all", &words(&roles));
     let long = run.started(&submission, &roles[0]);
     let start = Instant::now();
-    while start.elapsed() < Duration::from_millis(700) {
+    while start.elapsed() < Duration::from_millis(620) {
         run.ensure(!submission.has_answered(), || {
             let codes = codes_of(&submission, "two commands");
             format!("run_all returned {codes:?} although command 1 had not ended")
@@ -131,8 +131,8 @@ fn waits(run: &Run) {
     }
     long.exits(6);
     run.started(&submission, &roles[1]).exits(5);
-    let codes = codes_of(&submission, "a command that takes 0.7 s, and one that does not");
-    run.expect("a command that takes 0.7 s, and one that does not", &codes, &[6, 5]);
+    let codes = codes_of(&submission, "a command that takes 0.6 s, and one that does not");
+    run.expect("a command that takes 0.6 s, and one that does not", &codes, &[6, 5]);
 
     // A busy machine may take its time once, and not three times.
     let slow = (0..3).all(|_| {
