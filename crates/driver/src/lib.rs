@@ -66,7 +66,7 @@ pub use channel::{DESCRIPTOR, LONGEST, Order};
 pub use nix;
 pub use random::Random;
 pub use report::{Finding, Report};
-pub use run::{Puppet, Role, Run, words};
+pub use run::{PUPPET, Puppet, Role, Run, words};
 #[doc(inline)]
 pub use session::{Event, Session};
 pub use shim::Arguments;
@@ -95,8 +95,7 @@ pub fn fail(word: &str, message: impl Into<String>) -> ! {
 pub fn serve(checks: &[Check]) {
     let mut arguments = std::env::args();
     if arguments.nth(1).is_some_and(|first| first == puppet::ARGUMENT) {
-        let (address, name) = (arguments.next(), arguments.next());
-        puppet::play(address.unwrap_or_default().as_bytes(), &name.unwrap_or_default());
+        puppet::play(&arguments.next().unwrap_or_default());
     }
     let Some(order) = channel::receive() else {
         eprintln!("This program is run by `cargo grade`.");

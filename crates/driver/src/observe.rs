@@ -113,10 +113,16 @@ pub fn waited_for_processor(pid: i32) -> u64 {
     threads(pid).iter().filter_map(of).max().unwrap_or(0)
 }
 
-/// The segments of System V shared memory that are there, by number, in this IPC namespace.
+/// The segments of System V shared memory that are there and stay, by number, in this IPC namespace:
+/// one that is marked for removal, 01000 among its permissions, is gone with whoever has it attached.
 pub fn segments() -> Vec<String> {
     let text = fs::read_to_string("/proc/sysvipc/shm").unwrap_or_default();
-    let number = |line: &str| line.split_whitespace().nth(1).map(str::to_owned);
+    let number = |line: &str| {
+        let mut fields = line.split_whitespace().skip(1);
+        let (number, permissions) = (fields.next()?, fields.next()?);
+        let stays = u32::from_str_radix(permissions, 8).is_ok_and(|it| it & 0o1000 == 0);
+        stays.then(|| number.to_owned())
+    };
     text.lines().skip(1).filter_map(number).collect()
 }
 

@@ -104,15 +104,17 @@ static NOTE_SIGNALS: extern "C" fn() = note_signals;
 
 static STRINGS: AtomicI32 = AtomicI32::new(-1);
 
-/// Plays: connects to `address`, says its `name`, and does what it is told until it ends.
-pub(crate) fn play(address: &[u8], name: &str) -> ! {
-    let strings = crate::stage::connect(address);
+/// Plays: says its `name`, and does what it is told until it ends.
+pub(crate) fn play(name: &str) -> ! {
+    // Whoever started this may have had few descriptors.
+    crate::shim::limit(libc::RLIMIT_NOFILE, None);
+    let strings = crate::stage::hand_over(crate::stage::who::PUPPET, name);
     STRINGS.store(strings, SeqCst);
     if IGNORED.load(SeqCst) & (1 << (libc::SIGPIPE - 1)) == 0 {
         // SAFETY: no handler is installed.
         unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };
     }
-    let hello = (name.to_owned(), IGNORED.load(SeqCst), (BLOCKED.load(SeqCst), strings));
+    let hello = (IGNORED.load(SeqCst), BLOCKED.load(SeqCst), strings);
     say(HELLO, &hello.to_bytes());
     let mut come = Vec::new();
     loop {

@@ -16,7 +16,7 @@ use crate::channel::Order;
 use crate::puppet::{self, Order as Told};
 use crate::random::Random;
 use crate::session::Session;
-use crate::stage::Stage;
+use crate::stage::{Entrance, Stage, who};
 use crate::wire::{Wire, frame, unframe};
 use crate::{fail, observe};
 
@@ -83,8 +83,10 @@ impl Line {
 #[derive(Debug)]
 pub(crate) struct Player {
     pub(crate) line: Line,
-    /// Its role, once it has said it.
-    name: Option<String>,
+    /// Its role.
+    name: String,
+    /// Whether it has said how it is.
+    begun: bool,
     ignored: u64,
     blocked: u64,
     /// Its descriptor of the line.
@@ -108,6 +110,8 @@ pub(crate) struct World {
     pub(crate) stage: Stage,
     pub(crate) programs: Vec<Program>,
     players: Vec<Player>,
+    /// Sockets that a submission has been lent: this process's ends.
+    pub(crate) peers: Vec<OwnedFd>,
     /// How many commands there have been, and how many since they were last counted from 1.
     roles: (usize, usize),
     start: Instant,
@@ -154,6 +158,10 @@ pub(crate) fn same_program(pid: i32, path: &str) -> bool {
     one.is_ok_and(|one| other.is_ok_and(|it| (it.dev(), it.ino()) == (one.dev(), one.ino())))
 }
 
+/// What puppets run: the same program as this one, in a file that may be read, so that one may look at
+/// them. This one may not, so that nobody can look into it.
+pub const PUPPET: &str = "puppet";
+
 /// The submission's program.
 pub(crate) const PROGRAM: &str = "./submission";
 
@@ -170,6 +178,7 @@ impl Run {
             stage,
             programs: Vec::new(),
             players: Vec::new(),
+            peers: Vec::new(),
             roles: (0, 0),
             start: Instant::now(),
             files: observe::names(&std::env::temp_dir()),
@@ -195,10 +204,9 @@ impl Run {
         let mut world = self.world.borrow_mut();
         world.roles = (world.roles.0 + 1, world.roles.1 + 1);
         let name = format!("command {}", world.roles.1);
-        let program = std::fs::read_link("/proc/self/exe").unwrap_or_default();
-        let address = String::from_utf8_lossy(&world.stage.address).into_owned();
-        let program = program.to_string_lossy().into_owned();
-        let words = vec![program, puppet::ARGUMENT.to_owned(), address, world.roles.0.to_string()];
+        let directory = std::env::current_dir().unwrap_or_default();
+        let program = directory.join(PUPPET).to_string_lossy().into_owned();
+        let words = vec![program, puppet::ARGUMENT.to_owned(), world.roles.0.to_string()];
         Role { name, words }
     }
 
@@ -238,7 +246,20 @@ impl Run {
         self.look(Duration::ZERO);
         let world = self.world.borrow();
         let name = role.words.last();
-        let index = world.players.iter().rposition(|player| player.name.as_ref() == name)?;
+        let is_it = |player: &Player| player.begun && Some(&player.name) == name;
+        let index = world.players.iter().rposition(is_it)?;
+        Some(Puppet { run: self.clone(), index, role: role.name.clone() })
+    }
+
+    /// The puppet of this role that comes after so many others of it, if it is there: a command may be
+    /// started again.
+    pub fn appears_anew(&self, role: &Role, after: usize) -> Option<Puppet> {
+        self.look(Duration::from_micros(200));
+        let world = self.world.borrow();
+        let name = role.words.last();
+        let is_it = |player: &Player| player.begun && Some(&player.name) == name;
+        let mut all = (0..world.players.len()).filter(|index| is_it(&world.players[*index]));
+        let index = all.nth(after)?;
         Some(Puppet { run: self.clone(), index, role: role.name.clone() })
     }
 
@@ -284,7 +305,7 @@ impl Run {
     pub(crate) fn look(&self, time: Duration) {
         let mut world = self.world.borrow_mut();
         let world = &mut *world;
-        let mut fds = vec![PollFd::new(world.stage.descriptor().as_fd(), PollFlags::POLLIN)];
+        let mut fds = vec![PollFd::new(world.stage.ours.as_fd(), PollFlags::POLLIN)];
         let programs = world.programs.iter().map(|it| &it.line);
         let lines = programs.chain(world.players.iter().map(|it| &it.line));
         for line in lines.filter(|line| line.open) {
@@ -305,25 +326,31 @@ impl Run {
                 line.read();
             }
         }
-        for player in world.players.iter_mut().filter(|player| player.name.is_none()) {
+        for player in world.players.iter_mut().filter(|player| !player.begun) {
             let Some((kind, body)) = player.line.frames.pop_front() else { continue };
-            let hello = <(String, u64, (u64, i32))>::from_bytes(&body);
-            if let (puppet::HELLO, Some((name, ignored, (blocked, strings)))) = (kind, hello) {
-                (player.name, player.strings) = (Some(name), strings);
-                (player.ignored, player.blocked) = (ignored, blocked);
+            if let (puppet::HELLO, Some(hello)) = (kind, Wire::from_bytes(&body)) {
+                (player.ignored, player.blocked, player.strings) = hello;
+                player.begun = true;
             }
         }
-        if let Some((connection, pid)) = somebody.then(|| world.stage.enter()).flatten() {
-            let line = Line::new(connection, pid);
-            if same_program(pid, "/proc/self/exe") {
-                let (name, ignored, blocked, strings) = (None, 0, 0, -1);
-                world.players.push(Player { line, name, ignored, blocked, strings });
-            } else if same_program(pid, PROGRAM) {
-                let (child, asked, descriptors) = (None, None, BTreeSet::new());
-                world.programs.push(Program { line, child, asked, descriptors });
-            } else if !observe::has_ended(pid) {
-                let message = "A process that is no command of the check tried to look like one.";
-                fail("forged", message);
+        for entrance in if somebody { world.stage.enter() } else { Vec::new() } {
+            let Entrance { connection, pid, who, name } = entrance;
+            let is = |program: &str| same_program(pid, program);
+            match who {
+                who::PUPPET if is(PUPPET) => {
+                    let (line, begun) = (Line::new(connection, pid), false);
+                    let (ignored, blocked, strings) = (0, 0, -1);
+                    world.players.push(Player { line, name, begun, ignored, blocked, strings });
+                }
+                who::FORK if is(PROGRAM) => {
+                    let line = Line::new(connection, pid);
+                    let (child, asked, descriptors) = (None, None, BTreeSet::new());
+                    world.programs.push(Program { line, child, asked, descriptors });
+                }
+                who::PEER if is(PROGRAM) => world.peers.push(connection),
+                // Somebody may be gone before one could look.
+                _ if observe::has_ended(pid) => {}
+                _ => fail("forged", "A process that is no command tried to look like one."),
             }
         }
     }
@@ -344,8 +371,8 @@ impl Run {
         }
     }
 
-    /// Whether the time of the check is up. Time that the submission has waited for a processor does
-    /// not count.
+    /// Whether the time of the check is up. Time that the submission or the driver has waited for a
+    /// processor does not count.
     pub(crate) fn is_up(&self) -> bool {
         let world = self.world.borrow();
         let limit = Duration::from_secs_f64(world.order.seconds);
@@ -353,7 +380,8 @@ impl Run {
             return false;
         }
         let pids = world.programs.iter().map(|program| program.line.pid);
-        let waited = pids.map(observe::waited_for_processor).max().unwrap_or(0);
+        let waited = pids.map(observe::waited_for_processor).max().unwrap_or(0)
+            + observe::waited_for_processor(std::process::id() as i32);
         world.start.elapsed() >= limit + Duration::from_nanos(waited).min(2 * limit)
     }
 
@@ -363,6 +391,15 @@ impl Run {
         let mut message = format!("{what}, after {seconds:.1} s.");
         crate::session::where_are_they(self, &mut message);
         fail("stuck", message)
+    }
+
+    /// Whether the submission has no child, after looking for a moment.
+    pub fn nobody_left(&self, session: &Session) -> bool {
+        let pid = session.pid();
+        (0..20).any(|patience| {
+            std::thread::sleep(Duration::from_millis(patience));
+            observe::descendants(pid).is_empty()
+        })
     }
 
     /// Looks at what the submission has left behind. Threads that have returned and commands that were
@@ -586,6 +623,17 @@ impl Puppet {
         let _ = self.did("stays in its group");
     }
 
+    /// Stops it, and waits until it stands still or is gone.
+    pub fn stops(&self) {
+        let pid = nix::unistd::Pid::from_raw(self.pid());
+        let _ = nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGSTOP);
+        let what = || format!("{} does not stop", self.role);
+        self.run.wait(what, || {
+            let stat = observe::stat(&pid.to_string());
+            stat.is_none_or(|stat| matches!(stat.state, 'T' | 'Z')).then_some(())
+        });
+    }
+
     /// Whether a handler has told of this signal so far.
     pub fn has_got(&self, signal: i32) -> bool {
         self.run.look(Duration::ZERO);
@@ -600,6 +648,15 @@ impl Puppet {
             let ended = self.has_ended();
             if self.has_got(signal) { Some(true) } else { ended.then_some(false) }
         })
+    }
+
+    /// Waits until it has ended, but not longer than for `time`. Says whether it has.
+    pub fn ends_within(&self, time: Duration) -> bool {
+        let start = Instant::now();
+        while !self.has_ended() && start.elapsed() < time {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        self.has_ended()
     }
 
     /// Its parent, and its process group; `None` if it is gone.

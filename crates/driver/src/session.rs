@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::net::UnixStream;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -10,7 +11,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::Signal;
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
 
-use crate::run::{Line, PROGRAM, Program, Run, same_program};
+use crate::run::{Line, PROGRAM, PUPPET, Program, Run, same_program};
 use crate::shim::{self, Arguments, kind};
 use crate::wire::Wire;
 use crate::{fail, observe};
@@ -68,7 +69,8 @@ impl Session {
         // A group of its own, so that a signal to it is not one to the driver.
         // SAFETY: the closure makes system calls only.
         unsafe { command.process_group(0).pre_exec(become_it) };
-        let child = command.spawn().expect("the submission's program");
+        let errors = run.world.borrow().stage.theirs.try_clone().expect("a descriptor");
+        let child = command.stderr(errors).spawn().expect("the submission's program");
         drop(channel);
         let mut world = run.world.borrow_mut();
         let line = Line::new(ours, child.id() as i32);
@@ -228,10 +230,20 @@ impl Session {
         let _: bool = self.call("limit", &(resource as i32, value));
     }
 
+    /// Lowers the limit as soon as the submission has so many children: what it does after that fails.
+    pub fn limit_after(&self, children: u64, resource: u32, value: u64) {
+        self.call::<()>("limit-after", &(children, resource as i32, value));
+    }
+
+    /// The driver's end of the socket that the submission was last lent.
+    pub fn peer(&self) -> UnixStream {
+        let what = || "no socket was made".to_owned();
+        self.run.wait(what, || self.run.world.borrow_mut().peers.pop()).into()
+    }
+
     /// Lets it fork a process that takes requests as well.
     pub fn fork(&self) -> Session {
-        let address = self.run.world.borrow().stage.address.clone();
-        let pid: i32 = self.call("fork", &address);
+        let pid: i32 = self.call("fork", &());
         let index = self.run.wait(
             || "a forked process does not begin".to_owned(),
             || {
@@ -405,10 +417,10 @@ pub(crate) fn where_are_they(run: &Run, message: &mut String) {
         if !collected_later && !pids.contains(&pid) {
             let doing = match stat.state {
                 'Z' => "has ended and was not collected".to_owned(),
-                _ if same_program(pid, "/proc/self/exe") => "still runs".to_owned(),
+                _ if same_program(pid, PUPPET) => "still runs".to_owned(),
                 _ => observe::doing(pid, pid),
             };
-            let name = if stat.name == "checks" { "a command" } else { &stat.name };
+            let name = if stat.name == PUPPET { "a command" } else { &stat.name };
             let _ = write!(message, "\nchild process {pid} ({name}) {doing}");
         }
     }

@@ -4,11 +4,12 @@
 
 use std::backtrace::Backtrace;
 use std::cell::Cell;
+use std::os::fd::{FromRawFd, OwnedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::{Child, Command};
 use std::ptr;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicI32, AtomicU32, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, Ordering::SeqCst};
 
 use crate::wire::{Failure, Wire, frame, unframe};
 
@@ -125,6 +126,13 @@ pub fn ask<T: Wire>(name: &str, arguments: &impl Wire) -> T {
     T::from_bytes(&receive(kind::REPLY)).expect("a reply as the driver writes it")
 }
 
+/// A real socket whose other end the driver has.
+pub fn socket() -> OwnedFd {
+    let socket = crate::stage::hand_over(crate::stage::who::PEER, "");
+    // SAFETY: the descriptor was made for this and belongs to nobody else.
+    unsafe { OwnedFd::from_raw_fd(socket) }
+}
+
 /// Requests that every submission's program understands; `None` if it is none of them.
 fn own(
     name: &str,
@@ -147,18 +155,29 @@ fn own(
         "limit" => {
             let resource: i32 = arguments.take();
             let value: Option<u64> = arguments.take();
+            WATCHING.store(false, SeqCst);
+            let watcher = WATCHER.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).take();
+            watcher.map(std::thread::JoinHandle::join);
             limit(resource as libc::__rlimit_resource_t, value).to_bytes()
+        }
+        // Lowers a limit as soon as this process has so many children.
+        "limit-after" => {
+            let (count, resource, value): (u64, i32, u64) = arguments.take();
+            let resource = resource as libc::__rlimit_resource_t;
+            WATCHING.store(true, SeqCst);
+            let watcher = std::thread::spawn(move || watch(count as usize, resource, value));
+            *WATCHER.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = Some(watcher);
+            ().to_bytes()
         }
         // Forks a process that takes requests by itself.
         "fork" => {
-            let address: Vec<u8> = arguments.take();
             // SAFETY: the child goes on as this process would, which has one thread.
             match unsafe { libc::fork() } {
                 0 => {
                     PROCESS.store(std::process::id(), SeqCst);
                     // SAFETY: the descriptor is this process's channel, and is replaced.
                     unsafe { libc::close(CHANNEL.load(SeqCst)) };
-                    CHANNEL.store(crate::stage::connect(&address), SeqCst);
+                    CHANNEL.store(crate::stage::hand_over(crate::stage::who::FORK, ""), SeqCst);
                     COME.set(Vec::new());
                     children.clear();
                     // The parent answers this request; here the next one comes from elsewhere.
@@ -184,7 +203,25 @@ fn own(
     }))
 }
 
-fn limit(resource: libc::__rlimit_resource_t, value: Option<u64>) -> bool {
+static WATCHING: AtomicBool = AtomicBool::new(false);
+static WATCHER: Mutex<Option<std::thread::JoinHandle<()>>> = Mutex::new(None);
+
+/// Looks all the time for children of the first thread, or of any, and lowers the limit when there are
+/// so many.
+fn watch(count: usize, resource: libc::__rlimit_resource_t, value: u64) {
+    let me = std::process::id();
+    while WATCHING.load(SeqCst) {
+        let all = std::fs::read_to_string(format!("/proc/{me}/task/{me}/children"));
+        let children = all.map_or(0, |all| all.split_whitespace().count());
+        if children >= count {
+            limit(resource, Some(value));
+            return;
+        }
+        std::thread::yield_now();
+    }
+}
+
+pub(crate) fn limit(resource: libc::__rlimit_resource_t, value: Option<u64>) -> bool {
     let mut limits = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
     // SAFETY: the structure lives during the calls.
     unsafe {

@@ -1,60 +1,93 @@
-//! Where puppets come to: a Unix socket in the abstract namespace, unix(7), so that it has no file.
+//! How puppets come on the stage. Their standard error, which they inherit, is a socket whose other end
+//! the driver has. A puppet makes a pair of sockets, unix(7), and hands one of them over on it. So there
+//! is no name that anybody could connect to, and the kernel says who has made the pair.
 
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::io::{IoSlice, IoSliceMut, Write};
+use std::os::fd::{AsRawFd, FromRawFd, IntoRawFd, OwnedFd};
 
 use nix::sys::socket::{
-    AddressFamily, Backlog, SockFlag, SockType, UnixAddr, accept4, bind, connect as connect_to,
-    getsockopt, listen, socket, sockopt,
+    AddressFamily, ControlMessage, ControlMessageOwned, MsgFlags, SockFlag, SockType, getsockopt,
+    recvmsg, sendmsg, socketpair, sockopt,
 };
+
+/// Who hands a socket over.
+pub(crate) mod who {
+    pub(crate) const PUPPET: u8 = b'P';
+    pub(crate) const FORK: u8 = b'F';
+    pub(crate) const PEER: u8 = b'S';
+}
 
 /// The driver's end.
 #[derive(Debug)]
 pub(crate) struct Stage {
-    listener: OwnedFd,
-    pub(crate) address: Vec<u8>,
+    pub(crate) ours: OwnedFd,
+    /// What becomes standard error.
+    pub(crate) theirs: OwnedFd,
 }
 
-fn stream() -> nix::Result<OwnedFd> {
-    socket(AddressFamily::Unix, SockType::Stream, SockFlag::SOCK_CLOEXEC, None)
+/// A socket that was handed over.
+#[derive(Debug)]
+pub(crate) struct Entrance {
+    pub(crate) connection: OwnedFd,
+    /// The process that has made it.
+    pub(crate) pid: i32,
+    /// What it says it is.
+    pub(crate) who: u8,
+    pub(crate) name: String,
 }
 
 impl Stage {
-    /// Opens it under a name that nobody else has.
     pub(crate) fn open() -> nix::Result<Stage> {
-        let mut number = [0_u8; 16];
-        // SAFETY: the buffer is writable and as long as said.
-        unsafe { libc::getrandom(number.as_mut_ptr().cast(), number.len(), 0) };
-        let address: String = number.iter().map(|byte| format!("{byte:02x}")).collect();
-        let listener = stream()?;
-        bind(listener.as_raw_fd(), &UnixAddr::new_abstract(address.as_bytes())?)?;
-        listen(&listener, Backlog::new(128)?)?;
-        nix::fcntl::fcntl(&listener, nix::fcntl::F_SETFL(nix::fcntl::OFlag::O_NONBLOCK))?;
-        Ok(Stage { listener, address: address.into_bytes() })
+        let (ours, theirs) =
+            socketpair(AddressFamily::Unix, SockType::Datagram, None, SockFlag::SOCK_CLOEXEC)?;
+        Ok(Stage { ours, theirs })
     }
 
-    /// Who has come, if somebody has: the connection and the process.
-    pub(crate) fn enter(&self) -> Option<(OwnedFd, i32)> {
-        let accepted = accept4(self.listener.as_raw_fd(), SockFlag::SOCK_CLOEXEC).ok()?;
-        // SAFETY: what accept4 returns belongs to nobody else.
-        let connection = unsafe { OwnedFd::from_raw_fd(accepted) };
-        let peer = getsockopt(&connection, sockopt::PeerCredentials).ok()?;
-        Some((connection, peer.pid()))
-    }
-
-    pub(crate) fn descriptor(&self) -> &OwnedFd {
-        &self.listener
+    /// Takes what is there: sockets. Words are for this process's standard error.
+    pub(crate) fn enter(&self) -> Vec<Entrance> {
+        let mut come = Vec::new();
+        for _ in 0..64 {
+            let mut buffer = vec![0; 64 * 1024];
+            let mut space = nix::cmsg_space!([i32; 4]);
+            let mut slices = [IoSliceMut::new(&mut buffer)];
+            let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_CMSG_CLOEXEC;
+            let fd = self.ours.as_raw_fd();
+            let Ok(message) = recvmsg::<()>(fd, &mut slices, Some(&mut space), flags) else { break };
+            let mut sockets = Vec::new();
+            for part in message.cmsgs().into_iter().flatten() {
+                if let ControlMessageOwned::ScmRights(all) = part {
+                    // SAFETY: descriptors that have just come belong to nobody else.
+                    sockets.extend(all.iter().map(|fd| unsafe { OwnedFd::from_raw_fd(*fd) }));
+                }
+            }
+            let length = message.bytes;
+            let words = &buffer[..length];
+            let Some(connection) = sockets.pop() else {
+                let _ = std::io::stderr().write_all(words);
+                continue;
+            };
+            let Ok(peer) = getsockopt(&connection, sockopt::PeerCredentials) else { continue };
+            let Some((who, name)) = words.split_first() else { continue };
+            let name = String::from_utf8_lossy(name).into_owned();
+            come.push(Entrance { connection, pid: peer.pid(), who: *who, name });
+        }
+        come
     }
 }
 
-/// Connects to a stage; the process ends if it is not there any more.
-pub(crate) fn connect(address: &[u8]) -> i32 {
+/// Makes a pair and hands one of it over; the process ends if nobody takes it.
+pub(crate) fn hand_over(who: u8, name: &str) -> i32 {
     let attempt = || -> nix::Result<OwnedFd> {
-        let connection = stream()?;
-        connect_to(connection.as_raw_fd(), &UnixAddr::new_abstract(address)?)?;
-        Ok(connection)
+        let (mine, given) =
+            socketpair(AddressFamily::Unix, SockType::Stream, None, SockFlag::SOCK_CLOEXEC)?;
+        let words = [&[who], name.as_bytes()].concat();
+        let rights = [given.as_raw_fd()];
+        let rights = [ControlMessage::ScmRights(&rights)];
+        sendmsg::<()>(2, &[IoSlice::new(&words)], &rights, MsgFlags::MSG_NOSIGNAL, None)?;
+        Ok(mine)
     };
     match attempt() {
-        Ok(connection) => std::os::fd::IntoRawFd::into_raw_fd(connection),
+        Ok(mine) => mine.into_raw_fd(),
         // SAFETY: _exit(2) is always safe to call.
         Err(_) => unsafe { libc::_exit(125) },
     }

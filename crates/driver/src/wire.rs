@@ -59,6 +59,19 @@ impl Wire for u8 {
 }
 
 impl Wire for u64 {
+    // Compiled here, where it is optimised, since there may be hundreds of thousands.
+    fn put_all(items: &[u64], bytes: &mut Vec<u8>) {
+        bytes.reserve(items.len() * 8);
+        items.iter().for_each(|item| bytes.extend_from_slice(&item.to_le_bytes()));
+    }
+
+    fn take_many(count: usize, bytes: &mut &[u8]) -> Option<Vec<u64>> {
+        let (first, rest) = bytes.split_at_checked(count.checked_mul(8)?)?;
+        *bytes = rest;
+        let (numbers, _) = first.as_chunks();
+        Some(numbers.iter().map(|number| u64::from_le_bytes(*number)).collect())
+    }
+
     fn put(&self, bytes: &mut Vec<u8>) {
         bytes.extend(self.to_le_bytes());
     }

@@ -3,8 +3,7 @@
 
 use std::io::{Read, Write};
 use std::net::Shutdown;
-use std::os::linux::net::SocketAddrExt;
-use std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
+use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
 use driver::{Check, Event, Failure, Run, Session, fail, observe, serve};
@@ -127,30 +126,27 @@ fn received(submission: &Session) -> Received {
 /// A submission with a stream that is played.
 fn played(run: &Run) -> Session {
     let submission = run.submission();
-    submission.call::<()>("new", &None::<Vec<u8>>);
+    submission.call::<()>("new", &false);
     submission
 }
 
 /// A submission with a socket, and its other end.
 fn connected(run: &Run) -> (Session, UnixStream) {
     let submission = run.submission();
-    let peer = connect(run, &submission);
+    let peer = connect(&submission);
     (submission, peer)
 }
 
-fn connect(run: &Run, submission: &Session) -> UnixStream {
-    let name = format!("peer-{:x}", run.random().number()).into_bytes();
-    let address = SocketAddr::from_abstract_name(&name).expect("a name");
-    let listener = UnixListener::bind_addr(&address).expect("a socket");
-    submission.call::<()>("new", &Some(name));
-    let (peer, _) = listener.accept().expect("the submission's connection");
+fn connect(submission: &Session) -> UnixStream {
+    submission.call::<()>("new", &true);
+    let peer = submission.peer();
     peer.set_read_timeout(Some(Duration::from_millis(50))).expect("a limit");
     peer
 }
 
 /// Lets the submission's end be dropped.
 fn hang_up(submission: &Session) {
-    submission.call::<()>("new", &None::<Vec<u8>>);
+    submission.call::<()>("new", &false);
 }
 
 /// What a message is on the stream.
@@ -271,7 +267,7 @@ fn boundaries(run: &Run) {
             at_most,
             ..Script::giving(&[framed(&one), framed(b""), framed(&two), framed(b"")].concat())
         };
-        submission.call::<()>("new", &None::<Vec<u8>>);
+        submission.call::<()>("new", &false);
         for expected in [&one[..], b"", &two, b""] {
             let what = "four messages that arrive together, of 3, 0, 40 and 0 bytes";
             expect_message(run, what, &receive(&submission, &mut script), expected);
@@ -300,7 +296,7 @@ fn dies_within(run: &Run) {
     let message = run.random().bytes(7);
     let bytes = framed(&message);
     for begun in 1..bytes.len() {
-        let mut peer = connect(run, &submission);
+        let mut peer = connect(&submission);
         peer.write_all(&bytes[..begun]).expect("a part of a message");
         drop(peer);
         submission.begin("receive", &());
@@ -316,7 +312,7 @@ fn errors(run: &Run) {
     let message = run.random().bytes(12);
     for kind in ["WouldBlock", "ConnectionReset", "TimedOut"] {
         for after in [0, 2, 4, 9] {
-            submission.call::<()>("new", &None::<Vec<u8>>);
+            submission.call::<()>("new", &false);
             let error = Some((after, kind));
             let what = format!("receiving, when reading ends with {kind} after {after} bytes");
             let mut script = Script { error, ..Script::giving(&framed(&message)) };

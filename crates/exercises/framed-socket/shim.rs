@@ -1,10 +1,9 @@
 //! Lends the submission a stream whose every call the driver answers, or a real socket.
 
 use std::io::{self, ErrorKind, Read, Write};
-use std::os::linux::net::SocketAddrExt;
-use std::os::unix::net::{SocketAddr, UnixStream};
+use std::os::unix::net::UnixStream;
 
-use driver::shim::{answer, ask};
+use driver::shim::{answer, ask, socket};
 use driver::{Failure, Wire};
 use framed_socket::{Framed, LONGEST};
 
@@ -61,14 +60,9 @@ fn main() {
     let mut stream = Stream::Played(Framed::new(Played));
     answer(move |name, arguments| match name {
         "new" => {
-            let address: Option<Vec<u8>> = arguments.take();
-            stream = match address {
-                None => Stream::Played(Framed::new(Played)),
-                Some(address) => {
-                    let address = SocketAddr::from_abstract_name(address);
-                    let connected = address.and_then(|it| UnixStream::connect_addr(&it));
-                    Stream::Real(Framed::new(connected.expect("the driver's socket")))
-                }
+            stream = match arguments.take() {
+                true => Stream::Real(Framed::new(socket().into())),
+                false => Stream::Played(Framed::new(Played)),
             };
             ().to_bytes()
         }

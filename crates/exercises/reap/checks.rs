@@ -182,8 +182,13 @@ fn cannot_start(run: &Run) {
 /// With few descriptors, starting fails at one command or another: that is 127 for it.
 fn few_descriptors(run: &Run) {
     let submission = run.submission();
-    for free in 0..6 {
-        submission.limit(DESCRIPTORS, Some(4 + free));
+    // From the beginning, and from the moment at which the first command has been started.
+    for (free, started) in (0..6).map(|free| (free, 0)).chain([(0, 1), (1, 2)]) {
+        if started == 0 {
+            submission.limit(DESCRIPTORS, Some(4 + free));
+        } else {
+            submission.limit_after(started, DESCRIPTORS, 4 + free);
+        }
         let roles = run.commands(3);
         submission.begin("run_all", &words(&roles));
         let codes = loop {

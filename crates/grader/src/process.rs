@@ -66,13 +66,18 @@ pub fn run_check(
         }),
         ..Job::default()
     };
-    let file = |name: &str, content: &OwnedFd| {
+    let file = |name: &str, mode: u32, content: &OwnedFd| {
         let content = Content::Descriptor(content.as_raw_fd());
-        File { name: name.to_owned(), mode: 0o755, content }
+        File { name: name.to_owned(), mode, content }
     };
+    // A program that its user may not read cannot be looked into by others of that user: execve(2).
     let spec = Spec {
         unprivileged: true,
-        files: vec![file("checks", driver), file(SUBMISSION, submission)],
+        files: vec![
+            file("checks", 0o111, driver),
+            file(driver::PUPPET, 0o755, driver),
+            file(SUBMISSION, 0o755, submission),
+        ],
         jobs: vec![job],
         without: manner.without.clone(),
         ..Spec::default()

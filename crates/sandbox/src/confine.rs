@@ -138,7 +138,6 @@ const DENIED: &[i64] = &[
     libc::SYS_sethostname,
     libc::SYS_setdomainname,
     libc::SYS_fanotify_init,
-    libc::SYS_shmget,
     libc::SYS_semget,
     libc::SYS_msgget,
 ];
