@@ -64,7 +64,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, panic_any};
 
 pub use channel::{DESCRIPTOR, LONGEST, Order};
 pub use nix;
-pub use random::Random;
+pub use random::{Random, mixed, sum_below};
 pub use report::{Finding, Report};
 pub use run::{PUPPET, Puppet, Role, Run, words};
 #[doc(inline)]

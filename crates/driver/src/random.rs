@@ -4,6 +4,17 @@
 #[derive(Clone, Debug)]
 pub struct Random(u64);
 
+/// A number made of this one, so that sums of such numbers are the same only if what they are made of is
+/// the same, as good as always.
+pub fn mixed(number: u64) -> u64 {
+    Random(number).number()
+}
+
+/// The sum of [`mixed`] of all numbers below this one.
+pub fn sum_below(end: u64) -> u64 {
+    (0..end).fold(0, |sum, number| sum.wrapping_add(mixed(number)))
+}
+
 impl Random {
     /// Begins with this seed.
     pub fn new(seed: u64) -> Random {

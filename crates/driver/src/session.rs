@@ -140,6 +140,15 @@ impl Session {
         self.answer()
     }
 
+    /// Tells it that it has gone on long enough, for a request that goes on until the next one comes, and
+    /// waits for the answer.
+    pub fn is_enough<T: Wire>(&self) -> T {
+        self.program(|program| program.line.send(kind::CALL, &"enough".to_owned().to_bytes()));
+        let answer = self.answer();
+        self.take(kind::ANSWER, "a process does not answer");
+        answer
+    }
+
     /// What comes next of a request: questions, and at last the answer.
     pub fn next(&self) -> Event {
         let what = format!("{} has not returned", self.asked());
@@ -149,6 +158,7 @@ impl Session {
     /// The same, if it is there.
     pub fn event(&self) -> Option<Event> {
         self.run.look(Duration::ZERO);
+        notice(&self.run);
         let frames = |program: &mut Program| {
             let frames = &mut program.line.frames;
             match frames.front()?.0 {

@@ -2,8 +2,8 @@
 
 use std::io;
 
-use driver::shim::answer;
-use driver::{Failure, Wire};
+use driver::shim::{answer, is_enough};
+use driver::{Failure, Wire, mixed};
 use process_counter::Counter;
 
 /// The types that a submission must have.
@@ -35,10 +35,34 @@ fn main() {
                     }
                     ().to_bytes()
                 }
-                // The same, and says what each of them returned.
-                "add in a loop" => {
-                    let times: u64 = arguments.take();
-                    (0..times).map(|_| counter.add(1)).collect::<Vec<u64>>().to_bytes()
+                // Adds 1 until it is enough, with little between one addition and the next; how often.
+                "add on and on" => {
+                    let mut times = 0_u64;
+                    while !is_enough() {
+                        for _ in 0..32 {
+                            counter.add(1);
+                            counter.add(1);
+                            counter.add(1);
+                            counter.add(1);
+                            counter.add(1);
+                            counter.add(1);
+                            counter.add(1);
+                            counter.add(1);
+                        }
+                        times += 256;
+                    }
+                    times.to_bytes()
+                }
+                // The same; how often, and what of the numbers that came back.
+                "draw on and on" => {
+                    let (mut times, mut sum) = (0_u64, 0_u64);
+                    while !is_enough() {
+                        for _ in 0..256 {
+                            sum = sum.wrapping_add(mixed(counter.add(1)));
+                        }
+                        times += 256;
+                    }
+                    (times, sum).to_bytes()
                 }
                 _ => counter.get().to_bytes(),
             }

@@ -28,7 +28,7 @@ pub fn read_seed(text: &str) -> Result<u64> {
 }
 
 /// How much longer than the driver's limit the sandbox waits: the driver says what hangs where.
-const LONGER: f64 = 3.0;
+const LONGER: f64 = 6.0;
 
 /// Runs a check on a submission.
 pub fn run_check(

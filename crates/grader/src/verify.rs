@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::path::Path;
 use std::time::Instant;
 
 use anyhow::{Result, ensure};
@@ -19,6 +20,8 @@ struct Proof {
     /// What the starter earns, and what there is to be earned.
     points: (u32, u32),
     right: usize,
+    /// How many right solutions there are.
+    solutions: usize,
     caught: usize,
     wrong: usize,
     /// Points that something is not as it should be.
@@ -30,7 +33,7 @@ struct Proof {
 
 impl Proof {
     fn good(&self) -> bool {
-        self.problems == 0 && self.starter && self.right == 2 && self.caught == self.wrong
+        self.problems == 0 && self.starter && self.right == self.solutions && self.caught == self.wrong
     }
 }
 
@@ -58,6 +61,7 @@ fn prove(exercise: &Exercise, style: Style) -> Result<Proof> {
         starter: false,
         points: (0, exercise.points()),
         right: 0,
+        solutions: 2,
         caught: 0,
         wrong: exercise.wrong.len(),
         problems: 0,
@@ -77,10 +81,15 @@ fn prove(exercise: &Exercise, style: Style) -> Result<Proof> {
     table.heading();
     proof.starter = fails("starter.rs", &starter, &exercise.starter, &table, style);
     proof.points.0 = starter.points();
-    let another = run(exercise, "another.rs")?;
-    for (name, verdict) in [("solution.rs", solution), ("another.rs", another)] {
+    let mut right = vec![("solution.rs".to_owned(), solution)];
+    for name in others(exercise) {
+        let verdict = run(exercise, &name)?;
+        right.push((name, verdict));
+    }
+    proof.solutions = right.len();
+    for (name, verdict) in right {
         let passed = verdict.passed();
-        table.row(name, &verdict, None, passed);
+        table.row(&name, &verdict, None, passed);
         if passed {
             proof.right += 1;
             proof.schedules = verdict.schedules;
@@ -105,6 +114,20 @@ fn prove(exercise: &Exercise, style: Style) -> Result<Proof> {
     println!("  {} of {} wrong variants caught for their own reason\n", proof.caught, proof.wrong);
     proof.seconds = start.elapsed().as_secs_f64();
     Ok(proof)
+}
+
+/// The right solutions beside the one that is shown.
+fn others(exercise: &Exercise) -> Vec<String> {
+    let more = files(&exercise.directory.join("right"));
+    let more = more.into_iter().map(|name| format!("right/{name}.rs"));
+    ["another.rs".to_owned()].into_iter().chain(more).collect()
+}
+
+/// The names of the Rust files in a directory, without `.rs`.
+fn files(directory: &Path) -> BTreeSet<String> {
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
+    let name = |entry: fs::DirEntry| Some(entry.file_name().to_str()?.strip_suffix(".rs")?.to_owned());
+    entries.filter_map(name).collect()
 }
 
 fn run(exercise: &Exercise, file: &str) -> Result<Verdict> {
@@ -185,14 +208,15 @@ fn summary(proofs: &[Proof]) {
     for proof in proofs {
         caught += proof.caught;
         wrong += proof.wrong;
-        let Proof { exercise, right, schedules, seconds, .. } = proof;
+        let Proof { exercise, schedules, seconds, .. } = proof;
+        let right = format!("{}/{}", proof.right, proof.solutions);
         let starter = if proof.starter { "fails" } else { "WRONG" };
         let rate = rate(proof.caught, proof.wrong);
         let kills = format!("{}/{}", proof.caught, proof.wrong);
         let points = format!("{}/{}", proof.points.0, proof.points.1);
         let problems = if proof.good() { "" } else { "  WRONG" };
         println!(
-            "{exercise:width$}  {starter:7}  {points:>6}  {right:>3}/2  {kills:>5}  {rate:>6}  {schedules:>9}  \
+            "{exercise:width$}  {starter:7}  {points:>6}  {right:>5}  {kills:>5}  {rate:>6}  {schedules:>9}  \
              {seconds:>7.1}{problems}"
         );
     }
@@ -237,12 +261,7 @@ fn missing(exercise: &Exercise) -> Vec<String> {
                 .push(format!("{name} is in checks.rs and not in exercise.toml: it is never run"));
         }
     }
-    let files: BTreeSet<String> = fs::read_dir(exercise.directory.join("wrong"))
-        .into_iter()
-        .flatten()
-        .flatten()
-        .filter_map(|entry| entry.file_name().to_str()?.strip_suffix(".rs").map(str::to_owned))
-        .collect();
+    let files = files(&exercise.directory.join("wrong"));
     for name in files.iter().filter(|name| !exercise.wrong.contains_key(*name)) {
         missing.push(format!("wrong/{name}.rs is not in exercise.toml"));
     }

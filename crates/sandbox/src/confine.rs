@@ -35,8 +35,10 @@ pub(crate) fn limit(job: &Job, others: u64) -> Result<()> {
     let limits = &job.limits;
     let seconds = limits.seconds.ceil() as u64 + 1;
     let memory = if job.channel.is_some() { 2 << 30 } else { 8 << 30 };
+    if !job.sees_processes {
+        most_of(Resource::RLIMIT_CORE, 0)?;
+    }
     for (resource, value) in [
-        (Resource::RLIMIT_CORE, 0),
         (Resource::RLIMIT_CPU, seconds * 4),
         (Resource::RLIMIT_AS, memory),
         (Resource::RLIMIT_FSIZE, limits.file),
@@ -45,6 +47,11 @@ pub(crate) fn limit(job: &Job, others: u64) -> Result<()> {
         (Resource::RLIMIT_MSGQUEUE, 1 << 20),
     ] {
         most_of(resource, value)?;
+    }
+    if job.sees_processes {
+        // A child may raise it for itself, to see what a status says then.
+        let (_, most) = nix::sys::resource::getrlimit(Resource::RLIMIT_CORE)?;
+        setrlimit(Resource::RLIMIT_CORE, 0, most.min(1 << 20)).context("RLIMIT_CORE")?;
     }
     // A compiler forks nothing that a submission could tell it to.
     if job.channel.is_some() {
