@@ -83,8 +83,9 @@ pub fn descriptors(pid: i32) -> Option<BTreeMap<i32, String>> {
 /// Its shared mappings that can be written to, each as a line of /proc/PID/maps.
 pub fn shared_mappings(pid: i32) -> Vec<String> {
     let text = fs::read_to_string(format!("/proc/{pid}/maps")).unwrap_or_default();
-    let shared =
-        |line: &&str| line.split(' ').nth(1).is_some_and(|it| it.contains('w') && it.ends_with('s'));
+    let shared = |line: &&str| {
+        line.split(' ').nth(1).is_some_and(|it| it.contains('w') && it.ends_with('s'))
+    };
     text.lines().filter(shared).map(str::to_owned).collect()
 }
 

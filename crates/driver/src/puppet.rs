@@ -184,9 +184,8 @@ fn say(kind: u8, body: &[u8]) {
     let mut left = &bytes[..];
     while !left.is_empty() {
         // SAFETY: the buffer lives during the call.
-        let sent = unsafe {
-            libc::send(strings, left.as_ptr().cast(), left.len(), libc::MSG_NOSIGNAL)
-        };
+        let sent =
+            unsafe { libc::send(strings, left.as_ptr().cast(), left.len(), libc::MSG_NOSIGNAL) };
         match sent {
             0.. => left = &left[sent as usize..],
             _ => end(0),
@@ -201,8 +200,7 @@ fn next(strings: i32, come: &mut Vec<u8>) -> Option<Order> {
         }
         let mut buffer = [0_u8; 16 * 1024];
         // SAFETY: the buffer is writable and as long as said.
-        let length =
-            unsafe { libc::recv(strings, buffer.as_mut_ptr().cast(), buffer.len(), 0) };
+        let length = unsafe { libc::recv(strings, buffer.as_mut_ptr().cast(), buffer.len(), 0) };
         match length {
             1.. => come.extend(&buffer[..length as usize]),
             _ if std::io::Error::last_os_error().raw_os_error() == Some(libc::EINTR)

@@ -356,7 +356,11 @@ impl Run {
     }
 
     /// Waits until `look` finds something. `what` says what is wrong if it never does.
-    pub(crate) fn wait<T>(&self, what: impl Fn() -> String, mut look: impl FnMut() -> Option<T>) -> T {
+    pub(crate) fn wait<T>(
+        &self,
+        what: impl Fn() -> String,
+        mut look: impl FnMut() -> Option<T>,
+    ) -> T {
         let mut patience = Duration::ZERO;
         loop {
             self.look(patience);
@@ -506,7 +510,8 @@ impl Puppet {
             || format!("{role} {what}"),
             || {
                 let frame = self.line(|player| {
-                    let at = player.line.frames.iter().position(|(kind, _)| *kind == puppet::DID)?;
+                    let at =
+                        player.line.frames.iter().position(|(kind, _)| *kind == puppet::DID)?;
                     player.line.frames.remove(at)
                 });
                 if frame.is_none() && self.line(|player| !player.line.open) {

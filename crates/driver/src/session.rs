@@ -374,7 +374,9 @@ fn crashed(
             "it touched memory that it does not have ({address}), or its stack was too small: an \
              endless recursion, or something very large on it"
         ),
-        libc::SIGBUS => format!("it touched memory beyond the end of the file that is mapped ({address})"),
+        libc::SIGBUS => {
+            format!("it touched memory beyond the end of the file that is mapped ({address})")
+        }
         libc::SIGABRT if panic.is_empty() => "it gave up by itself".to_owned(),
         libc::SIGABRT => format!("it gave up after a panic: {panic}"),
         libc::SIGXCPU => "it used up its processor time".to_owned(),

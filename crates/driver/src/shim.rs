@@ -276,8 +276,7 @@ fn receive(expected: u8) -> Vec<u8> {
         let mut buffer = [0_u8; 16 * 1024];
         let channel = CHANNEL.load(SeqCst);
         // SAFETY: the buffer is writable and as long as said.
-        let length =
-            unsafe { libc::recv(channel, buffer.as_mut_ptr().cast(), buffer.len(), 0) };
+        let length = unsafe { libc::recv(channel, buffer.as_mut_ptr().cast(), buffer.len(), 0) };
         match length {
             1.. => come.extend(&buffer[..length as usize]),
             -1 if interrupted() => {}

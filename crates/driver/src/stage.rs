@@ -52,7 +52,9 @@ impl Stage {
             let mut slices = [IoSliceMut::new(&mut buffer)];
             let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_CMSG_CLOEXEC;
             let fd = self.ours.as_raw_fd();
-            let Ok(message) = recvmsg::<()>(fd, &mut slices, Some(&mut space), flags) else { break };
+            let Ok(message) = recvmsg::<()>(fd, &mut slices, Some(&mut space), flags) else {
+                break;
+            };
             let mut sockets = Vec::new();
             for part in message.cmsgs().into_iter().flatten() {
                 if let ControlMessageOwned::ScmRights(all) = part {

@@ -10,6 +10,7 @@ use driver::{Check, Failure, Puppet, Role, Run, Session, fail, serve, words};
 fn main() {
     serve(&[
         Check::new("codes", codes),
+        Check::new("none", none),
         Check::new("signals", signals),
         Check::new("together", together),
         Check::new("waits", waits),
@@ -93,6 +94,13 @@ fn codes(run: &Run) {
     expect_codes(run, &submission, &endings);
     run.random().shuffle(&mut endings[..3]);
     expect_codes(run, &submission, &endings[..3]);
+}
+
+/// No commands, after some, so that who does nothing has nothing for it.
+fn none(run: &Run) {
+    let submission = run.submission();
+    let any = run.random().within(1..126) as i32;
+    expect_codes(run, &submission, &[Code(any)]);
     submission.begin("run_all", &words(&[]));
     run.expect("no commands", &codes_of(&submission, "no commands"), &Vec::<i32>::new());
 }

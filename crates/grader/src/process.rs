@@ -97,9 +97,8 @@ fn understand(end: &End, order: &Order, judged: &mut Judged) -> Result<()> {
         let message = "Something was written to the grader's channel that is not from the checks.";
         judged.findings.push(Finding::new("forged", message));
     }
-    let packet = |kind: &str| {
-        end.packets.iter().find(|(it, _)| it == kind).map(|(_, body)| body.as_str())
-    };
+    let packet =
+        |kind: &str| end.packets.iter().find(|(it, _)| it == kind).map(|(_, body)| body.as_str());
     let finding = match &end.how {
         How::Done if packet("unknown").is_some() => {
             bail!("checks.rs has no check \"{}\"", judged.check)
@@ -132,7 +131,10 @@ fn understand(end: &End, order: &Order, judged: &mut Judged) -> Result<()> {
         ),
         How::TimeUp => Finding::new(
             "stuck",
-            format!("It was still running after {:.1} s, and has held up even the checks.", end.seconds),
+            format!(
+                "It was still running after {:.1} s, and has held up even the checks.",
+                end.seconds
+            ),
         ),
         How::TooMuchMemory => Finding::new("memory", "More than 512 MiB of memory were used."),
         How::TooManyProcesses => {

@@ -33,7 +33,10 @@ struct Proof {
 
 impl Proof {
     fn good(&self) -> bool {
-        self.problems == 0 && self.starter && self.right == self.solutions && self.caught == self.wrong
+        self.problems == 0
+            && self.starter
+            && self.right == self.solutions
+            && self.caught == self.wrong
     }
 }
 
@@ -126,7 +129,8 @@ fn others(exercise: &Exercise) -> Vec<String> {
 /// The names of the Rust files in a directory, without `.rs`.
 fn files(directory: &Path) -> BTreeSet<String> {
     let entries = fs::read_dir(directory).into_iter().flatten().flatten();
-    let name = |entry: fs::DirEntry| Some(entry.file_name().to_str()?.strip_suffix(".rs")?.to_owned());
+    let name =
+        |entry: fs::DirEntry| Some(entry.file_name().to_str()?.strip_suffix(".rs")?.to_owned());
     entries.filter_map(name).collect()
 }
 

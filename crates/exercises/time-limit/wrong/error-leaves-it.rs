@@ -22,7 +22,7 @@ pub fn run_at_most(command: &mut Command, limit: Duration, grace: Duration) -> i
     let mut child = command.process_group(0).spawn()?;
     let group = Pid::from_raw(child.id() as i32);
     let process = descriptor_of(group)?;
-    let ended = Ok(process).and_then(|process: OwnedFd| {
+    let ended = io::Result::Ok(process).and_then(|process: OwnedFd| {
         if ends_within(&process, limit)? {
             return Ok(true);
         }
