@@ -418,12 +418,25 @@ impl Run {
         }
         for patience in [0, 1, 2, 5, 10, 20, 50, 100, 150, 200] {
             std::thread::sleep(Duration::from_millis(patience));
-            let left = self.left_now();
+            let mut left = self.left_now();
+            if left.is_empty() && self.is_joined_by_others() {
+                left.push(("running".to_owned(), "a process that forks on and on".to_owned()));
+            }
             if left.is_empty() || start.elapsed() > Duration::from_secs(1) {
                 return left;
             }
         }
         self.left_now()
+    }
+
+    /// Whether orphans come to this process all the time: somebody forks and ends faster than one can
+    /// look.
+    fn is_joined_by_others(&self) -> bool {
+        let me = std::process::id() as i32;
+        let mine = || observe::descendants(me).iter().filter(|(_, it)| it.parent == me).count();
+        let before = mine();
+        std::thread::sleep(Duration::from_millis(4));
+        mine() > before
     }
 
     fn left_now(&self) -> Vec<(String, String)> {

@@ -325,7 +325,7 @@ pub(crate) fn notice(run: &Run) {
         let asked = program.asked.clone().unwrap_or_else(|| "the program".to_owned());
         let of = |kind: u8| program.line.frames.iter().find(|(it, _)| *it == kind);
         if let Some((_, body)) = of(kind::PANIC) {
-            let told = <(String, String)>::from_bytes(body).unwrap_or_default();
+            let told = <(String, String, String)>::from_bytes(body).unwrap_or_default();
             let at = if told.1.is_empty() { String::new() } else { format!("\nat {}", told.1) };
             let message = format!("{asked} panicked: {}{at}", told.0);
             // It has returned: what it leaves behind counts.
@@ -416,12 +416,16 @@ pub(crate) fn where_are_they(run: &Run, message: &mut String) {
     for pid in &pids {
         let threads: Vec<(i32, String)> =
             observe::threads(*pid).into_iter().map(|it| (it, observe::doing(*pid, it))).collect();
-        let places = ask(run, *pid, &threads, &source);
+        let mut panic = None;
+        let places = ask(run, *pid, &threads, &source, &mut panic);
         for ((thread, doing), place) in threads.iter().zip(places).take(16) {
             let name = observe::stat(&format!("{pid}/task/{thread}"));
             let name = name.map(|stat| stat.name).unwrap_or_default();
             let at = place.map(|place| format!(" at {place}")).unwrap_or_default();
             let _ = write!(message, "\nthread {thread} ({name}) {doing}{at}");
+        }
+        if let Some((said, at, thread)) = panic {
+            let _ = write!(message, "\nBefore that, {thread} panicked at {at}: {said}");
         }
     }
     for (pid, stat) in observe::descendants(me).into_iter().take(16) {
@@ -438,7 +442,17 @@ pub(crate) fn where_are_they(run: &Run, message: &mut String) {
     }
 }
 
-fn ask(run: &Run, pid: i32, threads: &[(i32, String)], source: &str) -> Vec<Option<String>> {
+/// A thread, its backtrace, and what the last panic of the process was: what it said, where, and in
+/// which thread.
+type Here = (i32, String, Option<(String, String, String)>);
+
+fn ask(
+    run: &Run,
+    pid: i32,
+    threads: &[(i32, String)],
+    source: &str,
+    panic: &mut Option<(String, String, String)>,
+) -> Vec<Option<String>> {
     let mut places: Vec<Option<String>> = vec![None; threads.len()];
     let end = Instant::now() + ANSWER;
     for question in 0..QUESTIONS {
@@ -465,7 +479,8 @@ fn ask(run: &Run, pid: i32, threads: &[(i32, String)], source: &str) -> Vec<Opti
             };
             asked -= 1;
             let body = frames.remove(at).map(|(_, body)| body).unwrap_or_default();
-            let Some((thread, trace)) = <(i32, String)>::from_bytes(&body) else { continue };
+            let Some((thread, trace, told)) = Here::from_bytes(&body) else { continue };
+            *panic = told.or(panic.take());
             if let Some(index) = threads.iter().position(|(it, _)| *it == thread) {
                 places[index] = line_of(&trace, source);
             }

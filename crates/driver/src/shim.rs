@@ -37,7 +37,8 @@ pub(crate) mod kind {
 
 static CHANNEL: AtomicI32 = AtomicI32::new(REQUESTS);
 static PROCESS: AtomicU32 = AtomicU32::new(0);
-static PANIC: Mutex<Option<(String, String)>> = Mutex::new(None);
+/// What the last panic said, where it was, and the name of its thread.
+static PANIC: Mutex<Option<(String, String, String)>> = Mutex::new(None);
 
 thread_local! {
     static COME: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
@@ -83,7 +84,8 @@ pub fn answer(mut call: impl FnMut(&str, &mut Arguments) -> Vec<u8>) -> ! {
     PROCESS.store(std::process::id(), SeqCst);
     std::panic::set_hook(Box::new(|info| {
         let at = info.location().map(|at| format!("{}:{}", at.file(), at.line()));
-        let words = (crate::words_of(info.payload()), at.unwrap_or_default());
+        let thread = std::thread::current().name().unwrap_or("a thread without a name").to_owned();
+        let words = (crate::words_of(info.payload()), at.unwrap_or_default(), thread);
         // The last panic that does more than pass another one on explains the others.
         if !words.0.contains("on an `Err` value: Any") && words.0 != "a scoped thread panicked" {
             *PANIC.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = Some(words);
@@ -111,7 +113,7 @@ pub fn answer(mut call: impl FnMut(&str, &mut Arguments) -> Vec<u8>) -> ! {
             Ok(None) => send(kind::READY, &[]),
             Err(payload) => {
                 let told = PANIC.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).take();
-                let words = (crate::words_of(payload.as_ref()), String::new());
+                let words = (crate::words_of(payload.as_ref()), String::new(), String::new());
                 send(kind::PANIC, &told.unwrap_or(words).to_bytes());
             }
         }
@@ -339,6 +341,7 @@ extern "C" fn asked(_: i32, _: *mut libc::siginfo_t, _: *mut libc::c_void) {
         // SAFETY: gettid(2) is always safe to call.
         let thread = unsafe { libc::gettid() };
         let trace = Backtrace::force_capture().to_string();
-        send(kind::HERE, &(thread, trace).to_bytes());
+        let told = PANIC.try_lock().ok().and_then(|it| it.clone());
+        send(kind::HERE, &(thread, trace, told).to_bytes());
     }
 }

@@ -41,6 +41,13 @@ impl Ending {
         }
     }
 
+    fn said(self) -> String {
+        match self {
+            Code(code) => format!("exit {code}"),
+            Signal(signal) | Core(signal) => format!("signal {signal}"),
+        }
+    }
+
     /// What `run_all` returns for it.
     fn code(self) -> i32 {
         match self {
@@ -80,7 +87,11 @@ fn expect_codes(run: &Run, submission: &Session, endings: &[Ending]) {
     let roles = run.commands(endings.len());
     submission.begin("run_all", &words(&roles));
     end_all(run, submission, &roles, endings);
-    let what = format!("the codes of commands that end with {endings:?}, in any order");
+    let said: Vec<String> = endings.iter().map(|ending| ending.said()).collect();
+    let what = format!(
+        "the codes of commands that end by {} (128 plus the signal for one that was killed)",
+        said.join(", ")
+    );
     let codes = codes_of(submission, &what);
     let expected: Vec<i32> = endings.iter().map(|ending| ending.code()).collect();
     run.expect(&what, &codes, &expected);

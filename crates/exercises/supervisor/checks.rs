@@ -279,6 +279,11 @@ fn window(run: &Run) {
     let story = play.supervise(&policy, &courses);
     let what = "a command that runs for 90, 1, 1, 15 and 1 s, with 3 restarts in 100 s";
     expect(run, what, &story, exit(1), 4);
+    // A steady run makes the pauses begin anew; it takes no restart away.
+    let courses = [(ms(1000), 1), (ms(1000), 1), (ms(61_000), 1), (ms(1000), 1), (ms(1000), 0)];
+    let story = play.supervise(&policy, &courses);
+    let what = "a command that runs for 1, 1, 61 and 1 s, with 3 restarts in 100 s, 60 s being steady";
+    expect(run, what, &story, exit(1), 4);
     // One restart is as old as the window when the run ends: it does not count any more.
     let exact = Policy { restarts: 1, first: ms(0), window: ms(5000), ..POLICY };
     let story = play.supervise(&exact, &lasting(5000, 3));

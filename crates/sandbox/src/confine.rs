@@ -188,6 +188,10 @@ pub(crate) fn filters(beyond_reach: &[i32]) -> Result<Vec<BpfProgram>> {
             judges.push(SeccompRule::new(vec![equals(0, u64::from(number as u32))?])?);
         }
     }
+    if !beyond_reach.is_empty() {
+        // Without namespaces, System V's shared memory is the whole machine's, and stays.
+        rules.insert(libc::SYS_shmget, Vec::new());
+    }
     if !judges.is_empty() {
         for call in [
             libc::SYS_tkill,

@@ -1,9 +1,13 @@
-//! Sees in /proc that the run has ended, and never collects it: zombies pile up.
+//! Sees that a run has ended and how, and collects it at the very end.
 
 use std::collections::VecDeque;
 use std::io;
+use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, ExitStatus};
 use std::time::Duration;
+
+use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
+use nix::unistd::Pid;
 
 #[derive(Clone, Copy, Debug)]
 pub struct Policy {
@@ -26,17 +30,31 @@ pub enum End {
 }
 
 pub fn supervise(command: &mut Command, policy: &Policy, clock: &dyn Clock) -> io::Result<End> {
+    let mut children = Vec::new();
+    let end = run(command, policy, clock, &mut children);
+    for mut child in children {
+        child.wait()?;
+    }
+    end
+}
+
+fn run(
+    command: &mut Command,
+    policy: &Policy,
+    clock: &dyn Clock,
+    children: &mut Vec<std::process::Child>,
+) -> io::Result<End> {
     let mut pause = policy.first;
     let mut restarts = VecDeque::new();
     loop {
         let start = clock.now();
-        let child = Box::leak(Box::new(command.spawn()?));
-        let pid = child.id();
-        let status = loop {
-            let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
-            if stat.contains(") Z ") {
-                break std::os::unix::process::ExitStatusExt::from_raw(stat.split(' ').last().and_then(|it| it.trim().parse().ok()).unwrap_or(0));
-            }
+        let child = command.spawn()?;
+        let id = Id::Pid(Pid::from_raw(child.id() as i32));
+        children.push(child);
+        let status = match waitid(id, WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT)? {
+            WaitStatus::Exited(_, code) => ExitStatus::from_raw(code << 8),
+            WaitStatus::Signaled(_, signal, _) => ExitStatus::from_raw(signal as i32),
+            _ => continue,
         };
         let now = clock.now();
         if status.success() {
@@ -51,8 +69,8 @@ pub fn supervise(command: &mut Command, policy: &Policy, clock: &dyn Clock) -> i
         if now - start >= policy.steady {
             pause = policy.first;
         }
-        clock.sleep(pause.min(policy.longest));
-        pause = pause.saturating_mul(2);
+        clock.sleep(pause);
+        pause = (pause * 2).min(policy.longest);
         restarts.push_back(clock.now());
     }
 }
