@@ -145,6 +145,7 @@ pub fn doing(pid: i32, thread: i32) -> String {
         ('R', _) => "is running: it spins, or computes for too long".to_owned(),
         (_, Some((libc::SYS_read, 0))) => "waits for input".to_owned(),
         (_, Some((libc::SYS_futex, _))) => "waits for a lock, or for a thread (futex)".to_owned(),
+        (_, Some((libc::SYS_recvfrom, fd))) => format!("is blocked in recv({fd})"),
         (_, Some((libc::SYS_wait4, _))) => "waits for a child (wait4)".to_owned(),
         (_, Some((libc::SYS_waitid, _))) => "waits for a child (waitid)".to_owned(),
         (_, Some((libc::SYS_read, fd))) => format!("is blocked in read({fd})"),

@@ -412,14 +412,16 @@ impl Run {
         let start = Instant::now();
         self.look(Duration::ZERO);
         // Whoever still waits for orders ends now.
-        self.world.borrow_mut().players.clear();
+        let players = std::mem::take(&mut self.world.borrow_mut().players);
+        let known: Vec<i32> = players.iter().map(|player| player.line.pid).collect();
+        drop(players);
         if self.world.borrow().programs.iter().any(|it| it.asked.is_some() || !it.line.open) {
             return Vec::new();
         }
         for patience in [0, 1, 2, 5, 10, 20, 50, 100, 150, 200] {
             std::thread::sleep(Duration::from_millis(patience));
             let mut left = self.left_now();
-            if left.is_empty() && self.is_joined_by_others() {
+            if left.is_empty() && self.is_joined_by_others(&known) {
                 left.push(("running".to_owned(), "a process that forks on and on".to_owned()));
             }
             if left.is_empty() || start.elapsed() > Duration::from_secs(1) {
@@ -429,14 +431,23 @@ impl Run {
         self.left_now()
     }
 
-    /// Whether orphans come to this process all the time: somebody forks and ends faster than one can
-    /// look.
-    fn is_joined_by_others(&self) -> bool {
+    /// Whether orphans come to this process again and again: somebody forks and ends faster than one can
+    /// look. Where there has been no orphan yet but a command that is `known`, nobody does.
+    fn is_joined_by_others(&self, known: &[i32]) -> bool {
         let me = std::process::id() as i32;
-        let mine = || observe::descendants(me).iter().filter(|(_, it)| it.parent == me).count();
-        let before = mine();
-        std::thread::sleep(Duration::from_millis(4));
-        mine() > before
+        let programs: Vec<i32> =
+            self.world.borrow().programs.iter().map(|program| program.line.pid).collect();
+        let unknown = || {
+            let children = observe::descendants(me).into_iter();
+            let children = children.filter(|(_, stat)| stat.parent == me).map(|(pid, _)| pid);
+            children.filter(|pid| !known.contains(pid) && !programs.contains(pid)).count()
+        };
+        let before = unknown();
+        before > 0
+            && (0..40).any(|_| {
+                std::thread::sleep(Duration::from_millis(8));
+                unknown() > before
+            })
     }
 
     fn left_now(&self) -> Vec<(String, String)> {

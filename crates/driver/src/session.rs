@@ -325,7 +325,7 @@ pub(crate) fn notice(run: &Run) {
         let asked = program.asked.clone().unwrap_or_else(|| "the program".to_owned());
         let of = |kind: u8| program.line.frames.iter().find(|(it, _)| *it == kind);
         if let Some((_, body)) = of(kind::PANIC) {
-            let told = <(String, String, String)>::from_bytes(body).unwrap_or_default();
+            let told = Panic::from_bytes(body).unwrap_or_default();
             let at = if told.1.is_empty() { String::new() } else { format!("\nat {}", told.1) };
             let message = format!("{asked} panicked: {}{at}", told.0);
             // It has returned: what it leaves behind counts.
@@ -364,11 +364,11 @@ pub(crate) fn notice(run: &Run) {
 fn crashed(
     signal: i32,
     asked: &str,
-    said: Option<(String, String, String)>,
+    said: Option<(String, String, Vec<Panic>)>,
     source: &str,
 ) -> String {
     let name = Signal::try_from(signal).map_or("an unknown signal", Signal::as_str);
-    let (address, trace, panic) = said.unwrap_or_default();
+    let (address, trace, panics) = said.unwrap_or_default();
     let meaning = match signal {
         libc::SIGSEGV => format!(
             "it touched memory that it does not have ({address}), or its stack was too small: an \
@@ -377,8 +377,10 @@ fn crashed(
         libc::SIGBUS => {
             format!("it touched memory beyond the end of the file that is mapped ({address})")
         }
-        libc::SIGABRT if panic.is_empty() => "it gave up by itself".to_owned(),
-        libc::SIGABRT => format!("it gave up after a panic: {panic}"),
+        libc::SIGABRT => match aborting(&panics) {
+            Some(why) => return format!("The program was ended by {name} during {asked}.\n{why}"),
+            None => "it gave up by itself".to_owned(),
+        },
         libc::SIGXCPU => "it used up its processor time".to_owned(),
         libc::SIGXFSZ => "it wrote a file that is too large".to_owned(),
         libc::SIGKILL | libc::SIGTERM => "somebody sent it; a signal to its own group?".to_owned(),
@@ -386,6 +388,39 @@ fn crashed(
     };
     let at = line_of(&trace, source).map(|at| format!("\nat {at}")).unwrap_or_default();
     format!("The program was ended by {name} during {asked}: {meaning}.{at}")
+}
+
+/// Why a process aborts that has panicked, unless it does that by itself. The last panic is then one of
+/// the standard library, which says that there is no way on.
+fn aborting(panics: &[Panic]) -> Option<String> {
+    let told = |(said, at, _): &Panic| {
+        let at = if at.is_empty() || at.starts_with('/') {
+            String::new()
+        } else {
+            format!("\n  at {at}")
+        };
+        format!("{said}{at}")
+    };
+    let (last, before) = panics.split_last()?;
+    let causes = &before[before.len().saturating_sub(2)..];
+    if last.0.starts_with("panic in a destructor during cleanup") {
+        let mut why = String::from(
+            "A destructor panicked while another panic was unwinding the stack, so the process aborts.",
+        );
+        for (which, panic) in ["First", "Then, in the destructor"].iter().zip(causes) {
+            why.push_str(&format!("\n{which}: {}", told(panic)));
+        }
+        Some(why)
+    } else if last.0.starts_with("panic in a function that cannot unwind") {
+        let cause = causes.last().map(|panic| format!("\n{}", told(panic))).unwrap_or_default();
+        Some(format!(
+            "A panic came to a function that it cannot leave, so the process aborts.{cause}"
+        ))
+    } else if last.0.starts_with("unsafe precondition(s) violated") {
+        Some(format!("What an unsafe function asks for was not so.\n{}", told(last)))
+    } else {
+        None
+    }
 }
 
 /// The innermost line of this file in a backtrace.
@@ -442,16 +477,18 @@ pub(crate) fn where_are_they(run: &Run, message: &mut String) {
     }
 }
 
-/// A thread, its backtrace, and what the last panic of the process was: what it said, where, and in
-/// which thread.
-type Here = (i32, String, Option<(String, String, String)>);
+/// What a panic said, where, and in which thread.
+type Panic = (String, String, String);
+
+/// A thread, its backtrace, and the last panic of the process.
+type Here = (i32, String, Option<Panic>);
 
 fn ask(
     run: &Run,
     pid: i32,
     threads: &[(i32, String)],
     source: &str,
-    panic: &mut Option<(String, String, String)>,
+    panic: &mut Option<Panic>,
 ) -> Vec<Option<String>> {
     let mut places: Vec<Option<String>> = vec![None; threads.len()];
     let end = Instant::now() + ANSWER;

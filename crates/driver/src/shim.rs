@@ -37,8 +37,8 @@ pub(crate) mod kind {
 
 static CHANNEL: AtomicI32 = AtomicI32::new(REQUESTS);
 static PROCESS: AtomicU32 = AtomicU32::new(0);
-/// What the last panic said, where it was, and the name of its thread.
-static PANIC: Mutex<Option<(String, String, String)>> = Mutex::new(None);
+/// The panics since the last request: what each said, where it was, and the name of its thread.
+static PANICS: Mutex<Vec<(String, String, String)>> = Mutex::new(Vec::new());
 
 thread_local! {
     static COME: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
@@ -88,7 +88,7 @@ pub fn answer(mut call: impl FnMut(&str, &mut Arguments) -> Vec<u8>) -> ! {
         let words = (crate::words_of(info.payload()), at.unwrap_or_default(), thread);
         // The last panic that does more than pass another one on explains the others.
         if !words.0.contains("on an `Err` value: Any") && words.0 != "a scoped thread panicked" {
-            *PANIC.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = Some(words);
+            PANICS.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).push(words);
         }
     }));
     let mut children = Vec::new();
@@ -96,6 +96,7 @@ pub fn answer(mut call: impl FnMut(&str, &mut Arguments) -> Vec<u8>) -> ! {
     loop {
         let body = receive(kind::CALL);
         let mut arguments = Arguments(body, 0);
+        PANICS.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).clear();
         let name: String = arguments.take();
         let done = catch_unwind(AssertUnwindSafe(|| {
             own(&name, &mut arguments, &mut children)
@@ -112,7 +113,7 @@ pub fn answer(mut call: impl FnMut(&str, &mut Arguments) -> Vec<u8>) -> ! {
             Ok(Some(answer)) => send(kind::ANSWER, &answer),
             Ok(None) => send(kind::READY, &[]),
             Err(payload) => {
-                let told = PANIC.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).take();
+                let told = PANICS.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).pop();
                 let words = (crate::words_of(payload.as_ref()), String::new(), String::new());
                 send(kind::PANIC, &told.unwrap_or(words).to_bytes());
             }
@@ -328,8 +329,8 @@ extern "C" fn crashed(signal: i32, info: *mut libc::siginfo_t, _: *mut libc::c_v
         // SAFETY: the kernel passes a valid pointer to a handler with SA_SIGINFO.
         let address = unsafe { (*info).si_addr() }.addr();
         let trace = Backtrace::force_capture().to_string();
-        let told = PANIC.try_lock().ok().and_then(|it| it.clone()).unwrap_or_default();
-        send(kind::CRASH, &(format!("{address:#x}"), trace, told.0).to_bytes());
+        let told = PANICS.try_lock().map(|all| all.clone()).unwrap_or_default();
+        send(kind::CRASH, &(format!("{address:#x}"), trace, told).to_bytes());
     }
     // SAFETY: the handler was reset when it was called, so this ends the process as it would have
     // ended without a handler.
@@ -341,7 +342,7 @@ extern "C" fn asked(_: i32, _: *mut libc::siginfo_t, _: *mut libc::c_void) {
         // SAFETY: gettid(2) is always safe to call.
         let thread = unsafe { libc::gettid() };
         let trace = Backtrace::force_capture().to_string();
-        let told = PANIC.try_lock().ok().and_then(|it| it.clone());
+        let told = PANICS.try_lock().ok().and_then(|all| all.last().cloned());
         send(kind::HERE, &(thread, trace, told).to_bytes());
     }
 }

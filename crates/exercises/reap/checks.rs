@@ -1,7 +1,6 @@
 //! What collecting children must come to. The commands are puppets: how each of them ends is decided
 //! here, once it has been started, and nobody knows it before.
 
-use std::os::unix::fs::PermissionsExt;
 use std::time::{Duration, Instant};
 
 use driver::session::DESCRIPTORS;
@@ -169,8 +168,8 @@ fn waits(run: &Run) {
 fn cannot_start(run: &Run) {
     let submission = run.submission();
     let file = run.directory().join("no-program");
+    // A new file has no right to be executed.
     std::fs::write(&file, "not executable").expect("a file");
-    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o644)).expect("its mode");
     let with_nul = || {
         let mut role = run.command();
         role.words.insert(1, "a\0b".to_owned());

@@ -4,7 +4,6 @@
 //! hangs. Where a limit must pass, a command that was not ready before it is given more. That nothing
 //! comes too early can be measured on every machine: a busy one makes it come later.
 
-use std::os::unix::fs::PermissionsExt;
 use std::time::{Duration, Instant};
 
 use driver::session::DESCRIPTORS;
@@ -149,8 +148,8 @@ fn no_limit(run: &Run) {
 fn cannot_start(run: &Run) {
     let submission = run.submission();
     let file = run.directory().join("no-program");
+    // A new file has no right to be executed.
     std::fs::write(&file, "not executable").expect("a file");
-    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o644)).expect("its mode");
     let mut with_nul = run.command();
     with_nul.words.insert(1, "a\0b".to_owned());
     for (what, words) in [

@@ -250,11 +250,10 @@ fn run_checks(
     });
     let mut untidy = Vec::new();
     let mut left_behind_each = Vec::new();
-    let mut results = results.into_iter().map(|result| {
-        let result = result.into_inner().ok().flatten().context("a check was not run");
-        result.and_then(|result| result)
+    let results = results.into_iter().map(|result| -> Result<(Judged, Account)> {
+        result.into_inner().ok().flatten().context("a check was not run")?
     });
-    let results: Vec<(Judged, Account)> = results.by_ref().collect::<Result<_>>()?;
+    let results: Vec<(Judged, Account)> = results.collect::<Result<_>>()?;
     let forged = results[genuine..].iter().any(|(judged, _)| judged.passed);
     for (mut judged, account) in results.into_iter().take(genuine) {
         if forged {
@@ -266,8 +265,13 @@ fn run_checks(
         verdict.isolation = account.isolation;
         verdict.missing = account.missing;
         if programs.driver.is_some() {
-            let left = std::mem::take(&mut judged.left);
-            left_behind_each.push((judged.check.clone(), left));
+            let left = (judged.check.clone(), std::mem::take(&mut judged.left));
+            if exercise.tidy.is_some() {
+                left_behind_each.push(left);
+            } else {
+                judged.findings.extend(process::untidy(&[left]));
+                judged.passed &= judged.findings.is_empty();
+            }
         } else if exercise.tidy.is_some() {
             let left = account.ends.first().map(|end| left_behind(end, &judged));
             untidy.extend(left.unwrap_or_default());

@@ -173,7 +173,11 @@ pub fn untidy(left: &[(String, Vec<(String, String)>)]) -> Vec<Finding> {
             })
             .collect();
         if !after.is_empty() {
-            findings.push(Finding::new(word, format!("{what}\n{}", after.join("\n"))));
+            // Who forgets something forgets it everywhere.
+            let more = after.len().saturating_sub(3);
+            let more = if more > 0 { format!("\n  and after {more} more") } else { String::new() };
+            let shown = after[..after.len().min(3)].join("\n");
+            findings.push(Finding::new(word, format!("{what}\n{shown}{more}")));
         }
     }
     findings
