@@ -420,9 +420,13 @@ impl Run {
         }
         for patience in [0, 1, 2, 5, 10, 20, 50, 100, 150, 200] {
             std::thread::sleep(Duration::from_millis(patience));
+            if patience > 0 {
+                self.collect_orphans(&known);
+            }
             let mut left = self.left_now();
             if left.is_empty() && self.is_joined_by_others(&known) {
                 left.push(("running".to_owned(), "a process that forks on and on".to_owned()));
+                return left;
             }
             if left.is_empty() || start.elapsed() > Duration::from_secs(1) {
                 return left;
@@ -434,20 +438,29 @@ impl Run {
     /// Whether orphans come to this process again and again: somebody forks and ends faster than one can
     /// look. Where there has been no orphan yet but a command that is `known`, nobody does.
     fn is_joined_by_others(&self, known: &[i32]) -> bool {
+        self.collect_orphans(known) > 0
+            && (0..40).any(|_| {
+                std::thread::sleep(Duration::from_millis(8));
+                self.collect_orphans(known) > 0
+            })
+    }
+
+    /// Collects processes that have become this process's children and have ended; says how many of them
+    /// are not `known`.
+    fn collect_orphans(&self, known: &[i32]) -> usize {
         let me = std::process::id() as i32;
         let programs: Vec<i32> =
             self.world.borrow().programs.iter().map(|program| program.line.pid).collect();
-        let unknown = || {
-            let children = observe::descendants(me).into_iter();
-            let children = children.filter(|(_, stat)| stat.parent == me).map(|(pid, _)| pid);
-            children.filter(|pid| !known.contains(pid) && !programs.contains(pid)).count()
-        };
-        let before = unknown();
-        before > 0
-            && (0..40).any(|_| {
-                std::thread::sleep(Duration::from_millis(8));
-                unknown() > before
-            })
+        let mut count = 0;
+        for (pid, stat) in observe::descendants(me) {
+            if stat.parent != me || stat.state != 'Z' || programs.contains(&pid) {
+                continue;
+            }
+            // SAFETY: waitpid(2) may be told to write no status.
+            unsafe { libc::waitpid(pid, std::ptr::null_mut(), libc::WNOHANG) };
+            count += usize::from(!known.contains(&pid));
+        }
+        count
     }
 
     fn left_now(&self) -> Vec<(String, String)> {
