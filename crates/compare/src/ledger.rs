@@ -3,7 +3,7 @@
 //! A statement whose package exists stands in that package, as a [`lab::Claim`] beside its
 //! criterion. Here stand those that no program answers yet.
 
-use lab::Verdict::{self, Caveat, DoesNotHold, Holds, Lexical};
+use lab::Verdict::{self, Caveat, DoesNotHold, Holds};
 
 use crate::packages::PACKAGES;
 use crate::turns::{Turn, turns};
@@ -57,36 +57,12 @@ const fn entry(
 
 /// The statements that no program answers yet.
 pub const NOT_BUILT: &[Entry] = &[
-    entry(1, "running-instance", "processes", Holds, "A process is one run of a program."),
-    entry(
-        2,
-        "process-bundles-resources",
-        "processes",
-        Caveat,
-        "A process holds code, data and system resources together.",
-    ),
-    entry(3, "process-is-a-program", "processes", DoesNotHold, "A process is a program."),
-    entry(4, "to-process", "pipes", Lexical, "To process is to work on data."),
     entry(
         7,
         "smallest-schedulable-unit",
         "scheduling",
         Caveat,
         "The thread is the smallest thing the system schedules.",
-    ),
-    entry(
-        8,
-        "at-least-one-thread",
-        "process-lifecycle",
-        Caveat,
-        "No process exists without a thread.",
-    ),
-    entry(
-        9,
-        "main-thread",
-        "process-lifecycle",
-        Caveat,
-        "The main thread is the one a process cannot do without.",
     ),
     entry(
         10,
@@ -130,29 +106,7 @@ pub const NOT_BUILT: &[Entry] = &[
         Caveat,
         "Threads talk to each other directly, through memory.",
     ),
-    entry(25, "processes-need-ipc", "pipes", Holds, "Processes need IPC to talk to each other."),
     entry(30, "ipc-by-sockets", "sockets", Holds, "They can talk through sockets."),
-    entry(
-        32,
-        "ipc-by-message-queues",
-        "message-queues",
-        Holds,
-        "They can talk through message queues.",
-    ),
-    entry(
-        35,
-        "semaphore-limits",
-        "semaphores",
-        Caveat,
-        "A semaphore limits how many use a resource.",
-    ),
-    entry(
-        36,
-        "condvar-waits",
-        "condition-variables",
-        Holds,
-        "A condition variable lets a thread wait until something is so.",
-    ),
     entry(
         42,
         "isolation-gives-stability",
@@ -297,13 +251,6 @@ pub const NOT_BUILT: &[Entry] = &[
         "sockets",
         Holds,
         "A database and a web server are processes that talk through sockets.",
-    ),
-    entry(
-        69,
-        "spreadsheet-instances",
-        "processes",
-        Caveat,
-        "Each open spreadsheet is a process of its own.",
     ),
     entry(
         70,

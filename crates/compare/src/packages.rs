@@ -17,4 +17,10 @@ pub const PACKAGES: &[&Package] = &[
     &creation_cost::PACKAGE,
     &memory_footprint::PACKAGE,
     &ipc_cost::PACKAGE,
+    &processes::PACKAGE,
+    &process_lifecycle::PACKAGE,
+    &condition_variables::PACKAGE,
+    &pipes::PACKAGE,
+    &semaphores::PACKAGE,
+    &message_queues::PACKAGE,
 ];

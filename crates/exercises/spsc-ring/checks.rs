@@ -1,6 +1,7 @@
 //! What a ring for one producer and one consumer must come to.
 
 use std::hint::spin_loop;
+use std::marker::PhantomData;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -21,7 +22,10 @@ fn main() {
         Check::modelled("published", published),
         Check::modelled("reused", reused),
         Check::modelled("passes-on", passes_on),
+        Check::modelled("never-waits", never_waits),
         Check::modelled("dropped", dropped),
+        Check::modelled("last-one-out", last_one_out),
+        Check::plain("bounds", bounds),
     ]);
 }
 
@@ -39,41 +43,73 @@ fn pop<T: Send>(consumer: &mut Consumer<T>, times: usize) -> Vec<T> {
 }
 
 /// Pushes each item that there is room for; tries twice. Returns those that it has pushed.
-fn push(producer: &mut Producer<i32>, items: impl Iterator<Item = i32>) -> Vec<i32> {
+fn push(producer: &mut Producer<Box<i32>>, items: impl Iterator<Item = i32>) -> Vec<i32> {
     let mut try_twice = |item: &i32| {
-        producer.push(*item).is_ok() || {
-            spin_loop();
-            producer.push(*item).is_ok()
-        }
+        let again = match producer.push(Box::new(*item)) {
+            Ok(()) => return true,
+            Err(again) => again,
+        };
+        assert_eq!(*again, *item, "what push gives back of a full ring");
+        spin_loop();
+        producer.push(again).is_ok()
     };
     items.filter(|item| try_twice(item)).collect()
+}
+
+fn values(items: Vec<Box<i32>>) -> Vec<i32> {
+    items.into_iter().map(|item| *item).collect()
 }
 
 fn in_order() {
     let (mut producer, mut consumer) = ring(2);
     assert_eq!(consumer.pop(), None, "popping from a new ring");
+    assert_eq!(consumer.pop(), None, "popping from a new ring again");
     assert_eq!(producer.push(1), Ok(()), "pushing into a new ring for two");
     assert_eq!(producer.push(2), Ok(()), "pushing a second item into a ring for two");
     assert_eq!(producer.push(3), Err(3), "pushing a third item into a ring for two");
+    assert_eq!(producer.push(5), Err(5), "pushing a third item into a ring for two, again");
     assert_eq!(consumer.pop(), Some(1), "popping the oldest of two");
     assert_eq!(producer.push(4), Ok(()), "pushing when there is room again");
     assert_eq!(consumer.pop(), Some(2), "popping the oldest of two");
     assert_eq!(consumer.pop(), Some(4), "popping the last one");
     assert_eq!(consumer.pop(), None, "popping from an empty ring");
+    let (mut first, mut of_first) = ring(1);
+    let (mut second, mut of_second) = ring(1);
+    assert_eq!((first.push(1), second.push(2)), (Ok(()), Ok(())), "pushing into two rings for one");
+    let popped = (of_first.pop(), of_second.pop());
+    assert_eq!(popped, (Some(1), Some(2)), "what is popped from two rings");
+    drop(first);
+    let (mut producer, mut consumer) = ring(5);
+    assert_eq!(producer.push([1_u64; 5]), Ok(()), "pushing an item of 40 bytes");
+    drop(producer);
+    assert_eq!(consumer.pop(), Some([1; 5]), "popping when the producer has gone");
+    assert_eq!(consumer.pop(), None, "popping again when the producer has gone");
 }
 
 fn goes_round() {
-    let (mut producer, mut consumer) = ring(3);
-    for turn in 0..10 {
-        let what = "a ring for three, filled and emptied ten times";
-        for item in 0..3 {
-            assert_eq!(producer.push(turn * 3 + item), Ok(()), "{what}");
+    for capacity in [1, 2, 3, 5, 8] {
+        let (mut producer, mut consumer) = ring(capacity);
+        let items = capacity as i32;
+        let what = format!("a ring for {capacity}, filled and emptied four times");
+        for turn in 0..4 {
+            for item in 0..items {
+                assert_eq!(producer.push(turn * items + item), Ok(()), "{what}");
+            }
+            assert_eq!(producer.push(99), Err(99), "{what}");
+            for item in 0..items {
+                assert_eq!(consumer.pop(), Some(turn * items + item), "{what}");
+            }
+            assert_eq!(consumer.pop(), None, "{what}");
         }
-        assert_eq!(producer.push(99), Err(99), "{what}");
-        for item in 0..3 {
-            assert_eq!(consumer.pop(), Some(turn * 3 + item), "{what}");
+        // One item less than it holds is always inside, so that the ends never meet.
+        for item in 0..items - 1 {
+            assert_eq!(producer.push(item), Ok(()), "{what}, then nearly filled");
         }
-        assert_eq!(consumer.pop(), None, "{what}");
+        for item in items - 1..3 * items {
+            assert_eq!(producer.push(item), Ok(()), "{what}, then kept nearly full");
+            let oldest = item - (items - 1);
+            assert_eq!(consumer.pop(), Some(oldest), "{what}, then kept nearly full");
+        }
     }
 }
 
@@ -81,24 +117,25 @@ fn goes_round() {
 fn published() {
     let (mut producer, mut consumer) = ring(2);
     let pushes = thread::spawn(move || {
-        assert_eq!(producer.push(1), Ok(()), "pushing into a new ring for two");
-        assert_eq!(producer.push(2), Ok(()), "pushing a second item into a ring for two");
+        assert_eq!(producer.push(Box::new(1)), Ok(()), "pushing into a new ring for two");
+        assert_eq!(producer.push(Box::new(2)), Ok(()), "pushing a second item into a ring for two");
     });
     let mut popped = pop(&mut consumer, 3);
     pushes.join().unwrap();
-    popped.extend(pop(&mut consumer, 3));
-    assert_eq!(popped, [1, 2], "what is popped while another thread pushes 1 and 2, and after it");
+    popped.extend(pop(&mut consumer, 2));
+    let what = "what is popped while another thread pushes 1 and 2, and after it";
+    assert_eq!(values(popped), [1, 2], "{what}");
 }
 
 /// There is room for one, so the slot goes to and fro.
 fn reused() {
     let (mut producer, mut consumer) = ring(1);
-    let pushes = thread::spawn(move || push(&mut producer, 1..=2));
+    let pushes = thread::spawn(move || push(&mut producer, 1..=3));
     let mut popped = pop(&mut consumer, 4);
     let pushed = pushes.join().unwrap();
     popped.extend(pop(&mut consumer, 2));
     let what = "what is popped while another thread pushes into a ring for one, and after it";
-    assert_eq!(popped, pushed, "{what}: all that was pushed");
+    assert_eq!(values(popped), pushed, "{what}: all that was pushed");
 }
 
 /// The item is nothing; what it speaks of is elsewhere.
@@ -117,6 +154,39 @@ fn passes_on() {
     pushes.join().unwrap();
 }
 
+/// The most atomic operations of a push or a pop that does not wait.
+const FEW: u32 = 8;
+
+fn at_once<R>(what: &str, does: impl FnOnce() -> R) -> R {
+    let (waits, operations) = (harness::waits(), harness::operations());
+    let result = does();
+    let (waits, operations) = (harness::waits() - waits, harness::operations() - operations);
+    assert!(
+        waits == 0 && operations <= FEW,
+        "{what} waits: it made {operations} atomic operations and spun {waits} times"
+    );
+    result
+}
+
+fn never_waits() {
+    let (mut producer, mut consumer) = ring(1);
+    let pushes = thread::spawn(move || {
+        at_once("push", || producer.push(1)).expect("pushing into a new ring for one");
+        at_once("push", || producer.push(2)).is_ok()
+    });
+    let popped = at_once("pop", || consumer.pop());
+    let second = at_once("pop", || consumer.pop());
+    let pushed = pushes.join().unwrap();
+    if pushed {
+        assert!(popped.or(second).is_some(), "a second item went into a ring for one");
+    }
+    let (mut full, mut end) = ring(1);
+    full.push(1).expect("pushing into a new ring for one");
+    assert_eq!(at_once("push", || full.push(2)), Err(2), "pushing into a full ring");
+    assert_eq!(at_once("pop", || end.pop()), Some(1), "popping from a full ring");
+    assert_eq!(at_once("pop", || end.pop()), None, "popping from an empty ring");
+}
+
 /// An item that counts how often it is dropped.
 struct Counted(Arc<AtomicUsize>);
 
@@ -126,7 +196,68 @@ impl Drop for Counted {
     }
 }
 
+/// How many are dropped of those that are popped at once, given back by a full ring, and left in it,
+/// after the ring has gone round.
 fn dropped() {
+    let mut counts = Vec::new();
+    let dropped = |counts: &[Arc<AtomicUsize>]| -> Vec<usize> {
+        counts.iter().map(|count| count.load(Ordering::Relaxed)).collect()
+    };
+    let item = |counts: &mut Vec<Arc<AtomicUsize>>| {
+        counts.push(Arc::new(AtomicUsize::new(0)));
+        Counted(Arc::clone(&counts[counts.len() - 1]))
+    };
+    let (mut producer, mut consumer) = ring(2);
+    for turn in 1..=3 {
+        assert!(producer.push(item(&mut counts)).is_ok(), "pushing into an empty ring");
+        drop(consumer.pop());
+        assert_eq!(
+            dropped(&counts),
+            vec![1; turn],
+            "times that each was dropped, of items pushed and popped"
+        );
+    }
+    assert!(producer.push(item(&mut counts)).is_ok(), "pushing into an empty ring for two");
+    assert!(producer.push(item(&mut counts)).is_ok(), "pushing a second item into a ring for two");
+    let back = producer.push(item(&mut counts));
+    assert_eq!(
+        dropped(&counts),
+        [1, 1, 1, 0, 0, 0],
+        "times that each item was dropped, when a full ring has given one back"
+    );
+    drop(back);
+    assert_eq!(
+        dropped(&counts),
+        [1, 1, 1, 0, 0, 1],
+        "times that each item was dropped, with the one that came back"
+    );
+    drop(producer);
+    assert_eq!(
+        dropped(&counts),
+        [1, 1, 1, 0, 0, 1],
+        "times that each item was dropped, when the producer has gone and the consumer not"
+    );
+    drop(consumer);
+    assert_eq!(
+        dropped(&counts),
+        [1; 6],
+        "times that each item was dropped, with the two that were left in the ring"
+    );
+    let (mut producer, mut consumer) = ring(3);
+    assert!(producer.push(item(&mut counts)).is_ok(), "pushing into a new ring for three");
+    drop(consumer.pop());
+    drop(consumer);
+    assert!(producer.push(item(&mut counts)).is_ok(), "pushing when the consumer has gone");
+    drop(producer);
+    assert_eq!(
+        dropped(&counts),
+        [1; 8],
+        "times that each item was dropped, with one that was pushed when the consumer had gone"
+    );
+}
+
+/// The ends are dropped by two threads, so either may be the last to have the ring.
+fn last_one_out() {
     let count = Arc::new(AtomicUsize::new(0));
     let (mut producer, mut consumer) = ring(2);
     let items = [Counted(Arc::clone(&count)), Counted(Arc::clone(&count))];
@@ -135,11 +266,34 @@ fn dropped() {
             assert!(producer.push(item).is_ok(), "pushing two items into a ring for two");
         }
     });
-    let popped = !pop(&mut consumer, 1).is_empty();
-    let now = count.load(Ordering::Relaxed);
-    assert_eq!(now, usize::from(popped), "items dropped of those that were popped");
-    pushes.join().unwrap();
+    drop(consumer.pop());
     drop(consumer);
+    pushes.join().unwrap();
     let after = count.load(Ordering::Relaxed);
     assert_eq!(after, 2, "of two items, one perhaps popped, dropped when both ends are gone");
+}
+
+/// Whether a type is `Send` or `Clone`: the first of these constants is found only if it is.
+struct Probe<T>(PhantomData<T>);
+
+impl<T: Send> Probe<T> {
+    const SEND: bool = true;
+}
+
+impl<T: Clone> Probe<T> {
+    const CLONE: bool = true;
+}
+
+trait Otherwise {
+    const SEND: bool = false;
+    const CLONE: bool = false;
+}
+
+impl<T> Otherwise for Probe<T> {}
+
+fn bounds() {
+    assert!(Probe::<Producer<i32>>::SEND, "a producer of i32 cannot be sent to another thread");
+    assert!(Probe::<Consumer<i32>>::SEND, "a consumer of i32 cannot be sent to another thread");
+    assert!(!Probe::<Producer<i32>>::CLONE, "a producer can be cloned, and there are two then");
+    assert!(!Probe::<Consumer<i32>>::CLONE, "a consumer can be cloned, and there are two then");
 }

@@ -10,7 +10,7 @@
 //!   starter.rs        what the learner begins with; it compiles
 //!   solution.rs       the solution that is shown
 //!   another.rs        a second right solution, written differently
-//!   right/*.rs        more of them, unlike each other in means
+//!   right/*.rs        more right ones, unlike these two in their means
 //!   wrong/*.rs        at least five variants that learners really write
 //!   checks.rs         a program: what must be true of a submission
 //!   shim.rs           of process exercises: calls the submission's functions on request
@@ -34,26 +34,24 @@
 //!
 //! # The three kinds
 //!
-//! - `explored`, for threads: each check runs under thousands of schedules (half of them random,
-//!   half by probabilistic concurrency testing with two and with three preemptions), and fails at
-//!   the first that fails; then a shorter one is looked for. Waits of condition variables end for
-//!   no reason in every second execution, and `compare_exchange_weak` fails for none, as the
-//!   standard allows. Offered: `Arc`, `Weak`, `Mutex`, `RwLock`, `Condvar`, `Barrier`, `Once`,
-//!   `mpsc`, atomics (every ordering counts as `SeqCst`), `thread` with scopes, `Builder`, park.
-//!   Not offered: `OnceLock`, `LazyLock`. Time is not modelled: `sleep` only yields, and waits with
-//!   a limit end at any moment. A panic of a thread goes to who joins it; one that nobody joins
-//!   fails the check. So does a thread that is left when everything else has ended.
-//! - `weak`, for orderings: each check runs under every execution that the memory model allows, up
-//!   to three preemptions. Offered: `Arc`, atomics with their orderings, `fence`, `Mutex`,
-//!   `Condvar`, `RwLock`, `mpsc`, `thread` without scopes (at most four besides the first),
-//!   `hint::spin_loop`, and `cell::UnsafeCell`, whose `get` counts as an exclusive access at that
-//!   moment: call it anew for each access, and never share what it gave. None of it can be made in
-//!   a `const`. Keep models small: two or three threads, two or three operations each.
-//!   It does not find what takes four preemptions, nor what takes reading a value more than seven
-//!   stores old. Of each thread it remembers only the last access to an atomic or a cell, so the
-//!   line that a report of a race names may be that of a later access than the one that raced:
-//!   expect the finding, not the line. `SeqCst` means no more to it than `AcqRel`, except in a
-//!   `fence`: an exercise that needs more would fail right submissions.
+//! - `explored`, for threads: each check runs under thousands of schedules, chosen in turn by a
+//!   random walk, by priorities, and by holding threads up at lines of the source, and fails at the
+//!   first that fails; then a shorter one is looked for. Offered: what std has for threads; what the
+//!   model does and what it does not, stands at the top of the crate `explorer`. A panic of a thread
+//!   goes to who joins it, and one that nobody joins fails nothing by itself. A thread that is left
+//!   when everything else has ended fails the check. `harness::set_processors` says how many
+//!   processors a submission sees; without it, eight. There are no files, no network, no processes and
+//!   no environment.
+//! - `weak`, for orderings: each check runs under every execution that `explorer::weak` visits, which
+//!   are all that the language's memory model allows but for load buffering and a few that are named
+//!   there, up to the number in `exercise.toml`. `std` is the true one, seen through the compiler's
+//!   instrumentation, except `thread` (at most seven besides the first), `thread_local!`,
+//!   `hint::spin_loop`, and `sync`, which has `Arc`, `Weak` and `atomic` and nothing that waits.
+//!   Every access to memory is seen, wherever it is; a race is the finding `race`, and so is memory
+//!   that is used after it was freed. A thread that says that it spins, or looks eight times at what
+//!   does not change, is run again when something has changed that it looked at. `harness` counts the
+//!   operations and waits of a thread, for checks that something does not wait. Keep checks small: two
+//!   or three threads, a handful of operations each.
 //! - `process`, for processes: each check runs once, with the real `std`, `nix` and `libc`, in a
 //!   process of its own, and the submission in another one, which it asks and looks at: the crate
 //!   `driver` says how such checks are written. `shim.rs` is linked with the submission, states the

@@ -11,11 +11,26 @@ static PANICS: Mutex<Vec<Panicked>> = Mutex::new(Vec::new());
 /// Installs a hook that keeps what was said and where, instead of printing it.
 pub fn keep() {
     std::panic::set_hook(Box::new(|info| {
-        let thread = std::thread::current().name().unwrap_or("a thread without a name").to_owned();
-        let (message, place) = (words(info.payload()), info.location().map(Place::from));
-        let mut panics = PANICS.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        panics.push(Panicked { thread, message, place });
+        let thread = running();
+        let remember = || {
+            let (message, place) = (words(info.payload()), info.location().map(Place::from));
+            let mut panics = PANICS.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+            panics.push(Panicked { thread, message, place });
+        };
+        #[cfg(feature = "weak")]
+        crate::weak::outside(remember);
+        #[cfg(not(feature = "weak"))]
+        remember();
     }));
+}
+
+/// The name of the thread that runs.
+fn running() -> String {
+    #[cfg(feature = "weak")]
+    if let Some(name) = crate::weak::running() {
+        return name;
+    }
+    std::thread::current().name().unwrap_or("a thread without a name").to_owned()
 }
 
 /// The panics since [`keep`].
@@ -49,6 +64,20 @@ pub(crate) fn passes_on(message: &str) -> bool {
     message.contains("on an `Err` value: Any")
         || message.contains("PoisonError")
         || message == "a scoped thread panicked"
+}
+
+/// The innermost place of this stack that is in a learner's file. Takes milliseconds: debug information
+/// is read.
+#[cfg(feature = "explored")]
+pub(crate) fn innermost() -> Option<Place> {
+    let trace = std::backtrace::Backtrace::force_capture().to_string();
+    let mut places = trace.lines().filter_map(|line| {
+        let mut parts = line.trim().strip_prefix("at ")?.rsplitn(3, ':');
+        let (column, line) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
+        let file = parts.next()?.trim_start_matches("./").to_owned();
+        Some(Place { file, line, column })
+    });
+    places.find(Place::is_known)
 }
 
 /// What a panic says, if it says anything.

@@ -17,10 +17,10 @@ pub struct Place {
 }
 
 impl Place {
-    /// Whether a learner can look there: in the submission, in the checks, in the standard library.
-    /// What stands behind them is none of the learner's business.
+    /// Whether a learner can look there: in the submission, or in the checks. What stands behind them
+    /// is none of the learner's business.
     pub fn is_known(&self) -> bool {
-        !self.file.contains('/') || self.file.starts_with("/rustc/")
+        !self.file.is_empty() && !self.file.contains('/')
     }
 }
 
@@ -79,6 +79,8 @@ pub struct Resource {
     pub kind: String,
     /// Where it was made; the grader finds its name in the source there.
     pub made: Place,
+    /// Where it was used first; unknown if it was not.
+    pub used: Place,
     /// Its rank among those made at the same place, by address.
     pub rank: usize,
     /// How many were made at the same place.
@@ -192,6 +194,7 @@ impl Failure {
         for resource in &self.resources {
             let mut fields = vec!["resource".to_owned(), resource.kind.clone()];
             fields.extend(place(&resource.made));
+            fields.extend(place(&resource.used));
             fields.extend([resource.rank.to_string(), resource.siblings.to_string()]);
             record(&mut text, &fields);
         }
@@ -288,12 +291,13 @@ impl Report {
             }
             let failure = report.failure.as_mut()?;
             match fields[..] {
-                ["resource", kind, ref rest @ ..] if rest.len() == 5 => {
+                ["resource", kind, ref rest @ ..] if rest.len() == 8 => {
                     failure.resources.push(Resource {
                         kind: kind.to_owned(),
                         made: read_place(&rest[..3])?,
-                        rank: rest[3].parse().ok()?,
-                        siblings: rest[4].parse().ok()?,
+                        used: read_place(&rest[3..6])?,
+                        rank: rest[6].parse().ok()?,
+                        siblings: rest[7].parse().ok()?,
                     });
                 }
                 ["thread", name, ended] => failure.threads.push(Thread {
@@ -405,6 +409,7 @@ mod tests {
             resources: vec![Resource {
                 kind: "mutex".into(),
                 made: at.clone(),
+                used: Place::default(),
                 rank: 1,
                 siblings: 2,
             }],

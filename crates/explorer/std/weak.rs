@@ -1,14 +1,10 @@
-//! Stands in for `std` where orderings are modelled: the same names, and behind `sync`, `thread`
-//! and `cell::UnsafeCell` a model of weakly ordered memory.
+//! Stands in for `std` where orderings are explored: the same names. Memory is std's own, seen through
+//! the compiler's instrumentation; threads are the explorer's, and there is nothing in `sync` that
+//! waits.
 
 pub use ::std::*;
 
 pub use ::explorer::weak::{sync, thread, thread_local};
-
-pub mod cell {
-    pub use ::explorer::weak::cell::UnsafeCell;
-    pub use ::std::cell::*;
-}
 
 pub mod hint {
     pub use ::explorer::weak::spin_loop;

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 
 use crate::catalogue::{Exercise, Kind};
+use crate::model::in_the_words_of_std;
 use crate::toolchain::Toolchain;
 use sandbox::{Content, End, File, How, Job, Limits, Spec};
 
@@ -68,7 +69,13 @@ pub fn compile(
     };
     let account = sandbox::run(&spec).context("compiling")?;
     for (index, end) in account.ends.iter().enumerate() {
-        match why_not(end)? {
+        let why_not = match why_not(end)? {
+            Some(Compiled::Rejected(said)) if exercise.kind != Kind::Process => {
+                Some(Compiled::Rejected(in_the_words_of_std(&said, exercise.kind == Kind::Weak)))
+            }
+            other => other,
+        };
+        match why_not {
             None => {}
             Some(Compiled::Rejected(said)) if index > 0 => {
                 return Ok(Compiled::Rejected(misfit(&said, name, &checks, source)));
@@ -77,10 +84,22 @@ pub fn compile(
                 let why = "This exercise is to be solved without unsafe code.";
                 return Ok(Compiled::Rejected(format!("{}\n\n{why}", said.trim_end())));
             }
+            Some(Compiled::Rejected(said)) if lacks(exercise.kind, &said) => {
+                let why = "Here std::sync has Arc, Weak and atomics, and nothing that waits for another \
+                           thread: no Mutex, RwLock, Condvar, Barrier, Once, OnceLock, LazyLock or mpsc. \
+                           What is to be built is built of atomics.";
+                return Ok(Compiled::Rejected(format!("{}\n\n{why}", said.trim_end())));
+            }
             Some(why_not) => return Ok(why_not),
         }
     }
     Ok(Compiled::Program(program))
+}
+
+/// Whether the compiler misses something that the `std` of this kind of exercise does without.
+fn lacks(kind: Kind, said: &str) -> bool {
+    let said = without_colours(said);
+    kind == Kind::Weak && ["in `weak::sync`", "in `sync`"].iter().any(|place| said.contains(place))
 }
 
 /// The library that a submission becomes.
@@ -90,7 +109,7 @@ fn library(exercise: &Exercise) -> String {
 
 /// What the compiler is told for the submission.
 fn of_submission(exercise: &Exercise, toolchain: &Toolchain, colour: bool) -> Vec<String> {
-    let mut arguments = common(&exercise.crate_name(), toolchain, colour);
+    let mut arguments = common(&exercise.crate_name(), exercise.kind, toolchain, colour);
     arguments.extend([exercise.file_name(), "--crate-type=rlib".to_owned()]);
     arguments.extend(["-Adead_code", "-Amissing_docs"].map(str::to_owned));
     if let Some(std) = &toolchain.std {
@@ -112,7 +131,7 @@ fn of_program(
     toolchain: &Toolchain,
     colour: bool,
 ) -> Vec<String> {
-    let mut arguments = common(program, toolchain, colour);
+    let mut arguments = common(program, exercise.kind, toolchain, colour);
     arguments.extend([file.to_owned(), "--crate-type=bin".to_owned()]);
     let library_of_checks = Toolchain::library(exercise.kind);
     arguments.extend([
@@ -134,7 +153,7 @@ pub fn driver(exercise: &Exercise, toolchain: &Toolchain, without: &[String]) ->
         io::copy(&mut file, &mut fs::File::from(program.try_clone()?))?;
         return Ok(program);
     }
-    let mut arguments = common(PROGRAM, toolchain, false);
+    let mut arguments = common(PROGRAM, exercise.kind, toolchain, false);
     arguments.extend([harness::CHECKS.to_owned(), "--crate-type=bin".to_owned()]);
     arguments.push(format!("--extern=driver={}", toolchain.harness.display()));
     let content = Content::Text(checks);
@@ -171,7 +190,7 @@ fn keep(program: &OwnedFd, directory: &Path, kept: &Path) -> io::Result<()> {
     Ok(())
 }
 
-fn common(crate_name: &str, toolchain: &Toolchain, colour: bool) -> Vec<String> {
+fn common(crate_name: &str, kind: Kind, toolchain: &Toolchain, colour: bool) -> Vec<String> {
     let mut arguments: Vec<String> = [
         "--edition=2024",
         "-Copt-level=0",
@@ -193,8 +212,19 @@ fn common(crate_name: &str, toolchain: &Toolchain, colour: bool) -> Vec<String> 
     if let Some(std) = &toolchain.std {
         arguments.push(format!("--extern=std={}", std.display()));
     }
+    if kind == Kind::Weak {
+        arguments.extend(INSTRUMENTED.map(str::to_owned));
+    }
     arguments
 }
+
+/// Every access to memory becomes a call, which `explorer::weak` answers. These are passes of LLVM
+/// that the compiler has for ThreadSanitizer, put to use without its runtime library.
+const INSTRUMENTED: [&str; 3] = [
+    "-Cllvm-args=-force-attribute=sanitize_thread",
+    "-Cllvm-args=-tsan-instrument-func-entry-exit=0",
+    "-Cpasses=forceattrs,function(tsan)",
+];
 
 impl Toolchain {
     /// What the compiler must be able to read.
@@ -325,7 +355,7 @@ fn errors(output: &str, name: &str) -> Vec<(Option<usize>, String)> {
     errors
 }
 
-fn without_colours(line: &str) -> String {
+pub fn without_colours(line: &str) -> String {
     let mut parts = line.split("\u{1b}[");
     let mut plain = parts.next().unwrap_or_default().to_owned();
     plain.extend(parts.filter_map(|part| Some(part.split_once('m')?.1)));

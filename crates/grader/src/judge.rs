@@ -248,7 +248,7 @@ fn run_checks(
             });
         }
     });
-    let mut untidy = Vec::new();
+    let mut untidy: Vec<Finding> = Vec::new();
     let mut left_behind_each = Vec::new();
     let results = results.into_iter().map(|result| -> Result<(Judged, Account)> {
         result.into_inner().ok().flatten().context("a check was not run")?
@@ -274,7 +274,7 @@ fn run_checks(
             }
         } else if exercise.tidy.is_some() {
             let left = account.ends.first().map(|end| left_behind(end, &judged));
-            untidy.extend(left.unwrap_or_default());
+            merge(&mut untidy, left.unwrap_or_default());
         } else if let Some(end) = account.ends.first() {
             let left = left_behind(end, &judged);
             judged.findings.extend(left);
@@ -322,7 +322,7 @@ fn run_check(
     let search = Search {
         schedules: check.schedules,
         exhaustive: check.exhaustive,
-        seed: 0x5eed,
+        seed: seed(),
         replay: manner.replay.as_ref().map(|(_, schedule)| schedule.clone()),
     };
     let order = Order { check: check.name.clone(), search };
@@ -350,6 +350,12 @@ fn run_check(
     Ok((judged, account))
 }
 
+/// Where the choice of schedules begins, anew for each run: a submission cannot be made for it.
+fn seed() -> u64 {
+    use std::hash::{BuildHasher, RandomState};
+    RandomState::new().hash_one(std::process::id())
+}
+
 /// How the checks and the grader talk.
 fn channel(exercise: &Exercise, order: &Order) -> Result<Channel> {
     let question = Question {
@@ -370,7 +376,7 @@ fn channel(exercise: &Exercise, order: &Order) -> Result<Channel> {
 /// What the end of a check means.
 fn understand(end: &End, exercise: &Exercise, judged: &mut Judged) -> Result<()> {
     judged.seconds = end.seconds;
-    judged.output = explorer::output::of_submission(&end.output);
+    judged.output = end.output.clone();
     judged.cut = end.cut;
     if end.forged {
         let message = "Something was written to the grader's channel that is not from the checks.";
@@ -455,6 +461,11 @@ fn crashed(number: i32, end: &End, exercise: &Exercise, judged: &mut Judged) -> 
     let address = said.next().unwrap_or_default();
     let trace = said.next().unwrap_or_default();
     let meaning = match Signal::try_from(number) {
+        Ok(Signal::SIGSEGV) if !exercise.unsafe_code => {
+            "in safe Rust that is a recursion that does not end, or something very large on the \
+             stack (2 MiB for a thread)"
+                .to_owned()
+        }
         Ok(Signal::SIGSEGV) => format!("it touched memory that it does not have ({address})"),
         Ok(Signal::SIGBUS) => format!("it touched memory that is not there any more ({address})"),
         Ok(Signal::SIGABRT) => {
@@ -557,6 +568,19 @@ fn stuck(end: &End, exercise: &Exercise) -> String {
         text.push_str(&format!("\nBefore that, {thread} panicked{at}: {}", panic.message));
     }
     text
+}
+
+/// Adds findings; what is the same after several checks is said once.
+fn merge(findings: &mut Vec<Finding>, more: Vec<Finding>) {
+    for finding in more {
+        match findings.iter_mut().find(|other| other.word == finding.word) {
+            Some(same) => {
+                let (_, after) = finding.message.split_once(" after ").unwrap_or_default();
+                same.message.push_str(&format!("\nand after {after}"));
+            }
+            None => findings.push(finding),
+        }
+    }
 }
 
 /// What a check left behind. One that failed has not tidied up after itself, so files, memory and

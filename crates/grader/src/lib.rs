@@ -12,6 +12,8 @@ mod doctor;
 mod escape;
 mod inspect;
 mod judge;
+mod model;
+mod names;
 mod process;
 mod show;
 mod submission;

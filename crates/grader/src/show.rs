@@ -4,10 +4,11 @@ use std::borrow::Cow;
 use std::fmt::Write;
 use std::ops::Range;
 
-use explorer::report::{Event, Failure, Kind, Obstacle, Place, Resource};
+use explorer::report::{Event, Failure, Kind, Obstacle};
 
 use crate::escape::clean;
 use crate::judge::{Finding, Judged, Verdict};
+use crate::names::names;
 
 /// How a verdict is shown.
 #[derive(Clone, Copy, Debug)]
@@ -265,13 +266,12 @@ pub fn is_finding(word: &str) -> bool {
 
 /// The threads, the circle of waiting, and the schedule.
 fn explain(text: &mut String, failure: &Failure, sources: Sources, style: Style) {
-    let names: Vec<String> =
-        failure.resources.iter().map(|resource| name_of(resource, sources)).collect();
+    let names = names(&failure.resources, sources);
     for thread in failure.threads.iter().filter(|thread| !thread.ended) {
         let Some((verb, obstacle, at)) = &thread.blocked else {
-            let endless = failure.kind == Kind::Livelock && failure.place.is_none();
+            let endless = failure.kind == Kind::Livelock;
             if let Some(at) = thread.at.as_ref().filter(|_| endless) {
-                let _ = writeln!(text, "  {} is not blocked, and was last at {at}", thread.name);
+                let _ = writeln!(text, "  {} runs, and was last at {at}", thread.name);
             }
             continue;
         };
@@ -462,68 +462,6 @@ fn cut(text: &str, width: usize) -> String {
     short
 }
 
-/// What a lock is called in the source that makes it: the field or variable that it goes to.
-fn name_of(resource: &Resource, sources: Sources) -> String {
-    let made = &resource.made;
-    let source = sources.iter().find(|(name, _)| *name == made.file).map(|(_, text)| *text);
-    let label = source.and_then(|text| label(text, made));
-    match (label, resource.siblings) {
-        (Some(name), 0 | 1) => name,
-        (Some(name), _) => format!("{name}[{}]", resource.rank),
-        (None, 0 | 1) => format!("made at {made}"),
-        (None, _) => format!("{} of those made at {made}", resource.rank + 1),
-    }
-}
-
-/// The name before `:` or after `let` or `static` on the way back from a place.
-fn label(source: &str, place: &Place) -> Option<String> {
-    let lines: Vec<&str> = source.lines().collect();
-    let line = (place.line as usize).checked_sub(1)?;
-    let column = (place.column as usize).saturating_sub(1);
-    for back in 0..3 {
-        let text = lines.get(line.checked_sub(back)?)?;
-        let text = if back == 0 { text.get(..column).unwrap_or(text) } else { text };
-        if let Some(name) = label_in(text) {
-            return Some(name);
-        }
-        if text.contains(['{', ';']) && back > 0 {
-            return None;
-        }
-    }
-    None
-}
-
-fn label_in(text: &str) -> Option<String> {
-    for word in ["let mut ", "let ", "static "] {
-        if let Some(at) = text.find(word) {
-            let name = identifier(&text[at + word.len()..]);
-            if !name.is_empty() {
-                return Some(name);
-            }
-        }
-    }
-    let mut found = None;
-    let bytes = text.as_bytes();
-    for (index, byte) in bytes.iter().enumerate() {
-        let double = bytes.get(index + 1) == Some(&b':') || (index > 0 && bytes[index - 1] == b':');
-        if *byte == b':' && !double {
-            let before = text[..index].trim_end();
-            let start = before
-                .rfind(|c: char| !(c.is_alphanumeric() || c == '_'))
-                .map_or(0, |at| at + before[at..].chars().next().map_or(1, char::len_utf8));
-            let name = before[start..].to_owned();
-            if !name.is_empty() {
-                found = Some(name);
-            }
-        }
-    }
-    found
-}
-
-fn identifier(text: &str) -> String {
-    text.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect()
-}
-
 fn thousands(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
@@ -538,18 +476,9 @@ fn thousands(number: u64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use explorer::report::Place;
 
-    #[test]
-    fn names_come_from_the_source() {
-        let source = "S {\n    state: Mutex::new(0),\n};\nlet left = Arc::new(Mutex::new(0));\n\
-                      forks: (0..5).map(|_| Mutex::new(())).collect(),\nstatic GLOBAL: M = M::new();\n";
-        let at = |line, column| Place { file: String::new(), line, column };
-        assert_eq!(label(source, &at(2, 12)).as_deref(), Some("state"));
-        assert_eq!(label(source, &at(4, 21)).as_deref(), Some("left"));
-        assert_eq!(label(source, &at(5, 23)).as_deref(), Some("forks"));
-        assert_eq!(label(source, &at(6, 20)).as_deref(), Some("GLOBAL"));
-    }
+    use super::*;
 
     #[test]
     fn comparisons_say_whose_value_is_whose() {

@@ -3,7 +3,6 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::Path;
 use std::time::Instant;
 
 use anyhow::{Result, ensure};
@@ -20,7 +19,6 @@ struct Proof {
     /// What the starter earns, and what there is to be earned.
     points: (u32, u32),
     right: usize,
-    /// How many right solutions there are.
     solutions: usize,
     caught: usize,
     wrong: usize,
@@ -64,7 +62,7 @@ fn prove(exercise: &Exercise, style: Style) -> Result<Proof> {
         starter: false,
         points: (0, exercise.points()),
         right: 0,
-        solutions: 2,
+        solutions: 0,
         caught: 0,
         wrong: exercise.wrong.len(),
         problems: 0,
@@ -85,7 +83,7 @@ fn prove(exercise: &Exercise, style: Style) -> Result<Proof> {
     proof.starter = fails("starter.rs", &starter, &exercise.starter, &table, style);
     proof.points.0 = starter.points();
     let mut right = vec![("solution.rs".to_owned(), solution)];
-    for name in others(exercise) {
+    for name in std::iter::once("another.rs".to_owned()).chain(others(exercise)) {
         let verdict = run(exercise, &name)?;
         right.push((name, verdict));
     }
@@ -119,19 +117,13 @@ fn prove(exercise: &Exercise, style: Style) -> Result<Proof> {
     Ok(proof)
 }
 
-/// The right solutions beside the one that is shown.
+/// The right solutions that are there beside the two that every exercise has.
 fn others(exercise: &Exercise) -> Vec<String> {
-    let more = files(&exercise.directory.join("right"));
-    let more = more.into_iter().map(|name| format!("right/{name}.rs"));
-    ["another.rs".to_owned()].into_iter().chain(more).collect()
-}
-
-/// The names of the Rust files in a directory, without `.rs`.
-fn files(directory: &Path) -> BTreeSet<String> {
-    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
-    let name =
-        |entry: fs::DirEntry| Some(entry.file_name().to_str()?.strip_suffix(".rs")?.to_owned());
-    entries.filter_map(name).collect()
+    let files = fs::read_dir(exercise.directory.join("right")).into_iter().flatten().flatten();
+    let names = files.map(|file| file.file_name().to_string_lossy().into_owned());
+    let mut names: Vec<_> = names.filter(|name| name.ends_with(".rs")).collect();
+    names.sort();
+    names.into_iter().map(|name| format!("right/{name}")).collect()
 }
 
 fn run(exercise: &Exercise, file: &str) -> Result<Verdict> {
@@ -265,7 +257,12 @@ fn missing(exercise: &Exercise) -> Vec<String> {
                 .push(format!("{name} is in checks.rs and not in exercise.toml: it is never run"));
         }
     }
-    let files = files(&exercise.directory.join("wrong"));
+    let files: BTreeSet<String> = fs::read_dir(exercise.directory.join("wrong"))
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter_map(|entry| entry.file_name().to_str()?.strip_suffix(".rs").map(str::to_owned))
+        .collect();
     for name in files.iter().filter(|name| !exercise.wrong.contains_key(*name)) {
         missing.push(format!("wrong/{name}.rs is not in exercise.toml"));
     }

@@ -23,7 +23,9 @@ use explorer::{Search, panics};
 pub use channel::{ANSWER, DESCRIPTOR, LONGEST, WHERE_ARE_YOU};
 pub use explorer::CHECKS;
 #[cfg(feature = "explored")]
-pub use explorer::explored::until_others_block;
+pub use explorer::explored::{set_processors, until_others_block};
+#[cfg(feature = "weak")]
+pub use explorer::weak::{operations, silent_spins, waits};
 #[cfg(feature = "process")]
 pub use nix;
 
@@ -57,7 +59,7 @@ impl Check {
         Check { name, body, how: How::Explored }
     }
 
-    /// A check that runs under every execution that the memory model allows, up to the number in
+    /// A check that runs under every execution that [`explorer::weak`] visits, up to the number in
     /// `exercise.toml`.
     #[cfg(feature = "weak")]
     pub const fn modelled(name: &'static str, body: fn()) -> Check {
@@ -110,6 +112,13 @@ pub fn serve(checks: &[Check]) {
     #[cfg(feature = "explored")]
     if let Some(replay) = &order.search.replay
         && !explorer::explored::is_schedule(replay)
+    {
+        channel::send("no-schedule", replay);
+        std::process::exit(2);
+    }
+    #[cfg(feature = "weak")]
+    if let Some(replay) = &order.search.replay
+        && !explorer::weak::is_execution(replay)
     {
         channel::send("no-schedule", replay);
         std::process::exit(2);

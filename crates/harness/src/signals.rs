@@ -37,12 +37,6 @@ extern "C" fn crashed(signal: i32, info: *mut libc::siginfo_t, _: *mut libc::c_v
     if channel::is_original() {
         // SAFETY: the kernel passes a valid pointer to a handler with SA_SIGINFO.
         let address = unsafe { (*info).si_addr() }.addr();
-        #[cfg(feature = "weak")]
-        if signal == libc::SIGABRT
-            && let Some(report) = explorer::weak::given_up()
-        {
-            channel::send("failed", &report.to_text());
-        }
         channel::send("panics", &Panicked::to_text(&explorer::panics::so_far()));
         let trace = Backtrace::force_capture();
         channel::send("crash", &format!("{signal}\n{address:#x}\n{trace}"));

@@ -5,6 +5,8 @@
 //! the evidence into a verdict. Data flows one way: system call, fact, criterion, verdict.
 
 #[cfg(target_os = "linux")]
+mod at_death;
+#[cfg(target_os = "linux")]
 mod bounds;
 #[cfg(target_os = "linux")]
 mod busy;
@@ -33,6 +35,8 @@ mod time_limit;
 #[cfg(target_os = "linux")]
 mod unavailable;
 
+#[cfg(target_os = "linux")]
+pub use at_death::AtDeath;
 pub use claim::{Claim, Judgement, Verdict, indented, wrapped};
 #[cfg(target_os = "linux")]
 pub use command_line::{main, similar, usage_sentence};

@@ -154,7 +154,19 @@ impl Mapping {
 
 /// The mappings of this process in the order of their addresses, from proc_pid_smaps(5).
 pub fn mappings() -> Result<Vec<Mapping>> {
-    Ok(parse(&read("/proc/self/smaps")?))
+    mappings_of(Pid::this())
+}
+
+/// The mappings of a process in the order of their addresses, from proc_pid_smaps(5).
+pub fn mappings_of(process: Pid) -> Result<Vec<Mapping>> {
+    Ok(parse(&read(&format!("/proc/{process}/smaps"))?))
+}
+
+/// The value of a line `key:` in proc_pid_status(5), such as `Threads`.
+pub fn status(process: Pid, key: &str) -> Option<String> {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(':'))?;
+    Some(line.trim().to_owned())
 }
 
 fn parse(smaps: &str) -> Vec<Mapping> {
@@ -196,6 +208,13 @@ mod tests {
         assert_eq!((found[0].size(), found[0].resident), (8, 4));
         assert_eq!((found[0].access.as_str(), found[0].name.as_str()), ("rw-p", "/memfd:x"));
         assert!(found[1].is_closed() && !found[0].is_closed());
+    }
+
+    #[test]
+    fn the_own_state_and_status_are_shown() {
+        assert_eq!(state(nix::unistd::gettid()), Some('R'));
+        assert_eq!(status(Pid::this(), "Pid"), Some(Pid::this().to_string()));
+        assert_eq!(status(Pid::this(), "Nonsense"), None);
     }
 
     #[test]

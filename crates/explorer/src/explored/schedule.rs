@@ -1,11 +1,6 @@
 //! Recording a schedule, writing it as a short string, and following it again.
 
-use std::cell::RefCell;
-use std::rc::Rc;
-
-use shuttle::scheduler::{Schedule, Scheduler, Task, TaskId};
-
-use super::world;
+use super::scheduler::{Choice, Scheduler};
 
 /// Who ran, for how many steps; and what chance decided.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -21,7 +16,7 @@ impl Steps {
         (self.runs.len(), self.chances.iter().filter(|c| **c < 255).count(), steps)
     }
 
-    fn push(&mut self, task: usize) {
+    pub(super) fn push(&mut self, task: usize) {
         match self.runs.last_mut() {
             Some((last, count)) if *last == task => *count += 1,
             _ => self.runs.push((task, 1)),
@@ -56,60 +51,6 @@ impl Steps {
     }
 }
 
-/// What a [`Recorder`] has seen.
-#[derive(Default)]
-pub(super) struct Record {
-    pub(super) executions: u64,
-    /// Whether there was ever more than one thread to choose from, or chance to decide something.
-    pub(super) choice: bool,
-    /// Whether the scheduler is being asked for another execution. One gives up by a panic if in the
-    /// first there was nothing to choose.
-    pub(super) between: bool,
-    pub(super) steps: Steps,
-}
-
-/// Passes the decisions of another scheduler on and keeps those of the current execution.
-pub(super) struct Recorder<S> {
-    pub(super) inner: S,
-    pub(super) record: Rc<RefCell<Record>>,
-}
-
-impl<S: Scheduler> Scheduler for Recorder<S> {
-    fn new_execution(&mut self) -> Option<Schedule> {
-        self.record.borrow_mut().between = true;
-        let schedule = self.inner.new_execution();
-        let mut record = self.record.borrow_mut();
-        record.between = false;
-        let schedule = schedule?;
-        record.executions += 1;
-        record.steps = Steps::default();
-        Some(schedule)
-    }
-
-    fn next_task(
-        &mut self,
-        runnable: &[&Task],
-        current: Option<TaskId>,
-        yields: bool,
-    ) -> Option<TaskId> {
-        let next = self.inner.next_task(runnable, current, yields)?;
-        let mut record = self.record.borrow_mut();
-        record.choice |= runnable.len() > 1;
-        record.steps.push(next.into());
-        world::runs(next.into());
-        Some(next)
-    }
-
-    fn next_u64(&mut self) -> u64 {
-        let chance = self.inner.next_u64() & 0xff;
-        let mut record = self.record.borrow_mut();
-        // The first says only what may happen in this execution.
-        record.choice |= !record.steps.chances.is_empty();
-        record.steps.chances.push(chance as u8);
-        chance
-    }
-}
-
 /// Follows a schedule as far as it can be followed. Then each thread runs as long as it can, but not
 /// for ever: those that can run take turns.
 pub(super) struct Follower {
@@ -117,7 +58,6 @@ pub(super) struct Follower {
     run: usize,
     within: u32,
     chance: usize,
-    started: bool,
     /// For each thread, when it last ran.
     last_run: Vec<u64>,
     now: u64,
@@ -131,24 +71,16 @@ const TURN: u32 = 25;
 impl Follower {
     pub(super) fn new(steps: Steps) -> Follower {
         let last_run = Vec::new();
-        Follower {
-            steps,
-            run: 0,
-            within: 0,
-            chance: 0,
-            started: false,
-            last_run,
-            now: 0,
-            stayed: 0,
-        }
+        Follower { steps, run: 0, within: 0, chance: 0, last_run, now: 0, stayed: 0 }
     }
 
     /// Who runs according to the schedule, unless it is over.
-    fn scheduled(&mut self, runnable: &[&Task]) -> Option<TaskId> {
+    fn scheduled(&mut self, choice: &Choice) -> Option<usize> {
         while let Some(&(task, count)) = self.steps.runs.get(self.run) {
-            if self.within < count && runnable.iter().any(|t| usize::from(t.id()) == task) {
+            let can_run = choice.ready.contains(&task) || choice.timed.contains(&task);
+            if self.within < count && can_run {
                 self.within += 1;
-                return Some(task.into());
+                return Some(task);
             }
             self.run += 1;
             self.within = 0;
@@ -157,46 +89,37 @@ impl Follower {
     }
 
     /// Who runs after the schedule.
-    fn fair(&self, runnable: &[&Task], current: Option<TaskId>, yields: bool) -> Option<TaskId> {
-        let mut ids = runnable.iter().map(|task| task.id());
-        let stays = ids.clone().find(|id| Some(*id) == current);
-        if stays.is_some() && !yields && self.stayed < TURN {
-            return stays;
+    fn fair(&self, choice: &Choice) -> usize {
+        let others = if choice.ready.is_empty() { choice.timed } else { choice.ready };
+        let current = choice.current;
+        let stays = current.filter(|current| choice.ready.contains(current));
+        if let Some(current) = stays.filter(|_| !choice.yields && self.stayed < TURN) {
+            return current;
         }
-        let waits = |id: &TaskId| self.last_run.get(usize::from(*id)).copied().unwrap_or(0);
-        let others = ids.clone().filter(|id| Some(*id) != current);
-        others.min_by_key(waits).or_else(|| ids.next())
+        let waits = |it: &usize| self.last_run.get(*it).copied().unwrap_or(0);
+        // Those whose time may be up have their turn as well.
+        let timed = choice.timed.iter().filter(|it| self.now.saturating_sub(waits(it)) > 200);
+        let others = others.iter().chain(timed).copied().filter(|it| Some(*it) != current);
+        others.min_by_key(waits).or(stays).or(choice.timed.first().copied()).unwrap_or(0)
     }
 }
 
 impl Scheduler for Follower {
-    fn new_execution(&mut self) -> Option<Schedule> {
-        let first = !self.started;
-        self.started = true;
-        first.then(|| Schedule::new(0))
-    }
-
-    fn next_task(
-        &mut self,
-        runnable: &[&Task],
-        current: Option<TaskId>,
-        yields: bool,
-    ) -> Option<TaskId> {
-        let next = self.scheduled(runnable).or_else(|| self.fair(runnable, current, yields))?;
-        self.stayed = if Some(next) == current { self.stayed + 1 } else { 0 };
+    fn choose(&mut self, choice: &Choice) -> usize {
+        let next = self.scheduled(choice).unwrap_or_else(|| self.fair(choice));
+        self.stayed = if Some(next) == choice.current { self.stayed + 1 } else { 0 };
         self.now += 1;
-        let number = usize::from(next);
-        if self.last_run.len() <= number {
-            self.last_run.resize(number + 1, 0);
+        if self.last_run.len() <= next {
+            self.last_run.resize(next + 1, 0);
         }
-        self.last_run[number] = self.now;
-        Some(next)
+        self.last_run[next] = self.now;
+        next
     }
 
-    fn next_u64(&mut self) -> u64 {
+    fn byte(&mut self) -> u8 {
         let chance = self.steps.chances.get(self.chance).copied().unwrap_or(255);
         self.chance += 1;
-        u64::from(chance)
+        chance
     }
 }
 

@@ -1,8 +1,8 @@
-//! A thread panics, and nobody joins it.
+//! A thread panics, and nobody joins it, which std only prints. Its name is made to disturb.
 //!
 //! exercise: bounded-queue
-//! verdict: one-thread [panic]
-//! shows: nobody looks
+//! verdict: nothing-lost [wrong]
+//! shows: what came out of three pops
 //! never: \e
 
 use std::collections::VecDeque;

@@ -1,0 +1,62 @@
+// Wrong. Waits until the lock looks free with the right ordering, and stores without looking again.
+
+use std::cell::UnsafeCell;
+use std::hint::spin_loop;
+use std::ops::{Deref, DerefMut};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+pub struct SpinLock<T> {
+    locked: AtomicBool,
+    value: UnsafeCell<T>,
+}
+
+// SAFETY: the lock gives the value to one thread at a time, which is as if it were sent there.
+unsafe impl<T: Send> Sync for SpinLock<T> {}
+
+pub struct Guard<'a, T> {
+    lock: &'a SpinLock<T>,
+}
+
+// SAFETY: a shared guard is a shared reference to the value.
+unsafe impl<T: Sync> Sync for Guard<'_, T> {}
+
+impl<T> SpinLock<T> {
+    pub fn new(value: T) -> SpinLock<T> {
+        SpinLock { locked: AtomicBool::new(false), value: UnsafeCell::new(value) }
+    }
+
+    pub fn lock(&self) -> Guard<'_, T> {
+        while self.locked.load(Ordering::Acquire) {
+            spin_loop();
+        }
+        self.locked.store(true, Ordering::Release);
+        Guard { lock: self }
+    }
+
+    pub fn try_lock(&self) -> Option<Guard<'_, T>> {
+        let taken = self.locked.swap(true, Ordering::Acquire);
+        (!taken).then(|| Guard { lock: self })
+    }
+}
+
+impl<T> Deref for Guard<'_, T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        // SAFETY: whoever has a guard has the lock, so nobody else has a reference to the value.
+        unsafe { &*self.lock.value.get() }
+    }
+}
+
+impl<T> DerefMut for Guard<'_, T> {
+    fn deref_mut(&mut self) -> &mut T {
+        // SAFETY: as in `deref`, and the guard is borrowed exclusively.
+        unsafe { &mut *self.lock.value.get() }
+    }
+}
+
+impl<T> Drop for Guard<'_, T> {
+    fn drop(&mut self) {
+        self.lock.locked.store(false, Ordering::Release);
+    }
+}

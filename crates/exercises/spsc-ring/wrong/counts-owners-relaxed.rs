@@ -1,0 +1,94 @@
+// Wrong. Counts by itself who still has the ring, with relaxed orderings: the last one out does not see what the other did.
+
+use std::cell::UnsafeCell;
+use std::mem::MaybeUninit;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+struct Ring<T> {
+    slots: Box<[UnsafeCell<MaybeUninit<T>>]>,
+    pushed: AtomicUsize,
+    popped: AtomicUsize,
+    owners: AtomicUsize,
+}
+
+// SAFETY: a slot belongs to the producer or to the consumer, never to both.
+unsafe impl<T: Send> Sync for Ring<T> {}
+
+pub struct Producer<T>(Owner<T>);
+
+pub struct Consumer<T>(Owner<T>);
+
+struct Owner<T>(*mut Ring<T>);
+
+// SAFETY: a ring may be used from two threads.
+unsafe impl<T: Send> Send for Owner<T> {}
+
+impl<T> std::ops::Deref for Owner<T> {
+    type Target = Ring<T>;
+
+    fn deref(&self) -> &Ring<T> {
+        // SAFETY: the ring is there until its last owner goes.
+        unsafe { &*self.0 }
+    }
+}
+
+impl<T> Drop for Owner<T> {
+    fn drop(&mut self) {
+        if self.owners.fetch_sub(1, Ordering::Relaxed) == 1 {
+            // SAFETY: this was the last one.
+            drop(unsafe { Box::from_raw(self.0) });
+        }
+    }
+}
+
+pub fn ring<T: Send>(capacity: usize) -> (Producer<T>, Consumer<T>) {
+    let slots = (0..capacity).map(|_| UnsafeCell::new(MaybeUninit::uninit())).collect();
+    let (pushed, popped) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let ring = Box::into_raw(Box::new(Ring { slots, pushed, popped, owners: AtomicUsize::new(2) }));
+    (Producer(Owner(ring)), Consumer(Owner(ring)))
+}
+
+impl<T: Send> Producer<T> {
+    pub fn push(&mut self, item: T) -> Result<(), T> {
+        let ring = &*self.0;
+        let pushed = ring.pushed.load(Ordering::Relaxed);
+        // What the consumer did before it gave the slot back has happened when it is written.
+        let popped = ring.popped.load(Ordering::Acquire);
+        if pushed - popped == ring.slots.len() {
+            return Err(item);
+        }
+        let slot = &ring.slots[pushed % ring.slots.len()];
+        // SAFETY: the slot is free, and only this producer fills slots.
+        unsafe { (*slot.get()).write(item) };
+        ring.pushed.store(pushed + 1, Ordering::Release);
+        Ok(())
+    }
+}
+
+impl<T: Send> Consumer<T> {
+    pub fn pop(&mut self) -> Option<T> {
+        let ring = &*self.0;
+        let popped = ring.popped.load(Ordering::Relaxed);
+        // What the producer did before it published the item has happened when it is read.
+        let pushed = ring.pushed.load(Ordering::Acquire);
+        if popped == pushed {
+            return None;
+        }
+        let slot = &ring.slots[popped % ring.slots.len()];
+        // SAFETY: the slot is full, and only this consumer empties slots.
+        let item = unsafe { (*slot.get()).assume_init_read() };
+        ring.popped.store(popped + 1, Ordering::Release);
+        Some(item)
+    }
+}
+
+impl<T> Drop for Ring<T> {
+    fn drop(&mut self) {
+        let pushed = self.pushed.load(Ordering::Relaxed);
+        for index in self.popped.load(Ordering::Relaxed)..pushed {
+            let slot = &self.slots[index % self.slots.len()];
+            // SAFETY: the slot is full, and both ends are gone.
+            unsafe { (*slot.get()).assume_init_drop() };
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! Finds shorter schedules that lead to the same finding.
+
+use std::time::Instant;
+
+use super::execution::STEPS;
+use super::schedule::Steps;
+use super::{Found, follow};
+
+/// The shorter of the two, if both are the same finding.
+pub(super) fn shorter(best: Found, other: Option<Found>) -> Found {
+    match other {
+        Some(other) if other.is_as(&best) && other.steps.length() < best.steps.length() => other,
+        _ => best,
+    }
+}
+
+/// Leaves out one run of steps after the other, as long as the finding stays.
+///
+/// What is found so is as true as what the search finds: whatever is left out, a follower runs only
+/// threads that can run, so each schedule is one that a machine may choose, and in the end it is
+/// fair, so nothing comes of a thread that is never let run.
+pub(super) fn step_by_step(body: fn(), mut best: Found, end: Instant) -> Found {
+    let mut again = true;
+    while again {
+        again = false;
+        let mut tries: Vec<Steps> = Vec::new();
+        if best.steps.length().1 > 0 {
+            tries.push(Steps { chances: Vec::new(), ..best.steps.clone() });
+            for index in 0..best.steps.chances.len() {
+                let mut fewer = best.steps.clone();
+                if fewer.chances[index] < 255 {
+                    fewer.chances[index] = 255;
+                    tries.push(fewer);
+                }
+            }
+        }
+        for index in 0..best.steps.runs.len() {
+            let mut fewer = best.steps.clone();
+            fewer.runs.remove(index);
+            tries.push(fewer);
+        }
+        for steps in tries {
+            if Instant::now() > end {
+                return best;
+            }
+            let before = best.steps.length();
+            best = shorter(best, follow(body, &steps, false));
+            if best.steps.length() < before {
+                again = true;
+                break;
+            }
+        }
+    }
+    best
+}
+
+/// For threads that run for ever, a short beginning of the schedule, after which they do so also in
+/// a fair order. If there is none, the schedule as it was.
+pub(super) fn to_a_beginning(body: fn(), found: Found) -> Found {
+    let mut count = 1;
+    while count < found.steps.runs.len() {
+        let Steps { runs, chances } = &found.steps;
+        let beginning = Steps { runs: runs[..count].to_vec(), chances: chances.clone() };
+        // If all that happens is that no step is left, most of them must have been fair.
+        if found.is_endless() && beginning.length().2 > STEPS / 2 {
+            break;
+        }
+        match follow(body, &beginning, false) {
+            Some(other) if other.is_as(&found) => return Found { steps: beginning, ..other },
+            _ => count *= 2,
+        }
+    }
+    found
+}

@@ -1,0 +1,312 @@
+//! Small programs of which is known what they do under some schedule, and under all.
+
+use super::sync::atomic::{AtomicU32, Ordering::SeqCst};
+use super::sync::{Arc, Barrier, Condvar, Mutex, RwLock, mpsc};
+use super::thread;
+use super::*;
+
+type Case = (&'static str, fn(), Option<Kind>);
+
+/// The explorer replaces the panic hook and the output of the process, so this is one test.
+#[test]
+fn what_std_does_happens_and_what_it_allows_is_tried() {
+    let cases: [Case; 18] = [
+        ("everything at once", everything_at_once, None),
+        ("lost update", lost_update, Some(Kind::Wrong)),
+        ("lock order", lock_order, Some(Kind::Deadlock)),
+        ("locks twice", locks_twice, Some(Kind::Deadlock)),
+        ("reads while writing", reads_while_writing, Some(Kind::Deadlock)),
+        ("believes a wait", believes_a_wait, Some(Kind::Wrong)),
+        ("panics unseen", panics_unseen, None),
+        ("joins a panic", joins_a_panic, None),
+        ("poisons its own only", poisons_its_own_only, None),
+        ("scope passes a panic on", scope_passes_a_panic_on, Some(Kind::Panic)),
+        ("leaves a thread", leaves_a_thread, Some(Kind::Thread)),
+        ("waits for one that panicked", waits_for_one_that_panicked, Some(Kind::Deadlock)),
+        ("panics in a scope", panics_in_a_scope, Some(Kind::Deadlock)),
+        ("catches a panic", catches_a_panic, Some(Kind::Deadlock)),
+        ("runs for ever", runs_for_ever, Some(Kind::Livelock)),
+        ("has nothing to choose at first", has_nothing_to_choose_at_first, None),
+        ("spins", spins, Some(Kind::Livelock)),
+        ("sleeps for order", sleeps_for_order, Some(Kind::Wrong)),
+    ];
+    let order = Search { schedules: 400, seed: 1, ..Search::default() };
+    let found: Vec<_> = cases
+        .iter()
+        .map(|(name, body, expected)| {
+            let failure = explore(*body, &order).failure;
+            let said = format!("{name}: {failure:?}");
+            (failure.map(|failure| failure.kind) == *expected, said)
+        })
+        .collect();
+    let plain = |failure: Failure| failure.message;
+    let message = |body| explore(body, &order).failure.map(plain);
+    let messages = [waits_for_one_that_panicked, panics_in_a_scope, catches_a_panic].map(message);
+    let first = explore(lock_order, &order).failure.map(|failure| failure.replay);
+    let again = Search { replay: first.clone().flatten(), ..Search::default() };
+    let again = explore(lock_order, &again).failure.map(|failure| failure.replay);
+    let spins = [one_of_two_spins, runs_for_ever].map(|body| {
+        let replay = explore(body, &order).failure.and_then(|failure| failure.replay);
+        let same = Search { replay: replay.clone(), ..Search::default() };
+        SPINS.store(false, SeqCst);
+        let right = explore(body, &same).failure;
+        SPINS.store(true, SeqCst);
+        (replay, explore(body, &same).failure.is_some(), right)
+    });
+    let _ = std::panic::take_hook();
+    assert_eq!(first, again, "a replay");
+    for (as_expected, said) in found {
+        assert!(as_expected, "{said}");
+    }
+    let expected = [
+        "worker panicked: no more;\nso main waits for ever",
+        "main panicked: in the scope;\nso listener waits for ever",
+        "no thread can go on",
+    ];
+    assert_eq!(messages, expected.map(|message| Some(message.to_owned())));
+    // The schedule that is shown is short, and the submission's fault: what waits as it should
+    // does so under the same.
+    for (replay, fails_again, right) in spins {
+        assert!(replay.as_ref().is_some_and(|it| it.len() < 40), "{replay:?}");
+        assert!(fails_again && right.is_none(), "{replay:?}: {right:?}");
+    }
+}
+
+fn everything_at_once() {
+    let (to, from) = mpsc::channel();
+    let results = Arc::new(Mutex::new(Vec::new()));
+    let sink = results.clone();
+    let worker = thread::spawn(move || {
+        for value in from {
+            sink.lock().unwrap().push(value);
+        }
+    });
+    let (total, both) = (AtomicU32::new(0), Barrier::new(2));
+    let settings = RwLock::new(1);
+    let sum = thread::scope(|scope| {
+        let one = scope.spawn(|| {
+            both.wait();
+            total.fetch_add(*settings.read().unwrap(), SeqCst);
+            2
+        });
+        scope.spawn(|| {
+            *settings.write().unwrap() = 1;
+            both.wait();
+            total.fetch_add(1, SeqCst);
+        });
+        one.join().unwrap()
+    });
+    assert_eq!((sum, total.into_inner()), (2, 2));
+    let me = thread::current();
+    let other = thread::spawn(move || me.unpark());
+    thread::park();
+    other.join().unwrap();
+    to.send(5).unwrap();
+    drop(to);
+    worker.join().unwrap();
+    assert_eq!(*results.lock().unwrap(), [5]);
+}
+
+fn lost_update() {
+    let count = Arc::new(AtomicU32::new(0));
+    let add = |count: &AtomicU32| count.store(count.load(SeqCst) + 1, SeqCst);
+    let other = count.clone();
+    let thread = thread::spawn(move || add(&other));
+    add(&count);
+    thread.join().unwrap();
+    if count.load(SeqCst) != 2 {
+        wrong("an update was lost");
+    }
+}
+
+/// In these tests no file is called like an exercise's checks.
+fn wrong(why: &str) {
+    trace::with(|world| world.really = Some(Kind::Wrong));
+    panic!("{why}");
+}
+
+fn lock_order() {
+    let (a, b) = (Arc::new(Mutex::new(0)), Arc::new(Mutex::new(0)));
+    let (c, d) = (a.clone(), b.clone());
+    let thread = thread::spawn(move || *c.lock().unwrap() + *d.lock().unwrap());
+    let _sum = *b.lock().unwrap() + *a.lock().unwrap();
+    thread.join().unwrap();
+}
+
+fn locks_twice() {
+    let lock = Mutex::new(0);
+    let _first = lock.lock();
+    let _second = lock.lock();
+}
+
+fn reads_while_writing() {
+    let lock = RwLock::new(0);
+    let _first = lock.write();
+    let _second = lock.read();
+}
+
+fn believes_a_wait() {
+    let pair = Arc::new((Mutex::new(false), Condvar::new()));
+    let other = pair.clone();
+    let thread = thread::spawn(move || {
+        *other.0.lock().unwrap() = true;
+        other.1.notify_one();
+    });
+    let mut ready = pair.0.lock().unwrap();
+    if !*ready {
+        ready = pair.1.wait(ready).unwrap();
+    }
+    if !*ready {
+        wrong("not ready");
+    }
+    drop(ready);
+    thread.join().unwrap();
+}
+
+fn panics_unseen() {
+    drop(thread::spawn(|| panic!("nobody sees this")));
+}
+
+fn joins_a_panic() {
+    assert!(thread::spawn(|| panic!("seen")).join().is_err());
+}
+
+/// While one thread unwinds, through a destructor that locks, another one locks and unlocks.
+fn poisons_its_own_only() {
+    struct Locks(Arc<Mutex<()>>);
+
+    impl Drop for Locks {
+        fn drop(&mut self) {
+            assert!(thread::panicking(), "this thread unwinds");
+            drop(self.0.lock().unwrap());
+        }
+    }
+
+    let (free, held) = (Arc::new(Mutex::new(())), Arc::new(Mutex::new(())));
+    let others = (free.clone(), held.clone());
+    let thread = thread::spawn(move || {
+        let _held = others.1.lock().unwrap();
+        let _locks = Locks(others.0);
+        panic!("on the way out");
+    });
+    for _ in 0..3 {
+        drop(free.lock().unwrap());
+        assert!(!thread::panicking(), "only the other thread unwinds");
+    }
+    assert!(thread.join().is_err());
+    assert!(held.lock().is_err(), "what was held at the panic is poisoned");
+    assert!(free.lock().is_ok(), "what was locked while unwinding is not");
+}
+
+fn scope_passes_a_panic_on() {
+    thread::scope(|scope| {
+        scope.spawn(|| panic!("passed on"));
+    });
+}
+
+fn leaves_a_thread() {
+    let (to, from) = mpsc::channel::<()>();
+    thread::spawn(move || from.recv());
+    std::mem::forget(to);
+}
+
+fn waits_for_one_that_panicked() {
+    let (to, from) = mpsc::channel::<()>();
+    let kept = to.clone();
+    let worker = thread::Builder::new().name("worker".to_owned());
+    let worker = worker.spawn(move || {
+        let _to = to;
+        panic!("no more");
+    });
+    let _ = from.recv();
+    drop(kept);
+    worker.unwrap().join().unwrap();
+}
+
+fn panics_in_a_scope() {
+    let (_to, from) = mpsc::channel::<()>();
+    thread::scope(|scope| {
+        let listener = thread::Builder::new().name("listener".to_owned());
+        listener.spawn_scoped(scope, move || from.recv().is_err()).unwrap();
+        panic!("in the scope");
+    });
+}
+
+/// A panic that was caught explains nothing.
+fn catches_a_panic() {
+    assert!(super::panic::catch_unwind(|| panic!("caught")).is_err());
+    let (_to, from) = mpsc::channel::<()>();
+    let _ = from.recv();
+}
+
+/// Whether the bodies below are wrong.
+static SPINS: std::sync::atomic::AtomicBool = std::sync::atomic::AtomicBool::new(true);
+
+/// One thread waits for what another one does, and asks again and again if it spins.
+fn one_of_two_spins() {
+    let pair = Arc::new((Mutex::new(0), Condvar::new()));
+    let waits = |least: i32| {
+        let pair = pair.clone();
+        thread::spawn(move || {
+            let mut count = pair.0.lock().unwrap();
+            while *count < least {
+                if SPINS.load(SeqCst) && least == 2 {
+                    drop(count);
+                    thread::yield_now();
+                    count = pair.0.lock().unwrap();
+                } else {
+                    count = pair.1.wait(count).unwrap();
+                }
+            }
+            *count += 1;
+            pair.1.notify_all();
+        })
+    };
+    let threads = [waits(2), waits(1)];
+    until_others_block();
+    *pair.0.lock().unwrap() += 1;
+    pair.1.notify_all();
+    for thread in threads {
+        thread.join().unwrap();
+    }
+}
+
+/// A second thread is there only by chance, so a scheduler may see one without a choice.
+fn has_nothing_to_choose_at_first() {
+    if execution::chance(16) {
+        thread::spawn(|| ()).join().unwrap();
+    }
+}
+
+fn runs_for_ever() {
+    let over = Arc::new(AtomicU32::new(0));
+    let other = over.clone();
+    let thread = thread::spawn(move || {
+        while other.load(SeqCst) == 0 || SPINS.load(SeqCst) {
+            thread::yield_now();
+        }
+    });
+    over.store(1, SeqCst);
+    thread.join().unwrap();
+}
+
+fn spins() {
+    let thread = thread::spawn(|| {
+        for _ in 0..100_000 {
+            thread::yield_now();
+        }
+    });
+    until_others_block();
+    thread.join().unwrap();
+}
+
+fn sleeps_for_order() {
+    let done = Arc::new(AtomicU32::new(0));
+    let other = done.clone();
+    let thread = thread::spawn(move || other.store(1, SeqCst));
+    thread::sleep(Duration::from_secs(1));
+    if done.load(SeqCst) == 0 {
+        wrong("sleeping orders nothing");
+    }
+    thread.join().unwrap();
+}

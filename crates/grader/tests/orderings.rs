@@ -1,0 +1,68 @@
+//! Each ordering that matters, weakened alone in each right solution, is caught.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// What an ordering becomes when it is weakened by one step.
+const WEAKER: [(&str, &[&str]); 4] = [
+    ("Acquire", &["Relaxed"]),
+    ("Release", &["Relaxed"]),
+    ("AcqRel", &["Acquire", "Release"]),
+    ("SeqCst", &["AcqRel"]),
+];
+
+#[test]
+fn each_ordering_that_matters_is_missed() {
+    let exercises = Path::new(env!("CARGO_MANIFEST_DIR")).join("../exercises");
+    let scratch = tempfile::tempdir().unwrap();
+    let (mut weakened, mut survivors) = (0, Vec::new());
+    for name in ["spinlock", "spsc-ring"] {
+        for solution in right(&exercises.join(name)) {
+            let source = fs::read_to_string(&solution).unwrap();
+            for (at, old, new) in orderings(&source) {
+                let mut text = source.clone();
+                text.replace_range(at..at + old.len(), new);
+                let file = scratch.path().join("weakened.rs");
+                fs::write(&file, text).unwrap();
+                weakened += 1;
+                if passes(name, &file) {
+                    let line = source[..at].matches('\n').count() + 1;
+                    survivors.push(format!("{}:{line}: {old} to {new}", solution.display()));
+                }
+            }
+        }
+    }
+    assert!(weakened >= 25, "only {weakened} orderings were weakened");
+    assert!(survivors.is_empty(), "of {weakened}, nobody misses: {survivors:#?}");
+}
+
+/// The right solutions of an exercise.
+fn right(exercise: &Path) -> Vec<PathBuf> {
+    let others = fs::read_dir(exercise.join("right")).unwrap().map(|file| file.unwrap().path());
+    let known = ["solution.rs", "another.rs"].map(|name| exercise.join(name));
+    known.into_iter().chain(others).collect()
+}
+
+/// Where orderings are in a source, and what each may become.
+fn orderings(source: &str) -> Vec<(usize, &'static str, &'static str)> {
+    let mut found = Vec::new();
+    for (old, weaker) in WEAKER {
+        for (at, path) in source.match_indices(&format!("Ordering::{old}")) {
+            let at = at + path.len() - old.len();
+            found.extend(weaker.iter().map(|new| (at, old, *new)));
+        }
+    }
+    // A fence cannot be relaxed: without it is what is meant, and its line stays otherwise as it is.
+    found.retain(|(at, ..)| !source[..*at].ends_with("fence(Ordering::"));
+    found
+}
+
+fn passes(exercise: &str, file: &Path) -> bool {
+    let mut grader = Command::new(env!("CARGO_BIN_EXE_grader"));
+    grader.args([exercise, "--file"]).arg(file);
+    let output = grader.output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(said.contains("points"), "{said}{}", String::from_utf8_lossy(&output.stderr));
+    output.status.success()
+}

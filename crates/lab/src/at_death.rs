@@ -1,0 +1,85 @@
+//! Removes names that outlive processes (a FIFO, a queue, a named semaphore), however the process
+//! that made them ends.
+
+use std::io::{PipeWriter, Read};
+
+use anyhow::{Context, Result};
+use nix::sys::signal::SigSet;
+use nix::unistd::{ForkResult, Pid, fork, setsid};
+
+use crate::child::{exit, explain};
+
+/// A promise that an action is carried out when this value is dropped, or when its process ends:
+/// by Ctrl-C and SIGKILL, too.
+///
+/// A child in a session of its own waits for the end of a pipe that nobody else can write to. When
+/// it comes the child acts and ends.
+#[must_use = "the action is carried out when this value is dropped"]
+pub struct AtDeath {
+    child: Pid,
+    alive: Option<PipeWriter>,
+}
+
+impl AtDeath {
+    /// Promises the action.
+    ///
+    /// # Safety
+    ///
+    /// As for fork(2): if this process has other threads, the action may only call functions that
+    /// are async-signal-safe.
+    pub unsafe fn promise(action: impl FnOnce()) -> Result<AtDeath> {
+        let (mut ended, alive) = std::io::pipe().context("pipe")?;
+        // SAFETY: the caller keeps the contract.
+        match unsafe { fork() }.map_err(explain("fork"))? {
+            ForkResult::Child => {
+                drop(alive);
+                let _ = (SigSet::all().thread_block(), setsid());
+                let _ = ended.read(&mut [0]);
+                action();
+                exit(0)
+            }
+            ForkResult::Parent { child } => Ok(AtDeath { child, alive: Some(alive) }),
+        }
+    }
+}
+
+impl Drop for AtDeath {
+    fn drop(&mut self) {
+        drop(self.alive.take());
+        let _ = nix::sys::wait::waitpid(self.child, None);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::child::Child;
+
+    #[test]
+    fn a_name_is_removed_though_its_maker_is_killed() {
+        let place = tempfile::tempdir().unwrap();
+        let name = place.path().join("name");
+        std::fs::write(&name, "").unwrap();
+        let (mut promised, tell) = std::io::pipe().unwrap();
+        // SAFETY: the test's other threads hold no lock that removing a file needs.
+        let maker = unsafe {
+            Child::fork(|| {
+                let promise = AtDeath::promise(|| drop(std::fs::remove_file(&name)));
+                let _ = std::io::Write::write_all(&mut { tell }, b"p");
+                nix::unistd::pause();
+                i32::from(promise.is_err())
+            })
+        }
+        .unwrap();
+        promised.read_exact(&mut [0]).unwrap();
+        assert!(name.exists());
+        maker.kill().unwrap();
+        for _ in 0..1000 {
+            if !name.exists() {
+                return;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+        panic!("the name is still there");
+    }
+}

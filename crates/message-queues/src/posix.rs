@@ -1,0 +1,110 @@
+//! Messages go in one by one and come out one by one, the most urgent first. They wait in the
+//! kernel, whether or not their sender lives.
+
+use std::io::{Read, Write};
+
+use anyhow::{Context, Result};
+use lab::child::{Child, explain, explain_io, in_words};
+use lab::{Evidence, Experiment, Lab, Role, say};
+use nix::errno::Errno;
+use nix::mqueue::{mq_close, mq_getattr, mq_set_nonblock, mq_unlink};
+use nix::unistd::Pid;
+
+use crate::queue::{LONGEST, Queue, make};
+
+pub const EXPERIMENT: Experiment = Experiment {
+    name: "posix",
+    question: "Three messages are sent, the urgent one last. What arrives, and when?",
+    claims: &["ipc-by-message-queues"],
+    run,
+};
+
+/// What the sender sends, with the priority of each, in this order.
+const SENT: [(&str, u32); 3] = [("a report", 1), ("another report", 1), ("fire", 9)];
+const ROOM: i64 = 4;
+
+fn run(_: &Lab) -> Result<Evidence> {
+    let queue = Queue::create(ROOM)?;
+    let mut sender = lab::role("message-queues", SENDER.name);
+    let sender = sender.arg(&queue.name).spawn().map_err(explain_io("posix_spawn"))?;
+    let sender = Child::adopt(Pid::from_raw(sender.id() as i32));
+    let pid = sender.pid();
+    let ended = in_words(sender.wait()?);
+    let waiting = mq_getattr(&queue.descriptor).map_err(explain("mq_getattr"))?.curmsgs();
+    say!("receiver", "{pid} has sent by the name {} and {ended}", queue.name);
+    say!("receiver", "{waiting} messages wait in the kernel");
+
+    // ANCHOR: receive
+    mq_set_nonblock(&queue.descriptor).map_err(explain("mq_setattr"))?;
+    let mut received = Vec::new();
+    while let Ok((message, priority)) = queue.receive() {
+        say!("receiver", "took \"{message}\", priority {priority}");
+        received.push((message, priority));
+    }
+    // ANCHOR_END: receive
+    let whole = received.len() == SENT.len()
+        && received.iter().all(|(message, _)| SENT.iter().any(|(sent, _)| sent == message));
+    let urgent_first = received.is_sorted_by_key(|(_, priority)| std::cmp::Reverse(*priority));
+
+    let stream = through_a_pipe()?;
+    say!("receiver", "the same three through a pipe, in one read: \"{stream}\"");
+
+    let mut fit = 0;
+    let full = loop {
+        match queue.send("one more", 0) {
+            Ok(()) => fit += 1,
+            Err(errno) => break errno,
+        }
+    };
+    say!("sender", "{fit} messages fit into the queue, then mq_send says {full:?}");
+    let long = queue.send(&"x".repeat(LONGEST + 1), 0).err().unwrap_or(Errno::UnknownErrno);
+    say!("sender", "a message of {} bytes, one too many: {long:?}", LONGEST + 1);
+    let large = larger_than_allowed()?;
+    say!("sender", "a queue for 100,000 messages: {large}");
+    Ok(Evidence::new()
+        .fact("queue: messages sent", SENT.len())
+        .fact("queue: messages received", received.len())
+        .fact("queue: outlives the sender", waiting > 0)
+        .fact("queue: each message whole", whole)
+        .fact("queue: the most urgent first", urgent_first)
+        .fact("queue: messages that fit", fit)
+        .fact("queue: full", format!("{full:?}"))
+        .fact("queue: message too long", format!("{long:?}"))
+        .fact("pipe: keeps messages apart", stream != SENT.map(|(text, _)| text).concat()))
+}
+
+/// A program that knows the name of the queue only.
+pub const SENDER: Role = Role {
+    name: "sender",
+    run: |arguments| {
+        let queue = Queue::open(arguments.first().context("the name is missing")?)?;
+        for (message, priority) in SENT {
+            queue.send(message, priority).map_err(explain("mq_send"))?;
+        }
+        Ok(())
+    },
+};
+
+/// What one read gets of three writes to a pipe.
+fn through_a_pipe() -> Result<String> {
+    let (mut reader, mut writer) = std::io::pipe().context("pipe")?;
+    for (message, _) in SENT {
+        writer.write_all(message.as_bytes()).context("write")?;
+    }
+    let mut read = [0; 256];
+    let length = reader.read(&mut read).context("read")?;
+    Ok(String::from_utf8_lossy(&read[..length]).into_owned())
+}
+
+/// What the kernel says to a queue far above the limits, mq_overview(7).
+fn larger_than_allowed() -> Result<String> {
+    let name = format!("/message-queues-large-{}", std::process::id());
+    Ok(match make(&name, 100_000) {
+        Ok(queue) => {
+            mq_unlink(name.as_str()).map_err(explain("mq_unlink"))?;
+            mq_close(queue).map_err(explain("mq_close"))?;
+            "made".to_owned()
+        }
+        Err(errno) => format!("{errno:?}"),
+    })
+}

@@ -1,0 +1,101 @@
+//! The first thread of a process can end before the others. What ends them all is not its end, but
+//! what its language does then.
+
+use std::io::{Read, Write};
+use std::process::Stdio;
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use lab::child::{Child, explain_io, in_words};
+use lab::proc::{state, status};
+use lab::{Evidence, Experiment, Lab, Role, say};
+use nix::sys::wait::WaitStatus;
+use nix::unistd::Pid;
+
+pub const EXPERIMENT: Experiment = Experiment {
+    name: "leader-exit",
+    question: "The first thread ends. Does the process?",
+    claims: &["at-least-one-thread", "main-thread"],
+    run,
+};
+
+fn run(_: &Lab) -> Result<Evidence> {
+    let (mut told, tell) = std::io::pipe().context("pipe")?;
+    let (go, mut open) = std::io::pipe().context("pipe")?;
+    // SAFETY: this process has one thread, so the child inherits no lock that someone else holds.
+    let child = unsafe { Child::fork(move || first_thread_ends(tell, go)) }?;
+    let pid = child.pid();
+    let mut byte = [0];
+    // Nothing comes if the process has ended: then the pipe has no writer any more.
+    let goes_on = told.read(&mut byte).context("read")? == 1;
+    let leader = state(pid);
+    let threads = status(pid, "Threads").unwrap_or_default();
+    if goes_on {
+        let state = leader.map_or("?".to_owned(), String::from);
+        say!("parent", "the first thread of {pid} has ended, its state is {state}");
+        say!("parent", "yet the process has {threads} threads, and the worker says that it runs");
+    } else {
+        say!("parent", "the first thread of {pid} has ended, and nobody says anything");
+    }
+    // Where nobody reads any more this fails, and the status tells.
+    let _ = open.write_all(b"g");
+    let ended = child.wait()?;
+    let by_worker = matches!(ended, WaitStatus::Exited(_, 3));
+    let whose = if by_worker { "the worker's status" } else { "not the worker's status" };
+    say!("parent", "then the process {}: {whose}", in_words(ended));
+
+    let mut program = lab::role("process-lifecycle", RETURNS.name);
+    let program = program.stdout(Stdio::piped()).spawn().map_err(explain_io("posix_spawn"))?;
+    let output = program.wait_with_output().context("wait")?;
+    if !output.status.success() {
+        bail!("the program whose main returns failed: {}", output.status);
+    }
+    let said = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+    let finished = said.contains("finished");
+    say!("parent", "another program's main returns while its worker works");
+    say!("parent", "its worker said: {said}{}", if finished { "" } else { ", and no more" });
+    Ok(Evidence::new()
+        .fact("leader: the process goes on", goes_on)
+        .fact("leader: its state", leader.map_or("gone".to_owned(), String::from))
+        .fact("leader: the worker's status is the process's", by_worker)
+        .fact("main returns: the worker finishes", finished))
+}
+
+// ANCHOR: leader
+fn first_thread_ends(mut tell: std::io::PipeWriter, mut go: std::io::PipeReader) -> i32 {
+    let leader = Pid::this();
+    let worker = thread::Builder::new().spawn(move || {
+        while state(leader) != Some('Z') {
+            thread::sleep(Duration::from_millis(1));
+        }
+        let _ = tell.write_all(b"r");
+        let _ = go.read(&mut [0]);
+        lab::child::exit(3);
+    });
+    if worker.is_err() {
+        return 1;
+    }
+    // The raw call ends this thread alone. exit_group(2), which libc's exit makes, ends them all.
+    // SAFETY: this thread's stack is the process's first one and stays mapped.
+    unsafe { libc::syscall(libc::SYS_exit, 0) };
+    2
+}
+// ANCHOR_END: leader
+
+/// A program whose main returns while a thread of it works.
+pub const RETURNS: Role = Role {
+    name: "main-returns",
+    run: |_| {
+        let begun = std::sync::Arc::new(std::sync::Barrier::new(2));
+        let worker_begun = begun.clone();
+        thread::spawn(move || {
+            println!("begun");
+            worker_begun.wait();
+            thread::sleep(Duration::from_millis(300));
+            println!("finished");
+        });
+        begun.wait();
+        Ok(())
+    },
+};

@@ -1,0 +1,134 @@
+//! A child whose parent ends first gets another parent, unless it has asked to die with the first.
+
+use std::io::{Read, Write};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use lab::child::{Child, LIMIT, explain, in_words};
+use lab::{Evidence, Experiment, Lab, TimeLimit, say};
+use nix::sys::prctl::{set_child_subreaper, set_pdeathsig};
+use nix::sys::signal::Signal;
+use nix::sys::wait::WaitStatus;
+use nix::unistd::{ForkResult, Pid, fork, getpid, getppid};
+
+pub const EXPERIMENT: Experiment = Experiment {
+    name: "orphan",
+    question: "The parent ends first. Who is the parent now?",
+    claims: &[],
+    run,
+};
+
+/// When a grandchild asks the kernel for a signal at its parent's death.
+#[derive(Clone, Copy)]
+enum Asks {
+    Never,
+    InTime,
+    TooLate,
+}
+
+fn run(_: &Lab) -> Result<Evidence> {
+    // Otherwise orphans would be given to a process further up, at the latest to number 1.
+    set_child_subreaper(true).map_err(explain("prctl"))?;
+    say!("elder", "is {}, and takes in the orphans among its descendants", getpid());
+
+    let (orphan, parent, adopter) = orphaned(Asks::Never)?;
+    let adopted = adopter == getpid();
+    say!("elder", "{} was the child of {parent}, which ended", orphan.pid());
+    let who = if adopted { "this process" } else { "another process" };
+    say!("elder", "its parent is now {adopter}: {who}");
+    drop(orphan);
+
+    let (orphan, parent, _) = orphaned(Asks::InTime)?;
+    let pid = orphan.pid();
+    let in_time = ended(orphan)?;
+    let how = in_time.map_or("lives on".to_owned(), in_words);
+    say!("elder", "{pid} asks to die with {parent}: it {how}");
+
+    let (orphan, parent, seen) = orphaned(Asks::TooLate)?;
+    let pid = orphan.pid();
+    let too_late = ended(orphan)?;
+    let how = too_late.map_or("lives on".to_owned(), in_words);
+    say!("elder", "{pid} asks when {parent} is dead: it {how}");
+    let tells = seen != parent;
+    say!("elder", "but getppid says {seen}: {}", if tells { "too late" } else { "in time" });
+    let killed = |ended: Option<WaitStatus>| {
+        matches!(ended, Some(WaitStatus::Signaled(_, Signal::SIGKILL, _)))
+    };
+    Ok(Evidence::new()
+        .fact("orphan: adopted by the subreaper", adopted)
+        .fact("orphan: asked in time, is killed", killed(in_time))
+        .fact("orphan: asked too late, is killed", killed(too_late))
+        .fact("orphan: getppid tells that it was too late", tells))
+}
+
+/// How a process ended, if it does so within a while.
+fn ended(process: Child) -> Result<Option<WaitStatus>> {
+    Ok(process.wait_for(Duration::from_millis(300))?.ok())
+}
+
+/// Makes a child that makes a grandchild and ends. Returns the grandchild, who its parent was, and
+/// whom it sees as its parent afterwards.
+fn orphaned(asks: Asks) -> Result<(Child, Pid, Pid)> {
+    let (mut says, tell) = std::io::pipe().context("pipe")?;
+    let (mut asked, mut ask) = std::io::pipe().context("pipe")?;
+    // The child holds the other end of this pipe, so its end can be waited for.
+    let (mut parent_lives, held) = std::io::pipe().context("pipe")?;
+    // SAFETY: this process has one thread, so the child inherits no lock that someone else holds.
+    let parent = unsafe {
+        Child::fork(|| match fork() {
+            Ok(ForkResult::Child) => {
+                drop(held);
+                grandchild(asks, &mut ask, tell, &mut parent_lives)
+            }
+            Ok(ForkResult::Parent { .. }) => {
+                // Until the grandchild has asked, or has chosen not to.
+                let _ = asked.read(&mut [0]);
+                0
+            }
+            Err(errno) => errno as i32,
+        })
+    }?;
+    let who = parent.pid();
+    let mut numbers = [0; 8];
+    let told = says.read_exact(&mut numbers[..4]);
+    parent.wait()?;
+    told.context("the grandchild said nothing")?;
+    let number =
+        |bytes: &[u8]| Pid::from_raw(i32::from_ne_bytes(bytes.try_into().unwrap_or([0; 4])));
+    let orphan = Child::adopt(number(&numbers[..4]));
+    let seen = match says.read_exact(&mut numbers[4..]) {
+        Ok(()) => number(&numbers[4..]),
+        // It was killed before it could look.
+        Err(_) => Pid::from_raw(0),
+    };
+    Ok((orphan, who, seen))
+}
+
+// ANCHOR: grandchild
+fn grandchild(
+    asks: Asks,
+    ask: &mut impl Write,
+    mut tell: impl Write,
+    parent_lives: &mut impl Read,
+) -> i32 {
+    let parent = getppid();
+    if matches!(asks, Asks::InTime) {
+        let _ = set_pdeathsig(Signal::SIGKILL);
+    }
+    let _ = tell.write_all(&getpid().as_raw().to_ne_bytes());
+    let _ = ask.write_all(b"a");
+    // This read returns when the parent closes the other end, which it does by ending.
+    let _ = parent_lives.read(&mut [0]);
+    let mut limit = TimeLimit::new(LIMIT);
+    while getppid() == parent && !limit.is_over() {
+        std::thread::sleep(Duration::from_micros(200));
+    }
+    if matches!(asks, Asks::TooLate) {
+        let _ = set_pdeathsig(Signal::SIGKILL);
+    }
+    let _ = tell.write_all(&getppid().as_raw().to_ne_bytes());
+    loop {
+        nix::unistd::pause();
+    }
+}
+// ANCHOR_END: grandchild

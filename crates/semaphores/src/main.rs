@@ -1,0 +1,3 @@
+//! `cargo run -p semaphores`: a number of permits: who wants one waits until there is one.
+
+lab::on_linux!(lab::main(&semaphores::PACKAGE));
