@@ -1,15 +1,17 @@
-//! Asks for shared memory, semaphores and queues of the old kind, which stay for ever.
+//! Asks for shared memory, semaphores and queues of the old kind, which stay for ever. The first is
+//! there to be had where it is the run's own.
 //!
 //! exercise: reap
 //! rest: reap
-//! verdict: none [panic]
-//! shows: not allowed
+//! verdict: tidy [shared-memory]
+//! without namespaces: none [panic]
 
 fn attack() {
     unsafe {
         let memory = libc::shmget(libc::IPC_PRIVATE, 4096, libc::IPC_CREAT | 0o600);
         let semaphore = libc::semget(libc::IPC_PRIVATE, 1, libc::IPC_CREAT | 0o600);
         let queue = libc::msgget(libc::IPC_PRIVATE, libc::IPC_CREAT | 0o600);
-        assert!(memory >= 0 || semaphore >= 0 || queue >= 0, "not allowed");
+        assert!(memory >= 0, "not allowed");
+        assert!(semaphore < 0 && queue < 0, "allowed");
     }
 }
