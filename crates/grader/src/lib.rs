@@ -239,5 +239,8 @@ fn what_to_replay(exercise: &Exercise, replay: &str) -> Result<(String, String)>
     if !exercise.checks.iter().any(|it| it.name == check) {
         return Err(usage(format!("{name} has no check {check:?}")));
     }
+    if exercise.kind == Kind::Process {
+        process::read_seed(schedule)?;
+    }
     Ok((check.to_owned(), schedule.to_owned()))
 }
