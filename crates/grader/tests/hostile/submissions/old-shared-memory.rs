@@ -1,17 +1,15 @@
-//! Asks for shared memory, semaphores and queues of the old kind, which stay for ever. The first is
-//! there to be had where it is the run's own.
+//! Asks for shared memory, semaphores and queues of the old kind, which stay for ever.
 //!
 //! exercise: reap
 //! rest: reap
-//! verdict: tidy [shared-memory]
-//! without namespaces: none [panic]
+//! verdict: none [panic]
+//! shows: not allowed
 
 fn attack() {
     unsafe {
         let memory = libc::shmget(libc::IPC_PRIVATE, 4096, libc::IPC_CREAT | 0o600);
         let semaphore = libc::semget(libc::IPC_PRIVATE, 1, libc::IPC_CREAT | 0o600);
         let queue = libc::msgget(libc::IPC_PRIVATE, libc::IPC_CREAT | 0o600);
-        assert!(memory >= 0, "not allowed");
-        assert!(semaphore < 0 && queue < 0, "allowed");
+        assert!(memory >= 0 || semaphore >= 0 || queue >= 0, "not allowed");
     }
 }
