@@ -271,7 +271,7 @@ fn few_descriptors(run: &Run) {
     // and then, and nothing fails: so again, until something has failed twice.
     for (free, started) in [(0, 1), (2, 1), (3, 1), (0, 2), (3, 2)] {
         let mut failed = 0;
-        for _ in 0..12 {
+        for _ in 0..8 {
             submission.limit_after(started, DESCRIPTORS, 4 + free);
             failed += i32::from(with_few_descriptors(run, &submission, free));
             if failed == 2 {

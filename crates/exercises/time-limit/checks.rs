@@ -176,7 +176,7 @@ fn few_descriptors(run: &Run) {
     // now and then, and nothing fails: so again, until something has failed twice.
     for free in 0..2 {
         let mut failed = 0;
-        for _ in 0..12 {
+        for _ in 0..8 {
             submission.limit_after(1, DESCRIPTORS, 4 + free);
             failed += i32::from(with_few_descriptors(run, &submission, free));
             if failed == 2 {
