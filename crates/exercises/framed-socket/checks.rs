@@ -1,235 +1,376 @@
-//! What messages over a stream must come to.
+//! What messages over a stream must come to. Every call of the stream is answered here: how much it
+//! takes or gives, and with which error. Where it is a real socket, the other end is here.
 
-use std::collections::VecDeque;
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{Read, Write};
 use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
+use std::time::Duration;
 
-use harness::{Check, serve};
-use framed_socket::{Framed, LONGEST};
-use nix::sys::signal::Signal;
-use nix::sys::wait::{WaitStatus, waitpid};
-use nix::unistd::{ForkResult, Pid, fork};
-
-/// The types that a submission must have: with others, `==` would be its own.
-const _: fn(UnixStream) -> Framed<UnixStream> = Framed::new;
-const _: fn(&mut Framed<UnixStream>, &[u8]) -> io::Result<()> = Framed::send;
-const _: fn(&mut Framed<UnixStream>) -> io::Result<Option<Vec<u8>>> = Framed::receive;
-const _: () = assert!(LONGEST == 1_usize << 20, "LONGEST is 1 << 20");
+use driver::{Check, Event, Failure, Run, Session, fail, observe, serve};
 
 fn main() {
     serve(&[
-        Check::plain("format", format),
-        Check::plain("round-trip", round_trip),
-        Check::plain("partial", partial),
-        Check::plain("interrupted", interrupted),
-        Check::plain("boundaries", boundaries),
-        Check::plain("ends-between", ends_between),
-        Check::plain("dies-within", dies_within),
-        Check::plain("promises-too-much", promises_too_much),
-        Check::plain("too-long", too_long),
-        Check::plain("peer-gone", peer_gone),
+        Check::new("format", format),
+        Check::new("round-trip", round_trip),
+        Check::new("partial", partial),
+        Check::new("interrupted", interrupted),
+        Check::new("boundaries", boundaries),
+        Check::new("ends-between", ends_between),
+        Check::new("dies-within", dies_within),
+        Check::new("errors", errors),
+        Check::new("promises-too-much", promises_too_much),
+        Check::new("too-long", too_long),
+        Check::new("peer-gone", peer_gone),
     ]);
 }
 
-/// A stream that gives what is put into `input`, and keeps what is written to it.
+/// The longest message, as the page says.
+const LONGEST: usize = 1 << 20;
+
+/// A stream that gives what is in `input`, and keeps what is written to it.
 #[derive(Default)]
 struct Script {
-    input: VecDeque<u8>,
+    input: Vec<u8>,
     written: Vec<u8>,
-    /// How many bytes a call moves at most.
+    /// How many bytes a call moves at most; as many as it likes if 0.
     at_most: usize,
-    /// Whether every other call is interrupted.
-    interrupts: bool,
-    calls: usize,
+    /// How often each call is interrupted before it does anything.
+    interruptions: usize,
+    interrupted: usize,
+    /// After so many bytes, calls end with this error; `Ok` with nothing if it is empty.
+    error: Option<(usize, &'static str)>,
+    moved: usize,
+    /// How many calls there were after that error.
+    after: usize,
 }
 
 impl Script {
-    fn giving(bytes: &[u8], at_most: usize) -> Script {
-        Script { input: bytes.iter().copied().collect(), at_most, ..Script::default() }
+    fn giving(input: &[u8]) -> Script {
+        Script { input: input.to_vec(), ..Script::default() }
     }
 
-    fn call(&mut self) -> io::Result<()> {
-        self.calls += 1;
-        if self.interrupts && self.calls % 2 == 1 {
-            return Err(ErrorKind::Interrupted.into());
+    fn taking(at_most: usize) -> Script {
+        Script { at_most, ..Script::default() }
+    }
+
+    /// How many of `wanted` bytes a call moves.
+    fn call(&mut self, wanted: usize) -> Result<usize, String> {
+        if self.interrupted < self.interruptions {
+            self.interrupted += 1;
+            return Err("Interrupted".to_owned());
         }
-        Ok(())
-    }
-}
-
-impl Read for &mut Script {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.call()?;
-        let length = buffer.len().min(self.at_most).min(self.input.len());
-        for (place, byte) in buffer.iter_mut().zip(self.input.drain(..length)) {
-            *place = byte;
-        }
-        Ok(length)
-    }
-}
-
-impl Write for &mut Script {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.call()?;
-        let length = bytes.len().min(self.at_most);
-        self.written.extend(&bytes[..length]);
-        Ok(length)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-/// Runs `body` with one end of a socket in a child, which is killed or exits when `body` returns.
-fn peer(body: impl FnOnce(UnixStream) -> Option<Signal>) -> (UnixStream, Pid) {
-    let (ours, theirs) = UnixStream::pair().unwrap();
-    // SAFETY: this process has one thread, so the child may do what it likes.
-    match unsafe { fork() }.unwrap() {
-        ForkResult::Parent { child } => (ours, child),
-        ForkResult::Child => {
-            drop(ours);
-            if let Some(signal) = body(theirs) {
-                let _ = nix::sys::signal::raise(signal);
-            }
-            // SAFETY: _exit(2) is always safe to call.
-            unsafe { libc::_exit(0) }
-        }
-    }
-}
-
-/// A message that is different in every place.
-fn message(length: usize) -> Vec<u8> {
-    (0..length).map(|index| (index * 7 + index / 256) as u8).collect()
-}
-
-fn format() {
-    let mut script = Script { at_most: usize::MAX, ..Script::default() };
-    Framed::new(&mut script).send(b"hi").unwrap();
-    assert_eq!(script.written, [0, 0, 0, 2, b'h', b'i'], "what is written for the message hi");
-    let mut script = Script { at_most: usize::MAX, ..Script::default() };
-    Framed::new(&mut script).send(&message(0x1_02_03)).unwrap();
-    assert_eq!(script.written[..4], [0, 1, 2, 3], "the length of a message of 0x010203 bytes");
-    let mut script = Script::giving(&[0, 0, 0, 3, 7, 8, 9], usize::MAX);
-    let received = Framed::new(&mut script).receive().unwrap();
-    assert_eq!(received, Some(vec![7, 8, 9]), "what is read from 0 0 0 3 7 8 9");
-}
-
-fn round_trip() {
-    // The peer knows nothing of messages: it sends every byte back.
-    let (stream, child) = peer(|mut theirs| {
-        let mut buffer = [0; 4096];
-        while let Ok(length @ 1..) = theirs.read(&mut buffer) {
-            if theirs.write_all(&buffer[..length]).is_err() {
-                break;
+        self.interrupted = 0;
+        let mut count = if self.at_most == 0 { wanted } else { wanted.min(self.at_most) };
+        if let Some((after, kind)) = self.error {
+            count = count.min(after - self.moved);
+            if count == 0 && wanted > 0 {
+                self.after += 1;
+                if self.after > 100 {
+                    fail("stuck", format!("a call of the stream that ends with {} is repeated for ever", name(kind)));
+                }
+                return if kind.is_empty() { Ok(0) } else { Err(kind.to_owned()) };
             }
         }
-        None
+        self.moved += count;
+        Ok(count)
+    }
+
+    /// Answers the calls of the stream until the submission's function has returned.
+    fn serve(&mut self, submission: &Session) {
+        while let Event::Question(name, mut arguments) = submission.next() {
+            match name.as_str() {
+                "read" => {
+                    let wanted = (arguments.take::<u64>() as usize).min(self.input.len());
+                    // The end of the input is no error, unless one is to come there.
+                    let count = if wanted == 0 && self.error.is_none() { Ok(0) } else { self.call(wanted.max(1)) };
+                    let count = count.map(|count| count.min(wanted));
+                    submission.reply(&count.map(|count| self.input.drain(..count).collect::<Vec<u8>>()));
+                }
+                "write" => {
+                    let bytes: Vec<u8> = arguments.take();
+                    let count = self.call(bytes.len());
+                    self.written.extend(&bytes[..*count.as_ref().unwrap_or(&0)]);
+                    submission.reply(&count.map(|count| count as u64));
+                }
+                other => fail("forged", format!("a question {other:?}")),
+            }
+        }
+    }
+}
+
+fn name(kind: &str) -> String {
+    if kind.is_empty() { "0 bytes taken".to_owned() } else { kind.to_owned() }
+}
+
+type Sent = Result<(), String>;
+type Received = Result<Option<Vec<u8>>, String>;
+
+fn send(submission: &Session, script: &mut Script, message: &[u8]) -> Sent {
+    submission.begin("send", &message.to_vec());
+    script.serve(submission);
+    let sent: Result<(), Failure> = submission.answer();
+    sent.map_err(|error| error.kind)
+}
+
+fn receive(submission: &Session, script: &mut Script) -> Received {
+    submission.begin("receive", &());
+    script.serve(submission);
+    received(submission)
+}
+
+fn received(submission: &Session) -> Received {
+    let received: Result<Option<Vec<u8>>, Failure> = submission.answer();
+    received.map_err(|error| error.kind)
+}
+
+/// A submission with a stream that is played.
+fn played(run: &Run) -> Session {
+    let submission = run.submission();
+    submission.call::<()>("new", &false);
+    submission
+}
+
+/// A submission with a socket, and its other end.
+fn connected(run: &Run) -> (Session, UnixStream) {
+    let submission = run.submission();
+    let peer = connect(&submission);
+    (submission, peer)
+}
+
+fn connect(submission: &Session) -> UnixStream {
+    submission.call::<()>("new", &true);
+    let peer = submission.peer();
+    peer.set_read_timeout(Some(Duration::from_millis(50))).expect("a limit");
+    peer
+}
+
+/// Lets the submission's end be dropped.
+fn hang_up(submission: &Session) {
+    submission.call::<()>("new", &false);
+}
+
+/// What a message is on the stream.
+fn framed(message: &[u8]) -> Vec<u8> {
+    [&(message.len() as u32).to_be_bytes(), message].concat()
+}
+
+/// Says a message in few words.
+fn short(received: &Received) -> String {
+    match received {
+        Ok(Some(bytes)) if bytes.len() > 24 => format!("a message of {} bytes", bytes.len()),
+        other => format!("{other:?}"),
+    }
+}
+
+fn expect_message(run: &Run, what: &str, came: &Received, expected: &[u8]) {
+    run.ensure(came == &Ok(Some(expected.to_vec())), || {
+        let expected = short(&Ok(Some(expected.to_vec())));
+        format!("{what}:\n  expected {expected}\n  came     {}", short(came))
     });
-    let closes = stream.try_clone().unwrap();
-    let mut framed = Framed::new(stream);
-    for length in [1, 0, 300, 4096, 65_535, 65_536, 70_000, 0, 5] {
-        let sent = message(length);
-        framed.send(&sent).unwrap();
-        let received = framed.receive().unwrap();
-        let same = received.as_ref() == Some(&sent);
-        let came = received.map(|received| received.len());
-        assert!(same, "sent {length} bytes to be sent back, and came: {came:?} bytes");
-    }
-    closes.shutdown(Shutdown::Write).unwrap();
-    assert_eq!(framed.receive().unwrap(), None, "after the end");
-    waitpid(child, None).unwrap();
 }
 
-fn partial() {
-    let mut script = Script { at_most: 1, ..Script::default() };
-    Framed::new(&mut script).send(b"in small pieces").unwrap();
-    let expected = [&[0, 0, 0, 15], &b"in small pieces"[..]].concat();
-    assert_eq!(script.written, expected, "what is written by calls of one byte each");
-    let mut script = Script::giving(&expected, 1);
-    let received = Framed::new(&mut script).receive().unwrap();
-    assert_eq!(received, Some(b"in small pieces".to_vec()), "what is read by calls of one byte");
-}
-
-fn interrupted() {
-    let mut script = Script { at_most: 2, interrupts: true, ..Script::default() };
-    let sent = Framed::new(&mut script).send(b"signals");
-    sent.expect("interrupted calls are not errors");
-    assert_eq!(script.written, b"\0\0\0\x07signals", "what is written by interrupted calls");
-    let mut script = Script::giving(b"\0\0\0\x07signals", 2);
-    script.interrupts = true;
-    let received = Framed::new(&mut script).receive();
-    let received = received.expect("interrupted calls are not errors");
-    assert_eq!(received, Some(b"signals".to_vec()), "what is read by interrupted calls");
-}
-
-fn boundaries() {
-    let mut script = Script::giving(b"\0\0\0\x03one\0\0\0\0\0\0\0\x03two", usize::MAX);
-    let mut framed = Framed::new(&mut script);
-    for expected in [&b"one"[..], b"", b"two"] {
-        let received = framed.receive().unwrap();
-        let what = "the messages one, an empty one and two, which arrive together";
-        assert_eq!(received.as_deref(), Some(expected), "{what}");
-    }
-    assert_eq!(framed.receive().unwrap(), None, "after the last of three messages");
-}
-
-fn ends_between() {
-    let (stream, child) = peer(|mut theirs| {
-        let _ = theirs.write_all(b"\0\0\0\x07goodbye");
-        None
+fn expect_sent(run: &Run, what: &str, sent: &Sent, written: &[u8], message: &[u8]) {
+    run.expect(what, sent, &Ok(()));
+    let expected = framed(message);
+    run.ensure(written == expected, || {
+        let start = |bytes: &[u8]| bytes[..bytes.len().min(12)].to_vec();
+        let (came, expected) = ((written.len(), start(written)), (expected.len(), start(&expected)));
+        format!("{what}: written were {} bytes, {:?} ..., and not {}, {:?} ...", came.0, came.1, expected.0, expected.1)
     });
-    let mut framed = Framed::new(stream);
-    assert_eq!(framed.receive().unwrap(), Some(b"goodbye".to_vec()), "the last message");
-    let end = framed.receive().expect("an end between two messages is no error");
-    assert_eq!(end, None, "after the last message");
-    waitpid(child, None).unwrap();
 }
 
-fn dies_within() {
-    for begun in [&b"\0\0"[..], b"\0\0\0\x07", b"\0\0\0\x07good"] {
-        let (stream, child) = peer(|mut theirs| {
-            let _ = theirs.write_all(begun);
-            Some(Signal::SIGKILL)
-        });
-        let received = Framed::new(stream).receive();
-        let status = waitpid(child, None).unwrap();
-        assert_eq!(status, WaitStatus::Signaled(child, Signal::SIGKILL, false), "the peer");
-        let kind = received.map_err(|error| error.kind());
-        let sent = begun.len();
-        let what = format!("the peer was killed when {sent} bytes of a message of 4 + 7 were sent");
-        assert_eq!(kind, Err(ErrorKind::UnexpectedEof), "{what}");
+fn format(run: &Run) {
+    let submission = played(run);
+    let lengths = [2, 0x1_02_03, 0x80, 0xff, 0x1_00, run.random().within(1..4000) as usize];
+    for length in lengths {
+        let message = run.random().bytes(length);
+        let mut script = Script::default();
+        let sent = send(&submission, &mut script, &message);
+        expect_sent(run, &format!("sending {length} bytes"), &sent, &script.written, &message);
+        let came = receive(&submission, &mut Script::giving(&framed(&message)));
+        expect_message(run, &format!("receiving {length} bytes"), &came, &message);
     }
 }
 
-fn promises_too_much() {
-    for length in [u32::MAX, LONGEST as u32 + 1] {
-        let mut script = Script::giving(&length.to_be_bytes(), usize::MAX);
-        let kind = Framed::new(&mut script).receive().map_err(|error| error.kind());
-        assert_eq!(kind, Err(ErrorKind::InvalidData), "a length of {length}");
+/// Over a real socket, whose buffers are smaller than the longest message.
+fn round_trip(run: &Run) {
+    let (submission, mut peer) = connected(run);
+    for length in [1, 0, 300, 4096, 65_535, 65_536, 70_000, 0, 5, LONGEST] {
+        let message = run.random().bytes(length);
+        submission.begin("send", &message);
+        let mut come = Vec::new();
+        let mut buffer = vec![0; 1 << 16];
+        while come.len() < length + 4 {
+            match peer.read(&mut buffer) {
+                Ok(0) => break,
+                Ok(count) => come.extend(&buffer[..count]),
+                Err(_) if submission.has_answered() => break,
+                Err(_) => run.ensure_in_time(&format!("a message of {length} bytes does not come out")),
+            }
+        }
+        let sent: Result<(), Failure> = submission.answer();
+        let what = format!("sending {length} bytes over a socket");
+        expect_sent(run, &what, &sent.map_err(|error| error.kind), &come, &message);
+        submission.begin("receive", &());
+        let mut left = &come[..];
+        peer.set_write_timeout(Some(Duration::from_millis(50))).expect("a limit");
+        while !left.is_empty() && !submission.has_answered() {
+            match peer.write(left) {
+                Ok(count) => left = &left[count..],
+                Err(_) => run.ensure_in_time(&format!("a message of {length} bytes is not taken")),
+            }
+        }
+        expect_message(run, &format!("receiving {length} bytes over a socket"), &received(&submission), &message);
     }
-    let longest = message(LONGEST);
-    let bytes = [&(LONGEST as u32).to_be_bytes(), &longest[..]].concat();
-    let mut script = Script::giving(&bytes, usize::MAX);
-    let received = Framed::new(&mut script).receive().unwrap();
-    assert!(received == Some(longest), "a message as long as allowed is not received");
+    peer.shutdown(Shutdown::Write).expect("an end");
+    submission.begin("receive", &());
+    run.expect("receiving after the end", &received(&submission), &Ok(None));
+    hang_up(&submission);
 }
 
-fn too_long() {
-    let mut script = Script { at_most: usize::MAX, ..Script::default() };
-    let sent = Framed::new(&mut script).send(&message(LONGEST + 1));
-    let kind = sent.map_err(|error| error.kind());
-    assert_eq!(kind, Err(ErrorKind::InvalidInput), "a message of {} bytes", LONGEST + 1);
-    assert_eq!(script.written, [], "what is written of a message that is too long");
-    let mut script = Script { at_most: usize::MAX, ..Script::default() };
-    let sent = Framed::new(&mut script).send(&message(LONGEST));
-    sent.expect("a message as long as allowed");
+fn partial(run: &Run) {
+    let submission = played(run);
+    for at_most in [1, 2, 3, 5, 7] {
+        let message = run.random().bytes(23);
+        let mut script = Script::taking(at_most);
+        let sent = send(&submission, &mut script, &message);
+        let what = format!("sending 23 bytes, of which a call takes {at_most} at most");
+        expect_sent(run, &what, &sent, &script.written, &message);
+        let mut script = Script { at_most, ..Script::giving(&framed(&message)) };
+        let what = format!("receiving 23 bytes, of which a call gives {at_most} at most");
+        expect_message(run, &what, &receive(&submission, &mut script), &message);
+    }
 }
 
-fn peer_gone() {
-    let (stream, child) = peer(|_| Some(Signal::SIGKILL));
-    waitpid(child, None).unwrap();
-    let kind = Framed::new(stream).send(b"anybody?").map_err(|error| error.kind());
-    assert_eq!(kind, Err(ErrorKind::BrokenPipe), "a message to a process that was killed");
+fn interrupted(run: &Run) {
+    let submission = played(run);
+    for interruptions in [1, 2, 9] {
+        let message = run.random().bytes(8);
+        let mut script = Script { at_most: 3, interruptions, ..Script::default() };
+        let sent = send(&submission, &mut script, &message);
+        let what = format!("sending, when each call is interrupted {interruptions} times");
+        expect_sent(run, &what, &sent, &script.written, &message);
+        let mut script = Script { at_most: 3, interruptions, ..Script::giving(&framed(&message)) };
+        let what = format!("receiving, when each call is interrupted {interruptions} times");
+        expect_message(run, &what, &receive(&submission, &mut script), &message);
+        let mut script = Script { interruptions, error: Some((0, "")), ..Script::default() };
+        let what = "the end of the stream, after an interrupted call";
+        run.expect(what, &receive(&submission, &mut script), &Ok(None));
+    }
+}
+
+fn boundaries(run: &Run) {
+    let submission = played(run);
+    let [one, two] = [3, 40].map(|length| run.random().bytes(length));
+    for at_most in [0, 6] {
+        let mut script = Script {
+            at_most,
+            ..Script::giving(&[framed(&one), framed(b""), framed(&two), framed(b"")].concat())
+        };
+        submission.call::<()>("new", &false);
+        for expected in [&one[..], b"", &two, b""] {
+            let what = "four messages that arrive together, of 3, 0, 40 and 0 bytes";
+            expect_message(run, what, &receive(&submission, &mut script), expected);
+        }
+        let after = receive(&submission, &mut script);
+        run.expect("after the last of four messages", &after, &Ok(None));
+    }
+}
+
+fn ends_between(run: &Run) {
+    let (submission, mut peer) = connected(run);
+    let message = run.random().bytes(11);
+    peer.write_all(&framed(&message)).expect("a message");
+    drop(peer);
+    submission.begin("receive", &());
+    expect_message(run, "the last message", &received(&submission), &message);
+    for _ in 0..2 {
+        submission.begin("receive", &());
+        run.expect("after the last message, at the end", &received(&submission), &Ok(None));
+    }
+    hang_up(&submission);
+}
+
+fn dies_within(run: &Run) {
+    let submission = run.submission();
+    let message = run.random().bytes(7);
+    let bytes = framed(&message);
+    for begun in 1..bytes.len() {
+        let mut peer = connect(&submission);
+        peer.write_all(&bytes[..begun]).expect("a part of a message");
+        drop(peer);
+        submission.begin("receive", &());
+        let what = format!("the peer was killed when {begun} bytes of a message of 4 + 7 were sent");
+        run.expect(&what, &received(&submission), &Err("UnexpectedEof".to_owned()));
+    }
+    hang_up(&submission);
+}
+
+/// Errors of the stream, at the beginning and in the middle of both parts of a message.
+fn errors(run: &Run) {
+    let submission = played(run);
+    let message = run.random().bytes(12);
+    for kind in ["WouldBlock", "ConnectionReset", "TimedOut"] {
+        for after in [0, 2, 4, 9] {
+            submission.call::<()>("new", &false);
+            let error = Some((after, kind));
+            let what = format!("receiving, when reading ends with {kind} after {after} bytes");
+            let mut script = Script { error, ..Script::giving(&framed(&message)) };
+            run.expect(&what, &receive(&submission, &mut script), &Err(kind.to_owned()));
+            let what = format!("sending, when writing ends with {kind} after {after} bytes");
+            let mut script = Script { error, ..Script::default() };
+            run.expect(&what, &send(&submission, &mut script, &message), &Err(kind.to_owned()));
+        }
+    }
+    for after in [0, 2, 4, 9] {
+        let mut script = Script { error: Some((after, "")), ..Script::default() };
+        let what = format!("sending, when nothing more is taken after {after} bytes");
+        run.expect(&what, &send(&submission, &mut script, &message), &Err("WriteZero".to_owned()));
+    }
+}
+
+fn promises_too_much(run: &Run) {
+    let submission = played(run);
+    let memory = || observe::status_number(submission.pid(), "VmPeak", 10).unwrap_or(0);
+    let before = memory();
+    for length in [LONGEST as u32 + 1, 1 << 24, 600 << 20, u32::MAX] {
+        let came = receive(&submission, &mut Script::giving(&length.to_be_bytes()));
+        run.expect(&format!("a length of {length}"), &came, &Err("InvalidData".to_owned()));
+    }
+    let taken = memory().saturating_sub(before);
+    run.ensure(taken < 14 << 10, || {
+        format!("{taken} KiB of memory were taken for lengths beyond LONGEST")
+    });
+    let longest = run.random().bytes(LONGEST);
+    let came = receive(&submission, &mut Script::giving(&framed(&longest)));
+    expect_message(run, "a message as long as allowed", &came, &longest);
+}
+
+fn too_long(run: &Run) {
+    let submission = played(run);
+    for length in [LONGEST + 1, 3 * LONGEST] {
+        let message = run.random().bytes(length);
+        let mut script = Script::default();
+        let sent = send(&submission, &mut script, &message);
+        run.expect(&format!("sending {length} bytes"), &sent, &Err("InvalidInput".to_owned()));
+        run.expect("what is written of a message that is too long", &script.written, &Vec::<u8>::new());
+    }
+    let longest = run.random().bytes(LONGEST);
+    let mut script = Script::default();
+    let sent = send(&submission, &mut script, &longest);
+    expect_sent(run, "a message as long as allowed", &sent, &script.written, &longest);
+}
+
+fn peer_gone(run: &Run) {
+    let (submission, peer) = connected(run);
+    let message = run.random().bytes(9);
+    submission.begin("send", &message);
+    let sent: Result<(), Failure> = submission.answer();
+    run.expect("a message to a peer that is there", &sent.map_err(|error| error.kind), &Ok(()));
+    drop(peer);
+    submission.begin("send", &message);
+    let sent: Result<(), Failure> = submission.answer();
+    let broken = Err("BrokenPipe".to_owned());
+    run.expect("a message to a peer that is gone", &sent.map_err(|error| error.kind), &broken);
+    hang_up(&submission);
 }

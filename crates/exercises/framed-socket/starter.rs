@@ -21,7 +21,8 @@ impl<S: Read + Write> Framed<S> {
 
     /// Sends a message, all of it. One that is longer than [`LONGEST`] is an error of the kind
     /// `InvalidInput`, and nothing is sent then. Errors of the stream are passed on, except that an
-    /// interrupted call is repeated.
+    /// interrupted call is repeated, as often as it takes. A stream that takes nothing more, whose
+    /// `write` returns 0, is an error of the kind `WriteZero`.
     pub fn send(&mut self, message: &[u8]) -> io::Result<()> {
         let length = message.len() as u32; // TODO: what if it is too long?
         self.stream.write(&length.to_be_bytes())?; // TODO: what if it takes only a part?

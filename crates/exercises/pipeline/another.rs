@@ -19,28 +19,33 @@ pub struct Outcome {
 }
 
 pub fn pipeline(programs: &[&[&str]]) -> io::Result<Outcome> {
-    let mut children = Vec::new();
+    let mut children: Vec<Option<Pid>> = Vec::new();
     let mut output = Vec::new();
     let read = start(programs, &mut children).and_then(|last| match last {
         Some(last) => File::from(last).read_to_end(&mut output),
         None => Ok(0),
     });
-    let codes = children.into_iter().map(wait_for).collect();
+    let codes = children.into_iter().map(|child| child.map_or(127, wait_for)).collect();
     read?;
     Ok(Outcome { output, codes })
 }
 
-fn start(programs: &[&[&str]], children: &mut Vec<Pid>) -> io::Result<Option<OwnedFd>> {
+fn start(programs: &[&[&str]], children: &mut Vec<Option<Pid>>) -> io::Result<Option<OwnedFd>> {
     let mut previous =
         if programs.is_empty() { None } else { Some(File::open("/dev/null")?.into()) };
     for program in programs {
-        // What allocates happens before the fork.
-        let words: Vec<CString> =
-            program.iter().map(|word| CString::new(*word)).collect::<Result<_, _>>()?;
         let (reader, writer) = pipe2(OFlag::O_CLOEXEC)?;
+        // What allocates happens before the fork. Words with a NUL are no program.
+        let words: Result<Vec<CString>, _> =
+            program.iter().map(|word| CString::new(*word)).collect();
+        let Ok(words) = words else {
+            children.push(None);
+            previous = Some(reader);
+            continue;
+        };
         // SAFETY: the child calls nothing but async-signal-safe functions until it executes.
         match unsafe { fork() }? {
-            ForkResult::Parent { child } => children.push(child),
+            ForkResult::Parent { child } => children.push(Some(child)),
             ForkResult::Child => {
                 let _ = become_program(&words, previous.as_ref(), &writer);
                 // SAFETY: _exit(2) is always safe to call.

@@ -1,107 +1,325 @@
-//! What a pipeline must come to.
+//! What a pipeline must come to. Most programs are puppets: what each prints, when it reads and how it
+//! ends is decided here, once it runs.
 
-use std::{io, str};
+use std::time::Duration;
 
-use harness::{Check, serve};
-use pipeline::{Outcome, pipeline};
-
-/// The types that a submission must have: with others, `==` would be its own.
-const _: fn(&[&[&str]]) -> io::Result<Outcome> = pipeline;
-const _: fn(Outcome) -> (Vec<u8>, Vec<i32>) = |outcome| (outcome.output, outcome.codes);
+use driver::session::DESCRIPTORS;
+use driver::{Check, Failure, Puppet, Role, Run, Session, fail, serve, words};
 
 fn main() {
     serve(&[
-        Check::plain("passes-on", passes_on),
-        Check::plain("one-and-none", one_and_none),
-        Check::plain("codes", codes),
-        Check::plain("together", together),
-        Check::plain("end-of-file", end_of_file),
-        Check::plain("broken-pipe", broken_pipe),
-        Check::plain("much", much),
-        Check::plain("only-three", only_three),
-        Check::plain("cannot-start", cannot_start),
+        Check::new("passes-on", passes_on),
+        Check::new("one-and-none", one_and_none),
+        Check::new("codes", codes),
+        Check::new("together", together),
+        Check::new("end-of-file", end_of_file),
+        Check::new("broken-pipe", broken_pipe),
+        Check::new("much", much),
+        Check::new("only-three", only_three),
+        Check::new("cannot-start", cannot_start),
+        Check::new("few-descriptors", few_descriptors),
+        Check::new("interrupted", interrupted),
     ]);
 }
 
-/// Runs programs and returns what the last one printed, as text, and the codes.
-fn run(programs: &[&[&str]]) -> (String, Vec<i32>) {
-    let outcome = pipeline(programs).expect("the pipeline");
-    (str::from_utf8(&outcome.output).expect("the output is text").to_owned(), outcome.codes)
+const PIPE: i32 = 13;
+
+/// What `pipeline` returned: the output and the codes.
+type Outcome = (Vec<u8>, Vec<i32>);
+
+fn outcome(submission: &Session, what: &str) -> Outcome {
+    let outcome: Result<Outcome, Failure> = submission.answer();
+    outcome.unwrap_or_else(|error| fail("wrong", format!("{what}: pipeline failed with {error}")))
 }
 
-fn passes_on() {
-    let (output, _) = run(&[&["printf", "c b a"], &["tr", " ", "\\n"], &["sort"]]);
-    assert_eq!(output, "a\nb\nc\n", "printf 'c b a' | tr ' ' '\\n' | sort");
-}
-
-fn one_and_none() {
-    let (output, codes) = run(&[&["cat"]]);
-    assert_eq!(output, "", "the input of the first program is empty");
-    assert_eq!(codes, [0], "cat alone");
-    let (output, codes) = run(&[&["sh", "-c", "echo here; exit 3"]]);
-    assert_eq!(output, "here\n", "echo here; exit 3");
-    assert_eq!(codes, [3], "echo here; exit 3");
-    assert_eq!(run(&[]), (String::new(), vec![]), "no programs");
-}
-
-fn codes() {
-    let (_, codes) =
-        run(&[&["sh", "-c", "exit 3"], &["sh", "-c", "kill -TERM $$"], &["sh", "-c", "exit 5"]]);
-    assert_eq!(codes, [3, 128 + 15, 5], "exit 3 | kill -TERM itself | exit 5");
-}
-
-/// The first goes on only when the last has got its first line.
-fn together() {
-    let meeting = std::env::temp_dir().join("meeting");
-    nix::unistd::mkfifo(&meeting, nix::sys::stat::Mode::S_IRWXU).unwrap();
-    let (output, codes) = run(&[
-        &["sh", "-c", "echo one; read go < $TMPDIR/meeting; echo two"],
-        &["sh", "-c", "read line; echo $line; echo go > $TMPDIR/meeting; cat"],
-    ]);
-    std::fs::remove_file(meeting).unwrap();
-    assert_eq!(output, "one\ntwo\n", "two programs that need each other");
-    assert_eq!(codes, [0, 0], "two programs that need each other");
-}
-
-fn end_of_file() {
-    let (output, codes) = run(&[&["printf", "four"], &["cat"], &["cat"], &["wc", "-c"]]);
-    assert_eq!(output.trim(), "4", "printf four | cat | cat | wc -c");
-    assert_eq!(codes, [0, 0, 0, 0], "printf four | cat | cat | wc -c");
-}
-
-/// The first prints for ever, the last reads one line.
-fn broken_pipe() {
-    let forever = "while echo line; do :; done 2> /dev/null; exit 1";
-    let (output, codes) = run(&[&["sh", "-c", forever], &["head", "-n", "1"]]);
-    assert_eq!(output, "line\n", "one line of many");
-    assert_eq!(codes, [128 + 13, 0], "a program that prints for ever | head -n 1");
-}
-
-fn much() {
-    let (output, codes) = run(&[&["seq", "50000"], &["cat"]]);
-    assert_eq!(output.lines().count(), 50_000, "lines of seq 50000 | cat");
-    assert_eq!(output.lines().last(), Some("50000"), "the last line of seq 50000 | cat");
-    assert_eq!(codes, [0, 0], "seq 50000 | cat");
-}
-
-/// Each puts the numbers of its descriptors into a file of its own.
-fn only_three() {
-    let list = |file: &str| format!("exec > $TMPDIR/{file}; ls /proc/$$/fd; true");
-    let (first, second, third) = (list("first"), list("second"), list("third"));
-    run(&[&["sh", "-c", &first], &["sh", "-c", &second], &["sh", "-c", &third]]);
-    let found = ["first", "second", "third"].map(|file| {
-        let path = std::env::temp_dir().join(file);
-        let found = std::fs::read_to_string(&path).unwrap_or_default();
-        let _ = std::fs::remove_file(path);
-        found.split_whitespace().collect::<Vec<_>>().join(" ")
+/// Compares an output, and says it in few words.
+fn expect_output(run: &Run, what: &str, came: &[u8], expected: &[u8]) {
+    let short = |bytes: &[u8]| {
+        let start = String::from_utf8_lossy(&bytes[..bytes.len().min(30)]).into_owned();
+        format!("{} bytes, {start:?}{}", bytes.len(), if bytes.len() > 30 { " ..." } else { "" })
+    };
+    run.ensure(came == expected, || {
+        format!("{what}:\n  expected {}\n  came     {}", short(expected), short(came))
     });
-    assert_eq!(found, ["0 1 2", "0 1 2", "0 1 2"], "the descriptors of each of three programs");
 }
 
-fn cannot_start() {
+fn expect(run: &Run, submission: &Session, what: &str, output: &[u8], codes: &[i32]) {
+    let came = outcome(submission, what);
+    run.expect(&format!("the codes of {what}"), &came.1, codes);
+    expect_output(run, &format!("the output of {what}"), &came.0, output);
+}
+
+/// Ordinary programs, which are found in PATH.
+fn expect_of_programs(run: &Run, submission: &Session, programs: &[&[&str]], output: &str, codes: &[i32]) {
+    let what = programs.iter().map(|program| program.join(" ")).collect::<Vec<_>>().join(" | ");
+    let owned = |program: &&[&str]| program.iter().map(|word| (*word).to_owned()).collect();
+    let words: Vec<Vec<String>> = programs.iter().map(owned).collect();
+    submission.begin("pipeline", &words);
+    expect(run, submission, &what, output.as_bytes(), codes);
+}
+
+/// Starts a pipeline of puppets, and waits for those that come: it is another check's business whether
+/// all run at the same time.
+fn begin(run: &Run, submission: &Session, count: usize) -> Vec<Role> {
+    let roles = run.commands(count);
+    submission.begin("pipeline", &words(&roles));
+    roles
+}
+
+fn all(run: &Run, submission: &Session, roles: &[Role]) -> Vec<Puppet> {
+    roles.iter().map(|role| run.started(submission, role)).collect()
+}
+
+fn passes_on(run: &Run) {
+    let submission = run.submission();
+    let word: String = (0..6).map(|_| char::from(b'a' + run.random().within(0..26) as u8)).collect();
+    let mut letters: Vec<char> = word.chars().collect();
+    letters.sort_unstable();
+    let expected: String = letters.iter().map(|letter| format!("{letter}\n")).collect();
+    let spaced = word.split("").filter(|it| !it.is_empty()).collect::<Vec<_>>().join(" ");
+    let programs: [&[&str]; 3] = [&["printf", "%s", &spaced], &["tr", " ", "\\n"], &["sort"]];
+    expect_of_programs(run, &submission, &programs, &expected, &[0, 0, 0]);
+    // Any bytes, one program after the other.
+    let roles = begin(run, &submission, 3);
+    let [first, second] = [40, 70].map(|length| run.random().bytes(length));
+    let third = run.random().bytes(100);
+    let puppet = run.started(&submission, &roles[0]);
+    puppet.prints(&first);
+    puppet.exits(0);
+    let puppet = run.started(&submission, &roles[1]);
+    expect_output(run, "what the second program reads", &puppet.reads(), &first);
+    puppet.prints(&second);
+    puppet.exits(0);
+    let puppet = run.started(&submission, &roles[2]);
+    expect_output(run, "what the third program reads", &puppet.reads(), &second);
+    puppet.prints(&third);
+    puppet.exits(0);
+    expect(run, &submission, "three programs", &third, &[0, 0, 0]);
+}
+
+fn one_and_none(run: &Run) {
+    let submission = run.submission();
+    let roles = begin(run, &submission, 1);
+    let puppet = run.started(&submission, &roles[0]);
+    expect_output(run, "the input of the first program", &puppet.reads(), b"");
+    let printed = run.random().bytes(9);
+    puppet.prints(&printed);
+    puppet.exits(3);
+    expect(run, &submission, "a single program", &printed, &[3]);
+    submission.begin("pipeline", &words(&[]));
+    expect(run, &submission, "no programs", b"", &[]);
+}
+
+fn codes(run: &Run) {
+    let submission = run.submission();
+    let any = run.random().within(1..126) as i32;
+    let mut endings = [any, 200, 255, 0, -15, -9];
+    run.random().shuffle(&mut endings);
+    let roles = begin(run, &submission, endings.len());
+    // From the first to the last, which is how they end if they do not run together.
+    for (role, ending) in roles.iter().zip(endings) {
+        let puppet = run.started(&submission, role);
+        if ending >= 0 { puppet.exits(ending) } else { puppet.dies(-ending) }
+    }
+    let shell = endings.map(|ending| if ending >= 0 { ending } else { 128 - ending });
+    expect(run, &submission, "six programs of which two were ended by signals", b"", &shell);
+    let roles = begin(run, &submission, 2);
+    run.started(&submission, &roles[0]).dies_with_core(6);
+    run.started(&submission, &roles[1]).exits(1);
+    expect(run, &submission, "a program that aborts, and one that exits with 1", b"", &[134, 1]);
+}
+
+/// The last ends first.
+fn together(run: &Run) {
+    let submission = run.submission();
+    let roles = begin(run, &submission, 3);
+    let puppets = all(run, &submission, &roles);
+    puppets[2].prints(b"here");
+    for (puppet, code) in puppets.iter().zip([4, 5, 6]).rev() {
+        puppet.exits(code);
+    }
+    expect(run, &submission, "three programs of which the last ended first", b"here", &[4, 5, 6]);
+}
+
+/// The end of one program is seen by the next at once, whoever else still runs.
+fn end_of_file(run: &Run) {
+    let submission = run.submission();
+    let roles = begin(run, &submission, 4);
+    let puppets = all(run, &submission, &roles);
+    puppets[1].prints(b"of the second");
+    puppets[1].exits(0);
+    expect_output(run, "what the third reads to its end", &puppets[2].reads(), b"of the second");
+    puppets[2].exits(0);
+    expect_output(run, "what the fourth reads to its end", &puppets[3].reads(), b"");
+    puppets[3].exits(0);
+    puppets[0].exits(0);
+    expect(run, &submission, "four programs", b"", &[0; 4]);
+}
+
+/// A program is ended by SIGPIPE if its reader has gone, and others run.
+fn broken_pipe(run: &Run) {
+    let submission = run.submission();
+    let roles = begin(run, &submission, 3);
+    let puppets = all(run, &submission, &roles);
+    for puppet in &puppets {
+        run.ensure(!puppet.deaf_to(PIPE), || "a program was started with SIGPIPE ignored or blocked".into());
+    }
+    puppets[1].exits(1);
+    puppets[0].begins_to_print(&[b'x'; 1 << 17]);
+    run.ensure(puppets[0].has_printed().is_err(), || {
+        "the first program can write although its reader has gone".to_owned()
+    });
+    puppets[0].await_end();
+    puppets[2].exits(2);
+    expect(run, &submission, "a program that prints, and readers that end", b"", &[128 + PIPE, 1, 2]);
+    // The last one prints much more than a pipe holds.
     let forever = "while echo line; do :; done 2> /dev/null; exit 1";
-    let programs: [&[&str]; 3] = [&["sh", "-c", forever], &["/no/such/program"], &["cat"]];
-    let outcome = pipeline(&programs).expect("one that cannot be started is not an error");
-    assert_eq!(outcome.output, b"", "cat, after a program that cannot be started");
-    assert_eq!(outcome.codes, [128 + 13, 127, 0], "the second cannot be started");
+    let programs: [&[&str]; 2] = [&["sh", "-c", forever], &["head", "-n", "1"]];
+    expect_of_programs(run, &submission, &programs, "line\n", &[128 + PIPE, 0]);
+}
+
+fn much(run: &Run) {
+    let submission = run.submission();
+    for count in [1, 2] {
+        let roles = begin(run, &submission, count);
+        let bytes = run.random().bytes(300_000);
+        let puppets = all(run, &submission, &roles);
+        puppets[0].begins_to_print(&bytes);
+        if count == 2 {
+            puppets[1].begins_to_read();
+        }
+        run.ensure(puppets[0].has_printed().is_ok(), || "300,000 bytes do not get through".into());
+        puppets[0].exits(0);
+        if count == 2 {
+            expect_output(run, "300,000 bytes, between two programs", &puppets[1].has_read(), &bytes);
+            puppets[1].prints(&bytes);
+            puppets[1].exits(0);
+        }
+        expect(run, &submission, "300,000 bytes", &bytes, &[0, 0][..count]);
+    }
+}
+
+fn only_three(run: &Run) {
+    let submission = run.submission();
+    let roles = begin(run, &submission, 3);
+    let puppets = all(run, &submission, &roles);
+    for (puppet, which) in puppets.iter().zip(["first", "second", "third"]) {
+        let all = puppet.descriptors();
+        let numbers: Vec<i32> = all.iter().map(|(fd, _)| *fd).collect();
+        run.ensure(numbers == [0, 1, 2], || format!("the {which} of three programs has {all:?}"));
+    }
+    puppets.iter().for_each(|puppet| puppet.exits(0));
+    expect(run, &submission, "three programs", b"", &[0; 3]);
+}
+
+/// Programs that cannot be started, for one reason or another, first, last, in the middle.
+fn cannot_start(run: &Run) {
+    let submission = run.submission();
+    let file = run.directory().join("no-program");
+    // A new file has no right to be executed.
+    std::fs::write(&file, "not executable").expect("a file");
+    let missing = || run.no_such_program();
+    let with_nul = || Role { words: vec!["cat".into(), "a\0b".into()], ..missing() };
+    let not_executable = || Role { words: vec![file.display().to_string()], ..missing() };
+    for (what, at, cannot) in [
+        ("the second is not there", 1, missing()),
+        ("the last is not there", 2, missing()),
+        ("the first is not executable", 0, not_executable()),
+        ("the second has a NUL in an argument", 1, with_nul()),
+        ("the last has a NUL in an argument", 2, with_nul()),
+    ] {
+        let mut roles = run.commands(3);
+        roles[at] = cannot;
+        submission.begin("pipeline", &words(&roles));
+        let mut expected = [0; 3];
+        expected[at] = 127;
+        let mut output = Vec::new();
+        for index in (0..3).filter(|index| *index != at) {
+            let puppet = run.started(&submission, &roles[index]);
+            if index == at + 1 {
+                let what = format!("what a program reads when {what}");
+                expect_output(run, &what, &puppet.reads(), b"");
+            }
+            if index + 1 == at {
+                puppet.begins_to_print(&[b'x'; 1 << 17]);
+                run.ensure(puppet.has_printed().is_err(), || {
+                    format!("a program can write to one that cannot be started: {what}")
+                });
+                puppet.await_end();
+                expected[index] = 128 + PIPE;
+                continue;
+            }
+            if index == 2 {
+                output = run.random().bytes(8);
+                puppet.prints(&output);
+            }
+            puppet.exits(0);
+        }
+        expect(run, &submission, &format!("three programs of which {what}"), &output, &expected);
+    }
+    let _ = std::fs::remove_file(file);
+}
+
+/// With few descriptors, a pipe or a program fails in the middle: whatever is returned, nobody is left.
+fn few_descriptors(run: &Run) {
+    let submission = run.submission();
+    for free in 0..9 {
+        submission.limit(DESCRIPTORS, Some(4 + free));
+        with_few_descriptors(run, &submission, free);
+    }
+    // From the moment at which some have been started. On a busy machine the limit comes too late now
+    // and then, and nothing fails: so again, until something has failed twice.
+    for (free, started) in [(0, 1), (2, 1), (3, 1), (0, 2), (3, 2)] {
+        let mut failed = 0;
+        for _ in 0..8 {
+            submission.limit_after(started, DESCRIPTORS, 4 + free);
+            failed += i32::from(with_few_descriptors(run, &submission, free));
+            if failed == 2 {
+                break;
+            }
+        }
+    }
+}
+
+/// Runs three programs while the limit is in force; whether a pipe or a program has failed.
+fn with_few_descriptors(run: &Run, submission: &Session, free: u64) -> bool {
+    let roles = run.commands(3);
+    submission.begin("pipeline", &words(&roles));
+    while !submission.has_answered() {
+        for puppet in run.gather(&roles, Duration::from_millis(10)).into_iter().flatten() {
+            if !puppet.has_ended() {
+                puppet.exits(3);
+            }
+        }
+        run.ensure_in_time("pipeline has not returned, with few descriptors");
+    }
+    let came: Result<Outcome, Failure> = submission.answer();
+    submission.limit(DESCRIPTORS, None);
+    let begun: Vec<i32> = roles.iter().map(|role| run.appeared(role).map_or(127, |_| 3)).collect();
+    let failed = came.is_err() || begun.contains(&127);
+    if let Ok((_, codes)) = came {
+        let what = format!("the codes of three programs, with {free} descriptors free");
+        run.expect(&what, &codes, &begun);
+    }
+    run.ensure(run.nobody_left(submission), || {
+        format!("children are left when a pipe or a program fails, with {free} descriptors free")
+    });
+    failed
+}
+
+/// Every wait and every read is interrupted, many times in a row.
+fn interrupted(run: &Run) {
+    let submission = run.submission();
+    let roles = begin(run, &submission, 2);
+    let puppets = all(run, &submission, &roles);
+    submission.interrupt(5);
+    puppets[1].prints(b"one");
+    submission.interrupt(3);
+    puppets[1].prints(b"two");
+    puppets[1].closes(1);
+    submission.interrupt(5);
+    puppets[0].exits(8);
+    submission.interrupt(5);
+    puppets[1].exits(9);
+    expect(run, &submission, "two programs, while signals interrupt every call", b"onetwo", &[8, 9]);
 }

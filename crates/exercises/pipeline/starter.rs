@@ -17,9 +17,12 @@ pub struct Outcome {
 /// waits for all of them. A program is its name, which is looked up in `PATH`, and its arguments.
 ///
 /// The input of the first program is empty, errors go where the caller's go. A program that cannot
-/// be started counts as 127; to its neighbours it looks like one that ended at once. The programs
-/// have the descriptors 0, 1 and 2 and no other. When this returns, no child is left, neither
-/// running nor as a zombie, and no descriptor of a pipe.
+/// be started, for whatever reason, counts as 127; to its neighbours it looks like one that ended at
+/// once. The programs have the descriptors 0, 1 and 2 and no other, and no signal ignored or blocked.
+///
+/// If there is no pipe to be had, that is an error. An interrupted call is repeated. When this returns,
+/// with an error or without, no child is left, neither running nor as a zombie, and no descriptor of a
+/// pipe.
 pub fn pipeline(programs: &[&[&str]]) -> io::Result<Outcome> {
     let mut outcome = Outcome { output: Vec::new(), codes: Vec::new() };
     for program in programs {

@@ -1,215 +1,245 @@
-//! What a counter for several processes must come to.
+//! What a counter for several processes must come to. The processes are forked on request, and each of
+//! them is asked from outside; where one is stopped or killed, that is done from here.
 
-use std::fs;
-use std::io;
-use std::num::NonZeroUsize;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::Ordering::SeqCst;
-use std::sync::atomic::{AtomicBool, AtomicU64};
-use std::thread::yield_now;
+use std::time::{Duration, Instant};
 
-use harness::{Check, serve};
-use nix::sys::mman::{MapFlags, ProtFlags, mmap_anonymous, munmap};
-use nix::sys::signal::{Signal, kill};
-use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
-use nix::unistd::{ForkResult, Pid, fork};
-use process_counter::Counter;
-
-/// The types that a submission must have: with others, `==` would be its own.
-const _: fn() -> io::Result<Counter> = Counter::new;
-const _: fn(&Counter, u64) -> u64 = Counter::add;
-const _: fn(&Counter) -> u64 = Counter::get;
+use driver::nix::sys::signal::Signal;
+use driver::session::{DESCRIPTORS, MEMORY};
+use driver::{Check, Failure, Run, Session, Wire, fail, mixed, observe, serve, sum_below};
 
 fn main() {
     serve(&[
-        Check::plain("counts", counts),
-        Check::plain("children", children),
-        Check::plain("together", together),
-        Check::plain("stopped", stopped),
-        Check::plain("tickets", tickets),
-        Check::plain("independent", independent),
-        Check::plain("unmapped", unmapped),
+        Check::new("counts", counts),
+        Check::new("children", children),
+        Check::new("together", together),
+        Check::new("stopped", stopped),
+        Check::new("killed", killed),
+        Check::new("tickets", tickets),
+        Check::new("independent", independent),
+        Check::new("unmapped", unmapped),
+        Check::new("no-room", no_room),
     ]);
 }
 
-/// Runs `body` in a child, which then ends at once.
-fn in_child(body: impl FnOnce()) -> Pid {
-    // SAFETY: this process has one thread, so the child may do what it likes.
-    match unsafe { fork() }.unwrap() {
-        ForkResult::Parent { child } => child,
-        ForkResult::Child => {
-            let code = i32::from(catch_unwind(AssertUnwindSafe(body)).is_err());
-            // SAFETY: _exit(2) is always safe to call.
-            unsafe { libc::_exit(code) }
-        }
+/// A counter, by its number.
+type Counter = u64;
+
+fn new(submission: &Session) {
+    let made: Result<(), Failure> = submission.call("Counter::new", &());
+    made.unwrap_or_else(|error| fail("wrong", format!("a new counter: {error}")));
+}
+
+fn add(process: &Session, counter: Counter, number: u64) -> u64 {
+    process.call("add", &(counter, number))
+}
+
+fn get(process: &Session, counter: Counter) -> u64 {
+    process.call("get", &counter)
+}
+
+fn counts(run: &Run) {
+    let submission = run.submission();
+    new(&submission);
+    run.expect("a new counter", &get(&submission, 0), &0);
+    let mut sum = 0;
+    for number in [3, u64::from(u32::MAX), 0, 1 << 40, run.random().within(1..1 << 50)] {
+        let what = format!("what was there before {number} was added");
+        run.expect(&what, &add(&submission, 0, number), &sum);
+        sum += number;
+        run.expect("the sum", &get(&submission, 0), &sum);
     }
 }
 
-fn wait_for(child: Pid) {
-    let status = waitpid(child, None).unwrap();
-    assert_eq!(status, WaitStatus::Exited(child, 0), "the end of a child that adds");
-}
-
-fn counts() {
-    let counter = Counter::new().unwrap();
-    assert_eq!(counter.get(), 0, "a new counter");
-    assert_eq!(counter.add(3), 0, "what was there before the first addition");
-    assert_eq!(counter.add(u64::from(u32::MAX)), 3, "what was there before the second addition");
-    assert_eq!(counter.get(), 3 + u64::from(u32::MAX), "the sum");
-}
-
-fn children() {
-    let counter = Counter::new().unwrap();
-    counter.add(1);
-    wait_for(in_child(|| {
-        counter.add(10);
-    }));
-    assert_eq!(counter.get(), 11, "after a child has added 10 to 1");
-    let child = in_child(|| {
-        while counter.get() < 100 {
-            yield_now();
+fn children(run: &Run) {
+    let submission = run.submission();
+    new(&submission);
+    let mut random = || run.random().within(1..1 << 40);
+    let numbers = [random(), random(), random(), random()];
+    add(&submission, 0, numbers[0]);
+    let child = submission.fork();
+    let grandchild = child.fork();
+    let mut sum = numbers[0];
+    for (who, process, number) in [
+        ("a child", &child, numbers[1]),
+        ("the parent", &submission, numbers[2]),
+        ("a child of the child", &grandchild, numbers[3]),
+    ] {
+        run.expect(&format!("what was there before {who} added"), &add(process, 0, number), &sum);
+        sum += number;
+        for (reader, process) in
+            [("the parent", &submission), ("the child", &child), ("its child", &grandchild)]
+        {
+            let what = format!("what {reader} sees when {who} has added");
+            run.expect(&what, &get(process, 0), &sum);
         }
-        counter.add(1000);
-    });
-    counter.add(100);
-    wait_for(child);
-    assert_eq!(counter.get(), 1111, "after a child has seen the parent add 100 and has added 1000");
+    }
+    grandchild.ends(&child);
+    child.ends(&submission);
+    run.expect("the sum, when both have ended", &get(&submission, 0), &sum);
 }
 
-/// What this program shares with its children for itself.
-#[derive(Default)]
-struct Control {
-    ready: AtomicU64,
-    stop: AtomicBool,
-    /// Additions of the child.
-    made: AtomicU64,
-    /// What the parent's last addition returned.
-    ticket: AtomicU64,
-    /// Whether one of the child's additions returned the same.
-    twice: AtomicBool,
+/// How often each of several processes adds 1 at the same time.
+const TIMES: u64 = 1_500_000;
+
+fn together(run: &Run) {
+    let submission = run.submission();
+    new(&submission);
+    let children = [(); 4].map(|()| submission.fork());
+    children.iter().for_each(|child| child.begin("add often", &(0_u64, TIMES)));
+    children.iter().for_each(|child| child.answer());
+    let what = format!("the sum, when four processes have each added 1 {TIMES} times");
+    run.expect(&what, &get(&submission, 0), &(4 * TIMES));
+    children.into_iter().for_each(|child| child.ends(&submission));
 }
 
-/// Lends memory that is shared with children.
-fn with_control<T>(body: impl FnOnce(&Control) -> T) -> T {
-    let size = NonZeroUsize::new(size_of::<Control>()).unwrap();
-    let both = ProtFlags::PROT_READ | ProtFlags::PROT_WRITE;
-    // SAFETY: the kernel chooses an address where nothing is.
-    let mapping = unsafe { mmap_anonymous(None, size, both, MapFlags::MAP_SHARED) }.unwrap();
-    // SAFETY: zeros are a valid `Control`, and the mapping stays until the end of this function.
-    let result = body(unsafe { mapping.cast().as_ref() });
-    // SAFETY: nobody uses it any more.
-    unsafe { munmap(mapping, size.get()) }.unwrap();
-    result
+/// How often a process is stopped. Wherever in its loop that is, it is there sooner or later. A busy
+/// machine, which stops processes by itself, may do it less often.
+const STOPS: (usize, usize) = (60, 400);
+
+/// How long it is stopped again and again, beyond the least.
+const STOPPING: Duration = Duration::from_millis(400);
+
+/// A child adds 1 on and on, and is stopped again and again. While it stands still, the parent adds 1.
+/// Returns what the parent's additions returned, and the child's answer.
+fn add_while_stopped<T: Wire>(run: &Run, submission: &Session, request: &str) -> (Vec<u64>, T) {
+    new(submission);
+    let child = submission.fork();
+    child.begin(request, &0_u64);
+    let mut returned = Vec::new();
+    let begun = Instant::now();
+    while returned.len() < STOPS.0 || (returned.len() < STOPS.1 && begun.elapsed() < STOPPING) {
+        // It has to come on before it is stopped again.
+        let before = get(submission, 0);
+        while get(submission, 0) == before {
+            run.ensure_in_time("what a child adds is not seen by its parent");
+        }
+        let moment = Duration::from_nanos(run.random().within(0..40_000));
+        let start = Instant::now();
+        while start.elapsed() < moment {
+            std::hint::spin_loop();
+        }
+        child.stops();
+        returned.push(add(submission, 0, 1));
+        child.goes_on();
+    }
+    let answer = child.is_enough();
+    child.ends(submission);
+    (returned, answer)
 }
 
-fn together() {
-    let counter = Counter::new().unwrap();
-    with_control(|control| {
-        let work = || {
-            control.ready.fetch_add(1, SeqCst);
-            while control.ready.load(SeqCst) < 4 {
-                yield_now();
-            }
-            for _ in 0..100_000 {
-                counter.add(1);
-            }
-        };
-        let children: Vec<Pid> = (0..4).map(|_| in_child(work)).collect();
-        children.into_iter().for_each(wait_for);
-    });
-    assert_eq!(
-        counter.get(),
-        400_000,
-        "four processes, each of which adds 1 a hundred thousand times"
+fn stopped(run: &Run) {
+    let submission = run.submission();
+    let (by_parent, by_child): (_, u64) = add_while_stopped(run, &submission, "add on and on");
+    let made = by_child + by_parent.len() as u64;
+    let what = format!(
+        "the sum of {made} additions of 1, while a process that adds is stopped again and again"
     );
+    run.expect(&what, &get(&submission, 0), &made);
 }
 
-/// How often the child is stopped. Wherever in its loop that is, it is there sooner or later.
-const STOPS: u64 = 120;
-
-/// A child adds 1 all the time, and is stopped again and again. While it stands still, this process
-/// adds 1. Returns the number of additions that were made, and whether two of them returned the same
-/// as far as can be seen: the child looks out for the last number of this process, and this process
-/// must get one that is beyond all those that the child has counted.
-fn add_while_stopped(counter: &Counter) -> (u64, bool) {
-    with_control(|control| {
-        control.ticket.store(u64::MAX, SeqCst);
-        let child = in_child(|| {
-            while !control.stop.load(SeqCst) {
-                for _ in 0..20 {
-                    if counter.add(1) == control.ticket.load(SeqCst) {
-                        control.twice.store(true, SeqCst);
-                    }
-                }
-                control.made.fetch_add(20, SeqCst);
-            }
+/// A child is killed while it adds; what others add is not lost, and nobody waits for it.
+fn killed(run: &Run) {
+    let submission = run.submission();
+    new(&submission);
+    let mut last = 0;
+    for _ in 0..30 {
+        let child = submission.fork();
+        child.begin("add often", &(0_u64, 10_000_000_u64));
+        let moment = Duration::from_nanos(run.random().within(50_000..300_000));
+        std::thread::sleep(moment);
+        child.signal(Signal::SIGSTOP);
+        child.is_killed(&submission);
+        let before = add(&submission, 0, 5);
+        run.ensure(before >= last, || {
+            format!("a process was killed while it added: the sum was {last}, and then {before}")
         });
-        for _ in 0..STOPS {
-            let made = control.made.load(SeqCst);
-            while control.made.load(SeqCst) < made + 40 {
-                yield_now();
-            }
-            kill(child, Signal::SIGSTOP).unwrap();
-            let status = waitpid(child, Some(WaitPidFlag::WUNTRACED)).unwrap();
-            assert_eq!(status, WaitStatus::Stopped(child, Signal::SIGSTOP), "stopping the child");
-            let ticket = counter.add(1);
-            if ticket < control.made.load(SeqCst) {
-                control.twice.store(true, SeqCst);
-            }
-            control.ticket.store(ticket, SeqCst);
-            kill(child, Signal::SIGCONT).unwrap();
-        }
-        control.stop.store(true, SeqCst);
-        wait_for(child);
-        (control.made.load(SeqCst) + STOPS, control.twice.load(SeqCst))
-    })
-}
-
-fn stopped() {
-    let counter = Counter::new().unwrap();
-    let (made, _) = add_while_stopped(&counter);
-    let what = "additions, while a process that adds is stopped again and again";
-    assert_eq!(counter.get(), made, "the sum of {made} {what}");
-}
-
-fn tickets() {
-    let counter = Counter::new().unwrap();
-    let (_, twice) = add_while_stopped(&counter);
-    assert!(!twice, "two processes have added 1, and both got the same number");
-}
-
-fn independent() {
-    let (one, other) = (Counter::new().unwrap(), Counter::new().unwrap());
-    one.add(1);
-    other.add(10);
-    wait_for(in_child(|| {
-        one.add(100);
-    }));
-    let what = "1 and 10, added to two counters, and 100 to the first by a child";
-    assert_eq!((one.get(), other.get()), (101, 10), "{what}");
-}
-
-/// How many shared mappings this process has.
-fn mappings() -> usize {
-    let maps = fs::read_to_string("/proc/self/maps").unwrap();
-    let shared = |line: &&str| line.split(' ').nth(1).is_some_and(|rights| rights.ends_with('s'));
-    maps.lines().filter(shared).count()
-}
-
-fn unmapped() {
-    let counter = Counter::new().unwrap();
-    let before = mappings();
-    for _ in 0..50 {
-        Counter::new().unwrap().add(1);
+        last = before + 5;
+        run.expect("the sum after 5 was added", &get(&submission, 0), &last);
     }
-    assert_eq!(mappings(), before, "shared mappings after 50 counters were made and dropped");
+    run.ensure(last > 30 * 5, || "what a child adds before it is killed is not seen".into());
+}
+
+fn tickets(run: &Run) {
+    let submission = run.submission();
+    let (by_parent, (by_child, mut sum)) =
+        add_while_stopped::<(u64, u64)>(run, &submission, "draw on and on");
+    let made = by_child + by_parent.len() as u64;
+    by_parent.iter().for_each(|number| sum = sum.wrapping_add(mixed(*number)));
+    run.ensure(sum == sum_below(made), || {
+        format!("{made} additions of 1, in two processes, have not each returned another number")
+    });
+}
+
+fn independent(run: &Run) {
+    let submission = run.submission();
+    const COUNT: u64 = 150;
+    (0..COUNT).for_each(|_| new(&submission));
+    let child = submission.fork();
+    let mut sums = vec![0; COUNT as usize];
+    for _ in 0..2 * COUNT {
+        let which = run.random().within(0..COUNT);
+        let number = run.random().within(1..1000);
+        let process = if number % 2 == 0 { &child } else { &submission };
+        add(process, which, number);
+        sums[which as usize] += number;
+    }
+    for (which, sum) in sums.iter().enumerate() {
+        let what = format!("counter {} of {COUNT}, to which parent and child have added", which + 1);
+        run.expect(&what, &get(&submission, which as u64), sum);
+    }
+    child.ends(&submission);
+    (0..COUNT).for_each(|which| submission.call("drop", &which));
+}
+
+fn unmapped(run: &Run) {
+    let submission = run.submission();
+    let mappings = || observe::shared_mappings(submission.pid()).len();
+    new(&submission);
+    let before = mappings();
+    for which in 1..=50_u64 {
+        new(&submission);
+        add(&submission, which, 1);
+        submission.call::<()>("drop", &which);
+    }
+    run.expect("shared mappings after 50 counters were made and dropped", &mappings(), &before);
     // A child that drops its counter takes it away from nobody else.
-    let mut inherited = Some(counter);
-    wait_for(in_child(|| {
-        let counter = inherited.take().unwrap();
-        counter.add(2);
-    }));
-    let counter = inherited.unwrap();
-    counter.add(5);
-    assert_eq!(counter.get(), 7, "a counter to which a child added 2 before it dropped it, and 5");
+    let child = submission.fork();
+    add(&child, 0, 2);
+    child.call::<()>("drop", &0_u64);
+    child.ends(&submission);
+    add(&submission, 0, 5);
+    let what = "a counter to which a child added 2 before it dropped it, and the parent 5";
+    run.expect(what, &get(&submission, 0), &7);
+    submission.call::<()>("drop", &0_u64);
+    run.expect("shared mappings when no counter is left", &mappings(), &(before - 1));
+}
+
+/// No address space, or no descriptor, is left for another counter.
+fn no_room(run: &Run) {
+    let submission = run.submission();
+    new(&submission);
+    add(&submission, 0, 3);
+    let size = observe::status_number(submission.pid(), "VmSize", 10).unwrap_or(0) << 10;
+    submission.limit(MEMORY, Some(size));
+    let mut made = 0_u64;
+    let failed = loop {
+        let another: Result<(), Failure> = submission.call("Counter::new", &());
+        match another {
+            Err(_) => break true,
+            Ok(()) if made == 100 => break false,
+            Ok(()) => made += 1,
+        }
+    };
+    submission.limit(MEMORY, None);
+    run.ensure(failed, || "100 counters are made though there is no room for a mapping".into());
+    submission.limit(DESCRIPTORS, Some(4));
+    let another: Result<(), Failure> = submission.call("Counter::new", &());
+    submission.limit(DESCRIPTORS, None);
+    made += u64::from(another.is_ok());
+    for which in 1..=made {
+        run.expect("a counter that was made with little room", &add(&submission, which, 1), &0);
+    }
+    run.expect("a counter that was there before", &get(&submission, 0), &3);
+    new(&submission);
+    (0..=made + 1).for_each(|which| submission.call("drop", &which));
 }

@@ -1,88 +1,285 @@
-//! What collecting children must come to.
+//! What collecting children must come to. The commands are puppets: how each of them ends is decided
+//! here, once it has been started, and nobody knows it before.
 
-use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use harness::{Check, serve};
-use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
-use reap::run_all;
-
-/// The types that a submission must have: with others, `==` would be its own.
-const _: fn(&mut [Command]) -> std::io::Result<Vec<i32>> = run_all;
+use driver::session::DESCRIPTORS;
+use driver::{Check, Failure, Puppet, Role, Run, Session, fail, serve, words};
 
 fn main() {
     serve(&[
-        Check::plain("codes", codes),
-        Check::plain("none", none),
-        Check::plain("signals", signals),
-        Check::plain("together", together),
-        Check::plain("cannot-start", cannot_start),
-        Check::plain("only-its-own", only_its_own),
-        Check::plain("many", many),
+        Check::new("codes", codes),
+        Check::new("none", none),
+        Check::new("signals", signals),
+        Check::new("together", together),
+        Check::new("waits", waits),
+        Check::new("cannot-start", cannot_start),
+        Check::new("few-descriptors", few_descriptors),
+        Check::new("only-its-own", only_its_own),
+        Check::new("interrupted", interrupted),
+        Check::new("many", many),
     ]);
 }
 
-fn shell(script: &str) -> Command {
-    let mut command = Command::new("/bin/sh");
-    command.arg("-c").arg(script);
-    command
+/// How a command is to end.
+#[derive(Clone, Copy, Debug)]
+enum Ending {
+    Code(i32),
+    Signal(i32),
+    Core(i32),
 }
 
-/// A child that was left behind may still run. Waits until it has ended, without collecting it: then
-/// it is a zombie for sure. Returns at once if there is no child.
-fn until_ended() {
-    let _ = waitid(Id::All, WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT);
-}
+use Ending::{Code, Core, Signal};
 
-fn codes() {
-    let mut commands = [shell("exit 0"), shell("sleep 0.05; exit 7"), shell("exit 3")];
-    assert_eq!(run_all(&mut commands).unwrap(), [0, 7, 3], "the codes, in the order of commands");
-}
-
-fn none() {
-    assert_eq!(run_all(&mut []).unwrap(), [], "no commands, no codes");
-}
-
-fn signals() {
-    let mut commands = [shell("kill -TERM $$"), shell("exit 1"), shell("kill -KILL $$")];
-    let said = "128 plus the signal for a child that was killed";
-    assert_eq!(run_all(&mut commands).unwrap(), [128 + 15, 1, 128 + 9], "{said}");
-}
-
-/// Each of two children waits for the other to open its end of a named pipe, so neither can end
-/// unless both run.
-fn together() {
-    let pipe = std::env::temp_dir().join("meeting");
-    nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).unwrap();
-    let mut commands = [shell("echo here > $TMPDIR/meeting"), shell("read it < $TMPDIR/meeting")];
-    let ends = run_all(&mut commands).unwrap();
-    std::fs::remove_file(pipe).unwrap();
-    assert_eq!(ends, [0, 0], "two children that meet");
-}
-
-fn cannot_start() {
-    let mut commands = [shell("exit 4"), Command::new("/no/such/program"), shell("exit 5")];
-    let ends = run_all(&mut commands);
-    until_ended();
-    let ends = ends.expect("one that cannot be started is not an error");
-    assert_eq!(ends, [4, 127, 5], "the second cannot be started");
-}
-
-/// A child that was there before has ended already, and must still be there to be collected.
-fn only_its_own() {
-    let mut mine = shell("exit 9").spawn().unwrap();
-    std::thread::sleep(Duration::from_millis(50));
-    let ends = run_all(&mut [shell("exit 1"), shell("exit 2")]).unwrap();
-    assert_eq!(ends, [1, 2], "the codes of the commands");
-    let status = mine.wait().expect("a child that run_all did not start was collected by it");
-    assert_eq!(status.code(), Some(9), "the code of the caller's own child");
-}
-
-fn many() {
-    let mut commands: Vec<Command> = (0..20).map(|n| shell(&format!("exit {n}"))).collect();
-    assert_eq!(run_all(&mut commands).unwrap(), (0..20).collect::<Vec<i32>>(), "twenty codes");
-    let left = waitpid(None, Some(WaitPidFlag::WNOHANG));
-    if let Ok(WaitStatus::Exited(pid, _)) = left {
-        panic!("child {pid} has ended and was not collected");
+impl Ending {
+    fn play(self, puppet: &Puppet) {
+        match self {
+            Code(code) => puppet.exits(code),
+            Signal(signal) => puppet.dies(signal),
+            Core(signal) => puppet.dies_with_core(signal),
+        }
     }
+
+    fn said(self) -> String {
+        match self {
+            Code(code) => format!("exit {code}"),
+            Signal(signal) | Core(signal) => format!("signal {signal}"),
+        }
+    }
+
+    /// What `run_all` returns for it.
+    fn code(self) -> i32 {
+        match self {
+            Code(code) => code,
+            Signal(signal) | Core(signal) => 128 + signal,
+        }
+    }
+}
+
+/// The answer of `run_all`, which must be codes.
+fn codes_of(submission: &Session, what: &str) -> Vec<i32> {
+    let answer: Result<Vec<i32>, Failure> = submission.answer();
+    answer.unwrap_or_else(|error| fail("wrong", format!("{what}: run_all failed with {error}")))
+}
+
+/// Ends commands in any order as soon as all of them are there, or those that are if no more come:
+/// it is another check's business whether they run together.
+fn end_all(run: &Run, submission: &Session, roles: &[Role], endings: &[Ending]) {
+    let mut left: Vec<usize> = (0..roles.len()).collect();
+    while !left.is_empty() && !submission.has_answered() {
+        let waiting: Vec<Role> = left.iter().map(|&index| roles[index].clone()).collect();
+        let there = run.gather(&waiting, Duration::from_millis(60));
+        let mut there: Vec<_> = left.iter().copied().zip(there).collect();
+        run.random().shuffle(&mut there);
+        let Some((index, puppet)) = there.into_iter().find_map(|(it, who)| Some((it, who?))) else {
+            // Nobody came, so this waits until somebody does, or for the answer.
+            run.started(submission, &waiting[0]);
+            continue;
+        };
+        endings[index].play(&puppet);
+        left.retain(|other| *other != index);
+    }
+}
+
+/// Runs commands that end like this, and compares the codes.
+fn expect_codes(run: &Run, submission: &Session, endings: &[Ending]) {
+    let roles = run.commands(endings.len());
+    submission.begin("run_all", &words(&roles));
+    end_all(run, submission, &roles, endings);
+    let said: Vec<String> = endings.iter().map(|ending| ending.said()).collect();
+    let what = format!(
+        "the codes of commands that end by {} (128 plus the signal for one that was killed)",
+        said.join(", ")
+    );
+    let codes = codes_of(submission, &what);
+    let expected: Vec<i32> = endings.iter().map(|ending| ending.code()).collect();
+    run.expect(&what, &codes, &expected);
+}
+
+fn codes(run: &Run) {
+    let submission = run.submission();
+    let any = run.random().within(1..126) as i32;
+    let mut endings = [Code(0), Code(any), Code(200), Code(255)];
+    run.random().shuffle(&mut endings);
+    expect_codes(run, &submission, &endings);
+    run.random().shuffle(&mut endings[..3]);
+    expect_codes(run, &submission, &endings[..3]);
+}
+
+/// No commands, after some, so that who does nothing has nothing for it.
+fn none(run: &Run) {
+    let submission = run.submission();
+    let any = run.random().within(1..126) as i32;
+    expect_codes(run, &submission, &[Code(any)]);
+    submission.begin("run_all", &words(&[]));
+    run.expect("no commands", &codes_of(&submission, "no commands"), &Vec::<i32>::new());
+}
+
+fn signals(run: &Run) {
+    let submission = run.submission();
+    let mut endings = [Signal(15), Code(1), Signal(9), Core(6), Core(11), Code(129)];
+    run.random().shuffle(&mut endings);
+    expect_codes(run, &submission, &endings);
+}
+
+/// No command ends before all have been started.
+fn together(run: &Run) {
+    let submission = run.submission();
+    let roles = run.commands(4);
+    submission.begin("run_all", &words(&roles));
+    let puppets = roles.iter().map(|role| run.started(&submission, role)).collect::<Vec<_>>();
+    let codes: Vec<i32> = (0..4).map(|_| run.random().within(1..126) as i32).collect();
+    puppets.iter().zip(&codes).for_each(|(puppet, code)| puppet.exits(*code));
+    run.expect("four commands at the same time", &codes_of(&submission, "four commands"), &codes);
+}
+
+/// One command takes longer than anybody sleeps; and when all have ended, nobody sleeps on.
+fn waits(run: &Run) {
+    let submission = run.submission();
+    let roles = run.commands(2);
+    submission.begin("run_all", &words(&roles));
+    let long = run.started(&submission, &roles[0]);
+    let start = Instant::now();
+    while start.elapsed() < Duration::from_millis(620) {
+        run.ensure(!submission.has_answered(), || {
+            let codes = codes_of(&submission, "two commands");
+            format!("run_all returned {codes:?} although command 1 had not ended")
+        });
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    long.exits(6);
+    run.started(&submission, &roles[1]).exits(5);
+    let codes = codes_of(&submission, "a command that takes 0.6 s, and one that does not");
+    run.expect("a command that takes 0.6 s, and one that does not", &codes, &[6, 5]);
+
+    // A busy machine may take its time once, and not three times.
+    let slow = (0..3).all(|_| {
+        let roles = run.commands(1);
+        submission.begin("run_all", &words(&roles));
+        run.started(&submission, &roles[0]).exits(0);
+        let start = Instant::now();
+        codes_of(&submission, "one command");
+        start.elapsed() > Duration::from_millis(400)
+    });
+    run.ensure(!slow, || "run_all returned only 0.4 s and more after the command had ended".into());
+}
+
+/// Commands that cannot be started, for one reason or another, first, last, in the middle, alone.
+fn cannot_start(run: &Run) {
+    let submission = run.submission();
+    let file = run.directory().join("no-program");
+    // A new file has no right to be executed.
+    std::fs::write(&file, "not executable").expect("a file");
+    let with_nul = || {
+        let mut role = run.command();
+        role.words.insert(1, "a\0b".to_owned());
+        role
+    };
+    let missing = || run.no_such_program();
+    let not_executable = || Role { words: vec![file.display().to_string()], ..missing() };
+    for (what, roles) in [
+        ("the last cannot be started", vec![None, None, Some(missing())]),
+        ("the first cannot be started", vec![Some(missing()), None, None]),
+        ("the second is not executable", vec![None, Some(not_executable()), None]),
+        ("the second has a NUL in an argument", vec![None, Some(with_nul()), None]),
+        ("neither can be started", vec![Some(missing()), Some(not_executable())]),
+    ] {
+        // `None` is a command that can be started.
+        let cannot: Vec<bool> = roles.iter().map(Option::is_some).collect();
+        let roles: Vec<Role> = roles.into_iter().map(|it| it.unwrap_or_else(|| run.command())).collect();
+        let good = roles.iter().zip(&cannot).filter(|(_, cannot)| !**cannot);
+        let good: Vec<Role> = good.map(|(role, _)| role.clone()).collect();
+        submission.begin("run_all", &words(&roles));
+        end_all(run, &submission, &good, &vec![Code(7); good.len()]);
+        let expected: Vec<i32> = cannot.iter().map(|cannot| if *cannot { 127 } else { 7 }).collect();
+        run.expect(&format!("commands of which {what}"), &codes_of(&submission, what), &expected);
+    }
+    let _ = std::fs::remove_file(file);
+}
+
+/// With few descriptors, starting fails at one command or another: that is 127 for it.
+fn few_descriptors(run: &Run) {
+    let submission = run.submission();
+    for free in 0..6 {
+        submission.limit(DESCRIPTORS, Some(4 + free));
+        with_few_descriptors(run, &submission, free);
+    }
+    // From the moment at which some have been started. On a busy machine the limit comes too late now
+    // and then, and nothing fails: so again, until something has failed twice.
+    for (free, started) in [(0, 1), (1, 2)] {
+        let mut failed = 0;
+        for _ in 0..8 {
+            submission.limit_after(started, DESCRIPTORS, 4 + free);
+            failed += i32::from(with_few_descriptors(run, &submission, free));
+            if failed == 2 {
+                break;
+            }
+        }
+    }
+}
+
+/// Runs three commands while the limit is in force; whether one of them could not be started.
+fn with_few_descriptors(run: &Run, submission: &Session, free: u64) -> bool {
+    let roles = run.commands(3);
+    submission.begin("run_all", &words(&roles));
+    let what = format!("three commands, {free} descriptors free");
+    let codes = loop {
+        for puppet in run.gather(&roles, Duration::from_millis(15)).into_iter().flatten() {
+            if !puppet.has_ended() {
+                puppet.exits(3);
+            }
+        }
+        if submission.has_answered() {
+            break codes_of(submission, &what);
+        }
+        run.ensure_in_time("run_all has not returned, with few descriptors");
+    };
+    submission.limit(DESCRIPTORS, None);
+    let begun = roles.iter().map(|role| run.appeared(role).map_or(127, |_| 3));
+    let expected: Vec<i32> = begun.collect();
+    run.expect(&what, &codes, &expected);
+    expected.contains(&127)
+}
+
+/// A child of the caller has ended before, another one ends meanwhile, a third is at work.
+fn only_its_own(run: &Run) {
+    let submission = run.submission();
+    let strangers = [run.command(), run.command(), run.command()];
+    let others = strangers.each_ref().map(|role| {
+        submission.start_stranger(&role.words);
+        run.started(&submission, role)
+    });
+    others[0].exits(9);
+    let roles = run.commands(2);
+    submission.begin("run_all", &words(&roles));
+    run.started(&submission, &roles[0]);
+    others[1].exits(10);
+    submission.falls_asleep(Duration::from_millis(30));
+    end_all(run, &submission, &roles, &[Code(1), Code(2)]);
+    run.expect("the codes of the commands", &codes_of(&submission, "two commands"), &[1, 2]);
+    run.ensure(!others[2].has_ended(), || "a child of the caller, at work, was ended".into());
+    others[2].exits(11);
+    for code in [9, 10, 11] {
+        let what = "the status of a child that the caller, not run_all, has started";
+        run.expect(what, &submission.collect_stranger(), &Ok(code << 8));
+    }
+}
+
+/// Every wait is interrupted, many times in a row.
+fn interrupted(run: &Run) {
+    let submission = run.submission();
+    let roles = run.commands(3);
+    submission.begin("run_all", &words(&roles));
+    for (puppet, code) in roles.iter().map(|role| run.started(&submission, role)).zip([4, 5, 6]) {
+        submission.interrupt(6);
+        puppet.exits(code);
+    }
+    let what = "three commands, while signals interrupt every system call";
+    run.expect(what, &codes_of(&submission, what), &[4, 5, 6]);
+}
+
+fn many(run: &Run) {
+    let submission = run.submission();
+    let endings: Vec<Ending> = (0..40).map(Code).collect();
+    expect_codes(run, &submission, &endings);
 }

@@ -13,12 +13,13 @@
 //!   right/*.rs        more right ones, unlike these two in their means
 //!   wrong/*.rs        at least five variants that learners really write
 //!   checks.rs         a program: what must be true of a submission
+//!   shim.rs           of process exercises: calls the submission's functions on request
 //!   hints.md          three hints, each saying more, parted by a line `---`
 //!   explanation.md    why the solution is right and the common wrong ways fail
 //! ```
 //!
 //! `cargo grade verify NAME` proves it: the starter fails as `exercise.toml` says and earns at most a
-//! quarter of the points, both solutions pass, and every wrong variant is caught by the named check
+//! quarter of the points, all right solutions pass, and every wrong variant is caught by the named check
 //! with the named finding.
 //!
 //! # A submission is one file of plain Rust
@@ -52,10 +53,12 @@
 //!   operations and waits of a thread, for checks that something does not wait. Keep checks small: two
 //!   or three threads, a handful of operations each.
 //! - `process`, for processes: each check runs once, with the real `std`, `nix` and `libc`, in a
-//!   process of its own. It may run commands of `/bin` and `/usr/bin`, use the directory of
-//!   `std::env::temp_dir()` (`$TMPDIR`), which is empty and its own, and see `/proc`, where only its
-//!   own processes are. Named shared memory is its own too, where there is a mount namespace. There is no
-//!   network, only Unix sockets. The clock decides nothing but that something hangs.
+//!   process of its own, and the submission in another one, which it asks and looks at: the crate
+//!   `driver` says how such checks are written. `shim.rs` is linked with the submission, states the
+//!   types of its functions and calls them. A submission may run commands of `/bin` and `/usr/bin`,
+//!   use the directory of `std::env::temp_dir()` (`$TMPDIR`), which is empty and its own, and see
+//!   `/proc`, where only the run's own processes are. Named shared memory is its own too, where there
+//!   is a mount namespace. There is no network. The clock decides nothing but that something hangs.
 //!
 //! # `exercise.toml`
 //!

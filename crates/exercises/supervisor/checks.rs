@@ -1,44 +1,39 @@
-//! What supervising a command must come to. The clock is made up: it goes on in pauses, and by as
-//! much as each run is said to last.
+//! What supervising a command must come to. The clock is made up: it goes on in pauses, and by as much
+//! as each run is said to last. A run ends only when the submission has been seen to wait for it, so
+//! whoever looks at the clock when a run has begun sees the time at which it has begun.
 
-use std::cell::{Cell, RefCell};
-use std::fs;
-use std::io;
-use std::os::unix::process::ExitStatusExt;
-use std::path::PathBuf;
-use std::process::{Command, ExitStatus};
 use std::time::Duration;
 
-use harness::{Check, serve};
-use nix::errno::Errno;
-use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
-use supervisor::{Clock, End, Policy, supervise};
-
-/// The types that a submission must have: with others, `==` would be its own.
-const _: fn(&mut Command, &Policy, &dyn Clock) -> io::Result<End> = supervise;
-const _: fn(ExitStatus) -> End = End::GaveUp;
+use driver::{Check, Event, Failure, Puppet, Role, Run, Session, fail, observe, serve};
 
 fn main() {
     serve(&[
-        Check::plain("done", done),
-        Check::plain("starts-again", starts_again),
-        Check::plain("signals", signals),
-        Check::plain("back-off", back_off),
-        Check::plain("recovers", recovers),
-        Check::plain("gives-up", gives_up),
-        Check::plain("window", window),
-        Check::plain("collected", collected),
-        Check::plain("cannot-start", cannot_start),
+        Check::new("done", done),
+        Check::new("starts-again", starts_again),
+        Check::new("signals", signals),
+        Check::new("back-off", back_off),
+        Check::new("recovers", recovers),
+        Check::new("gives-up", gives_up),
+        Check::new("window", window),
+        Check::new("no-limit", no_limit),
+        Check::new("collected", collected),
+        Check::new("interrupted", interrupted),
+        Check::new("cannot-start", cannot_start),
     ]);
-}
-
-/// Every run adds a line to it.
-fn log() -> PathBuf {
-    std::env::temp_dir().join("runs")
 }
 
 const fn ms(milliseconds: u64) -> Duration {
     Duration::from_millis(milliseconds)
+}
+
+/// As the page describes it.
+#[derive(Clone, Copy)]
+struct Policy {
+    first: Duration,
+    longest: Duration,
+    steady: Duration,
+    restarts: u64,
+    window: Duration,
 }
 
 /// Generous in every respect.
@@ -46,170 +41,331 @@ const POLICY: Policy = Policy {
     first: ms(10),
     longest: ms(100),
     steady: ms(60_000),
-    restarts: 100,
+    restarts: 1000,
     window: ms(3_600_000),
 };
 
-/// A command whose run number n ends as `ends[n]` says, and after the last of them as that one.
-/// An end is a line of shell script.
-fn command(ends: &[&str]) -> Command {
-    let cases: String =
-        ends.iter().enumerate().map(|(run, end)| format!("{}) {end};; ", run + 1)).collect();
-    let last = ends.last().unwrap_or(&"exit 0");
-    let script =
-        format!("cd $TMPDIR; echo run >> runs; case $(wc -l < runs) in {cases} *) {last};; esac");
-    let mut command = Command::new("/bin/sh");
-    command.arg("-c").arg(script);
-    command
+/// How a run goes: how long it lasts, and how it ends: with an exit code, or by a signal if negative.
+type Course = (Duration, i32);
+
+/// What became of a command.
+#[derive(Debug, PartialEq)]
+struct Story {
+    /// `None` if it succeeded, else the raw status with which it was given up.
+    end: Option<i32>,
+    runs: usize,
+    pauses: Vec<Duration>,
 }
 
-/// How many runs there have been.
-fn runs() -> usize {
-    fs::read_to_string(log()).unwrap_or_default().lines().count()
+/// How the command is played.
+struct Play<'a> {
+    run: &'a Run,
+    submission: Session,
+    role: Role,
+    now: Duration,
+    /// How often every wait is interrupted.
+    interruptions: usize,
 }
 
-/// A clock by which the first run lasts as long as the first of `runs` says, and so on.
-#[derive(Default)]
-struct Watch {
-    slept: Cell<Duration>,
-    pauses: RefCell<Vec<Duration>>,
-    runs: Vec<Duration>,
-}
-
-impl Clock for Watch {
-    fn now(&self) -> Duration {
-        let runs: Duration = self.runs.iter().take(runs()).sum();
-        ms(5000) + self.slept.get() + runs
+impl Play<'_> {
+    fn new(run: &Run) -> Play<'_> {
+        let submission = run.submission();
+        // A clock that has begun a moment ago: there is nothing to be taken away from it.
+        let now = ms(run.random().within(0..50));
+        Play { run, submission, role: run.command(), now, interruptions: 0 }
     }
 
-    fn sleep(&self, time: Duration) {
-        self.slept.set(self.slept.get() + time);
-        self.pauses.borrow_mut().push(time);
-        let look = WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT | WaitPidFlag::WNOHANG;
-        let number = self.pauses.borrow().len();
-        match waitid(Id::All, look) {
-            Err(Errno::ECHILD) => {}
-            Ok(WaitStatus::StillAlive) => panic!("during pause {number} a run is still going on"),
-            child => panic!("during pause {number} there is a run not collected: {child:?}"),
+    /// Supervises a command whose run number n goes as `courses[n]` says, and after the last of them as
+    /// that one.
+    fn supervise(&mut self, policy: &Policy, courses: &[Course]) -> Story {
+        self.begin(policy);
+        let (mut runs, mut pauses) = (0, Vec::new());
+        let mut playing: Option<Puppet> = None;
+        loop {
+            match self.submission.event() {
+                Some(Event::Answered) => break,
+                Some(Event::Question(name, mut arguments)) if name == "sleep" => {
+                    let time: Duration = arguments.take();
+                    pauses.push(time);
+                    self.look_for_children(pauses.len());
+                    self.now = self.now.saturating_add(time);
+                    self.submission.reply(&());
+                }
+                Some(Event::Question(..)) => self.submission.reply(&self.now),
+                None => {}
+            }
+            if playing.as_ref().is_some_and(Puppet::has_ended) {
+                playing = None;
+            }
+            if let Some(puppet) = self.run.appears_anew(&self.role, runs) {
+                self.run.ensure(playing.is_none(), || "two runs are at work at the same time".into());
+                runs += 1;
+                self.run.ensure(runs <= 200, || format!("the command is started again for ever: {runs} runs"));
+                self.play(&puppet, courses.get(runs - 1).or(courses.last()));
+                playing = Some(puppet);
+            }
+            self.run.ensure_in_time(&format!("supervise has not returned after {runs} runs"));
+        }
+        let end: Result<Option<i32>, Failure> = self.submission.answer();
+        let end = end.unwrap_or_else(|error| fail("wrong", format!("supervise failed with {error}")));
+        self.role = self.run.command();
+        Story { end, runs, pauses }
+    }
+
+    fn begin(&self, policy: &Policy) {
+        let Policy { first, longest, steady, restarts, window } = *policy;
+        let rest = ((first, longest, steady), (restarts, window));
+        self.submission.begin("supervise", &(self.role.words.clone(), rest));
+    }
+
+    /// Lets a run go its course, once the submission waits for it.
+    fn play(&mut self, puppet: &Puppet, course: Option<&Course>) {
+        let start = std::time::Instant::now();
+        // Who is never seen to wait asks again and again, and gets a moment for what it has to ask.
+        while start.elapsed() < Duration::from_millis(60) {
+            match self.submission.event() {
+                Some(Event::Question(name, _)) if name == "now" => {
+                    self.submission.reply(&self.now);
+                    continue;
+                }
+                Some(Event::Question(..)) => {
+                    fail("wrong", "the clock is asked to sleep while a run is at work")
+                }
+                Some(Event::Answered) => return,
+                None => {}
+            }
+            if self.submission.is_asleep() && self.submission.event().is_none() {
+                break;
+            }
+            std::thread::sleep(Duration::from_micros(100));
+        }
+        self.submission.interrupt(self.interruptions);
+        let (lasts, ending) = course.copied().unwrap_or((Duration::ZERO, 0));
+        self.now = self.now.saturating_add(lasts);
+        if ending >= 0 { puppet.exits(ending) } else { puppet.dies(-ending) }
+    }
+
+    fn look_for_children(&self, pause: usize) {
+        for (pid, stat) in observe::descendants(self.submission.pid()) {
+            let what = if stat.state == 'Z' { "has not been collected" } else { "is still at work" };
+            fail("wrong", format!("during pause {pause}, run {pid} {what}"));
         }
     }
 }
 
-impl Watch {
-    /// The pauses so far, in milliseconds.
-    fn pauses(&self) -> Vec<u128> {
-        self.pauses.borrow().iter().map(Duration::as_millis).collect()
+const DONE: Option<i32> = None;
+
+fn exit(code: i32) -> Option<i32> {
+    Some(code << 8)
+}
+
+/// Runs that take no time and exit with these codes.
+fn at_once(codes: &[i32]) -> Vec<Course> {
+    codes.iter().map(|code| (Duration::ZERO, *code)).collect()
+}
+
+fn expect(run: &Run, what: &str, story: &Story, end: Option<i32>, runs: usize) {
+    let said = |end: Option<i32>| match end {
+        None => "Done".to_owned(),
+        Some(status) if status & 0x7f == 0 => format!("GaveUp(exit code {})", status >> 8),
+        Some(status) => format!("GaveUp(signal {})", status & 0x7f),
+    };
+    run.ensure(story.runs == runs, || format!("{what} is run {} times, and not {runs}", story.runs));
+    let came = story.end.map(|status| if status & 0x7f == 0 { status } else { status & !0x80 });
+    run.ensure(came == end, || format!("{what} ends with {}, and not {}", said(came), said(end)));
+}
+
+fn expect_pauses(run: &Run, what: &str, story: &Story, expected: &[Duration]) {
+    run.expect(&format!("the pauses of {what}"), &story.pauses, expected);
+}
+
+fn done(run: &Run) {
+    let mut play = Play::new(run);
+    let story = play.supervise(&Policy { restarts: 3, ..POLICY }, &at_once(&[0]));
+    expect(run, "a command that succeeds", &story, DONE, 1);
+    expect_pauses(run, "a command that succeeds", &story, &[]);
+    // And one that succeeds at last.
+    let story = play.supervise(&POLICY, &at_once(&[1, 0]));
+    expect(run, "a command that fails once", &story, DONE, 2);
+}
+
+fn starts_again(run: &Run) {
+    let mut play = Play::new(run);
+    let any = run.random().within(1..126) as i32;
+    let story = play.supervise(&POLICY, &at_once(&[any, 200, 255, 0]));
+    let what = format!("a command that exits with {any}, 200, 255 and 0");
+    expect(run, &what, &story, DONE, 4);
+}
+
+fn signals(run: &Run) {
+    let mut play = Play::new(run);
+    let story = play.supervise(&POLICY, &at_once(&[-9, -15, -11, 0]));
+    expect(run, "a command that three signals end before it succeeds", &story, DONE, 4);
+}
+
+fn back_off(run: &Run) {
+    let mut play = Play::new(run);
+    let fails = |times: usize| at_once(&[vec![1; times], vec![0]].concat());
+    let story = play.supervise(&POLICY, &fails(6));
+    let expected = [10, 20, 40, 80, 100, 100].map(ms);
+    expect_pauses(run, "a command that fails six times", &story, &expected);
+    expect(run, "a command that fails six times", &story, DONE, 7);
+    let first = ms(run.random().within(3..9));
+    let policy = Policy { first, longest: ms(1_000_000), ..POLICY };
+    let story = play.supervise(&policy, &fails(5));
+    let expected = [1, 2, 4, 8, 16].map(|times| first * times);
+    expect_pauses(run, &format!("a command that fails five times, first pause {first:?}"), &story, &expected);
+    let story = play.supervise(&Policy { first: ms(500), ..POLICY }, &fails(3));
+    let what = "a command that fails three times, when the first pause is longer than the longest";
+    expect_pauses(run, what, &story, &[ms(100); 3]);
+    let story = play.supervise(&Policy { longest: ms(100), ..POLICY }, &fails(40));
+    let expected: Vec<Duration> =
+        [10, 20, 40, 80].map(ms).into_iter().chain([ms(100); 36]).collect();
+    expect_pauses(run, "a command that fails 40 times", &story, &expected);
+}
+
+fn recovers(run: &Run) {
+    let mut play = Play::new(run);
+    // The third run lasts for two minutes before it fails.
+    let long = |time: u64| [(ms(1), 1), (ms(1), 1), (ms(time), 1), (ms(1), 1), (ms(1), 0)];
+    for (lasts, expected) in [
+        (120_000, [10, 20, 10, 20]),
+        (60_000, [10, 20, 10, 20]),
+        (59_999, [10, 20, 40, 80]),
+    ] {
+        let story = play.supervise(&POLICY, &long(lasts));
+        let what = format!("a command whose third run lasts {lasts} ms, when 60000 are steady");
+        expect_pauses(run, &what, &story, &expected.map(ms));
+        expect(run, &what, &story, DONE, 5);
     }
+    // The pause itself is no part of a run.
+    let policy = Policy { first: ms(70_000), longest: ms(200_000), ..POLICY };
+    let story = play.supervise(&policy, &at_once(&[1, 1, 1, 0]));
+    let what = "a command that fails at once, when pauses are longer than what is steady";
+    expect_pauses(run, what, &story, &[70_000, 140_000, 200_000].map(ms));
 }
 
-/// Supervises the command; returns the end and the number of runs.
-fn run(command: &mut Command, policy: &Policy, watch: &Watch) -> (End, usize) {
-    let end = supervise(command, policy, watch);
-    let runs = runs();
-    let _ = fs::remove_file(log());
-    (end.expect("a command that can be started"), runs)
-}
-
-fn assert_done(end: &End, what: &str) {
-    assert!(matches!(end, End::Done), "{what} ends with {end:?}");
-}
-
-fn done() {
-    let watch = Watch::default();
-    let few = Policy { restarts: 3, ..POLICY };
-    let (end, runs) = run(&mut command(&["exit 0"]), &few, &watch);
-    assert_eq!(runs, 1, "runs of a command that succeeds");
-    assert_done(&end, "a command that succeeds");
-    assert_eq!(watch.pauses(), [], "the pauses");
-}
-
-fn starts_again() {
-    let watch = Watch::default();
-    let (end, runs) = run(&mut command(&["exit 1", "exit 2", "exit 0"]), &POLICY, &watch);
-    assert_eq!(runs, 3, "runs of a command that fails twice and then succeeds");
-    assert_done(&end, "a command that fails twice and then succeeds");
-}
-
-fn signals() {
-    let watch = Watch::default();
-    let (end, runs) = run(&mut command(&["kill -KILL $$", "exit 0"]), &POLICY, &watch);
-    assert_eq!(runs, 2, "runs of a command that is killed once and then succeeds");
-    assert_done(&end, "a command that is killed once and then succeeds");
-}
-
-fn back_off() {
-    let watch = Watch::default();
-    let fails = ["exit 1"; 6];
-    let ends = [&fails[..], &["exit 0"]].concat();
-    let (end, _) = run(&mut command(&ends), &POLICY, &watch);
-    let expected = [10, 20, 40, 80, 100, 100];
-    assert_eq!(watch.pauses(), expected, "the pauses after six failures, in milliseconds");
-    assert_done(&end, "a command that fails six times and then succeeds");
-}
-
-/// The third run lasts for two minutes before it fails.
-fn recovers() {
-    let watch = Watch { runs: [1, 1, 120_000, 1].map(ms).into(), ..Watch::default() };
-    let ends = ["exit 1", "exit 1", "exit 1", "exit 1", "exit 0"];
-    let (end, _) = run(&mut command(&ends), &POLICY, &watch);
-    let what = "the pauses, when the third run lasts 120 s and 60 s are steady, in milliseconds";
-    assert_eq!(watch.pauses(), [10, 20, 10, 20], "{what}");
-    assert_done(&end, "a command that fails four times and then succeeds");
-}
-
-fn gives_up() {
-    let watch = Watch::default();
+fn gives_up(run: &Run) {
+    let mut play = Play::new(run);
     let policy = Policy { restarts: 3, ..POLICY };
-    let (end, runs) = run(&mut command(&["exit 1", "exit 2", "exit 3", "exit 4"]), &policy, &watch);
-    assert_eq!(runs, 4, "runs of a command that always fails, with 3 restarts allowed");
-    assert_eq!(watch.pauses(), [10, 20, 40], "the pauses, in milliseconds");
-    match end {
-        End::GaveUp(status) => assert_eq!(status.code(), Some(4), "how the last run ended"),
-        End::Done => panic!("a command that always fails is said to have succeeded"),
-    }
+    let story = play.supervise(&policy, &at_once(&[1, 2, 3, 4]));
+    expect(run, "a command that always fails, with 3 restarts", &story, exit(4), 4);
+    expect_pauses(run, "a command that always fails, with 3 restarts", &story, &[10, 20, 40].map(ms));
     let none = Policy { restarts: 0, ..POLICY };
-    let (end, runs) = run(&mut command(&["kill -TERM $$"]), &none, &Watch::default());
-    assert_eq!(runs, 1, "runs of a command that fails, with no restart allowed");
-    match end {
-        End::GaveUp(status) => assert_eq!(status.signal(), Some(15), "how the only run ended"),
-        End::Done => panic!("a command that was killed is said to have succeeded"),
-    }
+    let story = play.supervise(&none, &at_once(&[-15]));
+    expect(run, "a command that fails, with no restart", &story, Some(15), 1);
+    expect_pauses(run, "a command that fails, with no restart", &story, &[]);
+    // It succeeds at the last moment.
+    let story = play.supervise(&policy, &at_once(&[1, 2, 3, 0]));
+    expect(run, "a command that succeeds at the last restart", &story, DONE, 4);
 }
 
-/// Each run lasts for 40 s, so that of all restarts only two are within 100 s at any time.
-fn window() {
-    let watch = Watch { runs: vec![ms(40_000); 20], ..Watch::default() };
+fn window(run: &Run) {
+    let mut play = Play::new(run);
     let policy = Policy { restarts: 3, window: ms(100_000), ..POLICY };
-    let fails = ["exit 1"; 8];
-    let ends = [&fails[..], &["exit 0"]].concat();
-    let (end, runs) = run(&mut command(&ends), &policy, &watch);
-    let what = "runs that last 40 s each and fail 8 times, with 3 restarts in 100 s allowed";
-    assert_eq!(runs, 9, "{what}");
-    assert_done(&end, "a command that fails eight times and then succeeds");
-
+    let lasting = |time: u64, fails: usize| {
+        let mut courses = vec![(ms(time), 1); fails];
+        courses.push((ms(time), 0));
+        courses
+    };
+    // Of all restarts only two are within 100 s at any time.
+    let story = play.supervise(&policy, &lasting(40_000, 8));
+    expect(run, "a command whose runs last 40 s, with 3 restarts in 100 s", &story, DONE, 9);
     // Now too many of them are young enough.
-    let watch = Watch { runs: vec![ms(20_000); 20], ..Watch::default() };
-    let (end, runs) = run(&mut command(&["exit 1"]), &policy, &watch);
-    assert_eq!(runs, 4, "runs that last 20 s each and fail, with 3 restarts in 100 s allowed");
-    assert!(matches!(end, End::GaveUp(_)), "runs of 20 s that fail end with {end:?}");
+    let story = play.supervise(&policy, &lasting(20_000, 8));
+    expect(run, "a command whose runs last 20 s, with 3 restarts in 100 s", &story, exit(1), 4);
+    // A window goes along with the time: two before its middle and two after it are too many.
+    let courses = [(ms(90_000), 1), (ms(1000), 1), (ms(1000), 1), (ms(15_000), 1), (ms(1000), 1), (ms(1000), 0)];
+    let story = play.supervise(&policy, &courses);
+    let what = "a command that runs for 90, 1, 1, 15 and 1 s, with 3 restarts in 100 s";
+    expect(run, what, &story, exit(1), 4);
+    // A steady run makes the pauses begin anew; it takes no restart away.
+    let courses = [(ms(1000), 1), (ms(1000), 1), (ms(61_000), 1), (ms(1000), 1), (ms(1000), 0)];
+    let story = play.supervise(&policy, &courses);
+    let what = "a command that runs for 1, 1, 61 and 1 s, with 3 restarts in 100 s, 60 s being steady";
+    expect(run, what, &story, exit(1), 4);
+    // One restart is as old as the window when the run ends: it does not count any more.
+    let exact = Policy { restarts: 1, first: ms(0), window: ms(5000), ..POLICY };
+    let story = play.supervise(&exact, &lasting(5000, 3));
+    expect(run, "a command whose runs last 5 s, with 1 restart in 5 s", &story, DONE, 4);
+    let story = play.supervise(&exact, &lasting(4999, 3));
+    expect(run, "a command whose runs last 4.999 s, with 1 restart in 5 s", &story, exit(1), 2);
+    // A restart is as old as its start, and not as the failure before the pause.
+    let paused = Policy { restarts: 1, first: ms(3000), longest: ms(3000), window: ms(5000), ..POLICY };
+    let story = play.supervise(&paused, &lasting(3000, 3));
+    expect(run, "a command whose runs and pauses last 3 s, with 1 restart in 5 s", &story, exit(1), 2);
 }
 
-/// The clock looks for children in every pause; a run looks for another one that is at work.
-fn collected() {
-    let lock = "mkdir alone || exit 99; rmdir alone; exit 1";
+/// `Duration::MAX` is how one says that there is no limit.
+fn no_limit(run: &Run) {
+    let mut play = Play::new(run);
+    let (max, most) = (Duration::MAX, u64::MAX);
+    let policy = Policy { longest: max, steady: max, window: max, restarts: most, ..POLICY };
+    let story = play.supervise(&policy, &at_once(&[1, 1, 1, 0]));
+    expect(run, "a command with a policy without limits", &story, DONE, 4);
+    expect_pauses(run, "a command with a policy without limits", &story, &[10, 20, 40].map(ms));
+    let policy = Policy { first: Duration::from_secs(1 << 62), longest: max, ..POLICY };
+    let story = play.supervise(&policy, &at_once(&[1, 1, 0]));
+    let expected = [1_u64 << 62, 1 << 63].map(Duration::from_secs);
+    expect_pauses(run, "a command whose first pause is 2^62 s", &story, &expected);
+    let mut play = Play::new(run);
+    let policy = Policy { first: max, longest: max, ..POLICY };
+    let story = play.supervise(&policy, &at_once(&[1, 0]));
+    expect_pauses(run, "a command whose first pause is Duration::MAX", &story, &[max]);
+}
+
+/// The clock looks for children in every pause, and there are never two runs at once.
+fn collected(run: &Run) {
+    let mut play = Play::new(run);
     let policy = Policy { restarts: 5, ..POLICY };
-    let (end, runs) = run(&mut command(&[lock]), &policy, &Watch::default());
-    assert_eq!(runs, 6, "runs of a command that always fails, with 5 restarts allowed");
-    match end {
-        End::GaveUp(status) => assert_eq!(status.code(), Some(1), "whether two runs met"),
-        End::Done => panic!("a command that always fails is said to have succeeded"),
-    }
+    let story = play.supervise(&policy, &at_once(&[1]));
+    expect(run, "a command that always fails, with 5 restarts", &story, exit(1), 6);
+    run.ensure(run.nobody_left(&play.submission), || "the last run has not been collected".into());
 }
 
-fn cannot_start() {
-    let watch = Watch::default();
-    let mut command = Command::new("/no/such/program");
-    let end = supervise(&mut command, &Policy { restarts: 3, ..POLICY }, &watch);
-    assert!(end.is_err(), "starting /no/such/program gives {end:?}, not an error");
-    assert_eq!(watch.pauses(), [], "the pauses");
+/// Every wait is interrupted, many times in a row.
+fn interrupted(run: &Run) {
+    let mut play = Play { interruptions: 5, ..Play::new(run) };
+    let story = play.supervise(&POLICY, &at_once(&[1, 2, 0]));
+    expect(run, "a command that fails twice, while signals interrupt every wait", &story, DONE, 3);
+}
+
+fn cannot_start(run: &Run) {
+    let mut play = Play::new(run);
+    play.role = run.no_such_program();
+    expect_error(&mut play, "/no/such/program");
+    // One that could be started once, and is gone then.
+    let file = run.directory().join("vanishes");
+    play.role = run.command();
+    std::os::unix::fs::symlink(&play.role.words[0], &file).expect("a link to the program");
+    play.role.words[0] = file.display().to_string();
+    play.begin(&POLICY);
+    loop {
+        match play.submission.event() {
+            Some(Event::Answered) => break,
+            Some(Event::Question(name, _)) if name == "sleep" => play.submission.reply(&()),
+            Some(Event::Question(..)) => play.submission.reply(&play.now),
+            None => {}
+        }
+        if let Some(puppet) = run.appeared(&play.role).filter(|puppet| !puppet.has_ended()) {
+            let _ = std::fs::remove_file(&file);
+            puppet.exits(1);
+        }
+        run.ensure_in_time("supervise has not returned, though the command cannot be started");
+    }
+    let _ = std::fs::remove_file(&file);
+    let end: Result<Option<i32>, Failure> = play.submission.answer();
+    run.ensure(end.is_err(), || format!("a command that is gone when it is started again: {end:?}, not an error"));
+}
+
+fn expect_error(play: &mut Play, what: &str) {
+    play.begin(&Policy { restarts: 3, ..POLICY });
+    while let Event::Question(name, _) = play.submission.next() {
+        if name == "sleep" {
+            fail("wrong", format!("a pause after {what}, which cannot be started"));
+        }
+        play.submission.reply(&play.now);
+    }
+    let end: Result<Option<i32>, Failure> = play.submission.answer();
+    play.run.ensure(end.is_err(), || format!("starting {what} gives {end:?}, not an error"));
 }

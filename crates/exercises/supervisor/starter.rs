@@ -43,8 +43,11 @@ pub enum End {
 /// When the command has failed and `restarts` restarts are younger than `window`, it gives up at
 /// once. A restart is as old as its start. All times are by `clock`, pauses are `clock.sleep`.
 ///
-/// A run has been collected before anything else happens. A command that cannot be started is an
-/// error at once: it will not be there a second later either.
+/// A run has been collected before anything else happens. A command that cannot be started, the first
+/// time or any other, is an error at once: it will not be there a second later either.
+///
+/// `Duration::MAX` and `usize::MAX` in the policy are no limit. The clock may have begun just now. An
+/// interrupted wait goes on.
 pub fn supervise(command: &mut Command, policy: &Policy, clock: &dyn Clock) -> io::Result<End> {
     let _ = (policy, clock);
     let status = command.status()?; // TODO: once is not always enough.

@@ -1,36 +1,28 @@
 //! What a time limit must come to.
 //!
-//! No check measures time. Where a command must not be waited for, the limit is so long that
-//! waiting shows as a check that hangs; where the limit must pass, a command that was not ready
-//! before it is given more, up to two seconds.
+//! Where a command must not be waited for, the limit is so long that waiting shows as a check that
+//! hangs. Where a limit must pass, a command that was not ready before it is given more. That nothing
+//! comes too early can be measured on every machine: a busy one makes it come later.
 
-use std::io::{self, PipeReader, PipeWriter, Read, pipe};
-use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::process::{Command, ExitStatus, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use harness::{Check, serve};
-use nix::errno::Errno;
-use nix::sys::prctl::set_child_subreaper;
-use nix::sys::signal::{SigHandler, Signal, kill, signal};
-use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
-use nix::unistd::Pid;
-use time_limit::{Outcome, run_at_most};
-
-/// The types that a submission must have: with others, `==` would be its own.
-const _: fn(&mut Command, Duration, Duration) -> io::Result<Outcome> = run_at_most;
-const _: [fn(ExitStatus) -> Outcome; 2] = [Outcome::InTime, Outcome::TimeUp];
+use driver::session::DESCRIPTORS;
+use driver::{Check, Failure, Puppet, Role, Run, Session, fail, serve};
 
 fn main() {
     serve(&[
-        Check::plain("in-time", in_time),
-        Check::plain("cannot-start", cannot_start),
-        Check::plain("asks-first", asks_first),
-        Check::plain("insists", insists),
-        Check::plain("whole-group", whole_group),
-        Check::plain("stubborn-child", stubborn_child),
-        Check::plain("background", background),
-        Check::plain("nobody-else", nobody_else),
+        Check::new("in-time", in_time),
+        Check::new("no-limit", no_limit),
+        Check::new("cannot-start", cannot_start),
+        Check::new("few-descriptors", few_descriptors),
+        Check::new("asks-first", asks_first),
+        Check::new("not-before", not_before),
+        Check::new("insists", insists),
+        Check::new("whole-group", whole_group),
+        Check::new("stubborn-child", stubborn_child),
+        Check::new("background", background),
+        Check::new("nobody-else", nobody_else),
+        Check::new("interrupted", interrupted),
     ]);
 }
 
@@ -38,179 +30,334 @@ fn main() {
 const LONG: Duration = Duration::from_secs(3600);
 
 /// So short that it passes without much waiting.
-const SHORT: Duration = Duration::from_millis(30);
+const SHORT: Duration = Duration::from_millis(40);
 
-fn shell(script: &str) -> Command {
-    let mut command = Command::new("/bin/sh");
-    command.arg("-c").arg(script);
-    command
+const fn ms(milliseconds: u64) -> Duration {
+    Duration::from_millis(milliseconds)
 }
 
-/// A command that was killed but not collected takes a moment to end. Waits for that, without
-/// collecting it: then it is a zombie for sure. Returns at once if there is no child.
-fn until_ended() {
-    let _ = waitid(Id::All, WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT);
+/// What clocks are allowed to be early: poll(2) takes whole milliseconds.
+const EARLY: Duration = ms(2);
+
+const TERM: i32 = 15;
+const KILL: i32 = 9;
+
+/// What `run_at_most` returned: whether it was in time, and the raw status.
+fn outcome(submission: &Session, what: &str) -> (bool, i32) {
+    let outcome: Result<(bool, i32), Failure> = submission.answer();
+    outcome.unwrap_or_else(|error| fail("wrong", format!("{what}: run_at_most failed with {error}")))
 }
 
-/// A child that is not ended by anything but SIGKILL, from its first instruction on.
-fn deaf(command: &mut Command) -> &mut Command {
-    let ignore = || {
-        // SAFETY: no handler is installed.
-        unsafe { signal(Signal::SIGTERM, SigHandler::SigIgn) }?;
-        Ok(())
+/// Says an outcome as a learner would.
+fn said((in_time, status): (bool, i32)) -> String {
+    let how = match status & 0x7f {
+        0 => format!("exit code {}", status >> 8),
+        signal => format!("ended by signal {signal}"),
     };
-    // SAFETY: the closure makes one system call.
-    unsafe { command.pre_exec(ignore) }
+    format!("{}({how})", if in_time { "InTime" } else { "TimeUp" })
 }
 
-fn in_time() {
-    match run_at_most(&mut shell("exit 3"), LONG, LONG).unwrap() {
-        Outcome::InTime(status) => assert_eq!(status.code(), Some(3), "exit 3, in time"),
-        Outcome::TimeUp(status) => panic!("exit 3, in time, but the time was up: {status}"),
-    }
-    match run_at_most(&mut shell("kill -KILL $$"), LONG, LONG).unwrap() {
-        Outcome::InTime(status) => assert_eq!(status.signal(), Some(9), "killed in time"),
-        Outcome::TimeUp(status) => panic!("killed in time, but the time was up: {status}"),
-    }
+fn expect(run: &Run, submission: &Session, what: &str, expected: (bool, i32)) {
+    let came = outcome(submission, what);
+    // Whether a core was left is not asked for.
+    let came = (came.0, if came.1 & 0x7f == 0 { came.1 } else { came.1 & !0x80 });
+    run.ensure(came == expected, || {
+        format!("{what}:\n  expected {}\n  came     {}", said(expected), said(came))
+    });
 }
 
-fn cannot_start() {
-    let outcome = run_at_most(&mut Command::new("/no/such/program"), LONG, LONG);
-    assert!(outcome.is_err(), "starting /no/such/program gives {outcome:?}, not an error");
+const fn exit(code: i32) -> i32 {
+    code << 8
 }
 
-/// Runs `script` with a limit that passes. Its output is a pipe; so is its input, which ends only
-/// after the function has returned, so that what reads it and is left then ends by itself.
-/// Returns the status and what it printed, once it has printed something before the limit.
-fn exceed(script: &str, deaf_child: bool, grace: Duration) -> (ExitStatus, String) {
+fn begin(submission: &Session, role: &Role, limit: Duration, grace: Duration) {
+    submission.begin("run_at_most", &(role.words.clone(), limit, grace));
+}
+
+/// Runs a command, and lets `ready` make it ready; again with more time if it was ended before that.
+/// Returns the command, when it was begun, and the limit.
+fn begin_ready<T>(
+    run: &Run,
+    submission: &Session,
+    grace: Duration,
+    ready: impl Fn(&Puppet) -> T,
+) -> (Puppet, T, Instant, Duration) {
     let mut limit = SHORT;
     loop {
-        let (input, holds) = pipe().unwrap();
-        let (prints, output) = pipe().unwrap();
-        let mut command = shell(script);
-        command.stdin(input).stdout(output);
-        if deaf_child {
-            deaf(&mut command);
+        let role = run.command();
+        let start = Instant::now();
+        begin(submission, &role, limit, grace);
+        // A command may be ended before it has begun.
+        while run.appeared(&role).is_none() && !submission.has_answered() {
+            run.ensure_in_time("run_at_most has not returned, and has started no command");
         }
-        let outcome = run_at_most(&mut command, limit, grace).unwrap();
-        drop(command);
-        let printed = release(holds, prints);
-        let status = match outcome {
-            Outcome::TimeUp(status) => status,
-            Outcome::InTime(status) => panic!("a command that waits ended in time: {status}"),
-        };
-        if !printed.is_empty() {
-            return (status, printed);
+        if let Some(puppet) = run.appeared(&role) {
+            let made = ready(&puppet);
+            if start.elapsed() < limit && !puppet.has_ended() {
+                return (puppet, made, start, limit);
+            }
+            if !puppet.has_ended() {
+                puppet.exits(0);
+            }
         }
-        assert!(limit < Duration::from_secs(2), "the command was ended before it had begun");
+        outcome(submission, "a command that ends");
+        run.ensure(limit < Duration::from_secs(1), || {
+            format!("the command is ended before {limit:?} have passed, or has not begun by then")
+        });
         limit *= 2;
     }
 }
 
-/// Ends the input of what is left, and reads all that was printed.
-fn release(holds: PipeWriter, mut prints: PipeReader) -> String {
-    drop(holds);
-    let mut printed = String::new();
-    prints.read_to_string(&mut printed).unwrap();
-    printed
+fn in_time(run: &Run) {
+    let submission = run.submission();
+    let any = run.random().within(1..126) as i32;
+    for code in [any, 200, 255, 0] {
+        let role = run.command();
+        begin(&submission, &role, LONG, LONG);
+        run.started(&submission, &role).exits(code);
+        expect(run, &submission, &format!("a command that exits with {code}, in time"), (true, exit(code)));
+    }
+    for signal in [KILL, 11, TERM] {
+        let role = run.command();
+        begin(&submission, &role, LONG, LONG);
+        run.started(&submission, &role).dies(signal);
+        expect(run, &submission, &format!("a command that is ended by signal {signal}, in time"), (true, signal));
+    }
 }
 
-/// The command has a handler for SIGTERM, which ends it with a code of its own.
-fn asks_first() {
-    let script = "trap 'echo asked; exit 7' TERM; echo ready; while :; do read line; done";
-    let (status, printed) = exceed(script, false, LONG);
-    // Without "ready" if the limit came just after the handler was there.
-    assert!(printed.ends_with("asked\n"), "a handler for SIGTERM was not run: {printed:?}");
-    assert_eq!(status.code(), Some(7), "a command that ends by itself when asked: {status}");
+/// `Duration::MAX` is how one says that there is no limit.
+fn no_limit(run: &Run) {
+    let submission = run.submission();
+    // Some of them are nothing at all, or negative, in 32 bits.
+    for limit in [Duration::MAX, ms((1 << 32) + 5), ms((1 << 31) + 5)] {
+        let role = run.command();
+        begin(&submission, &role, limit, Duration::MAX);
+        let puppet = run.started(&submission, &role);
+        run.ensure(!puppet.ends_within(ms(30)), || format!("a limit of {limit:?} was over at once"));
+        puppet.exits(4);
+        expect(run, &submission, &format!("a limit of {limit:?}"), (true, exit(4)));
+    }
+    let ready = |puppet: &Puppet| puppet.handles(TERM);
+    let (puppet, (), ..) = begin_ready(run, &submission, Duration::MAX, ready);
+    run.ensure(puppet.gets(TERM), || "a command was ended without SIGTERM".into());
+    submission.falls_asleep(Duration::from_millis(20));
+    puppet.exits(5);
+    expect(run, &submission, "a grace of Duration::MAX", (false, exit(5)));
 }
 
-fn insists() {
-    let mut command = Command::new("/bin/sleep");
-    command.arg("3600");
-    let outcome = run_at_most(deaf(&mut command), SHORT, SHORT).unwrap();
-    until_ended();
-    match outcome {
-        Outcome::TimeUp(status) => {
-            assert_eq!(status.signal(), Some(9), "a command that ignores SIGTERM: {status}");
+fn cannot_start(run: &Run) {
+    let submission = run.submission();
+    let file = run.directory().join("no-program");
+    // A new file has no right to be executed.
+    std::fs::write(&file, "not executable").expect("a file");
+    let mut with_nul = run.command();
+    with_nul.words.insert(1, "a\0b".to_owned());
+    for (what, words) in [
+        ("a program that is not there", run.no_such_program().words),
+        ("a file that is not executable", vec![file.display().to_string()]),
+        ("an argument with a NUL", with_nul.words),
+    ] {
+        let answer: Result<(bool, i32), Failure> =
+            submission.call("run_at_most", &(words, LONG, LONG));
+        run.ensure(answer.is_err(), || format!("starting {what} is no error: {answer:?}"));
+    }
+    let _ = std::fs::remove_file(file);
+}
+
+/// With few descriptors, what one needs beside the command may fail: then it is an error, and the
+/// command has been ended and collected.
+fn few_descriptors(run: &Run) {
+    let submission = run.submission();
+    for free in 0..6 {
+        submission.limit(DESCRIPTORS, Some(4 + free));
+        with_few_descriptors(run, &submission, free);
+    }
+    // From the moment at which the command has been started. On a busy machine the limit comes too late
+    // now and then, and nothing fails: so again, until something has failed twice.
+    for free in 0..2 {
+        let mut failed = 0;
+        for _ in 0..8 {
+            submission.limit_after(1, DESCRIPTORS, 4 + free);
+            failed += i32::from(with_few_descriptors(run, &submission, free));
+            if failed == 2 {
+                break;
+            }
         }
-        Outcome::InTime(status) => panic!("sleep 3600 ended in time: {status}"),
     }
 }
 
-/// How a grandchild ended that prints its number and reads until its input ends, and then exits
-/// with 42. It becomes this process's child when its parent is gone.
-fn end_of_grandchild(printed: &str) -> Option<WaitStatus> {
-    let grandchild = Pid::from_raw(printed.trim().parse().expect("the number of the grandchild"));
-    match waitpid(grandchild, None) {
-        Ok(status) => Some(status),
-        // Somebody else has collected it, so it had ended.
-        Err(Errno::ECHILD) => None,
-        Err(errno) => panic!("waiting for the grandchild: {errno}"),
-    }
-}
-
-fn assert_ended(printed: &str, signals: &[Signal], what: &str) {
-    match end_of_grandchild(printed) {
-        None => {}
-        Some(WaitStatus::Signaled(_, signal, _)) => {
-            assert!(signals.contains(&signal), "{what} was ended by {signal}, not {signals:?}");
+/// Runs a command while the limit is in force; whether that has failed.
+fn with_few_descriptors(run: &Run, submission: &Session, free: u64) -> bool {
+    let role = run.command();
+    begin(submission, &role, LONG, LONG);
+    while !submission.has_answered() {
+        run.ensure_in_time("run_at_most has not returned, with few descriptors");
+        if let Some(puppet) = run.appeared(&role).filter(|puppet| !puppet.has_ended()) {
+            puppet.exits(3);
         }
-        Some(_) => panic!("{what} was still there after the function had returned"),
+    }
+    let came: Result<(bool, i32), Failure> = submission.answer();
+    submission.limit(DESCRIPTORS, None);
+    let what = format!("a command that exits with 3, with {free} descriptors free");
+    let failed = came.is_err();
+    if let Ok(came) = came {
+        run.ensure(came == (true, exit(3)), || format!("{what}: {}", said(came)));
+    }
+    run.ensure(run.nobody_left(submission), || format!("a child is left after {what}"));
+    failed
+}
+
+/// The command has a handler for SIGTERM, and ends by itself when it likes.
+fn asks_first(run: &Run) {
+    let submission = run.submission();
+    let code = run.random().within(1..126) as i32;
+    let ready = |puppet: &Puppet| puppet.handles(TERM);
+    let (puppet, (), _, limit) = begin_ready(run, &submission, LONG, ready);
+    run.ensure(puppet.gets(TERM), || "a command was ended without SIGTERM".into());
+    // Longer than the limit, which is not the grace.
+    let early = puppet.ends_within(limit + Duration::from_millis(40));
+    run.ensure(!early, || "SIGKILL came before the grace had passed".into());
+    puppet.exits(code);
+    expect(run, &submission, "a command that ends by itself when it is asked", (false, exit(code)));
+    // And one without a handler.
+    let (_, (), ..) = begin_ready(run, &submission, LONG, |_| ());
+    expect(run, &submission, "a command without a handler for SIGTERM", (false, TERM));
+}
+
+fn not_before(run: &Run) {
+    let submission = run.submission();
+    let role = run.command();
+    let (limit, grace) = (Duration::from_millis(120), Duration::from_millis(90));
+    let start = Instant::now();
+    begin(&submission, &role, limit, grace);
+    let puppet = run.started(&submission, &role);
+    puppet.handles(TERM);
+    puppet.gets(TERM);
+    let asked = start.elapsed();
+    puppet.await_end();
+    let ended = start.elapsed();
+    let (_, status) = outcome(&submission, "a command that does not end");
+    run.ensure(asked + EARLY >= limit, || {
+        format!("the command was told to end after {asked:?}, with a limit of {limit:?}")
+    });
+    // On a busy machine, SIGTERM may come before there is a handler for it.
+    run.ensure(status & 0x7f != KILL || ended + EARLY >= limit + grace, || {
+        format!(
+            "the command was forced to end after {ended:?}, with a limit of {limit:?} and a grace of \
+             {grace:?}"
+        )
+    });
+}
+
+fn insists(run: &Run) {
+    let submission = run.submission();
+    let (_, (), ..) = begin_ready(run, &submission, SHORT, |puppet| puppet.ignores(TERM));
+    expect(run, &submission, "a command that ignores SIGTERM", (false, KILL));
+    let stop = |puppet: &Puppet| puppet.stops();
+    let (_, (), ..) = begin_ready(run, &submission, SHORT, stop);
+    expect(run, &submission, "a command that is stopped, and has not ended", (false, KILL));
+}
+
+/// The child of a command, which must have been sent this signal. The kernel takes a moment to end it.
+fn expect_end(run: &Run, child: &Puppet, signal: i32, what: &str) {
+    run.ensure(child.ends_within(Duration::from_millis(500)), || format!("{what} was still there after run_at_most had returned"));
+    if let Some(status) = child.end_as_orphan() {
+        run.ensure(status & 0x7f == signal, || {
+            format!("{what} should be ended by signal {signal}, but: {}", said((false, status)))
+        });
     }
 }
 
-/// A child in the background that reads the input of the command.
-const GRANDCHILD: &str = "exec 9<&0; (while read line <&9; do :; done; exit 42) & echo $!";
-
-fn whole_group() {
-    set_child_subreaper(true).unwrap();
-    let (_, printed) = exceed(&format!("{GRANDCHILD}; wait"), false, LONG);
-    assert_ended(&printed, &[Signal::SIGTERM, Signal::SIGKILL], "a child of the command");
+/// Command and child both have a handler for SIGTERM. The child waits for its parent.
+fn whole_group(run: &Run) {
+    let submission = run.submission();
+    let ready = |puppet: &Puppet| {
+        puppet.handles(TERM);
+        let child = puppet.starts(&run.command());
+        child.iter().for_each(|child| child.handles(TERM));
+        child
+    };
+    let (puppet, child, ..) = begin_ready(run, &submission, LONG, ready);
+    let group = puppet.family().map(|(_, group)| group);
+    run.ensure(group == Some(puppet.pid()), || "the command has no process group of its own".into());
+    let Some(child) = child else { fail("wrong", "the command was ended too early") };
+    run.ensure(puppet.gets(TERM), || "a command was ended without SIGTERM".into());
+    run.ensure(child.gets(TERM), || "a child of the command was ended without SIGTERM".into());
+    puppet.exits(3);
+    expect(run, &submission, "a command that ends when it is asked, before its child", (false, exit(3)));
+    expect_end(run, &child, KILL, "a child of the command");
 }
 
 /// The command heeds SIGTERM, the child ignores it.
-fn stubborn_child() {
-    set_child_subreaper(true).unwrap();
-    let script = format!("trap '' TERM; {GRANDCHILD}; trap 'exit 0' TERM; wait");
-    // Where the limit comes before the second trap, SIGKILL ends both, which is right as well.
-    let (_, printed) = exceed(&script, false, SHORT);
-    assert_ended(&printed, &[Signal::SIGKILL], "a child of the command that ignores SIGTERM");
+fn stubborn_child(run: &Run) {
+    let submission = run.submission();
+    let ready = |puppet: &Puppet| {
+        let child = puppet.starts(&run.command());
+        child.iter().for_each(|child| child.ignores(TERM));
+        child
+    };
+    let (_, child, ..) = begin_ready(run, &submission, SHORT, ready);
+    expect(run, &submission, "a command that heeds SIGTERM", (false, TERM));
+    let Some(child) = child else { fail("wrong", "the command was ended too early") };
+    expect_end(run, &child, KILL, "a child of the command that ignores SIGTERM");
 }
 
-fn background() {
-    set_child_subreaper(true).unwrap();
-    let (input, holds) = pipe().unwrap();
-    let (prints, output) = pipe().unwrap();
-    let mut command = shell(&format!("{GRANDCHILD}; exit 3"));
-    command.stdin(input).stdout(output);
-    let outcome = run_at_most(&mut command, LONG, LONG).unwrap();
-    drop(command);
-    let printed = release(holds, prints);
-    let what = "a process that the command had left in the background";
-    assert_ended(&printed, &[Signal::SIGKILL, Signal::SIGTERM], what);
-    let Outcome::InTime(status) = outcome else { panic!("exit 3, in time: {outcome:?}") };
-    assert_eq!(status.code(), Some(3), "exit 3, in time");
+fn background(run: &Run) {
+    let submission = run.submission();
+    let role = run.command();
+    begin(&submission, &role, LONG, LONG);
+    let puppet = run.started(&submission, &role);
+    let children = [(); 2].map(|()| puppet.starts(&run.command()));
+    children[0].iter().for_each(|child| child.ignores(TERM));
+    puppet.exits(3);
+    expect(run, &submission, "a command that leaves two children and exits with 3", (true, exit(3)));
+    for child in children.iter().flatten() {
+        expect_end(run, child, KILL, "a process that the command had left in the background");
+    }
 }
 
 /// One child of the caller has ended and waits to be collected, another one is at work.
-fn nobody_else() {
-    let mut ended = shell("exit 9").spawn().unwrap();
-    // Looks without collecting it.
-    let look = WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT;
-    let id = Id::Pid(Pid::from_raw(ended.id() as i32));
-    waitid(id, look).unwrap();
-    let mut works = Command::new("/bin/cat").stdin(Stdio::piped()).spawn().unwrap();
-    let input = works.stdin.take();
-    let mut command = Command::new("/bin/sleep");
-    run_at_most(command.arg("3600"), SHORT, LONG).unwrap();
-    kill(Pid::from_raw(works.id() as i32), None).expect("a child of the caller is gone");
-    drop(input);
-    let status = works.wait().expect("a child of the caller was collected");
-    assert_eq!(
-        status.code(),
-        Some(0),
-        "a child of the caller, which reads until the end: {status}"
-    );
-    let status = ended.wait().expect("a child of the caller that had ended was collected");
-    assert_eq!(status.code(), Some(9), "a child of the caller that had ended");
+fn nobody_else(run: &Run) {
+    let submission = run.submission();
+    let strangers = [run.command(), run.command()];
+    let [ended, works] = strangers.each_ref().map(|role| {
+        submission.start_stranger(&role.words);
+        run.started(&submission, role)
+    });
+    ended.exits(9);
+    works.handles(TERM);
+    let (puppet, (), ..) = begin_ready(run, &submission, LONG, |puppet| puppet.handles(TERM));
+    run.ensure(puppet.gets(TERM), || "a command was ended without SIGTERM".into());
+    puppet.exits(2);
+    expect(run, &submission, "a command that ends when it is asked", (false, exit(2)));
+    run.ensure(!works.has_ended(), || "another child of the caller was ended".into());
+    run.ensure(!works.has_got(TERM), || "another child of the caller got SIGTERM".into());
+    works.exits(8);
+    for code in [9, 8] {
+        let what = "the status of a child that the caller, not run_at_most, has started";
+        run.expect(what, &submission.collect_stranger(), &Ok(exit(code)));
+    }
+}
+
+/// Every wait is interrupted, many times in a row.
+fn interrupted(run: &Run) {
+    let submission = run.submission();
+    let role = run.command();
+    begin(&submission, &role, LONG, LONG);
+    let puppet = run.started(&submission, &role);
+    puppet.handles(TERM);
+    submission.interrupt(6);
+    run.ensure(!puppet.has_got(TERM) && !puppet.has_ended(), || {
+        "a command was told to end although only a signal had interrupted the wait".into()
+    });
+    puppet.exits(6);
+    expect(run, &submission, "a command in time, while signals interrupt the wait", (true, exit(6)));
+    let (puppet, (), ..) = begin_ready(run, &submission, LONG, |puppet| puppet.handles(TERM));
+    run.ensure(puppet.gets(TERM), || "a command was ended without SIGTERM".into());
+    submission.interrupt(6);
+    run.ensure(!puppet.has_ended(), || {
+        "SIGKILL came before the grace had passed: a signal had interrupted the wait".into()
+    });
+    puppet.exits(7);
+    expect(run, &submission, "a command that is asked, while signals interrupt the wait", (false, exit(7)));
 }

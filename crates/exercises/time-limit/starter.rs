@@ -20,8 +20,12 @@ pub enum Outcome {
 /// after that, its whole group gets SIGKILL. As soon as the command itself has ended, in whichever
 /// way, what is left of its group gets SIGKILL: nobody looks after it any more.
 ///
+/// Neither signal comes before its time, and `Duration::MAX` is a time that never comes. A command that
+/// is stopped has not ended. An interrupted wait goes on.
+///
 /// Returns as soon as that is done. The command has then been collected, and no other child of the
-/// caller. A command that cannot be started is an error.
+/// caller. A command that cannot be started is an error; so is whatever else fails, and then the
+/// command has been ended and collected as well.
 pub fn run_at_most(command: &mut Command, limit: Duration, grace: Duration) -> io::Result<Outcome> {
     let mut child = command.process_group(0).spawn()?;
     let _ = (limit, grace); // TODO: this takes as long as the command likes.

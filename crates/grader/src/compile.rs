@@ -2,9 +2,10 @@
 //! part: no package, no build script, no configuration, no environment.
 
 use std::fs;
-use std::io::{Read, Seek};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io::{self, Read, Seek};
 use std::os::fd::{AsRawFd, OwnedFd};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
 
@@ -30,7 +31,22 @@ pub enum Compiled {
 /// The program that the checks become.
 const PROGRAM: &str = "checks";
 
-/// Compiles `source` as a submission to `exercise`.
+/// The program that a submission to a process exercise becomes, with its shim.
+pub const SUBMISSION: &str = "submission";
+
+/// The shim of a process exercise.
+const SHIM: &str = "shim.rs";
+
+/// What is compiled with a submission, and which program both become.
+fn beside(kind: Kind) -> (&'static str, &'static str) {
+    match kind {
+        Kind::Process => (SHIM, SUBMISSION),
+        Kind::Explored | Kind::Weak => (harness::CHECKS, PROGRAM),
+    }
+}
+
+/// Compiles `source` as a submission to `exercise`: with its checks, or for a process exercise with
+/// its shim.
 pub fn compile(
     exercise: &Exercise,
     source: &str,
@@ -108,16 +124,17 @@ impl Build<'_> {
         let program = sandbox::nameless_file()?;
         let text =
             |name: String, text: String| File { name, mode: 0o644, content: Content::Text(text) };
-        let checks = exercise.file("checks.rs")?;
+        let (name, program_name) = beside(exercise.kind);
+        let checks = exercise.file(name)?;
         let mut submission = toolchain.job(of_submission(exercise, toolchain, colour));
         submission.inspect = Some(library(exercise));
         let spec = Spec {
             unprivileged: true,
             files: vec![text(exercise.file_name(), source.to_owned())],
             // The checks come after the submission has been compiled, so it cannot include them.
-            jobs: vec![submission, toolchain.job(of_checks(exercise, toolchain, colour))],
-            late: vec![Vec::new(), vec![text(harness::CHECKS.to_owned(), checks.clone())]],
-            fetch: Some((PROGRAM.to_owned(), program.as_raw_fd())),
+            jobs: vec![submission, toolchain.job(of_program(exercise, toolchain, colour))],
+            late: vec![Vec::new(), vec![text(name.to_owned(), checks.clone())]],
+            fetch: Some((program_name.to_owned(), program.as_raw_fd())),
             needed: toolchain.readable(),
             places: places(),
             without: without.to_vec(),
@@ -134,7 +151,7 @@ impl Build<'_> {
             let made = match made {
                 Made::Program => continue,
                 Made::Not(Compiled::Rejected(said)) if index > 0 => {
-                    Made::Not(Compiled::Rejected(misfit(&said, &checks, source)))
+                    Made::Not(Compiled::Rejected(misfit(&said, name, &checks, source)))
                 }
                 Made::Not(Compiled::Rejected(said)) if said.contains("`-F unsafe-code`") => {
                     let why = "This exercise is to be solved without unsafe code.";
@@ -188,7 +205,7 @@ impl Build<'_> {
 
     /// Whether an error names a line of the submission or of the checks.
     fn has_place(&self, output: &str) -> bool {
-        let files = [self.exercise.file_name(), harness::CHECKS.to_owned()];
+        let files = [self.exercise.file_name(), beside(self.exercise.kind).0.to_owned()];
         output.lines().map(without_colours).any(|line| {
             let place = line.trim_start().strip_prefix("--> ");
             place.is_some_and(|place| files.iter().any(|file| place.starts_with(file.as_str())))
@@ -211,8 +228,13 @@ fn shape_of(program: &OwnedFd) -> Result<Option<Shape>> {
 /// The largest program, in bytes: it is read into memory.
 const LARGEST: u64 = 64 << 20;
 
-/// What is linked in the place of a submission's checks, to see what every program has.
-const NOTHING: &str = "fn main() { harness::serve(&[]); }\n";
+/// What is linked in the place of a submission and its checks, to see what every program has.
+fn nothing(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Process => "fn main() { driver::shim::answer(|_, _| Vec::new()) }\n",
+        Kind::Explored | Kind::Weak => "fn main() { harness::serve(&[]); }\n",
+    }
+}
 
 /// The shape of a program without a submission; found out once for each kind of exercise, or `anew`.
 fn reference(exercise: &Exercise, toolchain: &Toolchain, anew: bool) -> Result<Shape> {
@@ -224,10 +246,11 @@ fn reference(exercise: &Exercise, toolchain: &Toolchain, anew: bool) -> Result<S
     }
     let program = sandbox::nameless_file()?;
     let name = harness::CHECKS.to_owned();
-    let content = Content::Text(NOTHING.to_owned());
+    let content = Content::Text(nothing(exercise.kind).to_owned());
     let mut arguments = common(PROGRAM, exercise.kind, toolchain, false);
     arguments.extend([name.clone(), "--crate-type=bin".to_owned()]);
-    arguments.push(format!("--extern=harness={}", toolchain.harness.display()));
+    let library = Toolchain::library(exercise.kind);
+    arguments.push(format!("--extern={library}={}", toolchain.harness.display()));
     let spec = Spec {
         unprivileged: true,
         files: vec![File { name, mode: 0o644, content }],
@@ -283,15 +306,63 @@ fn of_submission(exercise: &Exercise, toolchain: &Toolchain, colour: bool) -> Ve
     arguments
 }
 
-/// What the compiler is told for the checks.
-fn of_checks(exercise: &Exercise, toolchain: &Toolchain, colour: bool) -> Vec<String> {
-    let mut arguments = common(PROGRAM, exercise.kind, toolchain, colour);
-    arguments.extend([harness::CHECKS.to_owned(), "--crate-type=bin".to_owned()]);
+/// What the compiler is told for the checks, or the shim, that use the submission.
+fn of_program(exercise: &Exercise, toolchain: &Toolchain, colour: bool) -> Vec<String> {
+    let (file, program) = beside(exercise.kind);
+    let mut arguments = common(program, exercise.kind, toolchain, colour);
+    arguments.extend([file.to_owned(), "--crate-type=bin".to_owned()]);
+    let stands_on = Toolchain::library(exercise.kind);
     arguments.extend([
         format!("--extern={}={{work}}/{}", exercise.crate_name(), library(exercise)),
-        format!("--extern=harness={}", toolchain.harness.display()),
+        format!("--extern={stands_on}={}", toolchain.harness.display()),
     ]);
     arguments
+}
+
+/// The driver of a process exercise: its checks, without the submission. It is compiled once.
+pub fn driver(exercise: &Exercise, toolchain: &Toolchain, without: &[String]) -> Result<OwnedFd> {
+    let checks = exercise.file(harness::CHECKS)?;
+    let mut hasher = DefaultHasher::new();
+    (&checks, toolchain.made_of).hash(&mut hasher);
+    let directory = Toolchain::directory()?.join("drivers");
+    let kept = directory.join(format!("{}-{:016x}", exercise.name, hasher.finish()));
+    let program = sandbox::nameless_file()?;
+    if let Ok(mut file) = fs::File::open(&kept) {
+        io::copy(&mut file, &mut fs::File::from(program.try_clone()?))?;
+        return Ok(program);
+    }
+    let mut arguments = common(PROGRAM, exercise.kind, toolchain, false);
+    arguments.extend([harness::CHECKS.to_owned(), "--crate-type=bin".to_owned()]);
+    arguments.push(format!("--extern=driver={}", toolchain.harness.display()));
+    let content = Content::Text(checks);
+    let spec = Spec {
+        unprivileged: false,
+        files: vec![File { name: harness::CHECKS.to_owned(), mode: 0o644, content }],
+        jobs: vec![toolchain.job(arguments)],
+        fetch: Some((PROGRAM.to_owned(), program.as_raw_fd())),
+        needed: toolchain.readable(),
+        places: places(),
+        without: without.to_vec(),
+        ..Spec::default()
+    };
+    let account = sandbox::run(&spec).context("compiling the checks")?;
+    let end = account.ends.first().context("the compiler was not run")?;
+    let (name, said) = (&exercise.name, end.output.trim());
+    ensure!(end.how == How::Exited(0), "{name}/{}: {:?}\n{said}", harness::CHECKS, end.how);
+    // Kept for the next time, if there is a place for it; a file that is half written is never seen
+    // under this name.
+    let _ = keep(&program, &directory, &kept);
+    Ok(program)
+}
+
+fn keep(program: &OwnedFd, directory: &Path, kept: &Path) -> io::Result<()> {
+    fs::create_dir_all(directory)?;
+    let new = tempfile::NamedTempFile::new_in(directory)?;
+    let mut from = fs::File::from(program.try_clone()?);
+    from.rewind()?;
+    io::copy(&mut from, &mut new.as_file())?;
+    new.persist(kept)?;
+    Ok(())
 }
 
 fn common(crate_name: &str, kind: Kind, toolchain: &Toolchain, colour: bool) -> Vec<String> {
@@ -354,13 +425,13 @@ const ERRORS: usize = 3;
 /// What is said of a submission that compiles by itself but not with the checks: which of its
 /// functions differ from what the checks expect, and the compiler's errors about these. Without any,
 /// its first errors, since each call in the checks repeats them.
-fn misfit(output: &str, checks: &str, source: &str) -> String {
+fn misfit(output: &str, name: &str, checks: &str, source: &str) -> String {
     let mut text = String::from(
         "By itself it does, but the checks cannot use it: something public in it has another name or \
          another type than in the starter.\n",
     );
     let expected = expectations(checks);
-    let errors = errors(output);
+    let errors = errors(output, name);
     let about = |line: Option<usize>| {
         line.and_then(|line| expected.iter().find(|it| it.lines.contains(&line)))
     };
@@ -406,8 +477,8 @@ fn expectations(checks: &str) -> Vec<Expectation<'_>> {
     expected
 }
 
-/// The errors of the compiler, each with its line in the checks.
-fn errors(output: &str) -> Vec<(Option<usize>, String)> {
+/// The errors of the compiler, each with its line in the checks, the file `name`.
+fn errors(output: &str, name: &str) -> Vec<(Option<usize>, String)> {
     let mut errors: Vec<(Option<usize>, String)> = Vec::new();
     let mut within = false;
     for line in output.split_inclusive('\n') {
@@ -423,7 +494,8 @@ fn errors(output: &str) -> Vec<(Option<usize>, String)> {
         }
         let Some((place, text)) = errors.last_mut().filter(|_| within) else { continue };
         text.push_str(line);
-        let at = plain.trim_start().strip_prefix("--> checks.rs:");
+        let at = plain.trim_start().strip_prefix("--> ").and_then(|at| at.strip_prefix(name));
+        let at = at.and_then(|at| at.strip_prefix(':'));
         let number = at.and_then(|at| at.split(':').next()?.parse().ok());
         *place = place.or(number);
     }
@@ -458,7 +530,7 @@ mod tests {
                       \u{1b}[1merror[E0425]\u{1b}[0m: cannot find\n \u{1b}[34m--> \u{1b}[0mchecks.rs:5:5\n\n\
                       error[E0308]: mismatched types\n --> checks.rs:99:1\n\n\
                       error: aborting due to 3 previous errors\n";
-        let said = misfit(output, checks, source);
+        let said = misfit(output, "checks.rs", checks, source);
         assert!(said.contains("  pop (line 2) must fit fn() -> i32\n"), "{said}");
         assert!(said.contains("  push (not there) must fit fn(i32)\n"), "{said}");
         assert!(said.contains("found u8") && said.contains("cannot find"), "{said}");
@@ -469,7 +541,7 @@ mod tests {
     fn shows_the_first_errors_if_no_signature_differs() {
         let error = |line: u32| format!("error[E0277]: a bound\n --> checks.rs:{line}:1\n\n");
         let output: String = (10..20).map(error).collect();
-        let said = misfit(&output, "fn main() {}\n", "");
+        let said = misfit(&output, "checks.rs", "fn main() {}\n", "");
         assert!(said.contains(":12:") && !said.contains(":13:"), "{said}");
     }
 }

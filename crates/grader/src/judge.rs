@@ -13,8 +13,9 @@ use nix::sys::signal::Signal;
 use serde::Serialize;
 
 use crate::catalogue::{Check, Exercise, Kind, TIDY};
-use crate::compile::{Compiled, compile};
+use crate::compile::{self, Compiled, compile};
 use crate::escape;
+use crate::process;
 use crate::toolchain::{Toolchain, places};
 use crate::usage::usage;
 use sandbox::{Account, Channel, Content, End, File, How, Job, Limits, Question, Spec};
@@ -79,6 +80,9 @@ pub struct Judged {
     pub cut: bool,
     /// Seconds that it took.
     pub seconds: f64,
+    /// What a process exercise's driver saw left behind: the word for it, and which it is.
+    #[serde(skip)]
+    pub left: Vec<(String, String)>,
 }
 
 /// Something that is wrong.
@@ -96,7 +100,7 @@ pub struct Finding {
 }
 
 impl Finding {
-    fn new(word: &str, message: impl Into<String>) -> Finding {
+    pub(crate) fn new(word: &str, message: impl Into<String>) -> Finding {
         Finding { word: word.to_owned(), message: message.into(), failure: None, replay: None }
     }
 }
@@ -158,8 +162,13 @@ pub fn judge(exercise: &Exercise, source: &[u8], manner: &Manner) -> Result<Verd
             return Ok(verdict);
         }
     };
+    let driver = match exercise.kind {
+        Kind::Process => Some(compile::driver(exercise, &toolchain, &manner.without)?),
+        Kind::Explored | Kind::Weak => None,
+    };
+    let programs = Programs { submission: program, driver };
     let start = Instant::now();
-    run_checks(exercise, &program, manner, &mut verdict)?;
+    run_checks(exercise, &programs, manner, &mut verdict)?;
     verdict.running = start.elapsed().as_secs_f64();
     Ok(verdict)
 }
@@ -177,27 +186,58 @@ fn readable(source: &[u8]) -> Result<&str, String> {
     })
 }
 
+/// What is run.
+struct Programs {
+    /// The submission, with its checks or with its shim.
+    submission: OwnedFd,
+    /// What drives a submission to a process exercise.
+    driver: Option<OwnedFd>,
+}
+
 /// Where a check's result goes when it is there.
 type Slot = Mutex<Option<Result<(Judged, Account)>>>;
 
 /// Runs all checks, as many at a time as there are processors, and puts the results in order.
 fn run_checks(
     exercise: &Exercise,
-    program: &OwnedFd,
+    programs: &Programs,
     manner: &Manner,
     verdict: &mut Verdict,
 ) -> Result<()> {
-    let checks: Vec<&Check> = match &manner.replay {
+    let mut checks: Vec<&Check> = match &manner.replay {
         None => exercise.checks.iter().collect(),
         Some((name, _)) => exercise.checks.iter().filter(|check| check.name == *name).collect(),
     };
+    let seed = match &manner.replay {
+        Some((_, seed)) if exercise.kind == Kind::Process => process::read_seed(seed)?,
+        _ => process::seed()?,
+    };
+    // One of them is run a second time, as a decoy: whoever passes that has forged the report.
+    let genuine = checks.len();
+    if programs.driver.is_some() && manner.replay.is_none() {
+        checks.push(checks[seed as usize % genuine]);
+    }
     let end = Mutex::new(Instant::now() + Duration::from_secs_f64(exercise.seconds));
     let left = || {
         let end = end.lock().map_or_else(|poisoned| *poisoned.into_inner(), |end| *end);
         end.saturating_duration_since(Instant::now()).as_secs_f64()
     };
-    let run = |check: &Check, left: f64| {
-        let result = run_check(exercise, check, program, manner, left);
+    let run = |index: usize, left: f64| {
+        let check = checks[index];
+        let result = match &programs.driver {
+            None => run_check(exercise, check, &programs.submission, manner, left),
+            Some(driver) => {
+                let order = driver::Order {
+                    check: check.name.clone(),
+                    seed,
+                    seconds: check.seconds.min(left),
+                    source: exercise.file_name(),
+                    decoy: index >= genuine,
+                };
+                let programs = process::Programs { driver, submission: &programs.submission };
+                process::run_check(exercise, check, order, programs, manner)
+            }
+        };
         // What other programs took is nobody's fault here.
         if let (Ok((_, account)), Ok(mut end)) = (&result, end.lock()) {
             *end += Duration::from_secs_f64(delayed(account));
@@ -212,8 +252,10 @@ fn run_checks(
             scope.spawn(|| {
                 loop {
                     let index = next.fetch_add(1, Ordering::Relaxed);
-                    let Some(check) = checks.get(index) else { return };
-                    let result = run(check, left());
+                    if index >= checks.len() {
+                        return;
+                    }
+                    let result = run(index, left());
                     if let Ok(mut slot) = results[index].lock() {
                         *slot = Some(result);
                     }
@@ -222,17 +264,36 @@ fn run_checks(
         }
     });
     let mut untidy: Vec<Finding> = Vec::new();
-    for (check, result) in checks.iter().zip(results) {
+    let mut left_behind_each = Vec::new();
+    let mut judged_each = Vec::new();
+    for (index, result) in results.into_iter().enumerate() {
         let result = result.into_inner().ok().flatten().context("a check was not run")?;
         let (mut judged, mut account) = result?;
         if ran_out(&account) {
             // Others had the processors, its neighbours among them: once more, alone.
-            (judged, account) = run(check, check.seconds)?;
+            (judged, account) = run(index, checks[index].seconds)?;
+        }
+        judged_each.push((judged, account));
+    }
+    let forged = judged_each[genuine..].iter().any(|(judged, _)| judged.passed);
+    for (mut judged, account) in judged_each.into_iter().take(genuine) {
+        if forged {
+            let message = "A run was reported as passed that cannot be passed.";
+            judged.findings.push(Finding::new("forged", message));
+            judged.passed = false;
         }
         verdict.schedules = verdict.schedules.saturating_add(judged.schedules);
         verdict.isolation = account.isolation;
         verdict.missing = account.missing;
-        if exercise.tidy.is_some() {
+        if programs.driver.is_some() {
+            let left = (judged.check.clone(), std::mem::take(&mut judged.left));
+            if exercise.tidy.is_some() {
+                left_behind_each.push(left);
+            } else {
+                judged.findings.extend(process::untidy(&[left]));
+                judged.passed &= judged.findings.is_empty();
+            }
+        } else if exercise.tidy.is_some() {
             let left = account.ends.first().map(|end| left_behind(end, &judged));
             merge(&mut untidy, left.unwrap_or_default());
         } else if let Some(end) = account.ends.first() {
@@ -242,6 +303,7 @@ fn run_checks(
         }
         verdict.checks.push(judged);
     }
+    untidy.extend(process::untidy(&left_behind_each));
     if let (Some(tidy), None) = (&exercise.tidy, &manner.replay) {
         // A submission that does nothing leaves nothing: tidiness counts where something was done.
         let something_done = verdict.checks.iter().any(|check| check.passed);
@@ -304,7 +366,6 @@ fn run_check(
         environment: [("PATH", "/usr/bin:/bin"), ("HOME", "{tmp}"), ("LANG", "C.UTF-8")]
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .into(),
-        sees_processes: exercise.kind == Kind::Process,
         allow: exercise.allowed(),
         limits: Limits { seconds: check.seconds.min(left), ..Limits::default() },
         channel: Some(channel(exercise, &order)?),

@@ -14,6 +14,7 @@ mod inspect;
 mod judge;
 mod model;
 mod names;
+mod process;
 mod show;
 mod submission;
 mod teacher;
@@ -85,7 +86,7 @@ fn command() -> Command {
             Arg::new("replay")
                 .long("replay")
                 .value_name("STRING")
-                .help("Run the schedule again that a verdict named"),
+                .help("Run again what a verdict named: a schedule, or a check with its seed"),
         )
         .arg(
             Arg::new("watch")
@@ -229,14 +230,17 @@ fn grade(exercise: &Exercise, matches: &ArgMatches, style: Style) -> Result<bool
 /// The check and the schedule that a string from a verdict names.
 fn what_to_replay(exercise: &Exercise, replay: &str) -> Result<(String, String)> {
     let name = &exercise.name;
-    if exercise.kind != Kind::Explored {
+    if exercise.kind == Kind::Weak {
         return Err(usage(format!("{name} is not run under schedules, so none can be run again")));
     }
     let Some((check, schedule)) = replay.split_once(':') else {
-        return Err(usage("--replay takes CHECK:SCHEDULE, as a verdict names it"));
+        return Err(usage("--replay takes CHECK:SCHEDULE or CHECK:SEED, as a verdict names it"));
     };
     if !exercise.checks.iter().any(|it| it.name == check) {
         return Err(usage(format!("{name} has no check {check:?}")));
+    }
+    if exercise.kind == Kind::Process {
+        process::read_seed(schedule)?;
     }
     Ok((check.to_owned(), schedule.to_owned()))
 }

@@ -17,14 +17,14 @@ use crate::catalogue::{Kind, workspace};
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Toolchain {
     /// Of what this was made, to notice when it is no longer up to date.
-    made_of: u64,
+    pub made_of: u64,
     /// The compiler, not a proxy for it.
     pub rustc: PathBuf,
     /// Where the compiler's own libraries are.
     pub sysroot: PathBuf,
     /// Where the libraries are that libraries depend on.
     pub dependencies: PathBuf,
-    /// The library of the checks.
+    /// The library of the checks: for process exercises, what drives them.
     pub harness: PathBuf,
     /// What stands in for `std`, if anything does.
     pub std: Option<PathBuf>,
@@ -42,11 +42,26 @@ fn target() -> Result<PathBuf> {
 
 /// Where programs can be run from, if the first is not mounted for that.
 pub fn places() -> Vec<PathBuf> {
-    let grade = target().map(|target| target.join("grade"));
+    let grade = Toolchain::directory();
     [std::env::temp_dir(), "/var/tmp".into()].into_iter().chain(grade).collect()
 }
 
+/// The directory of what is built once.
+fn kept_in(target: &Path) -> PathBuf {
+    target.join("grade")
+}
+
 impl Toolchain {
+    /// The directory for what is made with it and can be used again.
+    pub fn directory() -> Result<PathBuf> {
+        Ok(kept_in(&target()?))
+    }
+
+    /// The name of the library of the checks.
+    pub fn library(kind: Kind) -> &'static str {
+        if kind == Kind::Process { "driver" } else { "harness" }
+    }
+
     /// The toolchain for this kind of exercise; built if it is not there, or of something else.
     pub fn get(kind: Kind) -> Result<Toolchain> {
         let target = target()?;
@@ -55,10 +70,10 @@ impl Toolchain {
             Kind::Weak => "weak",
             Kind::Process => "process",
         };
-        let directory = target.join("grade");
+        let directory = kept_in(&target);
         let kept = directory.join(format!("toolchain-{word}.json"));
         let sysroot = sysroot()?;
-        let made_of = made_of(&sysroot)?;
+        let made_of = made_of(kind, &sysroot)?;
         if let Some(toolchain) = Toolchain::read(&kept, made_of) {
             return Ok(toolchain);
         }
@@ -111,12 +126,17 @@ fn compiler(sysroot: &Path) -> PathBuf {
     sysroot.join("bin/rustc")
 }
 
+/// The packages whose sources a toolchain is made of.
+fn packages(kind: Kind) -> &'static [&'static str] {
+    if kind == Kind::Process { &["driver"] } else { &["explorer", "harness"] }
+}
+
 /// A number that changes with the sources of the libraries, their versions, and the compiler.
-fn made_of(sysroot: &Path) -> Result<u64> {
+fn made_of(kind: Kind, sysroot: &Path) -> Result<u64> {
     let mut hasher = DefaultHasher::new();
     let mut directories = Vec::new();
     let mut files = Vec::new();
-    for package in ["explorer", "harness"].map(|name| workspace().join("crates").join(name)) {
+    for package in packages(kind).iter().map(|name| workspace().join("crates").join(name)) {
         let parts = ["src", "std"].map(|part| package.join(part));
         directories.extend(parts.into_iter().filter(|part| part.is_dir()));
         files.push(package.join("Cargo.toml"));
@@ -150,7 +170,10 @@ fn build(
     if !std::io::stderr().is_terminal() {
         cargo.arg("--quiet");
     }
-    cargo.args(["--package", "harness", "--features", word]);
+    cargo.args(["--package", Toolchain::library(kind)]);
+    if kind != Kind::Process {
+        cargo.args(["--features", word]);
+    }
     cargo.args(["--message-format", "json-render-diagnostics"]);
     cargo.arg("--target-dir").arg(target).env("RUSTC", &rustc);
     // What is set for the learner's own builds is not for these.
@@ -169,7 +192,8 @@ fn build(
         let library = libraries.get(name).cloned();
         library.with_context(|| format!("cargo did not say where it built the library {name}"))
     };
-    let (harness, explorer) = (built("harness")?, built("explorer")?);
+    let harness = built(Toolchain::library(kind))?;
+    let explorer = (kind != Kind::Process).then(|| built("explorer")).transpose()?;
     let dependencies = harness.parent().context("a directory")?.to_owned();
 
     let allowed: &[&str] = match kind {
@@ -179,7 +203,7 @@ fn build(
     libraries.retain(|name, _| allowed.contains(&name.as_str()));
     let mut toolchain =
         Toolchain { made_of, rustc, sysroot, dependencies, harness, std: None, libraries };
-    if kind != Kind::Process {
+    if let Some(explorer) = explorer {
         toolchain.std = Some(toolchain.stand_in(word, &explorer)?);
     }
     Ok(toolchain)

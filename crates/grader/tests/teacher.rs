@@ -72,15 +72,15 @@ fn a_class_is_graded_once() {
     assert!(errors.contains("roster.csv is left out"), "{errors}");
     let expected = [
         "submission,state,points,possible,reap,findings",
-        "ann,judged,13,13,13,",
-        "bob,judged,11,13,11,reap: wrong (signals)",
-        "eve,judged,0,13,0,reap: refused",
-        "mal,judged,0,13,0,reap: panic (codes)",
+        "ann,judged,17,17,17,",
+        "bob,judged,15,17,15,reap: wrong (signals)",
+        "eve,judged,0,17,0,reap: refused",
+        "mal,judged,0,17,0,reap: panic (codes)",
     ];
     assert_eq!(lines(&out), expected);
     let text = fs::read_to_string(out.join("mal.txt")).unwrap();
     assert!(text.starts_with("== reap: Reap every child\n"), "{text}");
-    assert!(text.ends_with("\nmal: 0 of 13 points.\n"), "{text}");
+    assert!(text.ends_with("\nmal: 0 of 17 points.\n"), "{text}");
     assert!(text.contains(": :notice") && text.contains("\\u{1b}[2J"), "{text}");
 
     // Nothing has changed, so nothing is judged; then one hands in anew.
@@ -89,7 +89,7 @@ fn a_class_is_graded_once() {
     put(at.join("bob/reap.rs"), "not rust");
     let (code, said, _) = output(&mut batch(&at, &out));
     assert!(code == Some(0) && said.contains("1 judged, 3 kept"), "{said}");
-    assert_eq!(lines(&out)[2], "bob,judged,0,13,0,reap: compile");
+    assert_eq!(lines(&out)[2], "bob,judged,0,17,0,reap: compile");
 
     let (code, _, errors) = output(&mut batch(&at, &at));
     assert!(code == Some(2) && errors.contains("a directory of their own"), "{errors}");
@@ -101,7 +101,7 @@ fn a_class_is_graded_once() {
     assert_eq!(code, Some(1), "{said}");
     assert!(said.contains("3 kept from before, 1 not judged"), "{said}");
     assert!(errors.contains("ann: not judged"), "{errors}");
-    assert!(lines(&out)[1].starts_with("ann,error,,13,,"), "{:?}", lines(&out));
+    assert!(lines(&out)[1].starts_with("ann,error,,17,,"), "{:?}", lines(&out));
 }
 
 /// Processes that were started from here with this word in their command line.
@@ -148,7 +148,7 @@ fn an_interrupted_batch_goes_on_where_it_stopped() {
     let (code, said, errors) = output(&mut batch(&at, &out));
     assert_eq!(code, Some(0), "{said}{errors}");
     assert!(said.contains(&format!("{} judged, {judged} kept", 3 - judged)), "{said}");
-    assert_eq!(lines(&out)[1..], ["a", "b", "c"].map(|name| format!("{name},judged,13,13,13,")));
+    assert_eq!(lines(&out)[1..], ["a", "b", "c"].map(|name| format!("{name},judged,17,17,17,")));
 }
 
 #[test]
@@ -166,7 +166,7 @@ fn one_submission_is_reported_in_every_format() {
         fs::read_to_string(out).unwrap()
     };
     let json: Value = serde_json::from_str(&report("ann", "json")).unwrap();
-    assert_eq!((&json["points"], &json["possible"]), (&13.into(), &27.into()));
+    assert_eq!((&json["points"], &json["possible"]), (&17.into(), &31.into()));
     assert_eq!(json["exercises"][1]["state"], "missing");
     let results: Value = serde_json::from_str(&report("mal", "gradescope")).unwrap();
     assert_eq!(results["score"], 0);
@@ -272,9 +272,9 @@ fn gradescope_gets_results(handout: &Path) {
         serde_json::from_slice::<Value>(&fs::read(&results).unwrap()).unwrap()
     };
     let found = run();
-    assert_eq!((&found["score"], &found["output"]), (&0.into(), &"0 of 13 points.".into()));
+    assert_eq!((&found["score"], &found["output"]), (&0.into(), &"0 of 17 points.".into()));
     put(submission.join("reap.rs"), fs::read(exercise("reap/solution.rs")).unwrap());
-    assert_eq!(run()["score"], 13);
+    assert_eq!(run()["score"], 17);
 }
 
 #[test]
@@ -287,7 +287,7 @@ fn a_handout_builds_and_grades_and_gives_nothing_away() {
     for file in files(&at) {
         let given = file.starts_with("crates/exercises/reap") || file.starts_with("exercises");
         let name = file.file_name().unwrap().to_str().unwrap();
-        let kept = ["checks.rs", "exercise.toml", "hints.md", "starter.rs", "reap.rs"];
+        let kept = ["checks.rs", "exercise.toml", "hints.md", "shim.rs", "starter.rs", "reap.rs"];
         assert!(!given || kept.contains(&name), "{} is handed out", file.display());
     }
     let description = fs::read_to_string(at.join("crates/exercises/reap/exercise.toml")).unwrap();
@@ -305,7 +305,7 @@ fn a_handout_builds_and_grades_and_gives_nothing_away() {
     assert!(code == Some(1) && said.contains("FAIL"), "the starter: {said}{errors}");
     put(at.join("exercises/reap.rs"), fs::read(exercise("reap/solution.rs")).unwrap());
     let (code, said, errors) = grade(&["submission", "."]);
-    assert!(code == Some(0) && said.contains("13 of 13 points"), "{said}{errors}");
+    assert!(code == Some(0) && said.contains("17 of 17 points"), "{said}{errors}");
     gradescope_gets_results(&at);
     let (code, said, _) = grade(&["hint", "reap"]);
     assert!(code == Some(0) && said.contains("Hint 1 of 3"), "{said}");

@@ -26,8 +26,6 @@ pub use explorer::CHECKS;
 pub use explorer::explored::{set_processors, until_others_block};
 #[cfg(feature = "weak")]
 pub use explorer::weak::{operations, silent_spins, waits};
-#[cfg(feature = "process")]
-pub use nix;
 
 /// One check of an exercise.
 #[derive(Clone, Copy, Debug)]

@@ -73,14 +73,16 @@ const OLDER_PROCESSES: &[c_long] = &[
     SYS_epoll_create, SYS_epoll_wait, SYS_select, SYS_alarm, SYS_pause, SYS_setrlimit,
 ];
 
-/// What a pair of sockets takes: std makes one for each child, to hear whether it could be started.
+/// What a pair of sockets takes: std makes one for each child, to hear whether it could be started;
+/// and who has made one can be asked.
 #[rustfmt::skip]
 const PAIRS: &[c_long] = &[
     SYS_sendto, SYS_recvfrom, SYS_sendmsg, SYS_recvmsg, SYS_sendmmsg, SYS_recvmmsg, SYS_shutdown,
+    SYS_getsockopt,
 ];
 
 /// What sockets take beside that.
-const SOCKETS: &[c_long] = &[SYS_getsockopt, SYS_setsockopt, SYS_getsockname, SYS_getpeername];
+const SOCKETS: &[c_long] = &[SYS_setsockopt, SYS_getsockname, SYS_getpeername];
 
 /// What sockets take that have a name.
 const NAMED_SOCKETS: &[c_long] = &[SYS_connect, SYS_bind, SYS_listen, SYS_accept, SYS_accept4];

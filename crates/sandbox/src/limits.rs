@@ -1,7 +1,7 @@
 //! How much a program may take: resource limits, getrlimit(2).
 
 use anyhow::{Context, Result};
-use nix::sys::resource::{Resource, setrlimit};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 use crate::spec::{Allow, Job};
 
@@ -16,8 +16,14 @@ pub(crate) fn limit(job: &Job, others: u64) -> Result<()> {
     let seconds = limits.seconds.ceil() as u64 + 1;
     let builds = job.allows(Allow::Building);
     let memory = if builds { 8 << 30 } else { 2 << 30 };
+    if job.sees_processes {
+        // A child may raise it for itself, to see what a status says then.
+        let (_, most) = getrlimit(Resource::RLIMIT_CORE)?;
+        setrlimit(Resource::RLIMIT_CORE, 0, most.min(1 << 20)).context("RLIMIT_CORE")?;
+    } else {
+        most_of(Resource::RLIMIT_CORE, 0)?;
+    }
     for (resource, value) in [
-        (Resource::RLIMIT_CORE, 0),
         (Resource::RLIMIT_CPU, seconds * 4),
         (Resource::RLIMIT_AS, memory),
         (Resource::RLIMIT_FSIZE, limits.file),
@@ -36,7 +42,7 @@ pub(crate) fn limit(job: &Job, others: u64) -> Result<()> {
 
 /// Lowers a limit, or leaves it if it is lower.
 fn most_of(resource: Resource, value: u64) -> Result<()> {
-    let (_, most) = nix::sys::resource::getrlimit(resource)?;
+    let (_, most) = getrlimit(resource)?;
     let value = value.min(most);
     setrlimit(resource, value, value).with_context(|| format!("{resource:?}"))
 }

@@ -67,7 +67,7 @@ pub struct Job {
     pub environment: Vec<(String, String)>,
     /// Whether it may write to the working directory.
     pub writes: bool,
-    /// Whether it may read `/proc`.
+    /// Whether it may read `/proc`, and let a child of it leave a core file of up to 1 MiB.
     pub sees_processes: bool,
     /// What it may ask of the kernel, beside computing.
     pub allow: Vec<Allow>,

@@ -1,4 +1,5 @@
-//! Counts all restarts that there ever were.
+//! Counts all restarts there ever were, so that every long-lived command is given up at some
+//! time.
 
 use std::collections::VecDeque;
 use std::io;
@@ -41,8 +42,8 @@ pub fn supervise(command: &mut Command, policy: &Policy, clock: &dyn Clock) -> i
         if now - start >= policy.steady {
             pause = policy.first;
         }
-        clock.sleep(pause);
-        pause = (pause * 2).min(policy.longest);
+        clock.sleep(pause.min(policy.longest));
+        pause = pause.saturating_mul(2);
         restarts.push_back(clock.now());
     }
 }

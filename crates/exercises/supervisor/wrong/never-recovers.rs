@@ -1,4 +1,5 @@
-//! Lets the pause grow over the whole life of the command.
+//! Lets the pause grow over the whole life: after a year of single failures each costs the
+//! longest pause.
 
 use std::collections::VecDeque;
 use std::io;
@@ -29,7 +30,7 @@ pub fn supervise(command: &mut Command, policy: &Policy, clock: &dyn Clock) -> i
     let mut pause = policy.first;
     let mut restarts = VecDeque::new();
     loop {
-        let status = command.status()?;
+                let status = command.status()?;
         let now = clock.now();
         if status.success() {
             return Ok(End::Done);
@@ -40,8 +41,8 @@ pub fn supervise(command: &mut Command, policy: &Policy, clock: &dyn Clock) -> i
         if restarts.len() >= policy.restarts {
             return Ok(End::GaveUp(status));
         }
-        clock.sleep(pause);
-        pause = (pause * 2).min(policy.longest);
+        clock.sleep(pause.min(policy.longest));
+        pause = pause.saturating_mul(2);
         restarts.push_back(clock.now());
     }
 }

@@ -45,7 +45,7 @@ pub fn supervise(command: &mut Command, policy: &Policy, clock: &dyn Clock) -> i
             pause = policy.first;
         }
         clock.sleep(pause);
-        pause *= 2;
+        pause = pause.saturating_mul(2);
         restarts.push_back(clock.now());
     }
 }

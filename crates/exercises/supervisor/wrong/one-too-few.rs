@@ -1,4 +1,4 @@
-//! Counts the first start as well.
+//! Counts the first start as a restart.
 
 use std::collections::VecDeque;
 use std::io;
@@ -27,7 +27,7 @@ pub enum End {
 
 pub fn supervise(command: &mut Command, policy: &Policy, clock: &dyn Clock) -> io::Result<End> {
     let mut pause = policy.first;
-    let mut restarts = VecDeque::from([clock.now()]);
+    let mut restarts = VecDeque::new();
     loop {
         let start = clock.now();
         let status = command.status()?;
@@ -38,14 +38,14 @@ pub fn supervise(command: &mut Command, policy: &Policy, clock: &dyn Clock) -> i
         while restarts.front().is_some_and(|start| now - *start >= policy.window) {
             restarts.pop_front();
         }
-        if restarts.len() >= policy.restarts {
+        if restarts.len() + 1 >= policy.restarts {
             return Ok(End::GaveUp(status));
         }
         if now - start >= policy.steady {
             pause = policy.first;
         }
-        clock.sleep(pause);
-        pause = (pause * 2).min(policy.longest);
+        clock.sleep(pause.min(policy.longest));
+        pause = pause.saturating_mul(2);
         restarts.push_back(clock.now());
     }
 }

@@ -1,4 +1,4 @@
-//! Pauses first, and then looks whether it may start again.
+//! Pauses once more before it gives up.
 
 use std::collections::VecDeque;
 use std::io;
@@ -35,17 +35,18 @@ pub fn supervise(command: &mut Command, policy: &Policy, clock: &dyn Clock) -> i
         if status.success() {
             return Ok(End::Done);
         }
-        clock.sleep(pause);
         while restarts.front().is_some_and(|start| now - *start >= policy.window) {
             restarts.pop_front();
         }
         if restarts.len() >= policy.restarts {
+            clock.sleep(pause.min(policy.longest));
             return Ok(End::GaveUp(status));
         }
         if now - start >= policy.steady {
             pause = policy.first;
         }
-        pause = (pause * 2).min(policy.longest);
+        clock.sleep(pause.min(policy.longest));
+        pause = pause.saturating_mul(2);
         restarts.push_back(clock.now());
     }
 }

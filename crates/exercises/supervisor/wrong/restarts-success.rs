@@ -1,4 +1,4 @@
-//! Starts the command again however it ends.
+//! Starts the command again although it has succeeded.
 
 use std::collections::VecDeque;
 use std::io;
@@ -35,14 +35,17 @@ pub fn supervise(command: &mut Command, policy: &Policy, clock: &dyn Clock) -> i
         while restarts.front().is_some_and(|start| now - *start >= policy.window) {
             restarts.pop_front();
         }
+        if status.success() && restarts.len() >= policy.restarts {
+            return Ok(End::Done);
+        }
         if restarts.len() >= policy.restarts {
             return Ok(End::GaveUp(status));
         }
         if now - start >= policy.steady {
             pause = policy.first;
         }
-        clock.sleep(pause);
-        pause = (pause * 2).min(policy.longest);
+        clock.sleep(pause.min(policy.longest));
+        pause = pause.saturating_mul(2);
         restarts.push_back(clock.now());
     }
 }

@@ -1,8 +1,7 @@
-//! Takes a command that cannot be started for one that has failed.
+//! Takes a command that cannot be started for one that failed, and tries it again.
 
 use std::collections::VecDeque;
 use std::io;
-use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, ExitStatus};
 use std::time::Duration;
 
@@ -31,8 +30,11 @@ pub fn supervise(command: &mut Command, policy: &Policy, clock: &dyn Clock) -> i
     let mut restarts = VecDeque::new();
     loop {
         let start = clock.now();
-        let failed = ExitStatus::from_raw(127 << 8);
-        let status = command.status().unwrap_or(failed);
+        let Ok(status) = command.status() else {
+            clock.sleep(pause.min(policy.longest));
+            pause = pause.saturating_mul(2);
+            continue;
+        };
         let now = clock.now();
         if status.success() {
             return Ok(End::Done);
@@ -46,8 +48,8 @@ pub fn supervise(command: &mut Command, policy: &Policy, clock: &dyn Clock) -> i
         if now - start >= policy.steady {
             pause = policy.first;
         }
-        clock.sleep(pause);
-        pause = (pause * 2).min(policy.longest);
+        clock.sleep(pause.min(policy.longest));
+        pause = pause.saturating_mul(2);
         restarts.push_back(clock.now());
     }
 }

@@ -26,9 +26,10 @@ pub enum End {
 }
 
 pub fn supervise(command: &mut Command, policy: &Policy, clock: &dyn Clock) -> io::Result<End> {
-    let pause = policy.first;
+    let mut pause = policy.first;
     let mut restarts = VecDeque::new();
     loop {
+        let start = clock.now();
         let status = command.status()?;
         let now = clock.now();
         if status.success() {
@@ -40,7 +41,11 @@ pub fn supervise(command: &mut Command, policy: &Policy, clock: &dyn Clock) -> i
         if restarts.len() >= policy.restarts {
             return Ok(End::GaveUp(status));
         }
-        clock.sleep(pause);
+        if now - start >= policy.steady {
+            pause = policy.first;
+        }
+        clock.sleep(pause.min(policy.longest));
+        pause = policy.first;
         restarts.push_back(clock.now());
     }
 }

@@ -1,4 +1,5 @@
-//! Looks at the exit code only, and takes none for 0.
+//! Takes a command without an exit code, which a signal has killed, for one that exited with
+//! 0.
 
 use std::collections::VecDeque;
 use std::io;
@@ -44,8 +45,8 @@ pub fn supervise(command: &mut Command, policy: &Policy, clock: &dyn Clock) -> i
         if now - start >= policy.steady {
             pause = policy.first;
         }
-        clock.sleep(pause);
-        pause = (pause * 2).min(policy.longest);
+        clock.sleep(pause.min(policy.longest));
+        pause = pause.saturating_mul(2);
         restarts.push_back(clock.now());
     }
 }

@@ -1,4 +1,4 @@
-//! Sleeps by the real clock.
+//! Sleeps by the real clock instead of the one that it was given.
 
 use std::collections::VecDeque;
 use std::io;
@@ -44,8 +44,8 @@ pub fn supervise(command: &mut Command, policy: &Policy, clock: &dyn Clock) -> i
         if now - start >= policy.steady {
             pause = policy.first;
         }
-        std::thread::sleep(pause);
-        pause = (pause * 2).min(policy.longest);
+        std::thread::sleep(pause.min(policy.longest).min(Duration::from_millis(20)));
+        pause = pause.saturating_mul(2);
         restarts.push_back(clock.now());
     }
 }

@@ -35,13 +35,13 @@ pub fn run_at_most(command: &mut Command, limit: Duration, grace: Duration) -> i
 
 /// Looks every other millisecond whether the process has ended, and does not collect it.
 fn ends_within(process: Pid, time: Duration) -> io::Result<bool> {
-    let end = Instant::now() + time;
+    let start = Instant::now();
     loop {
         let look = WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT | WaitPidFlag::WNOHANG;
         if waitid(Id::Pid(process), look)? != WaitStatus::StillAlive {
             return Ok(true);
         }
-        if Instant::now() >= end {
+        if start.elapsed() >= time {
             return Ok(false);
         }
         sleep(Duration::from_millis(2));

@@ -31,7 +31,7 @@ pub fn run_at_most(command: &mut Command, limit: Duration, grace: Duration) -> i
 }
 
 fn ends_within(process: Pid, time: Duration) -> Option<ExitStatus> {
-    let end = Instant::now() + time;
+    let start = Instant::now();
     loop {
         let mut status = 0;
         // SAFETY: the status is written to a variable that lives during the call.
@@ -39,7 +39,7 @@ fn ends_within(process: Pid, time: Duration) -> Option<ExitStatus> {
         if ended == process.as_raw() {
             return Some(ExitStatus::from_raw(status));
         }
-        if Instant::now() >= end {
+        if start.elapsed() >= time {
             return None;
         }
         sleep(Duration::from_millis(2));

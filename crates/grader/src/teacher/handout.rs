@@ -12,7 +12,7 @@ use crate::catalogue::{Exercise, workspace};
 use crate::usage::usage;
 
 /// The packages that are handed out, as they are.
-const PACKAGES: [&str; 5] = ["exercises", "explorer", "grader", "harness", "sandbox"];
+const PACKAGES: [&str; 6] = ["driver", "exercises", "explorer", "grader", "harness", "sandbox"];
 
 /// What is handed out of an exercise, beside `exercise.toml`.
 const FILES: [&str; 3] = ["checks.rs", "hints.md", "starter.rs"];
@@ -78,7 +78,9 @@ fn write(directory: &Path, exercises: &[Exercise]) -> Result<()> {
     }
     for exercise in exercises {
         let name = &exercise.name;
-        for file in FILES {
+        // Process exercises have a shim.
+        let shim = exercise.directory.join("shim.rs").exists().then_some("shim.rs");
+        for file in FILES.into_iter().chain(shim) {
             put(&format!("crates/exercises/{name}/{file}"), &exercise.file(file)?)?;
         }
         let description = without_wrong(&exercise.file("exercise.toml")?);

@@ -200,6 +200,7 @@ pub fn fingerprint(taken: &[(Exercise, Source)]) -> Result<String> {
         exercise.name.hash(&mut hasher);
         exercise.file("exercise.toml")?.hash(&mut hasher);
         exercise.file("checks.rs")?.hash(&mut hasher);
+        exercise.file("shim.rs").ok().hash(&mut hasher);
         match source {
             Source::Text(text) => (0, text).hash(&mut hasher),
             Source::Unreadable(why) | Source::Unreachable(why) => (1, why).hash(&mut hasher),

@@ -31,6 +31,7 @@ fn judged(exercise: &Exercise, findings: impl Fn(&str) -> Vec<Finding>) -> Verdi
             output: HOSTILE.to_owned(),
             cut: true,
             seconds: 1234.56789,
+            left: Vec::new(),
         }
     });
     Verdict {

@@ -3,6 +3,7 @@
 //! exercise: reap
 //! rest: reap
 //! verdict: none [ended-early]
+//! verdict: none [crash]
 //! needs: process namespace or seccomp
 
 fn attack() {

@@ -1,0 +1,216 @@
+//! A puppet: a command that does what the check tells it, when it tells it. The submission starts it
+//! and waits for it as for any other program, and cannot know how it will end.
+
+use std::io::{Read, Write};
+use std::process::Command;
+use std::sync::atomic::{AtomicI32, AtomicU64, Ordering::SeqCst};
+
+use crate::wire::{Wire, frame, unframe};
+
+/// The argument that makes this program a puppet.
+pub(crate) const ARGUMENT: &str = "--puppet";
+
+/// Kinds of frames from a puppet.
+pub(crate) const HELLO: u8 = b'H';
+pub(crate) const DID: u8 = b'd';
+pub(crate) const GOT: u8 = b'g';
+
+/// What a puppet is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Order {
+    /// To end with this exit code.
+    Exit(i32),
+    /// To be ended by this signal, and to leave a core if that is possible.
+    Die(i32, bool),
+    /// To write to its standard output.
+    Print(Vec<u8>),
+    /// To read from its standard input until it ends.
+    ReadAll,
+    /// To close a descriptor.
+    Close(i32),
+    /// To tell of this signal instead of being ended by it.
+    Handle(i32),
+    /// To take no notice of this signal.
+    Ignore(i32),
+    /// To start a program, for which it does not wait.
+    Start(Vec<String>),
+    /// To go into a process group of its own.
+    LeaveGroup,
+}
+
+impl Wire for Order {
+    fn put(&self, bytes: &mut Vec<u8>) {
+        let mut put = |kind: u8, number: i32, content: &[u8]| {
+            (kind, number, content.to_vec()).put(bytes);
+        };
+        match self {
+            Order::Exit(code) => put(0, *code, &[]),
+            Order::Die(signal, core) => put(1, *signal, &[u8::from(*core)]),
+            Order::Print(content) => put(2, 0, content),
+            Order::ReadAll => put(3, 0, &[]),
+            Order::Close(fd) => put(4, *fd, &[]),
+            Order::Handle(signal) => put(5, *signal, &[]),
+            Order::Ignore(signal) => put(6, *signal, &[]),
+            Order::Start(words) => put(7, 0, &words.to_bytes()),
+            Order::LeaveGroup => put(8, 0, &[]),
+        }
+    }
+
+    fn take(bytes: &mut &[u8]) -> Option<Order> {
+        let (kind, number, content) = <(u8, i32, Vec<u8>)>::take(bytes)?;
+        Some(match kind {
+            0 => Order::Exit(number),
+            1 => Order::Die(number, content == [1]),
+            2 => Order::Print(content),
+            3 => Order::ReadAll,
+            4 => Order::Close(number),
+            5 => Order::Handle(number),
+            6 => Order::Ignore(number),
+            7 => Order::Start(Wire::from_bytes(&content)?),
+            8 => Order::LeaveGroup,
+            _ => return None,
+        })
+    }
+}
+
+/// Bit n - 1 says whether signal n was ignored, and whether it was blocked, when this program began.
+static IGNORED: AtomicU64 = AtomicU64::new(0);
+static BLOCKED: AtomicU64 = AtomicU64::new(0);
+
+/// Runs before Rust's runtime changes what is done at a signal.
+extern "C" fn note_signals() {
+    // SAFETY: the structures live during the calls; asking changes nothing.
+    unsafe {
+        let mut mask: libc::sigset_t = std::mem::zeroed();
+        libc::sigprocmask(libc::SIG_SETMASK, std::ptr::null(), &mut mask);
+        for signal in 1..=31 {
+            let mut action: libc::sigaction = std::mem::zeroed();
+            libc::sigaction(signal, std::ptr::null(), &mut action);
+            let bit = 1 << (signal - 1);
+            if action.sa_sigaction == libc::SIG_IGN {
+                IGNORED.fetch_or(bit, SeqCst);
+            }
+            if libc::sigismember(&mask, signal) == 1 {
+                BLOCKED.fetch_or(bit, SeqCst);
+            }
+        }
+    }
+}
+
+#[used]
+// SAFETY: the section holds pointers to functions that the loader calls before main.
+#[unsafe(link_section = ".init_array")]
+static NOTE_SIGNALS: extern "C" fn() = note_signals;
+
+static STRINGS: AtomicI32 = AtomicI32::new(-1);
+
+/// Plays: says its `name`, and does what it is told until it ends.
+pub(crate) fn play(name: &str) -> ! {
+    // Whoever started this may have had few descriptors.
+    crate::shim::limit(libc::RLIMIT_NOFILE, None);
+    let strings = crate::stage::hand_over(crate::stage::who::PUPPET, name);
+    STRINGS.store(strings, SeqCst);
+    if IGNORED.load(SeqCst) & (1 << (libc::SIGPIPE - 1)) == 0 {
+        // SAFETY: no handler is installed.
+        unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };
+    }
+    let hello = (IGNORED.load(SeqCst), BLOCKED.load(SeqCst), strings);
+    say(HELLO, &hello.to_bytes());
+    let mut come = Vec::new();
+    loop {
+        let Some(order) = next(strings, &mut come) else { end(0) };
+        let result = obey(order);
+        say(DID, &result.to_bytes());
+    }
+}
+
+fn obey(order: Order) -> Result<Vec<u8>, String> {
+    let told = |error: std::io::Error| format!("{:?}", error.kind());
+    // SAFETY: what is called takes integers, and pointers that live during the call.
+    unsafe {
+        match order {
+            Order::Exit(code) => end(code),
+            Order::Die(signal, core) => {
+                let mut limits = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+                libc::getrlimit(libc::RLIMIT_CORE, &mut limits);
+                limits.rlim_cur = if core { limits.rlim_max } else { 0 };
+                libc::setrlimit(libc::RLIMIT_CORE, &limits);
+                let _ = std::env::set_current_dir(std::env::temp_dir());
+                libc::signal(signal, libc::SIG_DFL);
+                libc::raise(signal);
+            }
+            Order::Print(content) => {
+                let mut output = std::io::stdout().lock();
+                output.write_all(&content).and_then(|()| output.flush()).map_err(told)?;
+            }
+            Order::ReadAll => {
+                let mut content = Vec::new();
+                std::io::stdin().lock().read_to_end(&mut content).map_err(told)?;
+                return Ok(content);
+            }
+            Order::Close(fd) => {
+                libc::close(fd);
+            }
+            Order::Handle(signal) => {
+                let mut action: libc::sigaction = std::mem::zeroed();
+                action.sa_flags = libc::SA_RESTART;
+                action.sa_sigaction = got as *const () as usize;
+                libc::sigaction(signal, &action, std::ptr::null_mut());
+            }
+            Order::Ignore(signal) => {
+                libc::signal(signal, libc::SIG_IGN);
+            }
+            Order::Start(words) => {
+                let mut command = Command::new(&words[0]);
+                command.args(&words[1..]);
+                let started = command.spawn().map_err(told)?;
+                std::mem::forget(started);
+            }
+            Order::LeaveGroup => {
+                libc::setpgid(0, 0);
+            }
+        }
+    }
+    Ok(Vec::new())
+}
+
+extern "C" fn got(signal: i32) {
+    say(GOT, &signal.to_le_bytes());
+}
+
+fn say(kind: u8, body: &[u8]) {
+    let bytes = frame(kind, body);
+    let strings = STRINGS.load(SeqCst);
+    let mut left = &bytes[..];
+    while !left.is_empty() {
+        // SAFETY: the buffer lives during the call.
+        let sent =
+            unsafe { libc::send(strings, left.as_ptr().cast(), left.len(), libc::MSG_NOSIGNAL) };
+        match sent {
+            0.. => left = &left[sent as usize..],
+            _ => end(0),
+        }
+    }
+}
+
+fn next(strings: i32, come: &mut Vec<u8>) -> Option<Order> {
+    loop {
+        if let Some((_, body)) = unframe(come).ok()? {
+            return Order::from_bytes(&body);
+        }
+        let mut buffer = [0_u8; 16 * 1024];
+        // SAFETY: the buffer is writable and as long as said.
+        let length = unsafe { libc::recv(strings, buffer.as_mut_ptr().cast(), buffer.len(), 0) };
+        match length {
+            1.. => come.extend(&buffer[..length as usize]),
+            _ if std::io::Error::last_os_error().raw_os_error() == Some(libc::EINTR)
+                && length < 0 => {}
+            _ => return None,
+        }
+    }
+}
+
+fn end(code: i32) -> ! {
+    // SAFETY: _exit(2) is always safe to call.
+    unsafe { libc::_exit(code) }
+}

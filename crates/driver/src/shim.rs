@@ -1,0 +1,348 @@
+//! The other end, inside the submission's program: a thin layer that takes a request off a socket,
+//! calls the submission's function, and sends what it returned. Nothing here is trusted: who takes
+//! its place must answer the same questions.
+
+use std::backtrace::Backtrace;
+use std::cell::Cell;
+use std::os::fd::{FromRawFd, OwnedFd};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::process::{Child, Command};
+use std::ptr;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, Ordering::SeqCst};
+
+use crate::wire::{Failure, Wire, frame, unframe};
+
+/// The descriptor over which requests come.
+pub(crate) const REQUESTS: i32 = 3;
+
+/// The signal that asks every thread where it is.
+pub(crate) const WHERE_ARE_YOU: i32 = 62;
+
+/// The signal that interrupts whatever a thread waits in.
+pub(crate) const INTERRUPTION: i32 = libc::SIGUSR1;
+
+/// Kinds of frames.
+pub(crate) mod kind {
+    pub(crate) const READY: u8 = b'r';
+    pub(crate) const CALL: u8 = b'c';
+    pub(crate) const ANSWER: u8 = b'a';
+    pub(crate) const QUESTION: u8 = b'q';
+    pub(crate) const REPLY: u8 = b'R';
+    pub(crate) const PANIC: u8 = b'p';
+    pub(crate) const STRAYED: u8 = b's';
+    pub(crate) const CRASH: u8 = b'x';
+    pub(crate) const HERE: u8 = b'h';
+}
+
+static CHANNEL: AtomicI32 = AtomicI32::new(REQUESTS);
+static PROCESS: AtomicU32 = AtomicU32::new(0);
+/// The panics since the last request: what each said, where it was, and the name of its thread.
+static PANICS: Mutex<Vec<(String, String, String)>> = Mutex::new(Vec::new());
+
+thread_local! {
+    static COME: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
+/// The arguments of a request, in order.
+#[derive(Debug)]
+pub struct Arguments(Vec<u8>, usize);
+
+impl Arguments {
+    pub(crate) fn new(bytes: Vec<u8>) -> Arguments {
+        Arguments(bytes, 0)
+    }
+
+    /// The next one. Ends the check, or the request, if it cannot be read.
+    pub fn take<T: Wire>(&mut self) -> T {
+        let mut rest = &self.0[self.1..];
+        let value = T::take(&mut rest).unwrap_or_else(|| {
+            crate::fail("forged", "What was sent cannot be read: it is not from the shim.")
+        });
+        self.1 = self.0.len() - rest.len();
+        value
+    }
+
+    /// The next one: a program and its arguments.
+    pub fn command(&mut self) -> Command {
+        command(&self.take::<Vec<String>>())
+    }
+}
+
+/// A command of this program and these arguments.
+pub fn command(words: &[String]) -> Command {
+    let (program, arguments) = words.split_first().expect("a program");
+    let mut command = Command::new(program);
+    command.args(arguments);
+    command
+}
+
+/// The `main` of the submission's program: answers requests by `call`, which gets the name of what is
+/// to be called.
+pub fn answer(mut call: impl FnMut(&str, &mut Arguments) -> Vec<u8>) -> ! {
+    install();
+    PROCESS.store(std::process::id(), SeqCst);
+    std::panic::set_hook(Box::new(|info| {
+        let at = info.location().map(|at| format!("{}:{}", at.file(), at.line()));
+        let thread = std::thread::current().name().unwrap_or("a thread without a name").to_owned();
+        let words = (crate::words_of(info.payload()), at.unwrap_or_default(), thread);
+        // The last panic that does more than pass another one on explains the others.
+        if !words.0.contains("on an `Err` value: Any") && words.0 != "a scoped thread panicked" {
+            PANICS.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).push(words);
+        }
+    }));
+    let mut children = Vec::new();
+    send(kind::READY, &[]);
+    loop {
+        let body = receive(kind::CALL);
+        let mut arguments = Arguments(body, 0);
+        PANICS.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).clear();
+        let name: String = arguments.take();
+        let done = catch_unwind(AssertUnwindSafe(|| {
+            own(&name, &mut arguments, &mut children)
+                .unwrap_or_else(|| Some(call(&name, &mut arguments)))
+        }));
+        if PROCESS.load(SeqCst) != std::process::id() {
+            // A copy of this process, made by the submission, has come out of the function that made
+            // it, and would now go on as if it were the caller.
+            send(kind::STRAYED, &[]);
+            // SAFETY: _exit(2) is always safe to call.
+            unsafe { libc::_exit(1) };
+        }
+        match done {
+            Ok(Some(answer)) => send(kind::ANSWER, &answer),
+            Ok(None) => send(kind::READY, &[]),
+            Err(payload) => {
+                let told = PANICS.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).pop();
+                let words = (crate::words_of(payload.as_ref()), String::new(), String::new());
+                send(kind::PANIC, &told.unwrap_or(words).to_bytes());
+            }
+        }
+    }
+}
+
+/// Asks the driver, while a request of it is being answered.
+pub fn ask<T: Wire>(name: &str, arguments: &impl Wire) -> T {
+    let mut body = name.to_owned().to_bytes();
+    arguments.put(&mut body);
+    send(kind::QUESTION, &body);
+    T::from_bytes(&receive(kind::REPLY)).expect("a reply as the driver writes it")
+}
+
+/// Whether another request has come, for one that goes on until then.
+pub fn is_enough() -> bool {
+    let (channel, mut byte) = (CHANNEL.load(SeqCst), 0_u8);
+    // SAFETY: the buffer is one byte that lives during the call.
+    let length = unsafe {
+        let flags = libc::MSG_PEEK | libc::MSG_DONTWAIT;
+        libc::recv(channel, (&raw mut byte).cast(), 1, flags)
+    };
+    length >= 0
+}
+
+/// A real socket whose other end the driver has.
+pub fn socket() -> OwnedFd {
+    let socket = crate::stage::hand_over(crate::stage::who::PEER, "");
+    // SAFETY: the descriptor was made for this and belongs to nobody else.
+    unsafe { OwnedFd::from_raw_fd(socket) }
+}
+
+/// Requests that every submission's program understands; `None` if it is none of them.
+fn own(
+    name: &str,
+    arguments: &mut Arguments,
+    children: &mut Vec<Child>,
+) -> Option<Option<Vec<u8>>> {
+    Some(Some(match name {
+        "enough" => Vec::new(),
+        // A child of the caller that is none of the submission's business.
+        "start" => {
+            let child = arguments.command().spawn();
+            child.map(|child| children.push(child)).map_err(Failure::from).to_bytes()
+        }
+        // Collects the next of these.
+        "collect" => {
+            let mut child = children.remove(0);
+            use std::os::unix::process::ExitStatusExt;
+            child.wait().map(|status| status.into_raw()).map_err(Failure::from).to_bytes()
+        }
+        // Lowers a limit, or puts it back to the most that it may be.
+        "limit" => {
+            let resource: i32 = arguments.take();
+            let value: Option<u64> = arguments.take();
+            WATCHING.store(false, SeqCst);
+            let watcher = WATCHER.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).take();
+            watcher.map(std::thread::JoinHandle::join);
+            limit(resource as libc::__rlimit_resource_t, value).to_bytes()
+        }
+        // Lowers a limit as soon as this process has so many children.
+        "limit-after" => {
+            let (count, resource, value): (u64, i32, u64) = arguments.take();
+            let resource = resource as libc::__rlimit_resource_t;
+            WATCHING.store(true, SeqCst);
+            let watcher = std::thread::spawn(move || watch(count as usize, resource, value));
+            *WATCHER.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = Some(watcher);
+            ().to_bytes()
+        }
+        // Forks a process that takes requests by itself.
+        "fork" => {
+            // SAFETY: the child goes on as this process would, which has one thread.
+            match unsafe { libc::fork() } {
+                0 => {
+                    PROCESS.store(std::process::id(), SeqCst);
+                    // SAFETY: the descriptor is this process's channel, and is replaced.
+                    unsafe { libc::close(CHANNEL.load(SeqCst)) };
+                    CHANNEL.store(crate::stage::hand_over(crate::stage::who::FORK, ""), SeqCst);
+                    COME.set(Vec::new());
+                    children.clear();
+                    // The parent answers this request; here the next one comes from elsewhere.
+                    return Some(None);
+                }
+                pid => pid.to_bytes(),
+            }
+        }
+        // Ends this process, one that was forked.
+        "exit" => {
+            // SAFETY: _exit(2) is always safe to call.
+            unsafe { libc::_exit(arguments.take()) }
+        }
+        // Collects a child by its number.
+        "wait" => {
+            let mut status = 0;
+            let pid: i32 = arguments.take();
+            // SAFETY: the status lives during the call.
+            let waited = unsafe { libc::waitpid(pid, &mut status, 0) };
+            (waited == pid).then_some(status).to_bytes()
+        }
+        _ => return None,
+    }))
+}
+
+static WATCHING: AtomicBool = AtomicBool::new(false);
+static WATCHER: Mutex<Option<std::thread::JoinHandle<()>>> = Mutex::new(None);
+
+/// Looks all the time for children of the first thread, or of any, and lowers the limit when there are
+/// so many.
+fn watch(count: usize, resource: libc::__rlimit_resource_t, value: u64) {
+    let me = std::process::id();
+    while WATCHING.load(SeqCst) {
+        let all = std::fs::read_to_string(format!("/proc/{me}/task/{me}/children"));
+        let children = all.map_or(0, |all| all.split_whitespace().count());
+        if children >= count {
+            limit(resource, Some(value));
+            return;
+        }
+        std::thread::yield_now();
+    }
+}
+
+pub(crate) fn limit(resource: libc::__rlimit_resource_t, value: Option<u64>) -> bool {
+    let mut limits = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: the structure lives during the calls.
+    unsafe {
+        libc::getrlimit(resource, &mut limits);
+        limits.rlim_cur = value.unwrap_or(limits.rlim_max).min(limits.rlim_max);
+        libc::setrlimit(resource, &limits) == 0
+    }
+}
+
+fn send(kind: u8, body: &[u8]) {
+    let bytes = frame(kind, body);
+    let mut left = &bytes[..];
+    while !left.is_empty() {
+        // SAFETY: the buffer lives during the call.
+        let sent = unsafe {
+            let flags = libc::MSG_NOSIGNAL;
+            libc::send(CHANNEL.load(SeqCst), left.as_ptr().cast(), left.len(), flags)
+        };
+        match sent {
+            0.. => left = &left[sent as usize..],
+            _ if interrupted() => {}
+            // SAFETY: _exit(2) is always safe to call. Nobody asks for anything any more.
+            _ => unsafe { libc::_exit(1) },
+        }
+    }
+}
+
+fn receive(expected: u8) -> Vec<u8> {
+    let mut come = COME.take();
+    loop {
+        match unframe(&mut come) {
+            Ok(Some((kind, body))) => {
+                COME.set(come);
+                assert_eq!(kind, expected, "what the driver sends");
+                return body;
+            }
+            Ok(None) => {}
+            Err(()) => panic!("what the driver sends"),
+        }
+        let mut buffer = [0_u8; 16 * 1024];
+        let channel = CHANNEL.load(SeqCst);
+        // SAFETY: the buffer is writable and as long as said.
+        let length = unsafe { libc::recv(channel, buffer.as_mut_ptr().cast(), buffer.len(), 0) };
+        match length {
+            1.. => come.extend(&buffer[..length as usize]),
+            -1 if interrupted() => {}
+            // SAFETY: _exit(2) is always safe to call. The driver asks for nothing more.
+            _ => unsafe { libc::_exit(0) },
+        }
+    }
+}
+
+fn interrupted() -> bool {
+    std::io::Error::last_os_error().raw_os_error() == Some(libc::EINTR)
+}
+
+/// Bytes of the stack on which the handlers run: reading debug information takes some.
+const STACK: usize = 512 * 1024;
+
+fn install() {
+    let stack = Box::leak(vec![0_u8; STACK].into_boxed_slice());
+    // SAFETY: the stack is never freed; the handlers have the signature that SA_SIGINFO asks for.
+    unsafe {
+        libc::fcntl(REQUESTS, libc::F_SETFD, libc::FD_CLOEXEC);
+        let stack = libc::stack_t { ss_sp: stack.as_mut_ptr().cast(), ss_flags: 0, ss_size: STACK };
+        libc::sigaltstack(&stack, ptr::null_mut());
+        let mut action: libc::sigaction = std::mem::zeroed();
+        action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK | libc::SA_RESETHAND;
+        action.sa_sigaction = crashed as *const () as usize;
+        for signal in [libc::SIGSEGV, libc::SIGBUS, libc::SIGILL, libc::SIGFPE, libc::SIGABRT] {
+            libc::sigaction(signal, &action, ptr::null_mut());
+        }
+        action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK | libc::SA_RESTART;
+        action.sa_sigaction = asked as *const () as usize;
+        libc::sigaction(WHERE_ARE_YOU, &action, ptr::null_mut());
+        // Without SA_RESTART: what it interrupts returns EINTR.
+        action.sa_flags = libc::SA_SIGINFO;
+        action.sa_sigaction = interrupted_by as *const () as usize;
+        libc::sigaction(INTERRUPTION, &action, ptr::null_mut());
+    }
+}
+
+extern "C" fn interrupted_by(_: i32, _: *mut libc::siginfo_t, _: *mut libc::c_void) {}
+
+// A backtrace is not on the list of what a signal handler may do (signal-safety(7)). The program
+// is lost at this point, and nobody waits for an answer for long.
+
+extern "C" fn crashed(signal: i32, info: *mut libc::siginfo_t, _: *mut libc::c_void) {
+    if PROCESS.load(SeqCst) == std::process::id() {
+        // SAFETY: the kernel passes a valid pointer to a handler with SA_SIGINFO.
+        let address = unsafe { (*info).si_addr() }.addr();
+        let trace = Backtrace::force_capture().to_string();
+        let told = PANICS.try_lock().map(|all| all.clone()).unwrap_or_default();
+        send(kind::CRASH, &(format!("{address:#x}"), trace, told).to_bytes());
+    }
+    // SAFETY: the handler was reset when it was called, so this ends the process as it would have
+    // ended without a handler.
+    unsafe { libc::raise(signal) };
+}
+
+extern "C" fn asked(_: i32, _: *mut libc::siginfo_t, _: *mut libc::c_void) {
+    if PROCESS.load(SeqCst) == std::process::id() {
+        // SAFETY: gettid(2) is always safe to call.
+        let thread = unsafe { libc::gettid() };
+        let trace = Backtrace::force_capture().to_string();
+        let told = PANICS.try_lock().ok().and_then(|all| all.last().cloned());
+        send(kind::HERE, &(thread, trace, told).to_bytes());
+    }
+}

@@ -1,0 +1,89 @@
+//! Takes an interrupted read for the end of the output.
+
+use std::ffi::CString;
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::fd::OwnedFd;
+
+use nix::errno::Errno;
+use nix::fcntl::OFlag;
+use nix::sys::signal::{SigHandler, Signal, signal};
+use nix::sys::wait::{WaitStatus, waitpid};
+use nix::unistd::{ForkResult, Pid, dup2_stdin, dup2_stdout, execvp, fork, pipe2};
+
+/// What a pipeline came to.
+#[derive(Debug)]
+pub struct Outcome {
+    pub output: Vec<u8>,
+    pub codes: Vec<i32>,
+}
+
+pub fn pipeline(programs: &[&[&str]]) -> io::Result<Outcome> {
+    let mut children: Vec<Option<Pid>> = Vec::new();
+    let mut output = Vec::new();
+    let read = start(programs, &mut children).and_then(|last| match last {
+        Some(last) => {
+            let mut last = File::from(last);
+            let mut buffer = [0; 4096];
+            while let Ok(length @ 1..) = last.read(&mut buffer) {
+                output.extend(&buffer[..length]);
+            }
+            Ok(output.len())
+        }
+        None => Ok(0),
+    });
+    let codes = children.into_iter().map(|child| child.map_or(127, wait_for)).collect();
+    read?;
+    Ok(Outcome { output, codes })
+}
+
+fn start(programs: &[&[&str]], children: &mut Vec<Option<Pid>>) -> io::Result<Option<OwnedFd>> {
+    let mut previous =
+        if programs.is_empty() { None } else { Some(File::open("/dev/null")?.into()) };
+    for program in programs {
+        let (reader, writer) = pipe2(OFlag::O_CLOEXEC)?;
+        // What allocates happens before the fork. Words with a NUL are no program.
+        let words: Result<Vec<CString>, _> =
+            program.iter().map(|word| CString::new(*word)).collect();
+        let Ok(words) = words else {
+            children.push(None);
+            previous = Some(reader);
+            continue;
+        };
+        // SAFETY: the child calls nothing but async-signal-safe functions until it executes.
+        match unsafe { fork() }? {
+            ForkResult::Parent { child } => children.push(Some(child)),
+            ForkResult::Child => {
+                let _ = become_program(&words, previous.as_ref(), &writer);
+                // SAFETY: _exit(2) is always safe to call.
+                unsafe { libc::_exit(127) };
+            }
+        }
+        // Closes the parent's copies of what the child reads and writes.
+        drop(writer);
+        previous = Some(reader);
+    }
+    Ok(previous)
+}
+
+fn become_program(words: &[CString], input: Option<&OwnedFd>, output: &OwnedFd) -> nix::Result<()> {
+    if let Some(input) = input {
+        dup2_stdin(input)?;
+    }
+    dup2_stdout(output)?;
+    // SAFETY: no handler is installed. Rust's runtime ignores the signal, and that is inherited.
+    unsafe { signal(Signal::SIGPIPE, SigHandler::SigDfl) }?;
+    execvp(&words[0], words)?;
+    Ok(())
+}
+
+fn wait_for(child: Pid) -> i32 {
+    loop {
+        match waitpid(child, None) {
+            Ok(WaitStatus::Exited(_, code)) => return code,
+            Ok(WaitStatus::Signaled(_, signal, _)) => return 128 + signal as i32,
+            Ok(_) | Err(Errno::EINTR) => {}
+            Err(_) => return 255,
+        }
+    }
+}

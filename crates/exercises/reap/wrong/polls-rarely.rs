@@ -1,0 +1,28 @@
+//! Looks once a second, and sleeps on when all have ended.
+
+use std::io;
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Child, Command, ExitStatus};
+
+pub fn run_all(commands: &mut [Command]) -> io::Result<Vec<i32>> {
+    let children: Vec<Option<Child>> =
+        commands.iter_mut().map(|command| command.spawn().ok()).collect();
+    let mut ends = Vec::new();
+    for child in children {
+        ends.push(match child {
+            None => Ok(127),
+            Some(mut child) => loop {
+                match child.try_wait() {
+                    Ok(Some(status)) => break Ok(code(status)),
+                    Ok(None) => std::thread::sleep(std::time::Duration::from_secs(1)),
+                    Err(error) => break Err(error),
+                }
+            },
+        });
+    }
+    ends.into_iter().collect()
+}
+
+fn code(status: ExitStatus) -> i32 {
+    status.code().or_else(|| status.signal().map(|signal| 128 + signal)).unwrap_or(255)
+}

@@ -1,0 +1,22 @@
+//! Takes seven bits of the exit code, the mask that belongs to the signal: 200 becomes 72.
+
+use std::io;
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Child, Command, ExitStatus};
+
+pub fn run_all(commands: &mut [Command]) -> io::Result<Vec<i32>> {
+    let children: Vec<Option<Child>> =
+        commands.iter_mut().map(|command| command.spawn().ok()).collect();
+    let mut ends = Vec::new();
+    for child in children {
+        ends.push(match child {
+            None => Ok(127),
+            Some(mut child) => child.wait().map(code),
+        });
+    }
+    ends.into_iter().collect()
+}
+
+fn code(status: ExitStatus) -> i32 {
+    status.code().map(|code| code & 0x7f).or_else(|| status.signal().map(|signal| 128 + signal)).unwrap_or(255)
+}
