@@ -94,6 +94,20 @@ fn no_deadlock() {
         }
         assert_eq!(balances(&bank), [10; 5], "the balances after transfers in a circle");
     }
+
+    // Two wait for accounts that are looked at, and go on when that is over.
+    let bank = Arc::new(Bank::new(&[10, 10, 10]));
+    let at_work = bank.clone();
+    let auditor = start("auditor", move || at_work.inspect(0, |_| yield_now()));
+    let clerks = [("clerk 1", 0, 1), ("clerk 2", 2, 0)].map(|(name, from, to)| {
+        let bank = bank.clone();
+        start(name, move || bank.transfer(from, to, 5).unwrap())
+    });
+    auditor.join().unwrap();
+    for clerk in clerks {
+        clerk.join().unwrap();
+    }
+    assert_eq!(balances(&bank), [10, 15, 5], "the balances after two transfers of 5");
 }
 
 fn total_is_constant() {

@@ -118,6 +118,18 @@ fn wakes_each() {
     for consumer in consumers {
         assert_eq!(consumer.join().unwrap(), 1, "popping what was pushed");
     }
+
+    // And the other way round: two producers wait, and there is room for both at once.
+    queue.push(2).unwrap();
+    queue.push(2).unwrap();
+    let producers = ["producer 1", "producer 2"].map(|name| {
+        let queue = queue.clone();
+        start(name, move || queue.push(3).unwrap())
+    });
+    assert_eq!([queue.pop(), queue.pop()], [Some(2); 2], "popping what was pushed first");
+    for producer in producers {
+        producer.join().unwrap();
+    }
 }
 
 /// Two producers and two consumers wait on the same queue: a wake-up that goes to the wrong one

@@ -53,6 +53,9 @@ fn one_thread() {
         assert_eq!(other.update(129, |x| x), value, "the value after a change to the same");
         assert_eq!(other.total(), value, "the sum of one counter and 129 that are 0");
     }
+    other.update(129, |_| 7);
+    let others = (0..129).map(|slot| other.get(slot)).sum::<u64>();
+    assert_eq!(others, 0, "the sum of 129 counters that nobody has changed");
     assert_eq!(counters.total(), 11, "the sum of the counters, after others were changed");
 }
 

@@ -150,8 +150,8 @@ fn returns_at_once() {
     assert_eq!(runs.load(SeqCst), 130, "jobs of 130 that ran behind a long one");
 }
 
-/// More panics than there are threads, and not of texts alone; then two jobs that wait for each
-/// other, and a panic just before the pool is dropped.
+/// More panics than there are threads, and not of texts alone; then jobs of which
+/// always two wait for each other, and a panic just before the pool is dropped.
 fn panic_costs_nothing() {
     let pool = ThreadPool::new(2);
     for number in 0..4 {
@@ -162,16 +162,23 @@ fn panic_costs_nothing() {
     }
     let meeting = Arc::new(Barrier::new(2));
     let met = Arc::new(AtomicUsize::new(0));
-    for _ in 0..2 {
+    let running = Arc::new(AtomicUsize::new(0));
+    let most = Arc::new(AtomicUsize::new(0));
+    for _ in 0..4 {
         let (meeting, met) = (meeting.clone(), met.clone());
+        let (running, most) = (running.clone(), most.clone());
         pool.execute(move || {
+            most.fetch_max(running.fetch_add(1, SeqCst) + 1, SeqCst);
             meeting.wait();
             met.fetch_add(1, SeqCst);
+            running.fetch_sub(1, SeqCst);
         });
     }
     pool.execute(|| resume_unwind(Box::new("the last job")));
     drop(pool);
-    assert_eq!(met.load(SeqCst), 2, "jobs that ended after two others had panicked");
+    assert_eq!(met.load(SeqCst), 4, "jobs that ended after four others had panicked");
+    let most = most.load(SeqCst);
+    assert!(most <= 2, "{most} jobs ran at the same time in a pool of 2 threads, after panics");
 }
 
 /// One job after the other, each for a pool whose threads are asleep.

@@ -1,0 +1,40 @@
+//! Has a place for each of 64 threads.
+
+use std::sync::{Condvar, Mutex};
+
+pub struct Barrier {
+    threads: usize,
+    state: Mutex<State>,
+    full: Condvar,
+}
+
+struct State {
+    arrived: usize,
+    round: usize,
+    there: [bool; 64],
+}
+
+impl Barrier {
+    pub fn new(threads: usize) -> Barrier {
+        let state = Mutex::new(State { arrived: 0, round: 0, there: [false; 64] });
+        Barrier { threads, state, full: Condvar::new() }
+    }
+
+    pub fn wait(&self) -> bool {
+        let mut state = self.state.lock().unwrap();
+        let place = state.arrived;
+        state.there[place] = true;
+        state.arrived += 1;
+        if state.arrived == self.threads {
+            state.arrived = 0;
+            state.round = state.round.wrapping_add(1);
+            self.full.notify_all();
+            return true;
+        }
+        let mine = state.round;
+        while state.round == mine {
+            state = self.full.wait(state).unwrap();
+        }
+        false
+    }
+}
