@@ -2,7 +2,7 @@
 
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
@@ -26,6 +26,8 @@ pub struct Manner {
     pub colour: bool,
     /// Isolation that is not to be used.
     pub without: Vec<String>,
+    /// Whether one check that fails is enough, and no other is begun after it.
+    pub briefly: bool,
     /// The check and the schedule to run again, instead of everything.
     pub replay: Option<(String, String)>,
 }
@@ -206,6 +208,7 @@ fn run_checks(
     };
     let processors = std::thread::available_parallelism().map_or(1, usize::from).min(checks.len());
     let next = AtomicUsize::new(0);
+    let enough = AtomicBool::new(false);
     let results: Vec<Slot> = checks.iter().map(|_| Mutex::new(None)).collect();
     std::thread::scope(|scope| {
         for _ in 0..processors {
@@ -213,7 +216,12 @@ fn run_checks(
                 loop {
                     let index = next.fetch_add(1, Ordering::Relaxed);
                     let Some(check) = checks.get(index) else { return };
+                    if enough.load(Ordering::Relaxed) {
+                        return;
+                    }
                     let result = run(check, left());
+                    let failed = result.as_ref().is_ok_and(|(judged, _)| !judged.passed);
+                    enough.fetch_or(manner.briefly && failed, Ordering::Relaxed);
                     if let Ok(mut slot) = results[index].lock() {
                         *slot = Some(result);
                     }
@@ -223,7 +231,11 @@ fn run_checks(
     });
     let mut untidy: Vec<Finding> = Vec::new();
     for (check, result) in checks.iter().zip(results) {
-        let result = result.into_inner().ok().flatten().context("a check was not run")?;
+        let result = result.into_inner().ok().flatten();
+        if result.is_none() && enough.load(Ordering::Relaxed) {
+            continue;
+        }
+        let result = result.context("a check was not run")?;
         let (mut judged, mut account) = result?;
         if ran_out(&account) {
             // Others had the processors, its neighbours among them: once more, alone.

@@ -1,4 +1,4 @@
-//! Counts rounds in a byte, which overflows in round 256.
+//! Counts rounds in a byte, which stops at 255: round 256 never ends.
 
 use std::sync::{Condvar, Mutex};
 
@@ -24,7 +24,7 @@ impl Barrier {
         state.arrived += 1;
         if state.arrived == self.threads {
             state.arrived = 0;
-            state.round += 1;
+            state.round = state.round.saturating_add(1);
             self.full.notify_all();
             return true;
         }
