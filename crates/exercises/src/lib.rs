@@ -14,6 +14,7 @@
 //!   wrong/*.rs        at least five variants that learners really write
 //!   checks.rs         a program: what must be true of a submission
 //!   hints.md          three hints, each saying more, parted by a line `---`
+//!   equivalent.toml   changes of right ones that are right, and why (where there are any)
 //!   explanation.md    why the solution is right and the common wrong ways fail
 //! ```
 //!
