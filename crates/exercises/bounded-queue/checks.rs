@@ -196,19 +196,22 @@ fn close_wakes_all() {
         assert!(closed, "pop returned from an empty queue before it was closed");
     }
 
-    let queue = Arc::new(BoundedQueue::new(1));
-    queue.push(1).unwrap();
-    let producers = ["producer 1", "producer 2"].map(|name| {
-        let queue = queue.clone();
-        start(name, move || queue.push(2))
-    });
-    queue.close();
-    // There is room now, but it comes too late.
-    assert_eq!(queue.pop(), Some(1), "popping what was inside at the close");
-    for producer in producers {
-        assert_eq!(producer.join().unwrap(), Err(2), "pushing into a closed queue");
+    for room in [false, true] {
+        let queue = Arc::new(BoundedQueue::new(1));
+        queue.push(1).unwrap();
+        let producers = ["producer 1", "producer 2"].map(|name| {
+            let queue = queue.clone();
+            start(name, move || queue.push(2))
+        });
+        queue.close();
+        if room {
+            // It comes too late.
+            assert_eq!(queue.pop(), Some(1), "popping what was inside at the close");
+        }
+        for producer in producers {
+            assert_eq!(producer.join().unwrap(), Err(2), "pushing into a closed queue");
+        }
     }
-    assert_eq!(queue.pop(), None, "popping from a closed and empty queue");
 }
 
 fn close_keeps_items() {
