@@ -1,8 +1,8 @@
 //! What a bank must do under every schedule.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::sync::mpsc::channel;
+use std::sync::{Arc, Barrier};
 use std::thread::{Builder, JoinHandle, yield_now};
 
 use bank_transfer::{Bank, NotEnough};
@@ -14,12 +14,19 @@ const _: fn(&Bank, usize, usize, u64) -> Result<(), NotEnough> = Bank::transfer;
 const _: fn(&Bank, usize, fn(u64) -> bool) -> bool = Bank::inspect;
 const _: fn(&Bank) -> u64 = Bank::total;
 
+/// What `look` may be, and what it may return.
+#[allow(dead_code)]
+fn any_look<T>(bank: &Bank, look: impl FnOnce(u64) -> T) -> T {
+    bank.inspect(0, look)
+}
+
 fn main() {
     serve(&[
         Check::explored("one-thread", one_thread),
         Check::explored("no-overdraft", no_overdraft),
         Check::explored("no-deadlock", no_deadlock),
         Check::explored("total-is-constant", total_is_constant),
+        Check::explored("in-one-step", in_one_step),
         Check::explored("holds-still", holds_still),
         Check::explored("no-global-lock", no_global_lock),
         Check::explored("nobody-in-the-way", nobody_in_the_way),
@@ -44,6 +51,15 @@ fn one_thread() {
     assert!(bank.transfer(1, 1, 21).is_err(), "an account with 20 gave itself 21");
     assert_eq!(balances(&bank), [0, 20, 40], "the balances after an account gave itself 20");
     assert_eq!(bank.total(), 60, "the sum of the balances");
+    assert!(bank.transfer(0, 1, 0).is_ok(), "a transfer of nothing from an empty account failed");
+
+    let rich = Bank::new(&[1 << 40, 7, 0, 0, 0, 0, 0]);
+    assert!(rich.transfer(0, 6, (1 << 33) + 1).is_ok(), "a transfer of 2^33 + 1 of 2^40 failed");
+    assert!(rich.transfer(1, 0, 8).is_err(), "a transfer of 8 from an account with 7 was made");
+    let after = [(1 << 40) - (1 << 33) - 1, 7, 0, 0, 0, 0, (1 << 33) + 1];
+    assert_eq!(balances(&rich), after, "the balances of seven accounts after one transfer");
+    assert_eq!(rich.total(), (1 << 40) + 7, "the sum of seven balances");
+    assert_eq!(balances(&bank), [0, 20, 40], "the balances of another bank");
 }
 
 /// Two want the same money.
@@ -62,11 +78,11 @@ fn no_overdraft() {
     assert_eq!(balances(&bank), expected, "the balances after one of two transfers was made");
 }
 
-/// Two that pay each other, then a circle of three.
+/// Two that pay each other, then circles of three and five.
 fn no_deadlock() {
-    for size in [2, 3] {
-        let bank = Arc::new(Bank::new(&[10; 3]));
-        let clerks = ["clerk 1", "clerk 2", "clerk 3"];
+    for size in [2, 3, 5] {
+        let bank = Arc::new(Bank::new(&[10; 5]));
+        let clerks = ["clerk 1", "clerk 2", "clerk 3", "clerk 4", "clerk 5"];
         let clerks: Vec<_> = (0..size)
             .map(|from| {
                 let bank = bank.clone();
@@ -76,8 +92,22 @@ fn no_deadlock() {
         for clerk in clerks {
             assert!(clerk.join().unwrap(), "a transfer of 5 from an account with 10 failed");
         }
-        assert_eq!(balances(&bank), [10; 3], "the balances after transfers in a circle");
+        assert_eq!(balances(&bank), [10; 5], "the balances after transfers in a circle");
     }
+
+    // Two wait for accounts that are looked at, and go on when that is over.
+    let bank = Arc::new(Bank::new(&[10, 10, 10]));
+    let at_work = bank.clone();
+    let auditor = start("auditor", move || at_work.inspect(0, |_| yield_now()));
+    let clerks = [("clerk 1", 0, 1), ("clerk 2", 2, 0)].map(|(name, from, to)| {
+        let bank = bank.clone();
+        start(name, move || bank.transfer(from, to, 5).unwrap())
+    });
+    auditor.join().unwrap();
+    for clerk in clerks {
+        clerk.join().unwrap();
+    }
+    assert_eq!(balances(&bank), [10, 15, 5], "the balances after two transfers of 5");
 }
 
 fn total_is_constant() {
@@ -93,24 +123,50 @@ fn total_is_constant() {
     clerk.join().unwrap();
 }
 
-/// While an account is looked at, a transfer can end before or after, but not in between.
+/// What one account has lost, the other one has, whichever is looked at first; and a transfer that
+/// fails is not seen at all.
+fn in_one_step() {
+    for (first, second, before, after) in [(0, 1, 10, 15), (1, 0, 10, 5)] {
+        let bank = Arc::new(Bank::new(&[10, 10, 0]));
+        let at_work = bank.clone();
+        let clerk = start("clerk", move || at_work.transfer(0, 1, 5).unwrap());
+        let one = bank.inspect(first, |balance: u64| balance);
+        let other = bank.inspect(second, |balance: u64| balance);
+        if one != before {
+            assert_eq!(other, after, "account {second}, when a transfer had been seen on {first}");
+        }
+        clerk.join().unwrap();
+    }
+
+    let bank = Arc::new(Bank::new(&[3, 0]));
+    let at_work = bank.clone();
+    let clerk = start("clerk", move || at_work.transfer(0, 1, 5).is_err());
+    assert_eq!(balances(&bank), [3, 0], "the balances while a transfer fails");
+    assert!(clerk.join().unwrap(), "a transfer of 5 from an account with 3 was made");
+}
+
+/// While an account is looked at, a transfer can end before or after, but not in between: neither
+/// one that pays in nor one that takes out.
 fn holds_still() {
-    let bank = Arc::new(Bank::new(&[10, 10]));
-    let paid = Arc::new(AtomicBool::new(false));
-    let clerk = {
-        let (bank, paid) = (bank.clone(), paid.clone());
-        start("clerk", move || {
-            bank.transfer(1, 0, 5).unwrap();
-            paid.store(true, SeqCst);
-        })
-    };
-    bank.inspect(0, |balance: u64| {
-        let before = paid.load(SeqCst);
-        yield_now();
-        let after = paid.load(SeqCst);
-        assert!(before || !after || balance == 15, "5 were paid in while an account was looked at");
-    });
-    clerk.join().unwrap();
+    for (from, to, looked_at, new) in [(1, 0, 0, 15), (0, 1, 0, 5), (0, 1, 1, 15)] {
+        let bank = Arc::new(Bank::new(&[10, 10]));
+        let paid = Arc::new(AtomicBool::new(false));
+        let clerk = {
+            let (bank, paid) = (bank.clone(), paid.clone());
+            start("clerk", move || {
+                bank.transfer(from, to, 5).unwrap();
+                paid.store(true, SeqCst);
+            })
+        };
+        bank.inspect(looked_at, |balance: u64| {
+            let before = paid.load(SeqCst);
+            yield_now();
+            let after = paid.load(SeqCst);
+            let still = before || !after || balance == new;
+            assert!(still, "5 were moved from {from} to {to} while {looked_at} was looked at");
+        });
+        clerk.join().unwrap();
+    }
 }
 
 /// One account is looked at until money has moved between two others, to and fro.
@@ -126,23 +182,40 @@ fn no_global_lock() {
     bank.inspect(2, |balance: u64| assert_eq!(balance, 11, "10, after receiving 5 and paying 4"));
     paid.send(()).unwrap();
     auditor.join().unwrap();
+
+    // Two look at different accounts until both do.
+    let meeting = Arc::new(Barrier::new(2));
+    let auditors = [("auditor 1", 0), ("auditor 2", 2)].map(|(name, account)| {
+        let (bank, meeting) = (bank.clone(), meeting.clone());
+        start(name, move || bank.inspect(account, |_| drop(meeting.wait())))
+    });
+    for auditor in auditors {
+        auditor.join().unwrap();
+    }
 }
 
-/// As before, and somebody else waits for the account that is looked at.
+/// As before, and somebody else waits for the account that is looked at: to take out of it, or to
+/// pay into it.
 fn nobody_in_the_way() {
+    while_a_clerk_waits(0, (0, 1), [5, 15, 9, 11]);
+    while_a_clerk_waits(1, (0, 1), [5, 15, 9, 11]);
+    while_a_clerk_waits(0, (1, 0), [15, 5, 9, 11]);
+}
+
+fn while_a_clerk_waits(account: usize, (from, to): (usize, usize), expected: [u64; 4]) {
     let bank = Arc::new(Bank::new(&[10, 10, 10, 10]));
     let (looking, looked_at) = channel();
     let (paid, wait) = channel();
     let at_work = bank.clone();
     let auditor = start("auditor", move || {
-        at_work.inspect(0, |_| {
+        at_work.inspect(account, |_| {
             looking.send(()).unwrap();
             wait.recv().unwrap();
         });
     });
     looked_at.recv().unwrap();
     let at_work = bank.clone();
-    let waiting = start("waiting clerk", move || at_work.transfer(0, 1, 5).unwrap());
+    let waiting = start("waiting clerk", move || at_work.transfer(from, to, 5).unwrap());
     let at_work = bank.clone();
     let clerk = start("clerk", move || at_work.transfer(3, 2, 4).unwrap());
     bank.transfer(2, 3, 5).unwrap();
@@ -150,6 +223,5 @@ fn nobody_in_the_way() {
     paid.send(()).unwrap();
     auditor.join().unwrap();
     waiting.join().unwrap();
-    let expected = [5, 15, 9, 11];
     assert_eq!(balances(&bank), expected, "the balances after two transfers of 5 and one of 4");
 }

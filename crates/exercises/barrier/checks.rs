@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::thread::{Builder, JoinHandle};
 
 use barrier::Barrier;
-use harness::{Check, serve, until_others_block};
+use harness::{Check, barriers, serve, until_others_block};
 
 /// The types that a submission must have: with others, `==` would be its own.
 const _: fn(usize) -> Barrier = Barrier::new;
@@ -19,6 +19,7 @@ fn main() {
         Check::explored("next-round", next_round),
         Check::explored("fast-laps", fast_laps),
         Check::explored("waits-asleep", waits_asleep),
+        Check::explored("many", many),
     ]);
 }
 
@@ -31,10 +32,17 @@ fn alone() {
     for round in 1..=3 {
         assert!(barrier.wait(), "in round {round}, the only thread was not the one");
     }
+    assert_eq!(barriers(), 0, "waits at a std::sync::Barrier, which you are to build yourself");
 }
 
 fn all_arrive() {
-    let barrier = Arc::new(Barrier::new(3));
+    all_of_three_arrive(Barrier::new(3));
+    all_of_three_arrive(Barrier::new(3));
+    assert_eq!(barriers(), 0, "waits at a std::sync::Barrier, which you are to build yourself");
+}
+
+fn all_of_three_arrive(barrier: Barrier) {
+    let barrier = Arc::new(barrier);
     let arrived = Arc::new(AtomicUsize::new(0));
     let threads = ["thread A", "thread B", "thread C"].map(|name| {
         let (barrier, arrived) = (barrier.clone(), arrived.clone());
@@ -51,9 +59,9 @@ fn all_arrive() {
 }
 
 fn one_leads() {
-    let barrier = Arc::new(Barrier::new(2));
+    let barrier = Arc::new(Barrier::new(3));
     let led = [0, 1].map(|_| Arc::new(AtomicUsize::new(0)));
-    let threads = ["thread A", "thread B"].map(|name| {
+    let threads = ["thread A", "thread B", "thread C"].map(|name| {
         let (barrier, led) = (barrier.clone(), led.clone());
         start(name, move || {
             for led in led {
@@ -69,8 +77,12 @@ fn one_leads() {
 }
 
 /// The rounds are well apart: everybody has left the first before anybody arrives for the second.
+/// Meanwhile somebody waits at another barrier, which has nothing to do with this one.
 fn next_round() {
     let barrier = Arc::new(Barrier::new(2));
+    let elsewhere = Arc::new(Barrier::new(2));
+    let there = elsewhere.clone();
+    let waiting = start("elsewhere", move || there.wait());
     for round in 1..=2 {
         let arrived = Arc::new(AtomicUsize::new(0));
         let threads = ["thread A", "thread B"].map(|name| {
@@ -86,14 +98,22 @@ fn next_round() {
             thread.join().unwrap();
         }
     }
+    let leads = elsewhere.wait();
+    assert_ne!(leads, waiting.join().unwrap(), "what wait returned to two threads elsewhere");
+}
+
+fn fast_laps() {
+    laps(&["thread A", "thread B"]);
+    laps(&["thread A", "thread B", "thread C"]);
 }
 
 /// Three rounds without a pause: whoever is fast is back before the others have left. Who gets out too
 /// early goes on nevertheless, so that it can be seen where that leads.
-fn fast_laps() {
-    let barrier = Arc::new(Barrier::new(2));
+fn laps(names: &[&str]) {
+    let number = names.len();
+    let barrier = Arc::new(Barrier::new(number));
     let arrived = Arc::new(AtomicUsize::new(0));
-    let threads = ["thread A", "thread B"].map(|name| {
+    let threads = names.iter().map(|name| {
         let (barrier, arrived) = (barrier.clone(), arrived.clone());
         start(name, move || {
             let arrivals = [(); 3].map(|()| {
@@ -101,11 +121,37 @@ fn fast_laps() {
                 barrier.wait();
                 arrived.load(SeqCst)
             });
-            arrivals.iter().zip([2, 4, 6]).all(|(arrivals, least)| *arrivals >= least)
+            arrivals.iter().zip(1..).all(|(arrivals, round)| *arrivals >= round * number)
         })
     });
-    let in_time = threads.map(|thread| thread.join().unwrap());
-    assert_eq!(in_time, [true; 2], "whether each left its rounds after the other had arrived");
+    let threads: Vec<_> = threads.collect();
+    let in_time: Vec<_> = threads.into_iter().map(|thread| thread.join().unwrap()).collect();
+    assert_eq!(in_time, vec![true; number], "whether each left its rounds after all had arrived");
+}
+
+/// Three hundred rounds, then seventy threads.
+fn many() {
+    let barrier = Arc::new(Barrier::new(2));
+    let there = barrier.clone();
+    let other = start("other", move || (0..300).filter(|_| there.wait()).count());
+    let led = (0..300).filter(|_| barrier.wait()).count();
+    assert_eq!(led + other.join().unwrap(), 300, "how often wait returned true in 300 rounds");
+
+    let barrier = Arc::new(Barrier::new(70));
+    let arrived = Arc::new(AtomicUsize::new(0));
+    let arrive = |number| {
+        let (barrier, arrived) = (barrier.clone(), arrived.clone());
+        start(&format!("thread {number}"), move || {
+            arrived.fetch_add(1, SeqCst);
+            let leads = barrier.wait();
+            assert_eq!(arrived.load(SeqCst), 70, "threads that had arrived when one of 70 went on");
+            leads
+        })
+    };
+    let threads: Vec<_> = (0..70).map(arrive).collect();
+    let led = threads.into_iter().map(|it| it.join().unwrap()).filter(|it| *it);
+    assert_eq!(led.count(), 1, "how many of 70 threads wait returned true to");
+    assert_eq!(barriers(), 0, "waits at a std::sync::Barrier, which you are to build yourself");
 }
 
 fn waits_asleep() {

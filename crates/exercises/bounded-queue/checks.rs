@@ -13,6 +13,14 @@ const _: fn(&BoundedQueue<i32>, i32) -> Result<(), i32> = BoundedQueue::push;
 const _: fn(&BoundedQueue<i32>) -> Option<i32> = BoundedQueue::pop;
 const _: fn(&BoundedQueue<i32>) = BoundedQueue::close;
 
+/// Items need only be `Send`, and then threads can share the queue.
+#[allow(dead_code)]
+fn any_item<T: Send>(item: T) -> impl Send + Sync {
+    let queue = BoundedQueue::new(1);
+    let _ = queue.push(item);
+    queue
+}
+
 fn main() {
     serve(&[
         Check::explored("one-thread", one_thread),
@@ -38,6 +46,21 @@ fn one_thread() {
     assert_eq!(queue.push(3), Ok(()), "pushing again after a pop");
     assert_eq!(queue.pop(), Some(2), "popping the oldest item");
     assert_eq!(queue.pop(), Some(3), "popping the oldest item");
+    for number in 4..300 {
+        assert_eq!(queue.push(number), Ok(()), "pushing into a queue with room");
+        assert_eq!(queue.pop(), Some(number), "popping the only item");
+    }
+
+    let options = BoundedQueue::new(2);
+    assert_eq!(options.push(None), Ok(()), "pushing an item that is None");
+    assert_eq!(options.push(Some(1)), Ok(()), "pushing an item that is Some");
+    assert_eq!(options.pop(), Some(None), "popping an item that is None");
+    assert_eq!(options.pop(), Some(Some(1)), "popping an item that is Some");
+    options.close();
+    options.close();
+    assert_eq!(options.push(None), Err(None), "pushing into a queue that was closed twice");
+    assert_eq!([options.pop(), options.pop()], [None, None], "popping from it twice");
+    assert_eq!(queue.push(5), Ok(()), "pushing after another queue was closed");
 }
 
 fn nothing_lost() {
@@ -49,9 +72,19 @@ fn nothing_lost() {
     assert_eq!(got, [Some(1), Some(2), Some(3)], "what came out of three pops");
 }
 
-/// Two producers, and room for one item: when both have got as far as they can, one of them waits.
 fn bounded() {
-    let queue = Arc::new(BoundedQueue::new(1));
+    for capacity in [1, 3, 5] {
+        one_too_many(capacity);
+    }
+}
+
+/// Room for so many items, and two producers when there is room for one of them: when both have got
+/// as far as they can, one of them waits, and only one.
+fn one_too_many(capacity: usize) {
+    let queue = Arc::new(BoundedQueue::new(capacity));
+    for _ in 1..capacity {
+        queue.push(1).unwrap();
+    }
     let pushed = Arc::new(AtomicUsize::new(0));
     let producers = ["producer 1", "producer 2"].map(|name| {
         let (queue, pushed) = (queue.clone(), pushed.clone());
@@ -62,8 +95,10 @@ fn bounded() {
     });
     for popped in 0..2 {
         until_others_block();
-        let taken_in = pushed.load(SeqCst);
-        assert!(taken_in <= popped + 1, "{taken_in} items are in, {popped} out, with room for 1");
+        let taken_in = capacity - 1 + pushed.load(SeqCst);
+        let most = popped + capacity;
+        let said = "items that went in, with two producers at work";
+        assert_eq!(taken_in, most, "{said}, {popped} taken out and room for {capacity}");
         assert_eq!(queue.pop(), Some(1), "popping what was pushed");
     }
     for producer in producers {
@@ -82,6 +117,18 @@ fn wakes_each() {
     queue.push(1).unwrap();
     for consumer in consumers {
         assert_eq!(consumer.join().unwrap(), 1, "popping what was pushed");
+    }
+
+    // And the other way round: two producers wait, and there is room for both at once.
+    queue.push(2).unwrap();
+    queue.push(2).unwrap();
+    let producers = ["producer 1", "producer 2"].map(|name| {
+        let queue = queue.clone();
+        start(name, move || queue.push(3).unwrap())
+    });
+    assert_eq!([queue.pop(), queue.pop()], [Some(2); 2], "popping what was pushed first");
+    for producer in producers {
+        producer.join().unwrap();
     }
 }
 
@@ -102,6 +149,21 @@ fn many_waiters() {
     }
     let sum: i32 = consumers.map(|consumer| consumer.join().unwrap()).iter().sum();
     assert_eq!(sum, 2, "two items went in, their sum came out");
+
+    // Five that want to push where there is room for one, and nothing to tell the items apart.
+    let queue = Arc::new(BoundedQueue::new(1));
+    let producers: Vec<_> = (1..=5)
+        .map(|number| {
+            let queue = queue.clone();
+            start(&format!("producer {number}"), move || queue.push(()).unwrap())
+        })
+        .collect();
+    for _ in 0..5 {
+        assert_eq!(queue.pop(), Some(()), "popping what one of five producers pushed");
+    }
+    for producer in producers {
+        producer.join().unwrap();
+    }
 }
 
 fn waits_asleep() {
@@ -134,19 +196,41 @@ fn close_wakes_all() {
         assert!(closed, "pop returned from an empty queue before it was closed");
     }
 
-    let queue = Arc::new(BoundedQueue::new(1));
-    queue.push(1).unwrap();
-    let producers = ["producer 1", "producer 2"].map(|name| {
-        let queue = queue.clone();
-        start(name, move || queue.push(2))
-    });
-    queue.close();
-    for producer in producers {
-        assert_eq!(producer.join().unwrap(), Err(2), "pushing into a closed queue");
+    for room in [false, true] {
+        let queue = Arc::new(BoundedQueue::new(1));
+        queue.push(1).unwrap();
+        let producers = ["producer 1", "producer 2"].map(|name| {
+            let queue = queue.clone();
+            start(name, move || queue.push(2))
+        });
+        queue.close();
+        if room {
+            // It comes too late.
+            assert_eq!(queue.pop(), Some(1), "popping what was inside at the close");
+        }
+        for producer in producers {
+            assert_eq!(producer.join().unwrap(), Err(2), "pushing into a closed queue");
+        }
     }
 }
 
 fn close_keeps_items() {
+    // Two wait; one of them gets the item that comes just before the close.
+    let queue = Arc::new(BoundedQueue::new(1));
+    let consumers = ["consumer 1", "consumer 2"].map(|name| {
+        let queue = queue.clone();
+        start(name, move || queue.pop())
+    });
+    queue.push(1).unwrap();
+    queue.close();
+    let mut got = consumers.map(|consumer| consumer.join().unwrap());
+    got.sort();
+    assert_eq!(
+        got,
+        [None, Some(1)],
+        "what two consumers got of one item that came before the close"
+    );
+
     let queue = Arc::new(BoundedQueue::new(3));
     queue.push(1).unwrap();
     queue.push(2).unwrap();

@@ -3,13 +3,19 @@
 use std::panic::panic_any;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Barrier};
-use std::thread::Builder;
+use std::thread::{Builder, yield_now};
 
 use harness::{Check, serve};
 use parallel_sum::parallel_sum;
 
 /// The types that a submission must have: with others, `==` would be its own.
 const _: fn(&[u64], usize, fn(&u64) -> u64) -> u64 = parallel_sum;
+
+/// No more than this may be asked of items and of `value`.
+#[allow(dead_code)]
+fn any_item<T: Sync>(items: &[T], value: impl Fn(&T) -> u64 + Sync) -> u64 {
+    parallel_sum(items, 2, value)
+}
 
 fn main() {
     serve(&[
@@ -33,11 +39,30 @@ fn sum() {
     assert_eq!(total(&[1, 20, 300], 1), 321, "the sum of 3 items on 1 thread");
     assert_eq!(total(&[1, 20, 300], 2), 321, "the sum of 3 items on 2 threads");
     assert_eq!(total(&[1, 20, 300, 4000, 50000], 3), 54321, "the sum of 5 items on 3 threads");
+    let large = [1 << 32, 1 << 40, (1 << 62) + 1];
+    let expected = (1 << 32) + (1 << 40) + (1 << 62) + 1;
+    assert_eq!(total(&large, 2), expected, "the sum of 2^32, 2^40 and 2^62 + 1 on 2 threads");
+    let many: Vec<u64> = (1..=30).collect();
+    assert_eq!(total(&many, 7), 465, "the sum of 1 to 30 on 7 threads");
+    assert_eq!(total(&many, 8), 465, "the sum of 1 to 30 on 8 threads");
 }
 
 fn few_items() {
     assert_eq!(total(&[], 2), 0, "the sum of no items on 2 threads");
+    assert_eq!(total(&[], 1), 0, "the sum of no items on 1 thread");
     assert_eq!(total(&[1, 20], 3), 21, "the sum of 2 items on 3 threads");
+    assert_eq!(total(&[1], 4), 1, "the sum of 1 item on 4 threads");
+    // Each has a thread, so all can be at work at once.
+    for (number, threads) in [(2, 3), (3, 8)] {
+        let meeting = Barrier::new(number);
+        let numbers: Vec<u64> = (1..=number as u64).collect();
+        let sum = parallel_sum(&numbers, threads, |item| {
+            meeting.wait();
+            *item
+        });
+        let expected = numbers.iter().sum::<u64>();
+        assert_eq!(sum, expected, "the sum of {number} items on {threads} threads");
+    }
 }
 
 /// Each call waits until another thread has come to the same place.
@@ -72,18 +97,52 @@ fn not_more_threads() {
         *item
     });
     assert_eq!(sum, 54321, "the sum of 5 items on 2 threads");
+
+    for (number, threads) in [(3, 1), (4, 3), (7, 3)] {
+        let working = AtomicUsize::new(0);
+        let numbers: Vec<u64> = (1..=number).collect();
+        let sum = parallel_sum(&numbers, threads, |item| {
+            let now = working.fetch_add(1, SeqCst) + 1;
+            assert!(
+                now <= threads,
+                "{now} threads at the same time, where {threads} were asked for"
+            );
+            working.fetch_sub(1, SeqCst);
+            *item
+        });
+        let expected = numbers.iter().sum::<u64>();
+        assert_eq!(sum, expected, "the sum of {number} items on {threads} threads");
+    }
 }
 
+/// What a call panics with: no text, and nothing that could be copied.
+#[derive(Debug, PartialEq)]
+struct Bad(usize);
+
 fn panic_travels() {
+    for bad in [1, 0] {
+        panic_of(bad);
+    }
+    let caller = Builder::new()
+        .name("caller".to_owned())
+        .spawn(|| parallel_sum(&[7_usize], 1, |item| panic_any(Bad(*item))));
+    let payload = caller.unwrap().join().expect_err("the only call panicked");
+    let bad = payload.downcast_ref::<Bad>();
+    assert_eq!(bad, Some(&Bad(7)), "the payload of the panic on 1 thread");
+}
+
+/// Two threads, one of which panics while the other is at work.
+fn panic_of(index: usize) {
     let finished = Arc::new(AtomicBool::new(false));
     let flag = finished.clone();
     let caller = Builder::new().name("caller".to_owned()).spawn(move || {
         let meeting = Barrier::new(2);
-        parallel_sum(&[false, true], 2, |bad| {
+        parallel_sum(&[0, 1], 2, |item| {
             meeting.wait();
-            if *bad {
-                panic_any("item 2 is bad");
+            if *item == index {
+                panic_any(Bad(index));
             }
+            yield_now();
             flag.store(true, SeqCst);
             1
         })
@@ -93,6 +152,6 @@ fn panic_travels() {
         Ok(sum) => panic!("a call panicked, and nevertheless the sum {sum} came back"),
     };
     assert!(finished.load(SeqCst), "the panic came out while the other thread was still working");
-    let words = payload.downcast_ref::<&str>();
-    assert_eq!(words, Some(&"item 2 is bad"), "the payload of the panic that came out");
+    let bad = payload.downcast_ref::<Bad>();
+    assert_eq!(bad, Some(&Bad(index)), "the payload of the panic that came out");
 }

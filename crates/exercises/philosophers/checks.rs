@@ -12,6 +12,12 @@ use philosophers::Table;
 const _: fn(usize) -> Table = Table::new;
 const _: fn(&Table, usize, fn() -> usize) -> usize = Table::dine;
 
+/// What a meal may be, and what it may return.
+#[allow(dead_code)]
+fn any_meal<T>(table: &Table, eat: impl FnOnce() -> T) -> T {
+    table.dine(0, eat)
+}
+
 fn main() {
     serve(&[
         Check::explored("alone", alone),
@@ -29,7 +35,7 @@ fn start<T: Send + 'static>(seat: usize, f: impl FnOnce() -> T + Send + 'static)
 }
 
 fn alone() {
-    for seats in [2, 5] {
+    for seats in [2, 5, 6, 130] {
         let table = Table::new(seats);
         for seat in (0..seats).chain(0..seats) {
             let meal = table.dine(seat, || 100 + seat);
@@ -60,6 +66,24 @@ fn neighbours_apart() {
             philosopher.join().unwrap();
         }
     }
+
+    // At larger tables, everybody has two neighbours: a fork lies on either side.
+    let table = Arc::new(Table::new(5));
+    let forks = Arc::new([(); 5].map(|()| AtomicBool::new(false)));
+    let philosophers = [0, 1, 2, 3, 4].map(|seat| {
+        let (table, forks) = (table.clone(), forks.clone());
+        start(seat, move || {
+            table.dine(seat, || {
+                let mine = [&forks[seat], &forks[(seat + 1) % 5]];
+                let used = mine.map(|fork| fork.swap(true, SeqCst));
+                assert_eq!(used, [false; 2], "whether the forks of philosopher {seat} are in use");
+                mine.map(|fork| fork.store(false, SeqCst));
+            });
+        })
+    });
+    for philosopher in philosophers {
+        philosopher.join().unwrap();
+    }
 }
 
 fn all_eat() {
@@ -85,26 +109,39 @@ fn all_eat() {
     }
 }
 
-/// Two who sit opposite each other eat until both do.
 fn opposite_together() {
-    let table = Arc::new(Table::new(4));
-    let meeting = Arc::new(Barrier::new(2));
-    let philosophers = [1, 3].map(|seat| {
+    meet(4, &[1, 3]);
+    meet(4, &[0, 2]);
+    meet(6, &[0, 2, 4]);
+    meet(6, &[5, 2]);
+}
+
+/// Those who sit at these seats, none of them neighbours, eat until all of them do.
+fn meet(seats: usize, hungry: &[usize]) {
+    let table = Arc::new(Table::new(seats));
+    let meeting = Arc::new(Barrier::new(hungry.len()));
+    let philosopher = |&seat: &usize| {
         let (table, meeting) = (table.clone(), meeting.clone());
         start(seat, move || table.dine(seat, || drop(meeting.wait())))
-    });
+    };
+    let philosophers: Vec<_> = hungry.iter().map(philosopher).collect();
     for philosopher in philosophers {
         philosopher.join().unwrap();
     }
 }
 
 /// One eats until `meanwhile` is over, and a neighbour of his must wait until then.
-fn while_a_neighbour_waits(table: &Arc<Table>, meanwhile: impl FnOnce()) {
+fn while_a_neighbour_waits(
+    table: &Arc<Table>,
+    eats_first: usize,
+    waits: usize,
+    meanwhile: impl FnOnce(),
+) {
     let (begins, eats) = channel();
     let (finish, wait) = channel();
     let at_table = table.clone();
-    let first = start(0, move || {
-        at_table.dine(0, || {
+    let first = start(eats_first, move || {
+        at_table.dine(eats_first, || {
             begins.send(()).unwrap();
             wait.recv().unwrap();
         });
@@ -112,47 +149,58 @@ fn while_a_neighbour_waits(table: &Arc<Table>, meanwhile: impl FnOnce()) {
     eats.recv().unwrap();
     let finished = Arc::new(AtomicBool::new(false));
     let (at_table, apart) = (table.clone(), finished.clone());
-    let second = start(1, move || at_table.dine(1, || apart.load(SeqCst)));
+    let second = start(waits, move || at_table.dine(waits, || apart.load(SeqCst)));
     meanwhile();
     finished.store(true, SeqCst);
     finish.send(()).unwrap();
     first.join().unwrap();
     let waited: bool = second.join().unwrap();
-    assert!(waited, "philosopher 1 eats while 0 eats");
+    assert!(waited, "philosopher {waits} eats while {eats_first} eats");
 }
 
 /// Who waits for a neighbour does not keep somebody on the other side of the table from eating.
 fn neighbours_only() {
-    let table = Arc::new(Table::new(5));
-    while_a_neighbour_waits(&table, || {
-        let at_table = table.clone();
-        start(3, move || at_table.dine(3, || ())).join().unwrap();
-    });
+    for (seats, eats, waits, across) in
+        [(5, 0, 1, 3), (5, 0, 4, 2), (5, 4, 0, 2), (5, 3, 2, 0), (6, 1, 0, 3), (6, 2, 3, 5)]
+    {
+        let table = Arc::new(Table::new(seats));
+        while_a_neighbour_waits(&table, eats, waits, || {
+            let at_table = table.clone();
+            start(across, move || at_table.dine(across, || ())).join().unwrap();
+        });
+    }
 }
 
 fn waits_asleep() {
-    while_a_neighbour_waits(&Arc::new(Table::new(3)), until_others_block);
+    while_a_neighbour_waits(&Arc::new(Table::new(3)), 0, 1, until_others_block);
+    while_a_neighbour_waits(&Arc::new(Table::new(4)), 0, 3, until_others_block);
 }
 
-/// Philosopher 1 waits while 0 eats. Then 2 may eat, or have to wait, as the table likes; but 0 must
-/// not eat again before 1 has.
 fn nobody_starves() {
+    for [eats, waits, beyond] in [[0, 1, 2], [1, 0, 3], [3, 0, 1], [0, 3, 2]] {
+        eats_first(eats, waits, beyond);
+    }
+}
+
+/// Philosopher `waits` waits while `eats` eats. Then `beyond`, who sits on the other side, may eat,
+/// or have to wait, as the table likes; but `eats` must not eat again before `waits` has.
+fn eats_first(eats: usize, waits: usize, beyond: usize) {
     let table = Arc::new(Table::new(4));
     let eaten = Arc::new(AtomicBool::new(false));
     let (finish, wait) = channel();
     let mut others = Vec::new();
-    table.dine(0, || {
-        let (at_table, eats) = (table.clone(), eaten.clone());
-        others.push(start(1, move || at_table.dine(1, || eats.store(true, SeqCst))));
+    table.dine(eats, || {
+        let (at_table, ate) = (table.clone(), eaten.clone());
+        others.push(start(waits, move || at_table.dine(waits, || ate.store(true, SeqCst))));
         until_others_block();
-        assert!(!eaten.load(SeqCst), "philosopher 1 eats while 0 eats");
+        assert!(!eaten.load(SeqCst), "philosopher {waits} eats while {eats} eats");
         let at_table = table.clone();
-        others.push(start(2, move || at_table.dine(2, || wait.recv().unwrap())));
+        others.push(start(beyond, move || at_table.dine(beyond, || wait.recv().unwrap())));
         until_others_block();
     });
     finish.send(()).unwrap();
-    let first = table.dine(0, || eaten.load(SeqCst));
-    assert!(first, "philosopher 0 eats again before 1, who has been waiting since the meal before");
+    let first = table.dine(eats, || eaten.load(SeqCst));
+    assert!(first, "philosopher {eats} eats again before {waits}, who waited for the meal before");
     for other in others {
         other.join().unwrap();
     }

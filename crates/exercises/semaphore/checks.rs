@@ -1,7 +1,9 @@
 //! What a semaphore must do under every schedule.
 
+use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
-use std::sync::{Arc, Barrier};
+use std::sync::mpsc::channel;
+use std::sync::{Arc, Barrier, Mutex};
 use std::thread::{Builder, JoinHandle};
 
 use harness::{Check, serve, until_others_block};
@@ -22,6 +24,8 @@ fn main() {
         Check::explored("each-wakes-one", each_wakes_one),
         Check::explored("add-wakes-as-many", add_wakes_as_many),
         Check::explored("waits-asleep", waits_asleep),
+        Check::explored("try-beside-others", try_beside_others),
+        Check::explored("panic-gives-back", panic_gives_back),
     ]);
 }
 
@@ -41,6 +45,20 @@ fn one_thread() {
     semaphore.add(1);
     let fourth = semaphore.try_acquire();
     assert!(fourth.is_some(), "a permit was added, but try_acquire got none");
+    let fifth = semaphore.try_acquire();
+    assert!(fifth.is_none(), "three permits are in use of three, but try_acquire got one");
+    semaphore.add(0);
+    assert!(semaphore.try_acquire().is_none(), "no permit was added, but try_acquire got one");
+
+    let other = Semaphore::new(0);
+    assert!(other.try_acquire().is_none(), "there was no permit, but try_acquire got one");
+    other.add(100);
+    let hundred: Vec<_> = (0..100).filter_map(|_| other.try_acquire()).collect();
+    assert_eq!(hundred.len(), 100, "permits that try_acquire got of 100");
+    assert!(other.try_acquire().is_none(), "100 permits of 100 are in use");
+    drop(hundred);
+    let hundred: Vec<_> = (0..101).filter_map(|_| other.try_acquire()).collect();
+    assert_eq!(hundred.len(), 100, "permits that try_acquire got once 100 were dropped");
 }
 
 fn try_never_waits() {
@@ -53,14 +71,23 @@ fn try_never_waits() {
     assert!(semaphore.try_acquire().is_some(), "a permit was dropped, but try_acquire got none");
 }
 
-/// Three threads want one of two permits: counts how many have one.
 fn not_too_many() {
-    let semaphore = Arc::new(Semaphore::new(2));
+    three_want_one_of_two(Semaphore::new(2), Semaphore::acquire);
+    let semaphore = Semaphore::new(0);
+    semaphore.add(2);
+    three_want_one_of_two(semaphore, |semaphore| {
+        semaphore.try_acquire().unwrap_or_else(|| semaphore.acquire())
+    });
+}
+
+/// Three threads want one of two permits: counts how many have one.
+fn three_want_one_of_two(semaphore: Semaphore, acquire: fn(&Semaphore) -> Permit<'_>) {
+    let semaphore = Arc::new(semaphore);
     let inside = Arc::new(AtomicUsize::new(0));
     let threads = ["thread A", "thread B", "thread C"].map(|name| {
         let (semaphore, inside) = (semaphore.clone(), inside.clone());
         start(name, move || {
-            let permit = semaphore.acquire();
+            let permit = acquire(&semaphore);
             let now = inside.fetch_add(1, SeqCst) + 1;
             assert!(now <= 2, "{now} threads have one of 2 permits");
             inside.fetch_sub(1, SeqCst);
@@ -132,6 +159,33 @@ fn add_wakes_as_many() {
     for thread in threads {
         thread.join().unwrap();
     }
+
+    // Three wait and two are put in; then one more.
+    let semaphore = Arc::new(Semaphore::new(0));
+    let inside = Arc::new(AtomicUsize::new(0));
+    let (done, wait) = channel();
+    let wait = Arc::new(Mutex::new(wait));
+    let threads = ["thread A", "thread B", "thread C"].map(|name| {
+        let (semaphore, inside, wait) = (semaphore.clone(), inside.clone(), wait.clone());
+        start(name, move || {
+            let permit = semaphore.acquire();
+            inside.fetch_add(1, SeqCst);
+            wait.lock().unwrap().recv().unwrap();
+            drop(permit);
+        })
+    });
+    semaphore.add(2);
+    until_others_block();
+    assert_eq!(inside.load(SeqCst), 2, "threads of three that got one of two permits");
+    semaphore.add(1);
+    until_others_block();
+    assert_eq!(inside.load(SeqCst), 3, "threads of three that got one of three permits");
+    for _ in 0..3 {
+        done.send(()).unwrap();
+    }
+    for thread in threads {
+        thread.join().unwrap();
+    }
 }
 
 fn waits_asleep() {
@@ -147,4 +201,49 @@ fn waits_asleep() {
     added.store(1, SeqCst);
     semaphore.add(1);
     waiter.join().unwrap();
+
+    let permit = semaphore.acquire();
+    let there = semaphore.clone();
+    let waiter = start("waiter", move || drop(there.acquire()));
+    until_others_block();
+    drop(permit);
+    waiter.join().unwrap();
+}
+
+/// There is a permit all the time, whatever two others do.
+fn try_beside_others() {
+    let semaphore = Arc::new(Semaphore::new(3));
+    let at_work = semaphore.clone();
+    let acquires = start("acquires", move || {
+        for _ in 0..2 {
+            drop(at_work.acquire());
+        }
+    });
+    let at_work = semaphore.clone();
+    let adds = start("adds", move || {
+        at_work.add(1);
+        at_work.try_acquire().is_some()
+    });
+    for _ in 0..2 {
+        let permit = semaphore.try_acquire();
+        assert!(permit.is_some(), "two permits or more are free, but try_acquire got none");
+    }
+    acquires.join().unwrap();
+    assert!(adds.join().unwrap(), "a permit was added, but try_acquire got none");
+}
+
+/// A permit that is dropped because its thread panics goes back as any other, and wakes who waits.
+fn panic_gives_back() {
+    let semaphore = Arc::new(Semaphore::new(1));
+    let at_work = semaphore.clone();
+    let panics = start("panics", move || {
+        let _permit = at_work.acquire();
+        resume_unwind(Box::new("on purpose"));
+    });
+    let there = semaphore.clone();
+    let waits = start("waits", move || drop(there.acquire()));
+    assert!(panics.join().is_err(), "a panic was swallowed");
+    waits.join().unwrap();
+    let permit = semaphore.try_acquire();
+    assert!(permit.is_some(), "a permit was dropped in a panic, but try_acquire got none");
 }

@@ -1,5 +1,6 @@
 //! What counters must do under every schedule.
 
+use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Barrier};
@@ -13,6 +14,12 @@ const _: fn(usize) -> Counters = Counters::new;
 const _: fn(&Counters, usize, fn(u64) -> u64) -> u64 = Counters::update;
 const _: fn(&Counters, usize) -> u64 = Counters::get;
 const _: fn(&Counters) -> u64 = Counters::total;
+
+/// No more than this may be asked of `change`.
+#[allow(dead_code)]
+fn any_change_will_do(counters: &Counters, change: impl Fn(u64) -> u64) -> u64 {
+    counters.update(0, change)
+}
 
 fn main() {
     serve(&[
@@ -37,6 +44,19 @@ fn one_thread() {
     let values = [0, 1, 2].map(|slot| counters.get(slot));
     assert_eq!(values, [0, 10, 1], "the values of the three counters");
     assert_eq!(counters.total(), 11, "the sum of the counters");
+
+    // No value is special.
+    let other = Counters::new(130);
+    for value in [u64::MAX, 1 << 63, (1 << 32) + 1, 1, 0] {
+        assert_eq!(other.update(129, |_| value), value, "the value of a counter after a change");
+        assert_eq!(other.get(129), value, "the value of the last of 130 counters");
+        assert_eq!(other.update(129, |x| x), value, "the value after a change to the same");
+        assert_eq!(other.total(), value, "the sum of one counter and 129 that are 0");
+    }
+    other.update(129, |_| 7);
+    let others = (0..129).map(|slot| other.get(slot)).sum::<u64>();
+    assert_eq!(others, 0, "the sum of 129 counters that nobody has changed");
+    assert_eq!(counters.total(), 11, "the sum of the counters, after others were changed");
 }
 
 fn nothing_lost() {
@@ -79,6 +99,20 @@ fn own_result() {
     let mut results: [u64; 2] = threads.map(|thread| thread.join().unwrap());
     results.sort();
     assert_eq!(results, [1, 2], "what two additions of 1 returned");
+
+    // A change that answers differently each time.
+    let calls = Cell::new(0);
+    let counters = Arc::new(Counters::new(1));
+    let at_work = counters.clone();
+    let adds = start("adds", move || at_work.update(0, |x| x + 1));
+    let result = counters.update(0, |x| {
+        calls.set(calls.get() + 1);
+        x + 100 * calls.get()
+    });
+    let added = adds.join().unwrap();
+    let now = counters.get(0);
+    let expected = if added < result { result } else { result + 1 };
+    assert_eq!(now, expected, "the counter, after an update that returned {result} and one of 1");
 }
 
 /// Three changes of three counters, each of which ends only after all have begun. A change may be
@@ -129,4 +163,47 @@ fn reads_go_on() {
     counters.update(0, |x| x + 10);
     slow.join().unwrap();
     assert_eq!(counters.get(0), 11, "the value of a counter after adding 10 and, slowly, 1");
+
+    slow_change_of(0);
+    slow_change_of(7);
+}
+
+/// Of 20 counters, one is changed slowly. All others can be changed and read, also if somebody waits
+/// to read that one, or the sum of all.
+fn slow_change_of(slot: usize) {
+    let counters = Arc::new(Counters::new(20));
+    counters.update(slot, |_| 5);
+    let (begins, begun) = channel();
+    let (go, wait) = channel();
+    let changed = counters.clone();
+    let slow = start("slow change", move || {
+        let first = AtomicBool::new(true);
+        changed.update(slot, |x| {
+            if first.swap(false, SeqCst) {
+                begins.send(()).unwrap();
+                wait.recv().unwrap();
+            }
+            x + 1
+        })
+    });
+    begun.recv().unwrap();
+    let looker = counters.clone();
+    let looker = start("looker", move || looker.get(slot));
+    // Who adds up may hold what it has counted, from the first counter on.
+    let adder = (slot == 0).then(|| {
+        let counters = counters.clone();
+        start("adder", move || counters.total())
+    });
+    for other in (0..20).filter(|other| *other != slot) {
+        assert_eq!(counters.update(other, |x| x + 1), 1, "counter {other} after adding 1");
+        assert_eq!(counters.get(other), 1, "counter {other} after adding 1");
+    }
+    go.send(()).unwrap();
+    assert_eq!(slow.join().unwrap(), 6, "the value of a counter after adding 1 to 5, slowly");
+    let seen = looker.join().unwrap();
+    assert!([5, 6].contains(&seen), "a counter that was changed from 5 to 6 was seen at {seen}");
+    if let Some(adder) = adder {
+        adder.join().unwrap();
+    }
+    assert_eq!(counters.total(), 25, "the sum of 19 counters that are 1 and one that is 6");
 }

@@ -15,6 +15,7 @@
 //!   checks.rs         a program: what must be true of a submission
 //!   shim.rs           of process exercises: calls the submission's functions on request
 //!   hints.md          three hints, each saying more, parted by a line `---`
+//!   equivalent.toml   changes of right ones that are right, and why (where there are any)
 //!   explanation.md    why the solution is right and the common wrong ways fail
 //! ```
 //!

@@ -1,5 +1,6 @@
 //! What a thread pool must do under every schedule.
 
+use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Barrier, Mutex};
@@ -12,12 +13,19 @@ use thread_pool::ThreadPool;
 const _: fn(usize) -> ThreadPool = ThreadPool::new;
 const _: fn(&ThreadPool, fn()) = ThreadPool::execute;
 
+/// No more than this may be asked of a job.
+#[allow(dead_code)]
+fn any_job(pool: &ThreadPool, job: impl FnOnce() + Send + 'static) {
+    pool.execute(job);
+}
+
 fn main() {
     serve(&[
         Check::explored("each-once", each_once),
         Check::explored("drop-waits", drop_waits),
         Check::explored("in-parallel", in_parallel),
         Check::explored("fixed", fixed),
+        Check::explored("next-free", next_free),
         Check::explored("returns-at-once", returns_at_once),
         Check::explored("panic-costs-nothing", panic_costs_nothing),
         Check::explored("idle-asleep", idle_asleep),
@@ -55,13 +63,19 @@ fn drop_waits() {
     assert_eq!(ended.load(SeqCst), 3, "jobs that had ended when the drop of the pool returned");
 }
 
-/// Jobs of which always two wait for each other; a third one must not be seen.
 fn in_parallel() {
-    let pool = ThreadPool::new(2);
-    let meeting = Arc::new(Barrier::new(2));
+    meet(2, 4);
+    meet(3, 3);
+    meet(5, 5);
+}
+
+/// Jobs of which always as many wait for each other as there are threads; one more must not be seen.
+fn meet(size: usize, jobs: usize) {
+    let pool = ThreadPool::new(size);
+    let meeting = Arc::new(Barrier::new(size));
     let running = Arc::new(AtomicUsize::new(0));
     let (ends, end) = channel();
-    for _ in 0..4 {
+    for _ in 0..jobs {
         let (meeting, running, ends) = (meeting.clone(), running.clone(), ends.clone());
         pool.execute(move || {
             let now = running.fetch_add(1, SeqCst) + 1;
@@ -70,8 +84,8 @@ fn in_parallel() {
             ends.send(now).unwrap();
         });
     }
-    let most = (0..4).map(|_| end.recv().unwrap()).max();
-    assert_eq!(most, Some(2), "jobs that ran at the same time in a pool of 2 threads");
+    let most = (0..jobs).map(|_| end.recv().unwrap()).max();
+    assert_eq!(most, Some(size), "jobs that ran at the same time in a pool of {size} threads");
 }
 
 fn fixed() {
@@ -99,33 +113,72 @@ fn fixed() {
     assert!(threads <= 2, "{threads} different threads ran the jobs of a pool of 2 threads");
 }
 
-/// The first job does not end before the third has been given to the pool.
+/// One job is long: whatever comes after it is done meanwhile by the thread that is free. Wherever
+/// jobs are dealt out in turn, one of these stands behind the long one.
+fn next_free() {
+    for before in [0, 1] {
+        let pool = ThreadPool::new(2);
+        let (go, wait) = channel();
+        let (ends, end) = channel();
+        for _ in 0..before {
+            pool.execute(|| ());
+        }
+        pool.execute(move || wait.recv().unwrap());
+        for number in 0..3 {
+            let ends = ends.clone();
+            pool.execute(move || ends.send(number).unwrap());
+        }
+        let mut done: Vec<_> = (0..3).map(|_| end.recv().unwrap()).collect();
+        done.sort();
+        assert_eq!(done, [0, 1, 2], "jobs that ran while another one was at work");
+        go.send(()).unwrap();
+    }
+}
+
+/// The first job does not end before all others have been given to the pool.
 fn returns_at_once() {
     let pool = ThreadPool::new(1);
     let (go, wait) = channel();
+    let runs = Arc::new(AtomicUsize::new(0));
     pool.execute(move || wait.recv().unwrap());
-    pool.execute(|| ());
-    pool.execute(|| ());
+    for _ in 0..130 {
+        let runs = runs.clone();
+        pool.execute(move || drop(runs.fetch_add(1, SeqCst)));
+    }
     go.send(()).unwrap();
+    drop(pool);
+    assert_eq!(runs.load(SeqCst), 130, "jobs of 130 that ran behind a long one");
 }
 
-/// As many panics as there are threads, then two jobs that wait for each other.
+/// More panics than there are threads, and not of texts alone; then jobs of which
+/// always two wait for each other, and a panic just before the pool is dropped.
 fn panic_costs_nothing() {
     let pool = ThreadPool::new(2);
-    for _ in 0..2 {
-        pool.execute(|| panic!("this job fails, and is meant to"));
+    for number in 0..4 {
+        pool.execute(move || match number {
+            0 => panic!("this job fails, and is meant to"),
+            number => resume_unwind(Box::new(number)),
+        });
     }
     let meeting = Arc::new(Barrier::new(2));
     let met = Arc::new(AtomicUsize::new(0));
-    for _ in 0..2 {
+    let running = Arc::new(AtomicUsize::new(0));
+    let most = Arc::new(AtomicUsize::new(0));
+    for _ in 0..4 {
         let (meeting, met) = (meeting.clone(), met.clone());
+        let (running, most) = (running.clone(), most.clone());
         pool.execute(move || {
+            most.fetch_max(running.fetch_add(1, SeqCst) + 1, SeqCst);
             meeting.wait();
             met.fetch_add(1, SeqCst);
+            running.fetch_sub(1, SeqCst);
         });
     }
+    pool.execute(|| resume_unwind(Box::new("the last job")));
     drop(pool);
-    assert_eq!(met.load(SeqCst), 2, "jobs that ended after two others had panicked");
+    assert_eq!(met.load(SeqCst), 4, "jobs that ended after four others had panicked");
+    let most = most.load(SeqCst);
+    assert!(most <= 2, "{most} jobs ran at the same time in a pool of 2 threads, after panics");
 }
 
 /// One job after the other, each for a pool whose threads are asleep.
@@ -144,4 +197,18 @@ fn idle_asleep() {
     let threads = threads.len();
     assert!(threads <= 2, "{threads} threads ran jobs one after the other, in a pool of 2");
     until_others_block();
+
+    // Two jobs at once, for two threads that are asleep.
+    let meeting = Arc::new(Barrier::new(2));
+    let (ends, end) = channel();
+    for _ in 0..2 {
+        let (meeting, ends) = (meeting.clone(), ends.clone());
+        pool.execute(move || {
+            meeting.wait();
+            ends.send(()).unwrap();
+        });
+    }
+    for _ in 0..2 {
+        end.recv().expect("two jobs of an idle pool run at the same time");
+    }
 }

@@ -278,6 +278,16 @@ impl Exercise {
         fs::read_to_string(&path).with_context(|| format!("{}/{name}", self.name))
     }
 
+    /// The files of its right solutions: the one that is shown, another, and those of `right/`.
+    pub fn right(&self) -> Vec<String> {
+        let files = fs::read_dir(self.directory.join("right")).into_iter().flatten().flatten();
+        let names = files.map(|file| file.file_name().to_string_lossy().into_owned());
+        let mut names: Vec<_> = names.filter(|name| name.ends_with(".rs")).collect();
+        names.sort();
+        let more = names.into_iter().map(|name| format!("right/{name}"));
+        ["solution.rs", "another.rs"].map(str::to_owned).into_iter().chain(more).collect()
+    }
+
     /// Whether its solution is there, which in a handout it is not.
     pub fn has_solution(&self) -> bool {
         self.directory.join("solution.rs").exists()

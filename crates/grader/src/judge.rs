@@ -2,7 +2,7 @@
 
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
@@ -27,6 +27,8 @@ pub struct Manner {
     pub colour: bool,
     /// Isolation that is not to be used.
     pub without: Vec<String>,
+    /// Whether one check that fails is enough, and no other is begun after it.
+    pub briefly: bool,
     /// The check and the schedule to run again, instead of everything.
     pub replay: Option<(String, String)>,
 }
@@ -246,16 +248,21 @@ fn run_checks(
     };
     let processors = std::thread::available_parallelism().map_or(1, usize::from).min(checks.len());
     let next = AtomicUsize::new(0);
+    let enough = AtomicBool::new(false);
     let results: Vec<Slot> = checks.iter().map(|_| Mutex::new(None)).collect();
     std::thread::scope(|scope| {
         for _ in 0..processors {
             scope.spawn(|| {
                 loop {
                     let index = next.fetch_add(1, Ordering::Relaxed);
-                    if index >= checks.len() {
+                    if index >= checks.len() || enough.load(Ordering::Relaxed) {
                         return;
                     }
                     let result = run(index, left());
+                    let failed = result.as_ref().is_ok_and(|(judged, _)| !judged.passed);
+                    // A decoy is meant to fail.
+                    let tells = manner.briefly && failed && index < genuine;
+                    enough.fetch_or(tells, Ordering::Relaxed);
                     if let Ok(mut slot) = results[index].lock() {
                         *slot = Some(result);
                     }
@@ -267,16 +274,21 @@ fn run_checks(
     let mut left_behind_each = Vec::new();
     let mut judged_each = Vec::new();
     for (index, result) in results.into_iter().enumerate() {
-        let result = result.into_inner().ok().flatten().context("a check was not run")?;
+        let result = result.into_inner().ok().flatten();
+        if result.is_none() && enough.load(Ordering::Relaxed) {
+            continue;
+        }
+        let result = result.context("a check was not run")?;
         let (mut judged, mut account) = result?;
         if ran_out(&account) {
             // Others had the processors, its neighbours among them: once more, alone.
             (judged, account) = run(index, checks[index].seconds)?;
         }
-        judged_each.push((judged, account));
+        judged_each.push((index, judged, account));
     }
-    let forged = judged_each[genuine..].iter().any(|(judged, _)| judged.passed);
-    for (mut judged, account) in judged_each.into_iter().take(genuine) {
+    let is_decoy = |index: &usize| *index >= genuine;
+    let forged = judged_each.iter().any(|(index, judged, _)| is_decoy(index) && judged.passed);
+    for (_, mut judged, account) in judged_each.into_iter().filter(|(index, ..)| !is_decoy(index)) {
         if forged {
             let message = "A run was reported as passed that cannot be passed.";
             judged.findings.push(Finding::new("forged", message));

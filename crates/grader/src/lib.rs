@@ -13,6 +13,7 @@ mod escape;
 mod inspect;
 mod judge;
 mod model;
+mod mutants;
 mod names;
 mod process;
 mod show;
@@ -126,7 +127,13 @@ fn command() -> Command {
         .subcommand(
             Command::new("verify")
                 .about("Proves exercises: wrong variants are caught, right ones pass")
-                .arg(name())
+                .arg(name().num_args(0..).help("The exercises; without, all"))
+                .arg(
+                    Arg::new("mutants")
+                        .long("mutants")
+                        .action(ArgAction::SetTrue)
+                        .help("Judge variants that are made from the solutions, and nothing else"),
+                )
                 .arg(
                     Arg::new("in")
                         .long("in")
@@ -164,8 +171,8 @@ fn run(matches: &ArgMatches) -> Result<bool> {
             submission::solution(&exercise(matches)?, matches.get_flag("give-up"), style)
         }
         Some(("verify", matches)) => {
-            let names = match matches.get_one::<String>("name") {
-                Some(name) => vec![name.clone()],
+            let names = match matches.get_many::<String>("name") {
+                Some(names) => names.cloned().collect(),
                 None => catalogue::names()?,
             };
             let within = matches.get_one::<PathBuf>("in");
@@ -176,6 +183,9 @@ fn run(matches: &ArgMatches) -> Result<bool> {
                     None => catalogue::load(name),
                 })
                 .collect();
+            if matches.get_flag("mutants") {
+                return mutants::verify(&exercises?);
+            }
             verify::verify(&exercises?, style)
         }
         Some(("doctor", matches)) => doctor::doctor(&without(matches)),
@@ -204,7 +214,8 @@ fn grade(exercise: &Exercise, matches: &ArgMatches, style: Style) -> Result<bool
         // What does not end takes a while to be judged.
         println!("Judging {} ...\n", submission::shown(&path));
     }
-    let manner = Manner { colour: style.colour, without: without(matches), replay };
+    let without = without(matches);
+    let manner = Manner { colour: style.colour, without, replay, briefly: false };
     let verdict = judge(exercise, &source, &manner)?;
     let file = exercise.file_name();
     let text = String::from_utf8_lossy(&source);

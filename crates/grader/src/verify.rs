@@ -83,7 +83,7 @@ fn prove(exercise: &Exercise, style: Style) -> Result<Proof> {
     proof.starter = fails("starter.rs", &starter, &exercise.starter, &table, style);
     proof.points.0 = starter.points();
     let mut right = vec![("solution.rs".to_owned(), solution)];
-    for name in std::iter::once("another.rs".to_owned()).chain(others(exercise)) {
+    for name in exercise.right().into_iter().skip(1) {
         let verdict = run(exercise, &name)?;
         right.push((name, verdict));
     }
@@ -115,15 +115,6 @@ fn prove(exercise: &Exercise, style: Style) -> Result<Proof> {
     println!("  {} of {} wrong variants caught for their own reason\n", proof.caught, proof.wrong);
     proof.seconds = start.elapsed().as_secs_f64();
     Ok(proof)
-}
-
-/// The right solutions that are there beside the two that every exercise has.
-fn others(exercise: &Exercise) -> Vec<String> {
-    let files = fs::read_dir(exercise.directory.join("right")).into_iter().flatten().flatten();
-    let names = files.map(|file| file.file_name().to_string_lossy().into_owned());
-    let mut names: Vec<_> = names.filter(|name| name.ends_with(".rs")).collect();
-    names.sort();
-    names.into_iter().map(|name| format!("right/{name}")).collect()
 }
 
 fn run(exercise: &Exercise, file: &str) -> Result<Verdict> {

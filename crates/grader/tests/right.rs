@@ -9,11 +9,13 @@ const TIMES: usize = 2;
 
 #[test]
 fn every_right_solution_gets_full_marks() {
-    let right = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/right");
+    let exercises = Path::new(env!("CARGO_MANIFEST_DIR")).join("../exercises");
     let mut judged = 0;
-    for exercise in fs::read_dir(right).unwrap().map(|entry| entry.unwrap().path()) {
+    for exercise in fs::read_dir(exercises).unwrap().map(|entry| entry.unwrap().path()) {
         let name = exercise.file_name().unwrap().to_str().unwrap();
-        for file in fs::read_dir(&exercise).unwrap().map(|entry| entry.unwrap().path()) {
+        // Not every exercise has more right solutions than the two that are always there.
+        let files = fs::read_dir(exercise.join("right")).into_iter().flatten();
+        for file in files.map(|entry| entry.unwrap().path()) {
             for _ in 0..TIMES {
                 let said = judge(name, &file);
                 assert!(said.contains(": passed, "), "{}:\n{said}", file.display());
@@ -30,7 +32,7 @@ fn giving_way_hides_nothing() {
     let wrong = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/diluted/bank-transfer.rs");
     for _ in 0..TIMES {
         let said = judge("bank-transfer", &wrong);
-        assert!(said.contains("not yet, 11 of 12 points"), "{said}");
+        assert!(said.contains("not yet, 12 of 13 points"), "{said}");
         assert!(said.contains("no-overdraft: your code panicked"), "{said}");
     }
 }

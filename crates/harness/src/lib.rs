@@ -23,7 +23,7 @@ use explorer::{Search, panics};
 pub use channel::{ANSWER, DESCRIPTOR, LONGEST, WHERE_ARE_YOU};
 pub use explorer::CHECKS;
 #[cfg(feature = "explored")]
-pub use explorer::explored::{set_processors, until_others_block};
+pub use explorer::explored::{barriers, set_processors, until_others_block};
 #[cfg(feature = "weak")]
 pub use explorer::weak::{operations, silent_spins, waits};
 

@@ -23,7 +23,11 @@ unsafe impl<T: Sync> Sync for Guard<'_, T> {}
 
 impl<T> SpinLock<T> {
     pub fn new(value: T) -> SpinLock<T> {
-        SpinLock { next: AtomicU32::new(0), serving: AtomicU32::new(0), value: UnsafeCell::new(value) }
+        SpinLock {
+            next: AtomicU32::new(0),
+            serving: AtomicU32::new(0),
+            value: UnsafeCell::new(value),
+        }
     }
 
     pub fn lock(&self) -> Guard<'_, T> {

@@ -45,6 +45,13 @@ pub fn set_processors(number: std::num::NonZero<usize>) {
     trace::with(|world| world.processors = number.get());
 }
 
+/// How often threads have waited at a [`sync::Barrier`] in this execution.
+///
+/// For checks of a program that is to do without.
+pub fn barriers() -> usize {
+    trace::with(|world| world.barriers)
+}
+
 /// Lets the other threads run until each of them is blocked or has ended. A thread that does
 /// neither spins, which is a failure of the kind `livelock`.
 ///

@@ -97,6 +97,8 @@ pub(super) struct World {
     pub(super) clock: Duration,
     /// How many processors the program sees.
     pub(super) processors: usize,
+    /// How often threads have waited at barriers.
+    pub(super) barriers: usize,
     pub(super) tasks: Vec<Task>,
     pub(super) current: usize,
     /// Who runs next.
@@ -150,6 +152,7 @@ impl World {
             steps: 0,
             clock: Duration::ZERO,
             processors: PROCESSORS,
+            barriers: 0,
             tasks: Vec::new(),
             current: 0,
             next: None,

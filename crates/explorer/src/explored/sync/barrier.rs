@@ -46,6 +46,7 @@ impl Barrier {
     #[track_caller]
     pub fn wait(&self) -> BarrierWaitResult {
         let at = Location::caller();
+        trace::with(|world| world.barriers += 1);
         let (number, left) = self.tag.number(at);
         if left {
             self.arrived.set(0);

@@ -4,7 +4,7 @@ use std::array::from_fn;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Condvar, Mutex};
 
-const ROUNDS: usize = 1024;
+const ROUNDS: usize = 256;
 
 pub struct Barrier {
     threads: usize,

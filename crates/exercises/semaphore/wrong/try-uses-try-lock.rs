@@ -1,0 +1,48 @@
+//! Takes "never waits" for `try_lock`: if somebody holds the lock for a moment, it says that
+//! there is no permit.
+
+use std::sync::{Condvar, Mutex};
+
+pub struct Semaphore {
+    permits: Mutex<usize>,
+    added: Condvar,
+}
+
+pub struct Permit<'a> {
+    semaphore: &'a Semaphore,
+}
+
+impl Semaphore {
+    pub fn new(permits: usize) -> Semaphore {
+        Semaphore { permits: Mutex::new(permits), added: Condvar::new() }
+    }
+
+    pub fn acquire(&self) -> Permit<'_> {
+        let mut permits = self.permits.lock().unwrap();
+        while *permits == 0 {
+            permits = self.added.wait(permits).unwrap();
+        }
+        *permits -= 1;
+        Permit { semaphore: self }
+    }
+
+    pub fn try_acquire(&self) -> Option<Permit<'_>> {
+        let mut permits = self.permits.try_lock().ok()?;
+        if *permits == 0 {
+            return None;
+        }
+        *permits -= 1;
+        Some(Permit { semaphore: self })
+    }
+
+    pub fn add(&self, permits: usize) {
+        *self.permits.lock().unwrap() += permits;
+        self.added.notify_all();
+    }
+}
+
+impl Drop for Permit<'_> {
+    fn drop(&mut self) {
+        self.semaphore.add(1);
+    }
+}

@@ -1,0 +1,265 @@
+//! Wrong variants that are made from the right solutions by machine: one small edit each, of the kind
+//! that people make where threads meet. Each must be caught by some check, or stand in the exercise's
+//! `equivalent.toml` with the reason why it is as right as what it was made from.
+
+use std::collections::BTreeSet;
+use std::time::Instant;
+
+use anyhow::{Context, Result, ensure};
+use serde::Deserialize;
+
+use crate::catalogue::{Exercise, Kind};
+use crate::judge::{Manner, judge};
+
+/// One edit of one line.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Mutant {
+    /// The number of the line, from 0.
+    line: usize,
+    before: String,
+    /// The line afterwards, empty if it was dropped.
+    after: String,
+}
+
+impl Mutant {
+    /// What it changes, as `equivalent.toml` says it.
+    fn mutation(&self) -> String {
+        match self.after.trim() {
+            "" => format!("drop {}", self.before.trim()),
+            after => format!("{} -> {after}", self.before.trim()),
+        }
+    }
+
+    fn apply(&self, text: &str) -> String {
+        let lines = text.lines().enumerate();
+        let lines =
+            lines.map(|(number, line)| if number == self.line { &self.after } else { line });
+        lines.fold(String::new(), |text, line| text + line + "\n")
+    }
+}
+
+/// A mutant that is right, and why.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, PartialOrd, Ord)]
+#[serde(deny_unknown_fields)]
+struct Equivalent {
+    file: String,
+    mutation: String,
+    reason: String,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Equivalents {
+    #[serde(default)]
+    equivalent: Vec<Equivalent>,
+}
+
+/// What stands in one place and is put into another's: comparisons, steps of one, truths.
+const SWAPS: &[(&str, &str)] = &[
+    (" == ", " != "),
+    (" != ", " == "),
+    (" < ", " <= "),
+    (" <= ", " < "),
+    (" > ", " >= "),
+    (" >= ", " > "),
+    (" && ", " || "),
+    (" || ", " && "),
+    (" += ", " -= "),
+    (" -= ", " += "),
+    (" + 1", ""),
+    (" - 1", ""),
+    (".max(1)", ""),
+    ("(0..", "(1.."),
+    ("(1..", "(0.."),
+    ("true", "false"),
+    ("false", "true"),
+    ("notify_all", "notify_one"),
+    ("while ", "if "),
+];
+
+/// Orderings that are weakened where memory is weak.
+const ORDERINGS: &[(&str, &str)] = &[
+    ("Acquire", "Relaxed"),
+    ("Release", "Relaxed"),
+    ("AcqRel", "Relaxed"),
+    ("AcqRel", "Acquire"),
+    ("AcqRel", "Release"),
+    ("SeqCst", "Relaxed"),
+];
+
+/// All mutants of a file, which is as rustfmt leaves it: a statement is a line, or begins one.
+fn mutants(text: &str, kind: Kind) -> BTreeSet<Mutant> {
+    let mut all = BTreeSet::new();
+    for (line, before) in text.lines().enumerate() {
+        let code = before.trim_start();
+        let plain = !["//", "use ", "pub use ", "#"].iter().any(|start| code.starts_with(start));
+        if !plain {
+            continue;
+        }
+        let mut add = |after: String| {
+            all.insert(Mutant { line, before: before.to_owned(), after });
+        };
+        // Everything is in order where schedules are explored, whatever a program asks for.
+        let orderings = if kind == Kind::Explored { &[] } else { ORDERINGS };
+        for (from, to) in SWAPS.iter().chain(orderings) {
+            for (at, _) in before.match_indices(from) {
+                add(format!("{}{to}{}", &before[..at], &before[at + from.len()..]));
+            }
+        }
+        if let Some(after) = waits_once(before) {
+            add(after);
+        }
+        if let Some((start, rest)) = before.split_once("let _")
+            && let Some((_, value)) = rest.split_once(" = ")
+            && !rest.starts_with(' ')
+        {
+            add(format!("{start}let _ = {value}"));
+        }
+        if is_statement(code) {
+            add(String::new());
+        }
+    }
+    all
+}
+
+/// `wait_while` without its condition.
+fn waits_once(line: &str) -> Option<String> {
+    let (start, rest) = line.split_once(".wait_while(")?;
+    let (guard, rest) = rest.split_once(", ")?;
+    let mut depth = 0;
+    let end = rest.find(|letter| {
+        depth += i32::from(letter == '(') - i32::from(letter == ')');
+        depth < 0
+    })?;
+    Some(format!("{start}.wait({guard}{}", &rest[end..]))
+}
+
+/// Whether a line is a statement of its own that can be dropped: a call or an assignment.
+fn is_statement(code: &str) -> bool {
+    let opened = code.matches(['(', '{', '[']).count();
+    let closed = code.matches([')', '}', ']']).count();
+    let declares =
+        ["let ", "return", "pub ", "const ", "static ", "type ", "struct ", "}", ")", "."];
+    code.ends_with(';') && opened == closed && !declares.iter().any(|it| code.starts_with(it))
+}
+
+/// Judges all mutants of these exercises, printing those that survive and a line for each exercise;
+/// whether each survivor is one that is known to be right.
+pub fn verify(exercises: &[Exercise]) -> Result<bool> {
+    let mut good = true;
+    for exercise in exercises {
+        ensure!(exercise.has_solution(), "this is a handout: there is nothing to verify");
+        good &= prove(exercise)?;
+    }
+    Ok(good)
+}
+
+fn prove(exercise: &Exercise) -> Result<bool> {
+    let start = Instant::now();
+    let mut known = equivalents(exercise)?;
+    let listed = known.len();
+    let (mut made, mut refused, mut killed, mut unexplained) = (0, 0, 0, 0);
+    for file in exercise.right() {
+        let text = exercise.file(&file)?;
+        for mutant in mutants(&text, exercise.kind) {
+            made += 1;
+            let manner = Manner { briefly: true, ..Manner::default() };
+            let verdict = judge(exercise, mutant.apply(&text).as_bytes(), &manner)?;
+            if verdict.obstacle.is_some() {
+                refused += 1;
+            } else if !verdict.passed() {
+                killed += 1;
+            } else {
+                let mutation = mutant.mutation();
+                let same = |it: &Equivalent| it.file == file && it.mutation == mutation;
+                if !known.iter().any(same) {
+                    unexplained += 1;
+                    println!("  WRONG {file}:{} survives: {mutation}", mutant.line + 1);
+                }
+            }
+        }
+    }
+    known.retain(|it| !exists(exercise, it));
+    for Equivalent { file, mutation, .. } in &known {
+        println!("  WRONG equivalent.toml names what {file} does not have: {mutation}");
+    }
+    println!(
+        "{}: {made} mutants, {refused} do not compile, {killed} killed, {} equivalent \
+         ({listed} listed with the reason), {unexplained} unexplained, in {:.0} s",
+        exercise.name,
+        made - refused - killed - unexplained,
+        start.elapsed().as_secs_f64()
+    );
+    Ok(unexplained == 0 && known.is_empty())
+}
+
+/// Whether the mutant that is listed as right can be made.
+fn exists(exercise: &Exercise, listed: &Equivalent) -> bool {
+    let text = exercise.file(&listed.file).unwrap_or_default();
+    let made = mutants(&text, exercise.kind);
+    !listed.reason.is_empty() && made.iter().any(|mutant| mutant.mutation() == listed.mutation)
+}
+
+fn equivalents(exercise: &Exercise) -> Result<Vec<Equivalent>> {
+    if !exercise.directory.join("equivalent.toml").exists() {
+        return Ok(Vec::new());
+    }
+    let text = exercise.file("equivalent.toml")?;
+    let listed: Equivalents =
+        toml::from_str(&text).with_context(|| format!("{}/equivalent.toml", exercise.name))?;
+    Ok(listed.equivalent)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalogue;
+
+    const QUEUE: &str = "\
+use std::sync::Mutex;
+// while nothing == nothing
+    while items.is_empty() && !closed {
+        let _guard = lock();
+        self.changed.notify_all();
+    let state = changed.wait_while(state, |state| state.full()).unwrap();
+    flag.store(1, Release);
+";
+
+    fn mutations(kind: Kind) -> Vec<String> {
+        mutants(QUEUE, kind).iter().map(Mutant::mutation).collect()
+    }
+
+    #[test]
+    fn each_line_is_changed_in_each_way() {
+        let made = mutations(Kind::Explored);
+        for expected in [
+            "while items.is_empty() && !closed { -> if items.is_empty() && !closed {",
+            "while items.is_empty() && !closed { -> while items.is_empty() || !closed {",
+            "let _guard = lock(); -> let _ = lock();",
+            "self.changed.notify_all(); -> self.changed.notify_one();",
+            "drop self.changed.notify_all();",
+            "let state = changed.wait_while(state, |state| state.full()).unwrap(); -> \
+             let state = changed.wait(state).unwrap();",
+            "drop flag.store(1, Release);",
+        ] {
+            assert!(made.iter().any(|it| it == expected), "{expected}: {made:#?}");
+        }
+        assert_eq!(made.len(), 7, "{made:#?}");
+    }
+
+    #[test]
+    fn orderings_are_weakened_where_memory_is_weak() {
+        let weaker = "flag.store(1, Release); -> flag.store(1, Relaxed);".to_owned();
+        assert!(mutations(Kind::Weak).contains(&weaker));
+    }
+
+    #[test]
+    fn what_is_listed_as_equivalent_can_be_made() {
+        for name in catalogue::names().unwrap() {
+            let exercise = catalogue::load(&name).unwrap();
+            for listed in equivalents(&exercise).unwrap() {
+                assert!(exists(&exercise, &listed), "{name}: {listed:?}");
+            }
+        }
+    }
+}
