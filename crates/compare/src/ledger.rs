@@ -106,7 +106,6 @@ pub const NOT_BUILT: &[Entry] = &[
         Caveat,
         "Threads talk to each other directly, through memory.",
     ),
-    entry(30, "ipc-by-sockets", "sockets", Holds, "They can talk through sockets."),
     entry(
         42,
         "isolation-gives-stability",

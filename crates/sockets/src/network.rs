@@ -35,7 +35,8 @@ pub fn apart(serve: impl FnOnce(&Listener)) -> Result<(Child, Address)> {
         let listener = address.listen().map_err(explain_io("bind"))?;
         writeln!(&tell, "{LISTENS}").context("write")?;
         // ANCHOR_END: far
-        anyhow::Ok(serve(&listener))
+        serve(&listener);
+        anyhow::Ok(())
     };
     // SAFETY: this process has one thread, so the child inherits no lock that someone else holds.
     let server = unsafe {
