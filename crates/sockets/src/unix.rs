@@ -102,7 +102,7 @@ fn messages(number: u32) -> Result<Evidence> {
     })?;
     let mut intact = 0;
     for index in 0..number {
-        let message = vec![index as u8; (index % 1000) as usize];
+        let message = vec![index as u8; 1 + (index % 1000) as usize];
         send(&mut ours, &message).context("write")?;
         intact += u32::from(receive(&mut ours).context("read")? == message);
     }

@@ -29,8 +29,7 @@ fn run(_: &Lab) -> Result<Evidence> {
     let web = child(|| web::serve(&listener, &behind))?;
     drop(listener);
     // ANCHOR_END: two
-    let port = front.port();
-    say!("user", "web server {} at port {port}, database {} behind it", web.pid(), first.pid());
+    say!("user", "web server {} in front, database {} behind it", web.pid(), first.pid());
     let ask = |method: &str, body: &str| http(&front, method, body);
 
     // ANCHOR: sequence
