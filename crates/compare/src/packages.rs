@@ -24,4 +24,5 @@ pub const PACKAGES: &[&Package] = &[
     &semaphores::PACKAGE,
     &message_queues::PACKAGE,
     &sockets::PACKAGE,
+    &channels::PACKAGE,
 ];

@@ -53,10 +53,10 @@ fn run(_: &Lab) -> Result<Evidence> {
         },
     }
     let (told, dead) = a_dead_one()?;
-    say!("client", "the database is killed; a further question: {dead}");
+    say!("client", "a database is killed, its client asks: {dead}");
     let silent = a_silent_one()?;
     let words = if silent { "nothing for 100 ms" } else { "an answer" };
-    say!("client", "one that listens and is too busy to answer: {words}");
+    say!("client", "one listens and is too busy to answer: {words}");
     Ok(evidence
         .fact("transports: on one machine", sums.len())
         .fact("transports: same answers over all", same)
