@@ -26,6 +26,8 @@ fn run(_: &Lab) -> Result<Evidence> {
     say!("main", "a channel of {ROOM}: {fits} messages went in, the next is refused");
 
     std::thread::scope(|threads| {
+        // Dropped at the end of this block, however it ends, so that no thread waits on.
+        let receiver = receiver;
         // ANCHOR: full
         let (tell, told) = mpsc::channel();
         let producer = spawn(threads, "producer", move || {

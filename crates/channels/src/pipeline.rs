@@ -108,16 +108,20 @@ fn by_crossbeam() -> Result<u64> {
 fn by_locks() -> Result<u64> {
     let (produced, made) = (Queue::default(), Queue::default());
     std::thread::scope(|threads| {
-        spawn(threads, "producer", || {
-            (0..NUMBERS).for_each(|number| produced.put(Some(number)));
-            produced.put(None);
-        })?;
         spawn(threads, "changer", || {
             while let Some(number) = produced.take() {
                 made.put(Some(changed(number)));
             }
             made.put(None);
         })?;
+        let producer = spawn(threads, "producer", || {
+            (0..NUMBERS).for_each(|number| produced.put(Some(number)));
+            produced.put(None);
+        });
+        if producer.is_err() {
+            produced.put(None); // The changer waits, and must be told.
+        }
+        producer?;
         Ok(std::iter::from_fn(|| made.take()).fold(0, mix))
     })
 }

@@ -25,6 +25,8 @@ fn run(_: &Lab) -> Result<Evidence> {
     let (order, stop) = channel::bounded::<()>(0);
     let (tell, told) = channel::bounded(1);
     std::thread::scope(|threads| {
+        // Dropped at the end of this block, however it ends, so that the worker does not wait on.
+        let order = order;
         // ANCHOR: worker
         let worker = spawn(threads, "worker", || {
             let _ = tell.send(gettid());
