@@ -139,7 +139,7 @@ fn who_is_there() -> Result<Evidence> {
     stranger.wait()?;
     let known = peer.pid() == pid.as_raw() && peer.uid() == getuid().as_raw();
     let words = if known { "which is true" } else { "which is not true" };
-    say!("server", "{pid} has connected to a name in the kernel's memory");
+    say!("server", "process {pid} connects to a name in the kernel's memory");
     say!("server", "SO_PEERCRED says: {} of user {}, {words}", peer.pid(), peer.uid());
     Ok(Evidence::new().fact("unix: the kernel says who connected", known))
 }
