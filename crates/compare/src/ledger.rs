@@ -106,7 +106,6 @@ pub const NOT_BUILT: &[Entry] = &[
         Caveat,
         "Threads talk to each other directly, through memory.",
     ),
-    entry(30, "ipc-by-sockets", "sockets", Holds, "They can talk through sockets."),
     entry(
         42,
         "isolation-gives-stability",
@@ -231,13 +230,6 @@ pub const NOT_BUILT: &[Entry] = &[
         "A system runs its applications in separate processes.",
     ),
     entry(
-        65,
-        "processes-suit-distribution",
-        "sockets",
-        Caveat,
-        "Processes suit distributed systems.",
-    ),
-    entry(
         66,
         "word-processor",
         "responsiveness",
@@ -245,13 +237,6 @@ pub const NOT_BUILT: &[Entry] = &[
         "A word processor checks, saves and takes input in separate threads.",
     ),
     entry(67, "game-state", "shared-state", Caveat, "The threads of a game share its state."),
-    entry(
-        68,
-        "database-and-web-server",
-        "sockets",
-        Holds,
-        "A database and a web server are processes that talk through sockets.",
-    ),
     entry(
         70,
         "browser",

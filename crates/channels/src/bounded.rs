@@ -1,0 +1,96 @@
+//! A channel has room for so many messages. What if it is full, or the other side has gone?
+
+use std::sync::mpsc::{self, SyncSender, TrySendError};
+
+use anyhow::{Context, Result};
+use lab::child::LIMIT;
+use lab::proc::comes_to_block_in;
+use lab::thread::spawn;
+use lab::{Evidence, Experiment, Lab, say};
+use nix::libc::SYS_futex;
+use nix::unistd::gettid;
+
+pub const EXPERIMENT: Experiment = Experiment {
+    name: "bounded",
+    question: "A producer is faster than its consumer. What holds it back?",
+    claims: &[],
+    run,
+};
+
+const ROOM: usize = 4;
+const MANY: usize = 100_000;
+
+fn run(_: &Lab) -> Result<Evidence> {
+    let (sender, receiver) = mpsc::sync_channel(ROOM);
+    let fits = fill(&sender);
+    say!("main", "a channel of {ROOM}: {fits} messages went in, the next is refused");
+
+    std::thread::scope(|threads| {
+        // Dropped at the end of this block, however it ends, so that no thread waits on.
+        let receiver = receiver;
+        // ANCHOR: full
+        let (tell, told) = mpsc::channel();
+        let producer = spawn(threads, "producer", move || {
+            let _ = tell.send(gettid());
+            sender.send(usize::MAX).is_ok()
+        })?;
+        let thread = told.recv().context("the producer has ended")?;
+        let sleeps = comes_to_block_in(thread, SYS_futex, LIMIT)?;
+        let first = receiver.recv().context("recv")?;
+        let sent = producer.join().unwrap_or(false);
+        // ANCHOR_END: full
+        let words = if sleeps { "sleeps" } else { "does not sleep" };
+        say!("producer", "thread {thread} sends one more, and {words}");
+        let words = if sent { "its message is in" } else { "its message is lost" };
+        say!("main", "takes message {first}; the producer goes on, {words}");
+
+        // The only sender has gone with its thread. What it has sent is still there.
+        let left: Vec<usize> = receiver.iter().collect();
+        say!("main", "the producer has ended; {} messages are still there", left.len());
+        let end = receiver.recv().is_err();
+        let words = if end { "says that no more can come" } else { "says something else" };
+        say!("main", "after them recv {words}");
+
+        let (sender, receiver) = mpsc::channel();
+        for number in 0..MANY {
+            sender.send(number).context("send")?;
+        }
+        let waiting = receiver.try_iter().count();
+        say!("main", "without a bound {waiting} messages wait, the sender never did");
+        drop(receiver);
+        let back = sender.send(7).map_err(|error| error.0).err();
+        let words = back.map_or("it is lost".to_owned(), |number| format!("{number} comes back"));
+        say!("main", "nobody can receive any more; send fails, and {words}");
+
+        let meets = rendezvous()?;
+        let words = if meets { "only when somebody takes it" } else { "at once" };
+        say!("main", "in a channel of 0 a message goes in {words}");
+        Ok(Evidence::new()
+            .fact("bounded: messages that fit", fits)
+            .fact("bounded: a sender to a full channel sleeps", sleeps)
+            .fact("bounded: messages left by an ended sender", left.len())
+            .fact("bounded: the end is told after the last message", end)
+            .fact("unbounded: messages that wait", waiting)
+            .fact("bounded: a message that nobody can take comes back", back == Some(7))
+            .fact("bounded: a channel of 0 is a rendezvous", meets))
+    })
+}
+
+/// Sends until there is no room; says how many messages went in.
+fn fill(sender: &SyncSender<usize>) -> usize {
+    (0..)
+        .take_while(|number| !matches!(sender.try_send(*number), Err(TrySendError::Full(_))))
+        .count()
+}
+
+/// Whether a message can be put into a channel of 0 only while somebody waits for it.
+fn rendezvous() -> Result<bool> {
+    let (sender, receiver) = mpsc::sync_channel(0);
+    let alone = sender.try_send(1).is_ok();
+    std::thread::scope(|threads| {
+        let taker = spawn(threads, "taker", move || receiver.recv_timeout(LIMIT))?;
+        sender.send(2).context("send")?;
+        let taken = taker.join().is_ok_and(|taken| taken == Ok(2));
+        Ok(!alone && taken)
+    })
+}
