@@ -23,4 +23,6 @@ pub const PACKAGES: &[&Package] = &[
     &pipes::PACKAGE,
     &semaphores::PACKAGE,
     &message_queues::PACKAGE,
+    &clone_flags::PACKAGE,
+    &memory_isolation::PACKAGE,
 ];
