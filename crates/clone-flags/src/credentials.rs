@@ -22,7 +22,7 @@ pub const EXPERIMENT: Experiment = Experiment {
 const OTHER_USER: u32 = 65533;
 
 fn run(_: &Lab) -> Result<Evidence> {
-    let mut evidence = Evidence::new();
+    let (mut evidence, mut refused) = (Evidence::new(), Vec::new());
     for (name, change, look) in WAYS {
         let fact = format!("{name}: threads changed");
         match observe(change, look) {
@@ -31,13 +31,16 @@ fn run(_: &Lab) -> Result<Evidence> {
                 evidence = evidence.fact(&fact, changed);
             }
             Err(error) if error.is::<Unavailable>() => {
-                let why = format!("{error:#}");
-                let line = lab::wrapped(&format!("{name} cannot be shown: {why}"), 58);
-                line.lines().for_each(|line| say!("parent", "{}", line.trim()));
-                evidence = evidence.missing(&fact, why);
+                refused.push(error.to_string());
+                evidence = evidence.missing(&fact, error.to_string());
             }
             Err(error) => return Err(error),
         }
+    }
+    if let Some(why) = refused.first() {
+        // The call and its errno; the facts that are missing carry the whole reason.
+        let why: Vec<&str> = why.split(": ").take(2).collect();
+        say!("parent", "{} more cannot be shown here ({})", refused.len(), why.join(": "));
     }
     Ok(evidence)
 }

@@ -3,6 +3,7 @@
 
 use std::ffi::{CStr, c_int, c_void};
 use std::os::fd::AsFd;
+use std::os::unix::fs::MetadataExt;
 use std::sync::atomic::Ordering::SeqCst;
 
 use anyhow::{Context, Result};
@@ -49,12 +50,14 @@ fn run(_: &Lab) -> Result<Evidence> {
     drop(keeps);
     let pid = task.id();
     page.hand_over()?;
+    let unmapped = user_of(pid)?;
     // ANCHOR: map
     // User 0 of the child's namespace is this user outside, and has no right more there.
     let map = format!("0 {user} 1");
     std::fs::write(format!("/proc/{pid}/uid_map"), map).map_err(explain_io("/proc/PID/uid_map"))?;
     // ANCHOR_END: map
     page.hand_over()?;
+    let users = [unmapped, user_of(pid)?];
     let answer = |index: usize| page.answers[index].load(SeqCst);
     let grandchild = lab::proc::children(pid.as_raw() as u32).first().map(|pid| *pid as i32);
     let name_stays = host_name() == name_before;
@@ -73,11 +76,13 @@ fn run(_: &Lab) -> Result<Evidence> {
 
     let number = page.pid.load(SeqCst);
     say!("parent", "{:<16}{:<10}outside", "", "inside");
-    say!("parent", "{:<16}{number:<10}{pid}", "child");
-    let outside = grandchild.map_or("not shown".to_owned(), |pid| pid.to_string());
+    say!("parent", "{:<16}{number:<10}process {pid}", "child");
+    let outside = grandchild.map_or("not shown".to_owned(), |pid| format!("process {pid}"));
     say!("parent", "{:<16}{:<10}{outside}", "its own child", answer(GRANDCHILD));
-    say!("parent", "{:<16}{:<10}{user}", "user, unmapped", answer(UNMAPPED));
-    say!("parent", "{:<16}{:<10}{user}", "user, mapped", answer(MAPPED));
+    let [unmapped, mapped] =
+        users.map(|its| if its == user { "its maker's" } else { "not its maker's" });
+    say!("parent", "{:<16}{:<10}{unmapped}", "user, unmapped", answer(UNMAPPED));
+    say!("parent", "{:<16}{:<10}{mapped}", "user, mapped", answer(MAPPED));
     let name = if name_stays { "as before" } else { "changed too" };
     say!("parent", "{:<16}{:<10}{name}", "host name", NAME.to_string_lossy());
     let also = if ended_too { "ends too, by the kernel" } else { "lives on" };
@@ -86,6 +91,7 @@ fn run(_: &Lab) -> Result<Evidence> {
         .fact("namespaces: its number inside", if number == 1 { "1" } else { "another" })
         .fact("namespaces: its user before the map", answer(UNMAPPED))
         .fact("namespaces: its user with the map", answer(MAPPED))
+        .fact("namespaces: its user outside is its maker's", users == [user; 2])
         .fact("namespaces: the host name outside stays", name_stays)
         .fact("namespaces: its child ends with it", ended_too))
 }
@@ -123,6 +129,12 @@ extern "C" fn first_process(page: *mut c_void) -> c_int {
     page.wait_for_turn();
     page.hand_back();
     0
+}
+
+/// Whom a process belongs to, seen from this namespace.
+fn user_of(process: Pid) -> Result<u32> {
+    let entry = std::fs::metadata(format!("/proc/{process}")).map_err(explain_io("/proc/PID"))?;
+    Ok(entry.uid())
 }
 
 fn host_name() -> [u8; 65] {
