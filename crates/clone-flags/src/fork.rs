@@ -20,15 +20,15 @@ pub const EXPERIMENT: Experiment = Experiment {
 
 /// What a process has besides.
 const MORE: [Thing; 9] = [
-    Thing { name: "signal mask", set: set_mask, get: mask },
-    Thing { name: "nice value", set: set_nice, get: nice },
-    Thing { name: "shared mapping", set: set_mapping, get: mapping },
-    Thing { name: "pending signal", set: set_pending, get: pending },
-    Thing { name: "alarm", set: set_alarm, get: alarm },
-    Thing { name: "record lock", set: set_lock, get: lock },
-    Thing { name: "other thread", set: |_| (), get: other_thread },
-    Thing { name: "death signal", set: set_death_signal, get: death_signal },
-    Thing { name: "DONTFORK memory", set: set_dont_fork, get: dont_fork },
+    Thing { name: "signal mask", call: "sigprocmask", set: set_mask, get: mask },
+    Thing { name: "nice value", call: "setpriority", set: set_nice, get: nice },
+    Thing { name: "shared mapping", call: "mmap", set: set_mapping, get: mapping },
+    Thing { name: "pending signal", call: "raise", set: set_pending, get: pending },
+    Thing { name: "alarm", call: "alarm", set: set_alarm, get: alarm },
+    Thing { name: "record lock", call: "fcntl", set: set_lock, get: lock },
+    Thing { name: "other thread", call: "tgkill", set: |_| (), get: other_thread },
+    Thing { name: "death signal", call: "prctl", set: set_death_signal, get: death_signal },
+    Thing { name: "DONTFORK memory", call: "madvise", set: set_dont_fork, get: dont_fork },
 ];
 
 const ALL: usize = THINGS.len() + MORE.len();

@@ -6,26 +6,54 @@ use std::sync::atomic::{AtomicI32, Ordering::SeqCst};
 
 use anyhow::Result;
 use lab::child::explain;
+use nix::errno::Errno;
 use nix::sys::memfd::{MFdFlags, memfd_create};
 
 /// Something that can be 0, 1 or 2.
 #[derive(Clone, Copy)]
 pub struct Thing {
     pub name: &'static str,
+    /// The system call that sets it.
+    pub call: &'static str,
     pub set: fn(i32),
     /// The value that was set, or something else.
     pub get: fn() -> i32,
 }
 
+impl Thing {
+    /// Sets it and looks; the errno, if it is not as it was set.
+    pub fn change(&self, value: i32) -> i32 {
+        Errno::clear();
+        (self.set)(value);
+        let errno = Errno::last_raw();
+        if (self.get)() == value { 0 } else { errno }
+    }
+}
+
+/// Sets every thing, or says which could not be set.
+pub fn change_all(value: i32) -> Result<()> {
+    THINGS.iter().try_for_each(|thing| checked(thing, thing.change(value)))
+}
+
+/// The error for a thing that could not be set.
+pub fn checked(thing: &Thing, errno: i32) -> Result<()> {
+    if errno == 0 { Ok(()) } else { Err(explain(thing.call)(Errno::from_raw(errno))) }
+}
+
 /// What clone(2) has flags for, and two things besides: limits and offset.
 pub const THINGS: [Thing; 7] = [
-    Thing { name: "memory", set: |v| MEMORY.store(v, SeqCst), get: || MEMORY.load(SeqCst) },
-    Thing { name: "descriptors", set: set_descriptor, get: descriptor },
-    Thing { name: "directory", set: set_directory, get: directory },
-    Thing { name: "umask", set: set_umask, get: umask },
-    Thing { name: "signal actions", set: set_action, get: action },
-    Thing { name: "limits", set: set_limit, get: limit },
-    Thing { name: "offset", set: set_offset, get: offset },
+    Thing {
+        name: "memory",
+        call: "store",
+        set: |v| MEMORY.store(v, SeqCst),
+        get: || MEMORY.load(SeqCst),
+    },
+    Thing { name: "descriptors", call: "dup3", set: set_descriptor, get: descriptor },
+    Thing { name: "directory", call: "chdir", set: set_directory, get: directory },
+    Thing { name: "umask", call: "umask", set: set_umask, get: umask },
+    Thing { name: "signal actions", call: "sigaction", set: set_action, get: action },
+    Thing { name: "limits", call: "setrlimit", set: set_limit, get: limit },
+    Thing { name: "offset", call: "lseek", set: set_offset, get: offset },
 ];
 
 static MEMORY: AtomicI32 = AtomicI32::new(0);
@@ -40,7 +68,7 @@ pub fn prepare() -> Result<[OwnedFd; 2]> {
     let number = file.try_clone().map_err(lab::child::explain_io("dup"))?;
     FILE.store(file.as_raw_fd(), SeqCst);
     NUMBER.store(number.as_raw_fd(), SeqCst);
-    THINGS.iter().for_each(|thing| (thing.set)(0));
+    change_all(0)?;
     Ok([file, number])
 }
 

@@ -11,7 +11,7 @@ use lab::TimeLimit;
 use lab::child::{LIMIT, explain, late};
 use nix::sys::mman::{MapFlags, ProtFlags, mmap_anonymous};
 
-use crate::things::THINGS;
+use crate::things::{THINGS, change_all, checked};
 
 /// Memory that both have whatever the flags are, for the turns and for what was found.
 #[derive(Default)]
@@ -92,7 +92,9 @@ impl Sharing {
 /// The other task's half.
 pub fn other_side(page: &Page) {
     page.wait_for_turn();
-    THINGS.iter().for_each(|thing| (thing.set)(1));
+    for (thing, answer) in THINGS.iter().zip(&page.answers) {
+        answer.store(thing.change(1), SeqCst);
+    }
     page.hand_back();
     page.wait_for_turn();
     for (thing, answer) in THINGS.iter().zip(&page.answers) {
@@ -104,8 +106,11 @@ pub fn other_side(page: &Page) {
 /// The maker's half: for each thing, whether a change of one is seen by the other.
 pub fn this_side(page: &Page) -> Result<[Sharing; THINGS.len()]> {
     page.hand_over()?;
+    for (thing, answer) in THINGS.iter().zip(&page.answers) {
+        checked(thing, answer.load(SeqCst))?;
+    }
     let seen_here = THINGS.map(|thing| (thing.get)() == 1);
-    THINGS.iter().for_each(|thing| (thing.set)(2));
+    change_all(2)?;
     page.hand_over()?;
     Ok(std::array::from_fn(|index| {
         match (seen_here[index], page.answers[index].load(SeqCst) == 2) {

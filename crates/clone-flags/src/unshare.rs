@@ -35,7 +35,9 @@ fn run(_: &Lab) -> Result<Evidence> {
         // A hand-over that fails leaves a thread that waits; then the process ends here.
         let meet = || this_side(page).unwrap_or_else(|error| lab::child::give_up(&error));
         let before = meet();
-        THINGS.iter().for_each(|thing| (thing.set)(0));
+        if let Err(error) = things::change_all(0) {
+            lab::child::give_up(&error);
+        }
         let after = meet();
         let answer = thread.join().map_err(|_| anyhow::anyhow!("the thread panicked"))?;
         answer.map_err(explain("unshare"))?;
