@@ -72,27 +72,6 @@ pub const NOT_BUILT: &[Entry] = &[
         "Execution context and scheduling belong to the process.",
     ),
     entry(
-        12,
-        "no-direct-access",
-        "memory-isolation",
-        Caveat,
-        "A process cannot reach into the memory of another without IPC.",
-    ),
-    entry(
-        16,
-        "threads-share-files",
-        "clone-flags",
-        Caveat,
-        "Threads share the open files of their process.",
-    ),
-    entry(
-        17,
-        "process-own-resources",
-        "clone-flags",
-        Caveat,
-        "A process has system resources of its own.",
-    ),
-    entry(
         23,
         "thread-switch-faster",
         "context-switch",

@@ -25,4 +25,6 @@ pub const PACKAGES: &[&Package] = &[
     &message_queues::PACKAGE,
     &sockets::PACKAGE,
     &channels::PACKAGE,
+    &clone_flags::PACKAGE,
+    &memory_isolation::PACKAGE,
 ];
