@@ -182,20 +182,6 @@ pub const NOT_BUILT: &[Entry] = &[
         "Coroutines give finer control over the order of execution.",
     ),
     entry(
-        56,
-        "pool-is-idle-threads",
-        "thread-pool",
-        Caveat,
-        "A thread pool is a set of threads made in advance that wait for tasks.",
-    ),
-    entry(
-        57,
-        "pool-reuse-faster",
-        "thread-pool",
-        Caveat,
-        "Reusing threads is faster than making new ones.",
-    ),
-    entry(
         60,
         "choose-processes-when",
         "choosing",

@@ -23,4 +23,5 @@ pub const PACKAGES: &[&Package] = &[
     &pipes::PACKAGE,
     &semaphores::PACKAGE,
     &message_queues::PACKAGE,
+    &thread_pool::PACKAGE,
 ];
