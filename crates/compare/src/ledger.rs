@@ -99,13 +99,6 @@ pub const NOT_BUILT: &[Entry] = &[
         Caveat,
         "Switching between threads is faster than between processes.",
     ),
-    entry(
-        24,
-        "threads-communicate-directly",
-        "shared-state",
-        Caveat,
-        "Threads talk to each other directly, through memory.",
-    ),
     entry(30, "ipc-by-sockets", "sockets", Holds, "They can talk through sockets."),
     entry(
         42,
@@ -230,7 +223,6 @@ pub const NOT_BUILT: &[Entry] = &[
         Holds,
         "A word processor checks, saves and takes input in separate threads.",
     ),
-    entry(67, "game-state", "shared-state", Caveat, "The threads of a game share its state."),
     entry(
         68,
         "database-and-web-server",

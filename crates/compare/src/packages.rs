@@ -24,4 +24,5 @@ pub const PACKAGES: &[&Package] = &[
     &semaphores::PACKAGE,
     &message_queues::PACKAGE,
     &thread_pool::PACKAGE,
+    &shared_state::PACKAGE,
 ];

@@ -38,7 +38,7 @@ fn run(lab: &Lab) -> Result<Evidence> {
     say!("main", "all on CPU {cpu}, µs a task; the ratio: a thread each to pool");
     say!(
         "main",
-        "{:<12}{:>11}{:>8}{:>9}{:>8}  p10 to p90",
+        "{:<11}{:>12}{:>8}{:>8}{:>8}  p10 to p90",
         "",
         "thread each",
         "pool",
@@ -54,7 +54,7 @@ fn run(lab: &Lab) -> Result<Evidence> {
         match &pool.doubt {
             None => say!(
                 "main",
-                "{name:<12}{each:>11.1}{one:>8.1}{many:>9.1}{:>6.2} x  {}",
+                "{name:<11}{each:>12.1}{one:>8.1}{many:>8.1}{:>6.2} x  {}",
                 pool.ratio.median,
                 pool.ratio
             ),

@@ -80,7 +80,7 @@ fn run(_: &Lab) -> Result<Evidence> {
     drop(pool);
 
     let found = what_the_next_task_finds()?;
-    say!("main", "a task writes 7 into a thread-local variable; the next one finds {found}");
+    say!("main", "a task leaves 7 in a thread-local; the next one finds {found}");
     let evidence = Evidence::new()
         .fact("fixed: threads made", THREADS)
         .measured("fixed: CPU used while idle", used, "%")

@@ -32,7 +32,7 @@ fn run(_: &Lab) -> Result<Evidence> {
     if let Some(asleep) = waits.asleep {
         say!("main", "{asleep} threads sleep, {} tasks lie in the queue", waits.queued);
         if asleep == THREADS && waits.queued == OUTER {
-            say!("main", "each waits for a task that only a thread of the pool would run");
+            say!("main", "each waits for a task that only they would run");
         }
     }
     say!("main", "{}", outcome(waits.done));
