@@ -52,18 +52,15 @@ fn run(_: &Lab) -> Result<Evidence> {
     current.store(State { version: 2, total: 2 });
     let new = current.load();
     let whole = old.version == old.total && new.version == new.total;
-    say!("reader", "had version {} and has it still; the next gets {}", old.version, new.version);
+    say!("reader", "has had version {} all the time; the next gets {}", old.version, new.version);
     let (kept, observer) = (old.version, Arc::downgrade(&old));
     let before = observer.strong_count();
     drop(old);
     let after = observer.strong_count();
-    say!(
-        "reader",
-        "{before} held version {kept}; it lets go, and {after} do: memory is given back"
-    );
+    let freed = if after == 0 { "its memory is given back" } else { "its memory stays" };
+    say!("reader", "{before} held version {kept}; it lets go, {after} do: {freed}");
 
-    let stored = two_updates(|current, seen, state| {
-        let _ = seen;
+    let stored = two_updates(|current, _, state| {
         current.store(state);
         true
     })?;
