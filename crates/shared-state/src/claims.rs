@@ -40,7 +40,7 @@ fn threads_communicate_directly(facts: &Evidence) -> Result<Judgement, Absent> {
         Judgement::does_not_hold(seen)
     } else if size.median >= 3.0 {
         Judgement::inconclusive(format!("too noisy: {seen}"))
-    } else if copied.is_above(3.0) {
+    } else if copied.median >= 3.0 {
         Judgement::caveat(seen).briefly("but only what is moved, not what is copied")
     } else {
         Judgement::holds(seen)
