@@ -79,13 +79,6 @@ pub const NOT_BUILT: &[Entry] = &[
         "Switching between threads is faster than between processes.",
     ),
     entry(
-        24,
-        "threads-communicate-directly",
-        "shared-state",
-        Caveat,
-        "Threads talk to each other directly, through memory.",
-    ),
-    entry(
         42,
         "isolation-gives-stability",
         "supervision",
@@ -160,20 +153,6 @@ pub const NOT_BUILT: &[Entry] = &[
         "Coroutines give finer control over the order of execution.",
     ),
     entry(
-        56,
-        "pool-is-idle-threads",
-        "thread-pool",
-        Caveat,
-        "A thread pool is a set of threads made in advance that wait for tasks.",
-    ),
-    entry(
-        57,
-        "pool-reuse-faster",
-        "thread-pool",
-        Caveat,
-        "Reusing threads is faster than making new ones.",
-    ),
-    entry(
         60,
         "choose-processes-when",
         "choosing",
@@ -215,7 +194,6 @@ pub const NOT_BUILT: &[Entry] = &[
         Holds,
         "A word processor checks, saves and takes input in separate threads.",
     ),
-    entry(67, "game-state", "shared-state", Caveat, "The threads of a game share its state."),
     entry(
         70,
         "browser",

@@ -27,4 +27,6 @@ pub const PACKAGES: &[&Package] = &[
     &channels::PACKAGE,
     &clone_flags::PACKAGE,
     &memory_isolation::PACKAGE,
+    &thread_pool::PACKAGE,
+    &shared_state::PACKAGE,
 ];
