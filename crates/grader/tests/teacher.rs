@@ -277,6 +277,67 @@ fn gradescope_gets_results(handout: &Path) {
     assert_eq!(run()["score"], 17);
 }
 
+/// Classroom 50's runner at work: its environment, the checkout, the autograder beside its image.
+fn classroom50(image: &Path, checkout: &Path, rustc: Option<&str>) -> (Option<i32>, String) {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scripts/classroom50");
+    let script = fs::read_to_string(script.join("autograder.py")).unwrap();
+    let script = script.replace("/opt/grader", image.to_str().unwrap());
+    let mut python = Command::new("python3");
+    python.args(["-c", &script]).current_dir(checkout);
+    let url = "https://example.org/ann";
+    python.envs([("CLASSROOM", "systems"), ("ASSIGNMENT", "reap"), ("OWNER", "ann")]);
+    python.envs([("ASSIGNMENT_TYPE", "individual"), ("SUBMISSION_TAG", "submit/1")]);
+    python.envs([("COMMIT_URL", url), ("RELEASE_URL", url), ("REVIEW_URL", url)]);
+    if let Some(rustc) = rustc {
+        python.env("RUSTC", rustc);
+    }
+    let (code, said, errors) = output(&mut python);
+    (code, said + &errors)
+}
+
+#[test]
+fn classroom50_gets_a_result_unless_the_grader_fails() {
+    let directory = tempfile::tempdir().unwrap();
+    let image = directory.path().join("image");
+    put(image.join("exercises/reap.rs"), "");
+    fs::create_dir_all(image.join("target/grade")).unwrap();
+    symlink(env!("CARGO_BIN_EXE_grader"), image.join("target/grade/grader")).unwrap();
+    let (right, wrong) = (directory.path().join("right"), directory.path().join("wrong"));
+    put(right.join("exercises/reap.rs"), fs::read(exercise("reap/solution.rs")).unwrap());
+    put(wrong.join("reap.rs"), fs::read(exercise("reap/wrong/no-signal.rs")).unwrap());
+    // What the learner pushed under the name of the result is not taken for one.
+    put(wrong.join("result.json/x"), "{\"score\": 100}");
+    put(wrong.join("crates/exercises/reap/exercise.toml"), "not the exercise");
+    let git = |arguments: &[&str]| {
+        let mut git = Command::new("git");
+        git.args(["-c", "user.name=ann", "-c", "user.email=ann@example.org"]);
+        git.args(arguments).current_dir(&right).env("GIT_COMMITTER_DATE", "1787875259 +0200");
+        let (code, said, errors) = output(&mut git);
+        assert_eq!(code, Some(0), "{said}{errors}");
+    };
+    git(&["init", "--quiet"]);
+    git(&["add", "."]);
+    git(&["commit", "--quiet", "--message", "Reap"]);
+
+    let result = |checkout: &Path| -> Value {
+        let (code, said) = classroom50(&image, checkout, None);
+        assert_eq!(code, Some(0), "{said}");
+        serde_json::from_slice(&fs::read(checkout.join("result.json")).unwrap()).unwrap()
+    };
+    let found = result(&right);
+    assert_eq!((&found["score"], &found["max-score"]), (&13.into(), &13.into()), "{found}");
+    assert_eq!(found["datetime"], "2026-08-28T00:00:59Z", "the commit's time");
+    let found = result(&wrong);
+    assert_eq!((&found["score"], &found["max-score"]), (&11.into(), &13.into()), "{found}");
+    assert_eq!((&found["owner"], &found["submission"]), (&"ann".into(), &"submit/1".into()));
+    let body = fs::read_to_string(wrong.join("release-body.md")).unwrap();
+    assert!(body.starts_with("11 of 13 points\n") && body.contains("not yet: reap/"), "{body}");
+
+    let (code, said) = classroom50(&image, &right, Some("/nonexistent/rustc"));
+    assert!(code == Some(1) && said.contains("the grader failed (3)"), "{code:?} {said}");
+    assert!(!right.join("result.json").exists(), "an error of the grader is not 0 points");
+}
+
 #[test]
 fn a_handout_builds_and_grades_and_gives_nothing_away() {
     // Always the same place, so that what was built there is built once.
