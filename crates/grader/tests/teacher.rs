@@ -339,6 +339,44 @@ fn classroom50_gets_a_result_unless_the_grader_fails() {
 }
 
 #[test]
+fn gradescope_is_told_where_the_grader_fails() {
+    use std::os::unix::fs::PermissionsExt;
+    let directory = tempfile::tempdir().unwrap();
+    let at = directory.path();
+    put(at.join("exercises/reap.rs"), "");
+    // In the place of the grader, something that ends as it is told.
+    put(at.join("bin/cargo"), "#!/bin/sh\necho {} > results\nexit $STATUS\n");
+    fs::set_permissions(at.join("bin/cargo"), fs::Permissions::from_mode(0o755)).unwrap();
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scripts/gradescope");
+    let script = fs::read_to_string(script.join("run_autograder")).unwrap();
+    let lines = script.lines().filter(|line| !line.contains("CARGO_HOME"));
+    let script = lines.collect::<Vec<_>>().join("\n");
+    let script = script.replace("/autograder/results/results.json", "results");
+    let script = script.replace("/autograder/source", at.to_str().unwrap());
+    let path = format!("{}:/usr/bin:/bin", at.join("bin").display());
+    for (status, code) in [("0", 0), ("1", 0), ("2", 1), ("3", 1), ("101", 1)] {
+        let mut bash = Command::new("bash");
+        bash.args(["-c", &script]).env("PATH", &path).env("STATUS", status);
+        let (ended, said, errors) = output(&mut bash);
+        assert_eq!(ended, Some(code), "{status}: {said}{errors}");
+    }
+}
+
+#[test]
+fn a_file_of_another_name_is_named() {
+    let directory = tempfile::tempdir().unwrap();
+    put(directory.path().join("src/Reap (1).rs"), "");
+    let mut command = grade();
+    command.arg("submission").arg(directory.path()).args(["--exercise", "reap"]);
+    let (code, said, errors) = output(&mut command);
+    assert_eq!(code, Some(1), "{said}{errors}");
+    let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(said.contains("There is src/Reap (1).rs. Hand in reap.rs"), "{said}");
+    let (code, _, errors) = output(grade().arg("submission").arg(directory.path()));
+    assert!(code == Some(2) && errors.contains("there is src/Reap (1).rs"), "{errors}");
+}
+
+#[test]
 fn a_handout_builds_and_grades_and_gives_nothing_away() {
     // Always the same place, so that what was built there is built once.
     let at = Path::new(env!("CARGO_TARGET_TMPDIR")).join("handout");
