@@ -57,12 +57,10 @@ pub fn main() -> ExitCode {
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
             eprintln!("grade: {error:#}");
-            let submission = matches.is_ok_and(|it| it.subcommand_name() == Some("submission"));
-            match submission {
+            match () {
                 _ if error.is::<usage::Usage>() => ExitCode::from(2),
-                // 1 says that the submission does not pass, and scripts go by it.
-                true => ExitCode::from(3),
-                false => ExitCode::FAILURE,
+                _ if error.is::<usage::NotJudged>() => ExitCode::from(3),
+                _ => ExitCode::FAILURE,
             }
         }
     }

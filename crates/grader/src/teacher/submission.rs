@@ -7,7 +7,7 @@ use std::io::Read;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open, openat};
 use nix::sys::stat::Mode;
@@ -16,7 +16,7 @@ use super::format::{Format, Report};
 use crate::catalogue::{self, Exercise};
 use crate::escape::plain;
 use crate::judge::{Finding, Manner, Verdict, judge};
-use crate::usage::usage;
+use crate::usage::{NotJudged, usage};
 
 /// What was handed in for one exercise.
 pub enum Source {
@@ -123,7 +123,7 @@ pub fn command(
         }
     }
     if let Some(failed) = failed {
-        bail!("not everything could be judged: {failed}");
+        return Err(NotJudged(failed).into());
     }
     Ok(graded.iter().all(Graded::passed))
 }
