@@ -233,7 +233,7 @@ pub fn reset(exercise: &Exercise) -> Result<bool> {
     let path = exercise.submission();
     // The solution stays open to who has passed once.
     Progress::change(|progress| {
-        progress.passed.remove(&exercise.name);
+        progress.passed.entry(exercise.name.clone()).and_modify(|passed| *passed = false);
         progress.points.remove(&exercise.name);
     })?;
     let mut kept = None;
