@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use anyhow::{Context, Result, ensure};
 use sandbox::Allow;
@@ -127,10 +128,26 @@ fn thousand() -> u64 {
 /// The name of the check that looks at what was left behind.
 pub const TIDY: &str = "tidy";
 
-/// The directory of the workspace that this program was built in.
+/// The directory of the workspace whose exercises are meant, found when the program runs: a checkout
+/// may be moved or copied, and two may share what Cargo builds.
 pub fn workspace() -> &'static Path {
-    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    here.ancestors().nth(2).unwrap_or(here)
+    static FOUND: OnceLock<PathBuf> = OnceLock::new();
+    FOUND.get_or_init(|| {
+        // Cargo says which package it runs; else it is the checkout that this program lies in, and
+        // last the one around the current directory, which may be a learner's.
+        let by_cargo = std::env::var_os("CARGO_MANIFEST_DIR");
+        let by_cargo =
+            by_cargo.filter(|_| std::env::var("CARGO_PKG_NAME").as_deref() == Ok("grader"));
+        let here = std::env::current_dir().ok();
+        let places = [by_cargo.map(PathBuf::from), std::env::current_exe().ok(), here.clone()];
+        let mut around = places.iter().flatten().flat_map(|place| place.ancestors());
+        let found = around.find(|place| is_checkout(place)).map(Path::to_owned);
+        found.or(here).unwrap_or_default()
+    })
+}
+
+fn is_checkout(place: &Path) -> bool {
+    place.join("crates/exercises").is_dir() && place.join("crates/grader/Cargo.toml").is_file()
 }
 
 /// Where all exercises are.
@@ -171,6 +188,10 @@ pub fn submissions() -> PathBuf {
 
 /// The names of all exercises, in the order of teaching.
 pub fn names() -> Result<Vec<String>> {
+    ensure!(
+        is_checkout(workspace()),
+        "there are no exercises around here: run `cargo grade` in a checkout of them"
+    );
     let mut names = Vec::new();
     for entry in fs::read_dir(directory()).context("crates/exercises")? {
         let entry = entry?;
@@ -296,6 +317,33 @@ impl Exercise {
     /// The three hints, each saying more than the one before.
     pub fn hints(&self) -> Result<Vec<String>> {
         let text = self.file("hints.md")?;
-        Ok(text.split("\n---\n").map(|hint| hint.trim().to_owned()).collect())
+        Ok(hints(&text))
+    }
+}
+
+/// The parts between lines of three hyphens, whatever lines end with.
+fn hints(text: &str) -> Vec<String> {
+    let mut hints = vec![String::new()];
+    for line in text.lines() {
+        match hints.last_mut() {
+            Some(hint) if line != "---" => {
+                hint.push_str(line);
+                hint.push('\n');
+            }
+            _ => hints.push(String::new()),
+        }
+    }
+    hints.iter().map(|hint| hint.trim().to_owned()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hints_are_parted_whatever_lines_end_with() {
+        let text = "one\nmore\n---\ntwo\n---\nthree\n";
+        assert_eq!(hints(text), ["one\nmore", "two", "three"]);
+        assert_eq!(hints(&text.replace('\n', "\r\n")), hints(text));
     }
 }

@@ -137,7 +137,7 @@ pub fn judge(exercise: &Exercise, source: &[u8], manner: &Manner) -> Result<Verd
         replayed: manner.replay.is_some(),
         ..Verdict::default()
     };
-    let source = match readable(source) {
+    let source = match crate::text::readable(source) {
         Ok(source) => source,
         Err(why) => {
             verdict.obstacle = Some(Finding::new("compile", why));
@@ -173,19 +173,6 @@ pub fn judge(exercise: &Exercise, source: &[u8], manner: &Manner) -> Result<Verd
     run_checks(exercise, &programs, manner, &mut verdict)?;
     verdict.running = start.elapsed().as_secs_f64();
     Ok(verdict)
-}
-
-/// The longest file that is taken, in bytes.
-const LONGEST: usize = 256 << 10;
-
-fn readable(source: &[u8]) -> Result<&str, String> {
-    if source.len() > LONGEST {
-        return Err(format!("The file is longer than {} KiB.", LONGEST >> 10));
-    }
-    std::str::from_utf8(source).map_err(|error| {
-        let line = source[..error.valid_up_to()].split(|byte| *byte == b'\n').count();
-        format!("The file is not UTF-8 text: line {line} contains something else.")
-    })
 }
 
 /// What is run.

@@ -15,10 +15,12 @@ mod judge;
 mod model;
 mod mutants;
 mod names;
+mod prepare;
 mod process;
 mod show;
 mod submission;
 mod teacher;
+mod text;
 mod tokens;
 mod toolchain;
 mod usage;
@@ -55,7 +57,11 @@ pub fn main() -> ExitCode {
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
             eprintln!("grade: {error:#}");
-            if error.is::<usage::Usage>() { ExitCode::from(2) } else { ExitCode::FAILURE }
+            match () {
+                _ if error.is::<usage::Usage>() => ExitCode::from(2),
+                _ if error.is::<usage::NotJudged>() => ExitCode::from(3),
+                _ => ExitCode::FAILURE,
+            }
         }
     }
 }
@@ -144,6 +150,9 @@ fn command() -> Command {
                 ),
         )
         .subcommand(
+            Command::new("prepare").about("Builds all that verdicts need, which is done once"),
+        )
+        .subcommand(
             Command::new("doctor").about("Says which isolation is in force here").arg(without()),
         )
 }
@@ -188,6 +197,7 @@ fn run(matches: &ArgMatches) -> Result<bool> {
             }
             verify::verify(&exercises?, style)
         }
+        Some(("prepare", _)) => prepare::prepare(),
         Some(("doctor", matches)) => doctor::doctor(&without(matches)),
         _ if matches.get_flag("watch") => {
             let first = matches.contains_id("name").then(|| exercise(matches)).transpose()?;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, OpenOptions};
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
@@ -28,9 +28,33 @@ fn progress_file() -> PathBuf {
 }
 
 impl Progress {
-    fn read() -> Progress {
-        let text = fs::read(progress_file()).unwrap_or_default();
-        serde_json::from_slice(&text).unwrap_or_default()
+    /// What is kept; nothing if it cannot be understood, which is said.
+    fn read() -> Result<Progress> {
+        Ok(Progress::understood()?.unwrap_or_else(|why| {
+            let path = progress_file();
+            eprintln!("Your progress in {} cannot be understood: {why}.", shown(&path));
+            Progress::default()
+        }))
+    }
+
+    /// What is kept, or why it makes no sense.
+    fn understood() -> Result<Result<Progress, serde_json::Error>> {
+        let path = progress_file();
+        match fs::read(&path) {
+            Ok(text) => Ok(serde_json::from_slice(&text)),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(Ok(Progress::default())),
+            Err(error) => Err(error).with_context(|| format!("the progress in {}", shown(&path))),
+        }
+    }
+
+    /// Puts aside what is there and cannot be understood, so that it is not written over.
+    fn put_aside() -> Result<()> {
+        let path = progress_file();
+        let mut names = (1..1000).map(|n| path.with_extension(format!("{n}.json")));
+        let free = names.find(|name| !name.exists()).context("there are too many kept files")?;
+        fs::rename(&path, &free)?;
+        eprintln!("It is kept as {}, and a new one begun.", shown(&free));
+        Ok(())
     }
 
     /// Changes what is kept; of two graders that do this at the same time, one waits.
@@ -40,7 +64,10 @@ impl Progress {
             fs::create_dir_all(path.parent().context("a directory")?)?;
             let lock = fs::File::create(path.with_extension("lock"))?;
             lock.lock()?;
-            let mut progress = Progress::read();
+            let mut progress = Progress::read()?;
+            if Progress::understood()?.is_err() {
+                Progress::put_aside()?;
+            }
             change(&mut progress);
             let new = path.with_extension("new");
             fs::write(&new, serde_json::to_vec_pretty(&progress)?)?;
@@ -107,7 +134,7 @@ pub fn next(name: Option<&str>) -> Result<String> {
     if let Some(at) = name.and_then(|name| names.iter().position(|it| it == name)) {
         names.rotate_left(at + 1);
     }
-    let progress = Progress::read();
+    let progress = Progress::read()?;
     let begun = names.iter().find(|it| name.is_none() && progress.passed.get(*it) == Some(&false));
     let open = || names.iter().find(|name| progress.passed.get(*name) != Some(&true));
     begun.or_else(open).or(names.first()).cloned().context("there are no exercises")
@@ -129,7 +156,7 @@ pub fn what_next(exercise: &Exercise, passed: bool) -> Result<()> {
 /// Lists the exercises in the order of teaching, with their state, points and a bar.
 pub fn list(style: Style) -> Result<bool> {
     let names = catalogue::names()?;
-    let progress = Progress::read();
+    let progress = Progress::read()?;
     let exercises: Vec<Exercise> =
         names.iter().map(|name| catalogue::load(name)).collect::<Result<_>>()?;
     let longest = |length: fn(&Exercise) -> usize| exercises.iter().map(length).max().unwrap_or(0);
@@ -187,7 +214,7 @@ pub fn list(style: Style) -> Result<bool> {
 /// Shows the next hint, or the one asked for.
 pub fn hint(exercise: &Exercise, level: Option<usize>, style: Style) -> Result<bool> {
     let hints = exercise.hints()?;
-    let seen = Progress::read().hints.get(&exercise.name).copied().unwrap_or(0);
+    let seen = Progress::read()?.hints.get(&exercise.name).copied().unwrap_or(0);
     let level = level.unwrap_or(seen + 1).min(hints.len());
     let hint = level.checked_sub(1).and_then(|index| hints.get(index)).context("no such hint")?;
     println!("Hint {level} of {}:\n\n{}", hints.len(), style.wrapped(hint));
@@ -201,9 +228,14 @@ pub fn hint(exercise: &Exercise, level: Option<usize>, style: Style) -> Result<b
     Ok(true)
 }
 
-/// Puts the starter back, and keeps what was there.
+/// Puts the starter back, keeps what was there, and takes back that it has passed.
 pub fn reset(exercise: &Exercise) -> Result<bool> {
     let path = exercise.submission();
+    // The solution stays open to who has passed once.
+    Progress::change(|progress| {
+        progress.passed.entry(exercise.name.clone()).and_modify(|passed| *passed = false);
+        progress.points.remove(&exercise.name);
+    })?;
     let mut kept = None;
     if path.try_exists()? {
         if fs::read(&path).ok() == Some(exercise.file("starter.rs")?.into_bytes()) {
@@ -227,7 +259,7 @@ pub fn reset(exercise: &Exercise) -> Result<bool> {
 /// Shows the solution and the explanation to who has passed, or gives up.
 pub fn solution(exercise: &Exercise, give_up: bool, style: Style) -> Result<bool> {
     ensure!(exercise.has_solution(), "this is a handout: it has no solutions");
-    if !give_up && !Progress::read().solved.contains(&exercise.name) {
+    if !give_up && !Progress::read()?.solved.contains(&exercise.name) {
         println!("Yours has not passed yet. Try a hint: cargo grade hint {}", exercise.name);
         println!(
             "To see the solution all the same: cargo grade solution {} --give-up",

@@ -18,3 +18,15 @@ impl std::error::Error for Usage {}
 pub fn usage(what: impl Into<String>) -> anyhow::Error {
     Usage(what.into()).into()
 }
+
+/// The grader failed at a submission: exit code 3, since 1 says that the submission does not pass.
+#[derive(Debug)]
+pub struct NotJudged(pub String);
+
+impl fmt::Display for NotJudged {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        write!(f, "not everything could be judged: {}", self.0)
+    }
+}
+
+impl std::error::Error for NotJudged {}

@@ -81,6 +81,8 @@ fn a_learner_goes_from_the_starter_to_the_solution() {
     assert_eq!(fs::read_to_string(&mine).unwrap(), file_of(EXERCISE, "starter.rs"));
     let kept = fs::read_to_string(here.join("exercises/bounded-queue.1.rs")).unwrap();
     assert_eq!(kept, file_of(EXERCISE, "solution.rs"));
+    let (_, said, _) = grade(here, &[]);
+    assert!(said.contains("\n0 of "), "a starter has not passed: {said}");
     // What has passed once keeps its solution open, also while the file does not pass.
     assert_eq!(grade(here, &[EXERCISE]).0, Some(1));
     assert_eq!(grade(here, &["solution", EXERCISE]).0, Some(0));
@@ -88,6 +90,65 @@ fn a_learner_goes_from_the_starter_to_the_solution() {
     assert_eq!(code, Some(0));
     assert!(said.contains("is as it was in the beginning"), "{said}");
     assert!(!here.join("exercises/bounded-queue.2.rs").exists(), "a starter is not kept");
+}
+
+#[test]
+fn progress_that_cannot_be_read_is_kept_and_said() {
+    let directory = tempfile::tempdir().unwrap();
+    let progress = directory.path().join(".grade/progress.json");
+    fs::create_dir(directory.path().join(".grade")).unwrap();
+    fs::write(&progress, "{\"passed\": {\"reap\": tr").unwrap();
+    let (code, _, errors) = grade(directory.path(), &[]);
+    assert!(code == Some(0) && errors.contains("cannot be understood"), "{errors}");
+    let (code, _, errors) = grade(directory.path(), &["hint", EXERCISE]);
+    assert!(code == Some(0) && errors.contains("progress.1.json"), "{errors}");
+    let kept = fs::read_to_string(progress.with_extension("1.json")).unwrap();
+    assert_eq!(kept, "{\"passed\": {\"reap\": tr");
+    let (_, said, errors) = grade(directory.path(), &["hint", EXERCISE]);
+    assert!(said.starts_with("Hint 2") && errors.is_empty(), "{said}{errors}");
+}
+
+/// A checkout that was copied, with the grader that Cargo has built in it, or in neither of two.
+#[test]
+fn exercises_are_those_of_the_checkout_that_runs() {
+    let directory = tempfile::tempdir().unwrap();
+    let checkout = |name: &str, exercise: &str| {
+        let at = directory.path().join(name);
+        let exercises = at.join("crates/exercises").join(exercise);
+        for part in [&exercises, &at.join("crates/grader"), &at.join("target/grade")] {
+            fs::create_dir_all(part).unwrap();
+        }
+        fs::write(at.join("crates/grader/Cargo.toml"), "").unwrap();
+        for file in ["exercise.toml", "hints.md"] {
+            fs::write(exercises.join(file), file_of(exercise, file)).unwrap();
+        }
+        fs::copy(env!("CARGO_BIN_EXE_grader"), at.join("target/grade/grader")).unwrap();
+        at
+    };
+    let (one, other) = (checkout("one", "reap"), checkout("other", "pipeline"));
+    let run = |program: &Path, by_cargo: Option<&Path>, arguments: &[&str]| {
+        let mut command = Command::new(program.join("target/grade/grader"));
+        command.args(arguments).current_dir("/").env_remove("CARGO_MANIFEST_DIR");
+        command.env("CARGO_PKG_NAME", "grader").env_remove("GRADE_DIR");
+        if let Some(checkout) = by_cargo {
+            command.env("CARGO_MANIFEST_DIR", checkout.join("crates/grader"));
+        }
+        let output = command.stdin(Stdio::null()).output().unwrap();
+        String::from_utf8(output.stdout).unwrap() + &String::from_utf8_lossy(&output.stderr)
+    };
+    let (of_one, of_other) = (run(&one, None, &[]), run(&other, None, &[]));
+    assert!(of_one.contains("reap") && !of_one.contains("pipeline"), "{of_one}");
+    assert!(of_other.contains("pipeline") && !of_other.contains("reap"), "{of_other}");
+    // Two checkouts share what is built: Cargo says which one is meant.
+    let said = run(&one, Some(&other), &[]);
+    assert!(said.contains("pipeline") && !said.contains("reap"), "{said}");
+    let said = run(&other, None, &["hint", "pipeline"]);
+    assert!(said.starts_with("Hint 1"), "{said}");
+    assert!(other.join(".grade/progress.json").exists() && !one.join(".grade").exists());
+    let moved = directory.path().join("moved");
+    fs::rename(&one, &moved).unwrap();
+    assert!(run(&moved, None, &["hint", "reap"]).starts_with("Hint 1"));
+    assert!(moved.join(".grade/progress.json").exists());
 }
 
 #[test]

@@ -277,6 +277,105 @@ fn gradescope_gets_results(handout: &Path) {
     assert_eq!(run()["score"], 17);
 }
 
+/// Classroom 50's runner at work: its environment, the checkout, the autograder beside its image.
+fn classroom50(image: &Path, checkout: &Path, rustc: Option<&str>) -> (Option<i32>, String) {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scripts/classroom50");
+    let script = fs::read_to_string(script.join("autograder.py")).unwrap();
+    let script = script.replace("/opt/grader", image.to_str().unwrap());
+    let mut python = Command::new("python3");
+    python.args(["-c", &script]).current_dir(checkout);
+    let url = "https://example.org/ann";
+    python.envs([("CLASSROOM", "systems"), ("ASSIGNMENT", "reap"), ("OWNER", "ann")]);
+    python.envs([("ASSIGNMENT_TYPE", "individual"), ("SUBMISSION_TAG", "submit/1")]);
+    python.envs([("COMMIT_URL", url), ("RELEASE_URL", url), ("REVIEW_URL", url)]);
+    if let Some(rustc) = rustc {
+        python.env("RUSTC", rustc);
+    }
+    let (code, said, errors) = output(&mut python);
+    (code, said + &errors)
+}
+
+#[test]
+fn classroom50_gets_a_result_unless_the_grader_fails() {
+    let directory = tempfile::tempdir().unwrap();
+    let image = directory.path().join("image");
+    put(image.join("exercises/reap.rs"), "");
+    fs::create_dir_all(image.join("target/grade")).unwrap();
+    symlink(env!("CARGO_BIN_EXE_grader"), image.join("target/grade/grader")).unwrap();
+    let (right, wrong) = (directory.path().join("right"), directory.path().join("wrong"));
+    put(right.join("exercises/reap.rs"), fs::read(exercise("reap/solution.rs")).unwrap());
+    put(wrong.join("reap.rs"), fs::read(exercise("reap/wrong/no-signal.rs")).unwrap());
+    // What the learner pushed under the name of the result is not taken for one.
+    put(wrong.join("result.json/x"), "{\"score\": 100}");
+    put(wrong.join("crates/exercises/reap/exercise.toml"), "not the exercise");
+    let git = |arguments: &[&str]| {
+        let mut git = Command::new("git");
+        git.args(["-c", "user.name=ann", "-c", "user.email=ann@example.org"]);
+        git.args(arguments).current_dir(&right).env("GIT_COMMITTER_DATE", "1787875259 +0200");
+        let (code, said, errors) = output(&mut git);
+        assert_eq!(code, Some(0), "{said}{errors}");
+    };
+    git(&["init", "--quiet"]);
+    git(&["add", "."]);
+    git(&["commit", "--quiet", "--message", "Reap"]);
+
+    let result = |checkout: &Path| -> Value {
+        let (code, said) = classroom50(&image, checkout, None);
+        assert_eq!(code, Some(0), "{said}");
+        serde_json::from_slice(&fs::read(checkout.join("result.json")).unwrap()).unwrap()
+    };
+    let found = result(&right);
+    assert_eq!((&found["score"], &found["max-score"]), (&13.into(), &13.into()), "{found}");
+    assert_eq!(found["datetime"], "2026-08-28T00:00:59Z", "the commit's time");
+    let found = result(&wrong);
+    assert_eq!((&found["score"], &found["max-score"]), (&11.into(), &13.into()), "{found}");
+    assert_eq!((&found["owner"], &found["submission"]), (&"ann".into(), &"submit/1".into()));
+    let body = fs::read_to_string(wrong.join("release-body.md")).unwrap();
+    assert!(body.starts_with("11 of 13 points\n") && body.contains("not yet: reap/"), "{body}");
+
+    let (code, said) = classroom50(&image, &right, Some("/nonexistent/rustc"));
+    assert!(code == Some(1) && said.contains("the grader failed (3)"), "{code:?} {said}");
+    assert!(!right.join("result.json").exists(), "an error of the grader is not 0 points");
+}
+
+#[test]
+fn gradescope_is_told_where_the_grader_fails() {
+    use std::os::unix::fs::PermissionsExt;
+    let directory = tempfile::tempdir().unwrap();
+    let at = directory.path();
+    put(at.join("exercises/reap.rs"), "");
+    // In the place of the grader, something that ends as it is told.
+    put(at.join("bin/cargo"), "#!/bin/sh\necho {} > results\nexit $STATUS\n");
+    fs::set_permissions(at.join("bin/cargo"), fs::Permissions::from_mode(0o755)).unwrap();
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scripts/gradescope");
+    let script = fs::read_to_string(script.join("run_autograder")).unwrap();
+    let lines = script.lines().filter(|line| !line.contains("CARGO_HOME"));
+    let script = lines.collect::<Vec<_>>().join("\n");
+    let script = script.replace("/autograder/results/results.json", "results");
+    let script = script.replace("/autograder/source", at.to_str().unwrap());
+    let path = format!("{}:/usr/bin:/bin", at.join("bin").display());
+    for (status, code) in [("0", 0), ("1", 0), ("2", 1), ("3", 1), ("101", 1)] {
+        let mut bash = Command::new("bash");
+        bash.args(["-c", &script]).env("PATH", &path).env("STATUS", status);
+        let (ended, said, errors) = output(&mut bash);
+        assert_eq!(ended, Some(code), "{status}: {said}{errors}");
+    }
+}
+
+#[test]
+fn a_file_of_another_name_is_named() {
+    let directory = tempfile::tempdir().unwrap();
+    put(directory.path().join("src/Reap (1).rs"), "");
+    let mut command = grade();
+    command.arg("submission").arg(directory.path()).args(["--exercise", "reap"]);
+    let (code, said, errors) = output(&mut command);
+    assert_eq!(code, Some(1), "{said}{errors}");
+    let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(said.contains("There is src/Reap (1).rs. Hand in reap.rs"), "{said}");
+    let (code, _, errors) = output(grade().arg("submission").arg(directory.path()));
+    assert!(code == Some(2) && errors.contains("there is src/Reap (1).rs"), "{errors}");
+}
+
 #[test]
 fn a_handout_builds_and_grades_and_gives_nothing_away() {
     // Always the same place, so that what was built there is built once.

@@ -251,7 +251,10 @@ fn text(report: &Value) -> String {
         text.push_str(&format!("== {name}: {title}\n{}\n", word("text")));
     }
     let name = report["submission"].as_str().unwrap_or_default();
-    text.push_str(&format!("{name}: {} of {} points.\n", report["points"], report["possible"]));
+    text.push_str(&match &report["points"] {
+        Value::Null => format!("{name}: no points, since not everything could be judged.\n"),
+        points => format!("{name}: {points} of {} points.\n", report["possible"]),
+    });
     text
 }
 

@@ -1,10 +1,13 @@
 //! What a report of a submission can be written in.
 
+mod classroom50;
 mod github;
 mod gradescope;
 mod json;
 mod junit;
 mod text;
+
+use std::path::Path;
 
 use anyhow::{Result, bail};
 
@@ -24,7 +27,9 @@ pub enum Format {
     Junit,
     /// `results.json` of a Gradescope autograder.
     Gradescope,
-    /// What GitHub Classroom's autograding reporter takes from a step.
+    /// `result.json` of a Classroom 50 autograder.
+    Classroom50,
+    /// One line of base64, which a step of GitHub Actions can hand on.
     Github,
 }
 
@@ -32,6 +37,8 @@ pub enum Format {
 pub struct Report<'a> {
     /// The name of the submission's directory.
     pub name: String,
+    /// That directory.
+    pub directory: &'a Path,
     /// Which files of it, and which exercises, this is about.
     pub fingerprint: String,
     /// Each exercise.
@@ -40,7 +47,7 @@ pub struct Report<'a> {
 
 impl Format {
     /// The names of all formats.
-    pub const NAMES: [&str; 5] = ["text", "json", "junit", "gradescope", "github"];
+    pub const NAMES: [&str; 6] = ["text", "json", "junit", "gradescope", "classroom50", "github"];
 
     /// The format of this name.
     pub fn named(name: &str) -> Result<Format> {
@@ -49,9 +56,18 @@ impl Format {
             "json" => Format::Json,
             "junit" => Format::Junit,
             "gradescope" => Format::Gradescope,
+            "classroom50" => Format::Classroom50,
             "github" => Format::Github,
             _ => bail!("there is no format \"{name}\""),
         })
+    }
+
+    /// Whether a report can be written in this format here, before it takes time to make it.
+    pub fn can_be_written(self) -> Result<()> {
+        match self {
+            Format::Classroom50 => classroom50::Push::of_environment().map(drop),
+            _ => Ok(()),
+        }
     }
 
     /// The report in this format.
@@ -61,14 +77,15 @@ impl Format {
             Format::Json => json::write(report),
             Format::Junit => junit::write(report),
             Format::Gradescope => gradescope::write(report),
+            Format::Classroom50 => classroom50::write(report),
             Format::Github => github::write(report),
         }
     }
 }
 
 impl Report<'_> {
-    /// The points of all exercises together.
-    pub fn points(&self) -> u32 {
+    /// The points of all exercises together; none where the grader failed at one of them.
+    pub fn points(&self) -> Option<u32> {
         self.graded.iter().map(Graded::points).sum()
     }
 
@@ -133,7 +150,13 @@ fn rows(graded: &Graded) -> Vec<Row<'_>> {
         State::Judged(_) => (Outcome::Passed, "", String::new()),
         State::Missing => {
             let file = exercise.file_name();
-            let text = format!("There is no file {file}, nor exercises/{file}.");
+            let mut text = format!("There is no file {file}, nor exercises/{file}.");
+            if let Source::Missing(there) = &graded.source
+                && !there.is_empty()
+            {
+                text += &format!(" There is {}.", plain(&there.join(", ")).replace('\n', " "));
+            }
+            text += &format!(" Hand in {file}, by exactly this name.");
             (Outcome::Failed, "missing", text)
         }
         State::Failed(why) => {

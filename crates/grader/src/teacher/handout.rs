@@ -58,6 +58,7 @@ fn write(directory: &Path, exercises: &[Exercise]) -> Result<()> {
     let aliases = fs::read_to_string(from.join(".cargo/config.toml"))?;
     let alias = aliases.lines().find(|line| line.starts_with("grade = ")).context("an alias")?;
     put(".cargo/config.toml", &format!("[alias]\n{alias}\n"))?;
+    put(".gitattributes", "* text=auto eol=lf\n")?;
     put(".gitignore", "/target\n/.grade\n")?;
     put("README.md", &readme(exercises))?;
     for name in ["Cargo.lock", "LICENSE", "rustfmt.toml"] {
@@ -190,14 +191,16 @@ fn readme(exercises: &[Exercise]) -> String {
         "# Exercises\n\n\
          Each exercise is one file in `exercises/`. Edit it, and let it be judged:\n\n\
          ```console\n\
+         $ cargo grade prepare         # builds what is needed, once, and says what it does\n\
          $ cargo grade                 # the list, and how far you are\n\
          $ cargo grade NAME            # judges exercises/NAME.rs and says what happened\n\
          $ cargo grade hint NAME       # three hints, each saying more\n\
          $ cargo grade reset NAME      # begins anew, and keeps what was there\n\
          ```\n\n\
          You need Linux with glibc, Rust RUST or newer (<https://rustup.rs>), and a C linker (the\n\
-         package `build-essential` on Debian and Ubuntu). The first call builds the grader, and the\n\
-         first judgement of each kind what the exercises stand on: a minute or so, once.\n\n\
+         package `build-essential` on Debian and Ubuntu). Without `prepare`, the first call builds\n\
+         the grader, and the first judgement of each kind what the exercises stand on: a minute or\n\
+         so, once.\n\n\
          Only the file of the exercise counts: whatever else you change here changes nothing when\n\
          your work is graded. The checks that it must pass are in\n\
          `crates/exercises/NAME/checks.rs`; read them if you like.\n\n\

@@ -4,18 +4,19 @@ use std::collections::hash_map::DefaultHasher;
 use std::fs::File;
 use std::hash::{Hash, Hasher};
 use std::io::Read;
-use std::os::fd::OwnedFd;
-use std::path::Path;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open, openat};
 use nix::sys::stat::Mode;
 
-use super::format::Format;
+use super::format::{Format, Report};
 use crate::catalogue::{self, Exercise};
+use crate::escape::plain;
 use crate::judge::{Finding, Manner, Verdict, judge};
-use crate::usage::usage;
+use crate::usage::{NotJudged, usage};
 
 /// What was handed in for one exercise.
 pub enum Source {
@@ -25,8 +26,8 @@ pub enum Source {
     Unreadable(String),
     /// The directory that it should be in cannot be read, for this reason.
     Unreachable(String),
-    /// There is no such file.
-    Missing,
+    /// There is no such file; these are there.
+    Missing(Vec<String>),
 }
 
 impl Source {
@@ -57,11 +58,12 @@ pub enum State {
 }
 
 impl Graded {
-    /// The points that it gets.
-    pub fn points(&self) -> u32 {
+    /// The points that it gets; none, not even 0, where the grader failed.
+    pub fn points(&self) -> Option<u32> {
         match &self.state {
-            State::Judged(verdict) => verdict.points(),
-            _ => 0,
+            State::Judged(verdict) => Some(verdict.points()),
+            State::Missing => Some(0),
+            State::Failed(_) => None,
         }
     }
 
@@ -78,14 +80,19 @@ pub fn command(
     format: Format,
     out: Option<&Path>,
 ) -> Result<bool> {
+    format.can_be_written()?;
     let root = open_submission(directory)?;
     let mut taken = take_all(&root, exercises(names)?);
     if names.is_empty() {
         taken.retain(|(_, source)| source.is_there());
     }
     if taken.is_empty() {
+        let there = match files(&root) {
+            there if there.is_empty() => "it is empty".to_owned(),
+            there => format!("there is {}", plain(&there.join(", "))),
+        };
         return Err(usage(format!(
-            "in {} is no file of an exercise, neither NAME.rs nor exercises/NAME.rs",
+            "in {} is no file of an exercise, neither NAME.rs nor exercises/NAME.rs; {there}",
             directory.display()
         )));
     }
@@ -96,17 +103,27 @@ pub fn command(
     let graded: Vec<Graded> = taken.into_iter().map(|(it, source)| grade(it, source)).collect();
     let name = directory.canonicalize().unwrap_or_else(|_| directory.to_owned());
     let name = name.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let report = format.write(&super::format::Report { name, fingerprint, graded: &graded })?;
-    match out {
-        None => print!("{report}"),
-        Some(file) => std::fs::write(file, report).with_context(|| file.display().to_string())?,
-    }
     let failed = graded.iter().find_map(|it| match &it.state {
         State::Failed(why) => Some(format!("{}: {why}", it.exercise.name)),
         _ => None,
     });
+    if failed.is_some() && format == Format::Classroom50 {
+        // Its results have no word for this: none is the only one that does not count as 0 points.
+        if let Some(file) = out {
+            std::fs::remove_file(file).with_context(|| file.display().to_string())?;
+        }
+    } else {
+        let report = Report { name, directory, fingerprint, graded: &graded };
+        let report = format.write(&report)?;
+        match out {
+            None => print!("{report}"),
+            Some(file) => {
+                std::fs::write(file, report).with_context(|| file.display().to_string())?;
+            }
+        }
+    }
     if let Some(failed) = failed {
-        bail!("not everything could be judged: {failed}");
+        return Err(NotJudged(failed).into());
     }
     Ok(graded.iter().all(Graded::passed))
 }
@@ -155,20 +172,51 @@ pub fn take(root: &OwnedFd, exercise: &Exercise) -> Source {
     let flags = OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_RDONLY | OFlag::O_CLOEXEC;
     let source = match openat(root, "exercises", flags, Mode::empty()) {
         Ok(directory) => read(&directory, &name, &format!("exercises/{name}")),
-        Err(Errno::ENOENT) => Source::Missing,
+        Err(Errno::ENOENT) => Source::Missing(Vec::new()),
         Err(Errno::ELOOP | Errno::ENOTDIR) => {
             Source::Unreachable("exercises is a symbolic link, or no directory.".to_owned())
         }
         Err(error) => Source::Unreachable(format!("exercises: {}.", error.desc())),
     };
-    match source {
+    let source = match source {
         Source::Text(_) => source,
         // A file beside a broken directory counts; without one, the directory is what is wrong.
         other => match read(root, &name, &name) {
-            Source::Missing => other,
+            Source::Missing(_) => other,
             found => found,
         },
+    };
+    match source {
+        Source::Missing(_) => Source::Missing(files(root)),
+        source => source,
     }
+}
+
+/// The first files of a submission, two directories deep, to say what is there in place of another.
+fn files(root: &OwnedFd) -> Vec<String> {
+    let mut files = Vec::new();
+    let top = PathBuf::from(format!("/proc/self/fd/{}", root.as_raw_fd()));
+    let mut directories = vec![(String::new(), 0)];
+    // No link is followed, and a submission of a million files is not read to its end.
+    while let Some((at, depth)) = directories.pop() {
+        let Ok(entries) = std::fs::read_dir(top.join(&at)) else { continue };
+        for entry in entries.flatten().take(200) {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if name.starts_with('.') {
+                continue;
+            }
+            let name = if at.is_empty() { name } else { format!("{at}/{name}") };
+            match entry.file_type() {
+                Ok(kind) if kind.is_dir() && depth < 2 => directories.push((name, depth + 1)),
+                Ok(kind) if kind.is_dir() => {}
+                _ => files.push(name),
+            }
+        }
+    }
+    // What could have been meant comes first.
+    files.sort_by_key(|name| (!name.contains(".rs"), name.clone()));
+    files.truncate(6);
+    files
 }
 
 fn read(directory: &OwnedFd, name: &str, shown: &str) -> Source {
@@ -176,7 +224,7 @@ fn read(directory: &OwnedFd, name: &str, shown: &str) -> Source {
     let flags = OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
     let file = match openat(directory, name, flags, Mode::empty()) {
         Ok(file) => File::from(file),
-        Err(Errno::ENOENT) => return Source::Missing,
+        Err(Errno::ENOENT) => return Source::Missing(Vec::new()),
         Err(Errno::ELOOP) => {
             let why = format!("{shown} is a symbolic link; it must be a plain file.");
             return Source::Unreadable(why);
@@ -204,7 +252,7 @@ pub fn fingerprint(taken: &[(Exercise, Source)]) -> Result<String> {
         match source {
             Source::Text(text) => (0, text).hash(&mut hasher),
             Source::Unreadable(why) | Source::Unreachable(why) => (1, why).hash(&mut hasher),
-            Source::Missing => 2.hash(&mut hasher),
+            Source::Missing(there) => (2, there).hash(&mut hasher),
         }
     }
     Ok(format!("{:016x}", hasher.finish()))
@@ -212,7 +260,7 @@ pub fn fingerprint(taken: &[(Exercise, Source)]) -> Result<String> {
 
 fn grade(exercise: Exercise, source: Source) -> Graded {
     let state = match &source {
-        Source::Missing => State::Missing,
+        Source::Missing(_) => State::Missing,
         Source::Unreadable(why) | Source::Unreachable(why) => {
             // It is a failure of the submission, so there is a verdict.
             let obstacle = Finding {

@@ -1,6 +1,5 @@
-//! The result of a step, as GitHub Classroom's autograding reporter takes it from
-//! `NAME_RESULTS`: JSON in base64
-//! (<https://github.com/classroom-resources/autograding-grading-reporter>, `src/main.js`).
+//! The result of a step of GitHub Actions, in one line: JSON in base64, of the shape that
+//! <https://github.com/classroom-resources/autograding-grading-reporter> reads (`src/main.js`).
 
 use anyhow::Result;
 use base64::prelude::{BASE64_STANDARD, Engine};
@@ -30,7 +29,8 @@ pub fn write(report: &Report) -> Result<String> {
     loop {
         let mut tests = Vec::new();
         for (exercise, file, rows) in &rows {
-            tests.extend(rows.iter().map(|row| test(exercise, file, row, most)));
+            let scored = rows.iter().all(|row| row.outcome != Outcome::Error);
+            tests.extend(rows.iter().map(|row| test(exercise, file, row, most, scored)));
         }
         let value = json!({
             "version": 1,
@@ -47,8 +47,8 @@ pub fn write(report: &Report) -> Result<String> {
     }
 }
 
-fn test(exercise: &str, file: &str, row: &Row, most: usize) -> Value {
-    json!({
+fn test(exercise: &str, file: &str, row: &Row, most: usize, scored: bool) -> Value {
+    let mut test = json!({
         "name": format!("{exercise}/{}: {}", row.check, row.says),
         "status": match row.outcome {
             Outcome::Passed => "pass",
@@ -61,8 +61,11 @@ fn test(exercise: &str, file: &str, row: &Row, most: usize) -> Value {
         "filename": file,
         "line_no": 0,
         "duration": (row.seconds * 1000.0).round() as u64,
-        "score": row.points,
-    })
+    });
+    if scored {
+        test["score"] = row.points.into();
+    }
+    test
 }
 
 /// The first lines of a text, at most so many bytes of them, and whether there were more.

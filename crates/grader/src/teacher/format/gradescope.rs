@@ -20,18 +20,21 @@ pub fn write(report: &Report) -> Result<String> {
                 "output": row.text,
             });
             // A test without a score informs, and counts for nothing.
-            if row.possible > 0 {
+            if row.possible > 0 && report.points().is_some() {
                 test["score"] = row.points.into();
                 test["max_score"] = row.possible.into();
             }
             tests.push(test);
         }
     }
-    let (points, possible) = (report.points(), report.possible());
-    let value: Value = json!({
-        "score": points,
+    let possible = report.possible();
+    let output = match report.points() {
+        Some(points) => format!("{points} of {possible} points."),
+        None => "The grader failed, so there are no points. Please tell your teacher.".to_owned(),
+    };
+    let mut value: Value = json!({
         "execution_time": report.seconds().ceil() as u64,
-        "output": format!("{points} of {possible} points."),
+        "output": output,
         "output_format": "text",
         "test_output_format": "text",
         "test_name_format": "text",
@@ -39,5 +42,9 @@ pub fn write(report: &Report) -> Result<String> {
         "stdout_visibility": "hidden",
         "tests": tests,
     });
+    // Gradescope refuses results without any score, which 0 points would not make it do.
+    if let Some(points) = report.points() {
+        value["score"] = points.into();
+    }
     Ok(serde_json::to_string_pretty(&plain_value(value))? + "\n")
 }

@@ -44,7 +44,10 @@ fn suite(xml: &mut Xml, exercise: &str, rows: &[Row]) -> std::io::Result<()> {
         .with_attribute(("time", &*time(seconds)))
         .write_inner_content(|xml| {
             xml.create_element("properties").write_inner_content(|xml| {
-                for (name, value) in [("points", points), ("possible", possible)] {
+                // Where the grader failed, there are no points, not even 0.
+                let failed = rows.iter().any(|row| row.outcome == Outcome::Error);
+                let points = (!failed).then_some(("points", points));
+                for (name, value) in points.into_iter().chain([("possible", possible)]) {
                     xml.create_element("property")
                         .with_attribute(("name", name))
                         .with_attribute(("value", &*value.to_string()))

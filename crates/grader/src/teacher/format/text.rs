@@ -14,8 +14,11 @@ pub fn write(report: &Report) -> String {
         let _ = writeln!(text, "== {}: {}", graded.exercise.name, graded.exercise.title);
         let _ = writeln!(text, "{}", of_exercise(graded));
     }
-    let (points, possible) = (report.points(), report.possible());
-    let _ = writeln!(text, "{}: {points} of {possible} points.", report.name);
+    let (name, possible) = (&report.name, report.possible());
+    let _ = match report.points() {
+        Some(points) => writeln!(text, "{name}: {points} of {possible} points."),
+        None => writeln!(text, "{name}: no points, since not everything could be judged."),
+    };
     plain(&text)
 }
 
