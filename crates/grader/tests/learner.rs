@@ -204,7 +204,7 @@ fn watching_judges_what_was_saved_and_gives_the_terminal_back() {
     let mut keyboard = File::from(pty.master.try_clone().unwrap());
     let mut screen = Screen::of(File::from(pty.master));
 
-    screen.wait_for("not yet, 1 of 14 points");
+    screen.wait_for("not yet, 0 of 14 points");
     screen.wait_for("Keys: ");
     let mine = directory.path().join("exercises/bounded-queue.rs");
     // The first judgement is not yet over when the second save ends it.

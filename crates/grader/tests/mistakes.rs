@@ -150,9 +150,9 @@ fn what_the_learner_has_may_be_in_the_way() {
     complains(&["reap"], "learner/exercises/reap.rs is not a plain file");
     fs::create_dir_all(here.join("learner/.grade/progress.json")).unwrap();
     complains(&["hint", "reap"], "the progress in learner/.grade/progress.json: ");
-    // It is only the progress that is lost.
-    let output = grade(here).output().unwrap();
-    assert!(output.status.success(), "{output:?}");
+    // Nothing is written over what may be somebody's points.
+    complains(&[], "the progress in learner/.grade/progress.json: ");
+    assert!(here.join("learner/.grade/progress.json").is_dir());
 }
 
 #[test]

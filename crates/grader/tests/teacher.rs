@@ -325,13 +325,13 @@ fn classroom50_gets_a_result_unless_the_grader_fails() {
         serde_json::from_slice(&fs::read(checkout.join("result.json")).unwrap()).unwrap()
     };
     let found = result(&right);
-    assert_eq!((&found["score"], &found["max-score"]), (&13.into(), &13.into()), "{found}");
+    assert_eq!((&found["score"], &found["max-score"]), (&17.into(), &17.into()), "{found}");
     assert_eq!(found["datetime"], "2026-08-28T00:00:59Z", "the commit's time");
     let found = result(&wrong);
-    assert_eq!((&found["score"], &found["max-score"]), (&11.into(), &13.into()), "{found}");
+    assert_eq!((&found["score"], &found["max-score"]), (&15.into(), &17.into()), "{found}");
     assert_eq!((&found["owner"], &found["submission"]), (&"ann".into(), &"submit/1".into()));
     let body = fs::read_to_string(wrong.join("release-body.md")).unwrap();
-    assert!(body.starts_with("11 of 13 points\n") && body.contains("not yet: reap/"), "{body}");
+    assert!(body.starts_with("15 of 17 points\n") && body.contains("not yet: reap/"), "{body}");
 
     let (code, said) = classroom50(&image, &right, Some("/nonexistent/rustc"));
     assert!(code == Some(1) && said.contains("the grader failed (3)"), "{code:?} {said}");

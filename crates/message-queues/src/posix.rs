@@ -3,11 +3,12 @@
 
 use std::io::{Read, Write};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use lab::child::{Child, explain, explain_io, in_words};
 use lab::{Evidence, Experiment, Lab, Role, say};
 use nix::errno::Errno;
 use nix::mqueue::{mq_close, mq_getattr, mq_set_nonblock, mq_unlink};
+use nix::sys::wait::WaitStatus;
 use nix::unistd::Pid;
 
 use crate::queue::{LONGEST, Queue, make};
@@ -29,7 +30,9 @@ fn run(_: &Lab) -> Result<Evidence> {
     let sender = sender.arg(&queue.name).spawn().map_err(explain_io("posix_spawn"))?;
     let sender = Child::adopt(Pid::from_raw(sender.id() as i32));
     let pid = sender.pid();
-    let ended = in_words(sender.wait()?);
+    let ended = sender.wait()?;
+    ensure!(ended == WaitStatus::Exited(pid, 0), "the sender {}", in_words(ended));
+    let ended = in_words(ended);
     let waiting = mq_getattr(&queue.descriptor).map_err(explain("mq_getattr"))?.curmsgs();
     say!("receiver", "{pid} has sent by the name {} and {ended}", queue.name);
     say!("receiver", "{waiting} messages wait in the kernel");

@@ -3,11 +3,12 @@
 use std::fs::OpenOptions;
 use std::io::{Read, Write};
 
-use anyhow::{Context, Result};
-use lab::child::{Child, LIMIT, explain, explain_io};
+use anyhow::{Context, Result, ensure};
+use lab::child::{Child, LIMIT, explain, explain_io, in_words};
 use lab::proc::comes_to_block_in;
 use lab::{AtDeath, Evidence, Experiment, Lab, Role, say};
 use nix::sys::stat::{Mode, SFlag, stat};
+use nix::sys::wait::WaitStatus;
 use nix::unistd::{Pid, mkfifo};
 
 pub const EXPERIMENT: Experiment = Experiment {
@@ -39,7 +40,8 @@ fn run(_: &Lab) -> Result<Evidence> {
     let mut fifo = OpenOptions::new().read(true).open(&path).map_err(explain_io("open"))?;
     fifo.read_to_string(&mut text).context("read")?;
     say!("reader", "opens it too, and reads: {}", text.trim_end());
-    writer.wait()?;
+    let ended = writer.wait()?;
+    ensure!(matches!(ended, WaitStatus::Exited(_, 0)), "the writer {}", in_words(ended));
     let size = stat(&path).map_err(explain("stat"))?;
     let is_fifo = SFlag::from_bits_truncate(size.st_mode).contains(SFlag::S_IFIFO);
     let kind = if is_fifo { "a FIFO" } else { "no FIFO" };

@@ -8,8 +8,9 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use lab::child::{Child, explain};
+use lab::child::{Child, explain, failed};
 use lab::proc::{mappings_of, state, status};
+use lab::thread::spawn;
 use lab::{Evidence, Experiment, Lab, say};
 use nix::errno::Errno;
 use nix::sys::memfd::{MFdFlags, memfd_create};
@@ -143,12 +144,15 @@ fn prepare_and_exec(caller: Caller, go: OwnedFd, ready: OwnedFd) -> i32 {
     match caller {
         Caller::FirstThread => exec(),
         Caller::AnotherThread => std::thread::scope(|threads| {
-            threads.spawn(|| {
+            let sleeps = spawn(threads, "sleeps", || {
                 loop {
                     std::thread::park();
                 }
             });
-            threads.spawn(exec).join().unwrap_or(1)
+            match sleeps.and_then(|_| spawn(threads, "execs", exec)) {
+                Ok(execs) => execs.join().unwrap_or(1),
+                Err(error) => failed(&error),
+            }
         }),
     }
 }
