@@ -107,7 +107,8 @@ pub struct Tidy {
 pub struct Expected {
     /// The check that catches it, or `tidy`.
     pub check: String,
-    /// The word for what is found.
+    /// The word for what is found; `wrong or deadlock` where the order of schedules, which chance
+    /// chooses, decides what is met first.
     pub finding: String,
     /// What is wrong with it, in a sentence.
     pub why: String,

@@ -124,8 +124,9 @@ impl Verdict {
     pub fn caught(&self, check: &str, word: &str) -> bool {
         let by_check = self.checks.iter().filter(|judged| judged.check == check);
         let mut findings = by_check.flat_map(|judged| &judged.findings);
-        findings.any(|finding| finding.word == word)
-            || (check == "compile" && self.obstacle.as_ref().is_some_and(|it| it.word == word))
+        let is_meant = |found: &str| word.split(" or ").any(|word| word == found);
+        findings.any(|finding| is_meant(&finding.word))
+            || (check == "compile" && self.obstacle.as_ref().is_some_and(|it| is_meant(&it.word)))
     }
 }
 

@@ -238,8 +238,10 @@ fn missing(exercise: &Exercise) -> Vec<String> {
     let starter = ("starter", &exercise.starter);
     let wrong = exercise.wrong.iter().map(|(name, expected)| (name.as_str(), expected));
     for (name, Expected { finding, .. }) in wrong.chain([starter]) {
-        if !["compile", "refused"].contains(&&**finding) && !show::is_finding(finding) {
-            missing.push(format!("{name}: no finding is called {finding:?}"));
+        for word in finding.split(" or ") {
+            if !["compile", "refused"].contains(&word) && !show::is_finding(word) {
+                missing.push(format!("{name}: no finding is called {word:?}"));
+            }
         }
     }
     for name in exercise.file("checks.rs").iter().flat_map(|text| served(text)) {
