@@ -58,8 +58,7 @@ fn run(_: &Lab) -> Result<Evidence> {
     say!("main", "{:#14x} {:<20} {nothing} is mapped here", 0, "the null pointer");
     let sum = |of: fn(&Mapping) -> usize| all.iter().map(of).sum::<usize>();
     let (mapped, resident) = (sum(Mapping::size), sum(|mapping| mapping.resident));
-    let count = all.len();
-    say!("main", "{count} mappings of {mapped} KiB in all, {resident} KiB of that in memory");
+    say!("main", "{mapped} KiB are mapped in all, {resident} KiB of that are in memory");
 
     let untouched = in_memory(fresh.as_ptr().cast(), PAGES, page)?;
     // ANCHOR: touch
