@@ -1,9 +1,9 @@
 //! `std` as a model: the names of `std::sync`, `std::thread` and `std::time`, and behind them something
 //! that tries what a machine may do, and not only what it happens to do.
 //!
-//! - [`explored`] runs a program under thousands of schedules. Its threads are coroutines of one
+//! - `explored` runs a program under thousands of schedules. Its threads are coroutines of one
 //!   thread of the operating system, and a scheduler decides at each step who runs.
-//! - [`weak`] runs a small program under the executions that weakly ordered memory allows.
+//! - `weak` runs a small program under the executions that weakly ordered memory allows.
 //!
 //! Both answer with a [`report::Report`]: how many executions there were, and, if one has failed, what
 //! happened in it, who waits for what, and the schedule that leads there again.
@@ -61,7 +61,7 @@
 //!
 //! # What is not
 //!
-//! - Orderings weaker than `SeqCst`: see [`weak`].
+//! - Orderings weaker than `SeqCst`: see `weak`.
 //! - What is not an operation of these modules is not a step: two threads that share memory by
 //!   `unsafe` code alone, or by `Arc`'s counts, come between each other only at other operations.
 //! - Files, paths, the network, processes and the environment are not in the library that stands in
