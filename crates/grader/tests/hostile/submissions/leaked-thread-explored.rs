@@ -1,7 +1,7 @@
 //! Starts a thread that waits for work, and never ends it.
 //!
 //! exercise: bounded-queue
-//! verdict: one-thread [thread]
+//! verdict: nothing-lost [thread]
 
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex};

@@ -19,7 +19,7 @@ impl Popped {
     }
 }
 
-pub struct BoundedQueue<T>(std::marker::PhantomData<T>);
+pub struct BoundedQueue<T>(std::marker::PhantomData<std::sync::Mutex<T>>);
 
 impl<T> BoundedQueue<T> {
     pub fn new(_: usize) -> BoundedQueue<T> {

@@ -7,7 +7,7 @@
 
 use std::marker::PhantomData;
 
-pub struct BoundedQueue<T>(PhantomData<T>);
+pub struct BoundedQueue<T>(PhantomData<std::sync::Mutex<T>>);
 
 struct Pushes;
 

@@ -9,4 +9,4 @@ use real::sync::atomic::AtomicUsize;
 
 pub use ::explorer::explored as inside;
 
-pub struct BoundedQueue<T>(AtomicUsize, std::marker::PhantomData<T>);
+pub struct BoundedQueue<T>(AtomicUsize, std::marker::PhantomData<std::sync::Mutex<T>>);

@@ -6,7 +6,7 @@
 
 use std::marker::PhantomData;
 
-pub struct BoundedQueue<T>(PhantomData<T>);
+pub struct BoundedQueue<T>(PhantomData<std::sync::Mutex<T>>);
 
 impl<T> BoundedQueue<T> {
     pub fn new(_: usize) -> BoundedQueue<T> {
