@@ -7,11 +7,10 @@ use std::os::unix::fs::MetadataExt;
 use std::sync::atomic::Ordering::SeqCst;
 
 use anyhow::{Context, Result};
-use lab::child::{LIMIT, explain, explain_io};
+use lab::child::{Child, LIMIT, explain, explain_io};
 use lab::{Evidence, Experiment, Lab, Unavailable, say};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, poll};
-use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, getuid};
 
 use crate::task;
@@ -70,8 +69,7 @@ fn run(_: &Lab) -> Result<Evidence> {
     let mut ended = [PollFd::new(alive.as_fd(), PollFlags::POLLIN)];
     let ended_too = poll(&mut ended, 500u16).map_err(explain("poll"))? == 1;
     if let (false, Some(grandchild)) = (ended_too, grandchild.map(Pid::from_raw)) {
-        let _ = kill(grandchild, Signal::SIGKILL);
-        let _ = nix::sys::wait::waitpid(grandchild, None);
+        drop(Child::adopt(grandchild));
     }
 
     let number = page.pid.load(SeqCst);

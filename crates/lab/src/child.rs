@@ -159,9 +159,18 @@ impl Child {
 
 impl Drop for Child {
     fn drop(&mut self) {
-        if !self.reaped {
-            let _ = kill(self.pid, Signal::SIGKILL);
-            let _ = waitpid(self.pid, None);
+        if self.reaped {
+            return;
+        }
+        match kill(self.pid, Signal::SIGKILL) {
+            Ok(()) | Err(Errno::ESRCH) => {
+                let _ = waitpid(self.pid, None);
+            }
+            // A child that was not killed may never end, so nobody waits for it here: it dies with
+            // this process, by its parent-death signal or by the supervisor's sweep.
+            Err(errno) => {
+                failed(&explain("kill")(errno));
+            }
         }
     }
 }
