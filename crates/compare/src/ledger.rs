@@ -72,13 +72,6 @@ pub const NOT_BUILT: &[Entry] = &[
         "Execution context and scheduling belong to the process.",
     ),
     entry(
-        23,
-        "thread-switch-faster",
-        "context-switch",
-        Caveat,
-        "Switching between threads is faster than between processes.",
-    ),
-    entry(
         42,
         "isolation-gives-stability",
         "supervision",

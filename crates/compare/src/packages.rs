@@ -15,6 +15,7 @@ pub const PACKAGES: &[&Package] = &[
     &deadlock::PACKAGE,
     &crash_isolation::PACKAGE,
     &creation_cost::PACKAGE,
+    &context_switch::PACKAGE,
     &memory_footprint::PACKAGE,
     &ipc_cost::PACKAGE,
     &processes::PACKAGE,

@@ -1,0 +1,54 @@
+//! A thread on another CPU, and one on the same: who sleeps elsewhere must be woken there.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use lab::sample::{Sampling, TOLERANCE, allowed_cpus};
+use lab::{Evidence, Experiment, Lab, say};
+
+use crate::round_trip::{Other, Time, Who, measure};
+
+pub const EXPERIMENT: Experiment = Experiment {
+    name: "cross-cpu",
+    question: "And if the other task has a CPU of its own?",
+    claims: &[],
+    run,
+};
+
+fn run(lab: &Lab) -> Result<Evidence> {
+    let cpus = allowed_cpus();
+    let (first, last) = (*cpus.first().context("no CPU is allowed")?, cpus[cpus.len() - 1]);
+    const RATIO: &str = "another CPU / same CPU";
+    if first == last {
+        say!("asker", "one CPU is allowed: nobody can be woken on another");
+        return Ok(Evidence::new().missing(RATIO, "one CPU is allowed"));
+    }
+    let sampling = Sampling {
+        rounds: lab.by_effort(9, 21, 51),
+        batch: Duration::from_micros(lab.by_effort(500, 2_000, 5_000)),
+        tolerance: TOLERANCE,
+    };
+    let nothing = &|| ();
+    let others = [
+        Other { name: "thread, same CPU", who: Who::Thread, cpu: last, turn: nothing },
+        Other { name: "thread, another CPU", who: Who::Thread, cpu: first, turn: nothing },
+        Other { name: "process, another CPU", who: Who::Process, cpu: first, turn: nothing },
+    ];
+    let rounds = measure(sampling, Time::Wall, last, nothing, &others)?;
+    let place = rounds.compare(1, 0);
+    let kind = rounds.compare(2, 1);
+    let [same, thread, process] = [0, 1, 2].map(|index| rounds.microseconds(index).median);
+    say!("asker", "asks on CPU {last}, in turn, µs:");
+    say!("asker", "  a thread on CPU {last:<3} and back    {same:>7.2}");
+    say!("asker", "  a thread on CPU {first:<3} and back    {thread:>7.2}");
+    say!("asker", "  a process on CPU {first:<3} and back   {process:>7.2}");
+    match &place.doubt {
+        Some(why) => say!("asker", "the ratios are not to be trusted: {why}"),
+        None => {
+            let (place, kind) = (place.ratio, kind.ratio);
+            say!("asker", "another CPU to the same {:.2}, {place}", place.median);
+            say!("asker", "there, process to thread {:.2}, {kind}", kind.median);
+        }
+    }
+    Ok(Evidence::new().compared(RATIO, &place).compared("another CPU: process / thread", &kind))
+}

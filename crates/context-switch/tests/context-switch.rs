@@ -1,0 +1,3 @@
+//! The context-switch package as a user runs it.
+
+acceptance::tests!("context-switch");
