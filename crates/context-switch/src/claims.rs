@@ -9,9 +9,9 @@ pub const CLAIMS: &[Claim] = &[Claim {
     says: "Switching between threads is faster than between processes.",
     expected: Verdict::Caveat,
     nuance: "The switch itself costs about the same where translations are tagged with their \
-             address space. The difference comes after it, once both use more pages than the CPU \
-             remembers translations for: threads that use the same memory share them. Threads \
-             that use different memory do not, and to wake another CPU can cost more than either.",
+             address space. The difference comes after it, once the two use more pages than the \
+             CPU remembers translations for: threads that use the same memory share them, threads \
+             that use different memory do not. To wake another CPU can cost more than either.",
     judge: thread_switch_faster,
     cannot_turn: None,
 }];
@@ -24,13 +24,17 @@ const MATTERS: f64 = 1.3;
 // ANCHOR: criterion
 fn thread_switch_faster(facts: &Evidence) -> Result<Judgement, Absent> {
     let direct = facts.samples("direct: process / thread")?;
-    let seen = format!("to a process and back takes {:.2} threads ({direct})", direct.median);
+    let seen = format!(
+        "a round trip to a process takes {:.2} times one to a thread ({direct})",
+        direct.median
+    );
     if direct.is_above(SAME) {
         return Ok(Judgement::holds(seen));
     }
     let memory = facts.samples("working set: largest ratio")?;
     let pages = facts.number("working set: largest at")?;
-    let seen = format!("{seen}, with {pages} pages in use {:.2} ({memory})", memory.median);
+    let seen =
+        format!("{seen}, and {:.2} times with {pages} pages in use ({memory})", memory.median);
     Ok(if direct.median >= SAME {
         Judgement::inconclusive(format!("too close to call: {seen}"))
     } else if memory.is_above(MATTERS) {

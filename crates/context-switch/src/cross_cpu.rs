@@ -38,16 +38,21 @@ fn run(lab: &Lab) -> Result<Evidence> {
     let place = rounds.compare(1, 0);
     let kind = rounds.compare(2, 1);
     let [same, thread, process] = [0, 1, 2].map(|index| rounds.microseconds(index).median);
-    say!("asker", "asks on CPU {last}, in turn, µs:");
-    say!("asker", "  a thread on CPU {last:<3} and back    {same:>7.2}");
-    say!("asker", "  a thread on CPU {first:<3} and back    {thread:>7.2}");
-    say!("asker", "  a process on CPU {first:<3} and back   {process:>7.2}");
+    say!("asker", "asks on CPU {last}, in turn; by the clock, µs of a round trip:");
+    say!("asker", "  to a thread on CPU {last:<3}    {same:>7.2}");
+    say!("asker", "  to a thread on CPU {first:<3}    {thread:>7.2}");
+    say!("asker", "  to a process on CPU {first:<3}   {process:>7.2}");
     match &place.doubt {
         Some(why) => say!("asker", "the ratios are not to be trusted: {why}"),
         None => {
             let (place, kind) = (place.ratio, kind.ratio);
-            say!("asker", "another CPU to the same {:.2}, {place}", place.median);
-            say!("asker", "there, process to thread {:.2}, {kind}", kind.median);
+            say!("asker", "another CPU to the same {:.2} ({place})", place.median);
+            match kind.is_above(1.0) || kind.is_below(1.0) {
+                true => {
+                    say!("asker", "process to thread on CPU {first} {:.2} ({kind})", kind.median)
+                }
+                false => say!("asker", "process to thread on CPU {first}: no difference ({kind})"),
+            }
         }
     }
     Ok(Evidence::new().compared(RATIO, &place).compared("another CPU: process / thread", &kind))

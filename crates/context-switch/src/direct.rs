@@ -35,11 +35,11 @@ fn run(lab: &Lab) -> Result<Evidence> {
     let floor = rounds.microseconds(2);
     let [(_, process), (_, thread)] = &trip.sides;
     say!("asker", "asks on CPU {cpu}, in turn; CPU time of both, µs:");
-    say!("asker", "  a process there, and back           {:>7.2}", process.median);
-    say!("asker", "  a thread there, and back            {:>7.2}", thread.median);
-    say!("asker", "  itself, the same calls, no switch   {:>7.2}", floor.median);
+    say!("asker", "  a round trip to a process           {:>7.2}", process.median);
+    say!("asker", "  a round trip to a thread            {:>7.2}", thread.median);
+    say!("asker", "  the same calls without a switch     {:>7.2}", floor.median);
     match &trip.doubt {
-        None => say!("asker", "process to thread {:.2}, {}", trip.ratio.median, trip.ratio),
+        None => say!("asker", "process to thread {:.2} ({})", trip.ratio.median, trip.ratio),
         Some(why) => say!("asker", "the ratio is not to be trusted: {why}"),
     }
     let evidence = Evidence::new().compared("direct: process / thread", &trip).sampled(
@@ -50,7 +50,7 @@ fn run(lab: &Lab) -> Result<Evidence> {
     let Some([of_process, of_thread]) = trip.switches else { return Ok(evidence) };
     say!(
         "asker",
-        "it lost its CPU {:.2} and {:.2} times in each",
+        "it lost its CPU {:.2} and {:.2} times in each round trip",
         of_process.median,
         of_thread.median
     );

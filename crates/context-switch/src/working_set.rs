@@ -22,7 +22,7 @@ pub const EXPERIMENT: Experiment = Experiment {
 
 const PAGE: usize = 4096;
 const LINE: usize = 64;
-const PAGES: [usize; 4] = [64, 512, 1024, 2048];
+const PAGES: [usize; 5] = [64, 512, 1024, 2048, 3072];
 
 fn run(lab: &Lab) -> Result<Evidence> {
     let cpu = *allowed_cpus().last().context("no CPU is allowed")?;
@@ -32,9 +32,13 @@ fn run(lab: &Lab) -> Result<Evidence> {
         batch: Duration::from_micros(lab.by_effort(400, 1_000, 5_000)),
         tolerance: TOLERANCE,
     };
-    say!("asker", "asks on CPU {cpu}; each turn writes to pages of 4 KiB; CPU time, µs:");
-    say!("asker", "         same pages  same pages  other pages  process to");
-    say!("asker", " pages  to a process to a thread to a thread  thread");
+    say!("asker", "asks on CPU {cpu}; each turn writes to pages; CPU time, µs:");
+    let head = |of: [&str; 5]| {
+        let [pages, process, thread, other, ratio] = of;
+        say!("asker", "{pages:>6}{process:>10}{thread:>10}{other:>12}{ratio:>8}");
+    };
+    head(["pages", "process", "thread", "thread", "process"]);
+    head(["", "same", "same", "own memory", "/thread"]);
     let (mut evidence, mut largest) = (Evidence::new(), None);
     for pages in PAGES {
         let (same, other) = (|| touch(&common, pages), || touch(&own, pages));
@@ -57,7 +61,7 @@ fn run(lab: &Lab) -> Result<Evidence> {
                 [0, 1, 2].map(|index| rounds.microseconds(index).median);
             say!(
                 "asker",
-                "{pages:>6}{to_process:>13.1}{to_thread:>12.1}{to_other:>12.1}{:>9.2} x  {ratio}",
+                "{pages:>6}{to_process:>10.1}{to_thread:>10.1}{to_other:>12.1}{:>8.2} x  {ratio}",
                 ratio.median
             );
             if largest.is_none_or(|(_, largest): (usize, Summary)| largest.median < ratio.median) {
