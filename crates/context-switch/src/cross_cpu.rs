@@ -38,20 +38,19 @@ fn run(lab: &Lab) -> Result<Evidence> {
     let place = rounds.compare(1, 0);
     let kind = rounds.compare(2, 1);
     let [same, thread, process] = [0, 1, 2].map(|index| rounds.microseconds(index).median);
+    let [here, there, at_process] = [0, 1, 2].map(|index: usize| others[index].cpu);
     say!("asker", "asks on CPU {last}, in turn; by the clock, µs of a round trip:");
-    say!("asker", "  to a thread on CPU {last:<3}    {same:>7.2}");
-    say!("asker", "  to a thread on CPU {first:<3}    {thread:>7.2}");
-    say!("asker", "  to a process on CPU {first:<3}   {process:>7.2}");
+    say!("asker", "  to a thread on CPU {here:<3}    {same:>7.2}");
+    say!("asker", "  to a thread on CPU {there:<3}    {thread:>7.2}");
+    say!("asker", "  to a process on CPU {at_process:<3}   {process:>7.2}");
     match &place.doubt {
         Some(why) => say!("asker", "the ratios are not to be trusted: {why}"),
         None => {
             let (place, kind) = (place.ratio, kind.ratio);
-            say!("asker", "another CPU to the same {:.2} ({place})", place.median);
+            say!("asker", "CPU {there} to CPU {here} {:.2} ({place})", place.median);
             match kind.is_above(1.0) || kind.is_below(1.0) {
-                true => {
-                    say!("asker", "process to thread on CPU {first} {:.2} ({kind})", kind.median)
-                }
-                false => say!("asker", "process to thread on CPU {first}: no difference ({kind})"),
+                true => say!("asker", "process to thread {:.2} ({kind})", kind.median),
+                false => say!("asker", "process to thread: no difference seen ({kind})"),
             }
         }
     }
