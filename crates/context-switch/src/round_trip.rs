@@ -1,13 +1,15 @@
 //! Tasks that wake each other by eventfd(2). Who has asked sleeps, so on one CPU a round trip is two
 //! switches and no more.
 
+use std::fs::File;
+use std::io::{Read, Write};
+use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use lab::child::{Child, explain, failed, give_up};
+use lab::child::{Child, explain, explain_io, failed, give_up};
 use lab::sample::{Contestant, Pinned, Rounds, Sampling};
 use lab::thread::spawn;
-use nix::errno::Errno;
 use nix::sys::eventfd::{EfdFlags, EventFd};
 use nix::time::{ClockId, clock_gettime};
 
@@ -20,15 +22,17 @@ const FAILED: u64 = 3;
 
 /// An event for each direction.
 pub struct Link {
-    there: EventFd,
-    back: EventFd,
+    there: File,
+    back: File,
 }
 
 impl Link {
     /// Two events that nobody has sent yet.
     pub fn new() -> Result<Link> {
-        let event =
-            || EventFd::from_value_and_flags(0, EfdFlags::EFD_CLOEXEC).map_err(explain("eventfd"));
+        let event = || {
+            let event = EventFd::from_value_and_flags(0, EfdFlags::EFD_CLOEXEC);
+            event.map_err(explain("eventfd")).map(|event| File::from(OwnedFd::from(event)))
+        };
         Ok(Link { there: event()?, back: event()? })
     }
 
@@ -86,19 +90,16 @@ impl Link {
     }
 }
 
-fn send(event: &EventFd, what: u64) -> Result<()> {
-    event.write(what).map_err(explain("write"))?;
-    Ok(())
+/// Adds to the number, and wakes who reads it.
+fn send(mut event: &File, what: u64) -> Result<()> {
+    event.write_all(&what.to_ne_bytes()).map_err(explain_io("write"))
 }
 
-/// Sleeps until the event was sent; a signal may interrupt it, signal(7).
-fn receive(event: &EventFd) -> Result<u64> {
-    loop {
-        match event.read() {
-            Err(Errno::EINTR) => {}
-            outcome => return outcome.map_err(explain("read")),
-        }
-    }
+/// Sleeps until the number is not 0, and takes it.
+fn receive(mut event: &File) -> Result<u64> {
+    let mut what = [0; 8];
+    event.read_exact(&mut what).map_err(explain_io("read"))?;
+    Ok(u64::from_ne_bytes(what))
 }
 
 /// Who answers.
