@@ -66,6 +66,13 @@ pub const ROWS: &[Row] = &[
         &["threads-lightweight"],
     ),
     row(
+        "switching",
+        "CPU time of a round trip on one CPU",
+        "context-switch",
+        ["round trip to a process", "round trip to a thread", "direct: process / thread"],
+        &["thread-switch-faster"],
+    ),
+    row(
         "crash impact",
         "survivors of a null write",
         "crash-isolation",
