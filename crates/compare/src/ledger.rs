@@ -79,13 +79,6 @@ pub const NOT_BUILT: &[Entry] = &[
         "Switching between threads is faster than between processes.",
     ),
     entry(
-        42,
-        "isolation-gives-stability",
-        "supervision",
-        Caveat,
-        "Isolation makes a system of processes stable.",
-    ),
-    entry(
         43,
         "isolation-gives-security",
         "privilege-separation",
@@ -179,13 +172,6 @@ pub const NOT_BUILT: &[Entry] = &[
         "server-models",
         Caveat,
         "Threads suit servers with many connections.",
-    ),
-    entry(
-        64,
-        "os-runs-apps-as-processes",
-        "supervision",
-        Holds,
-        "A system runs its applications in separate processes.",
     ),
     entry(
         66,
