@@ -10,7 +10,6 @@ use lab::child::{Child, explain, failed};
 use lab::sample::{Pinned, allowed_cpus};
 use lab::{Evidence, Experiment, Lab, Summary, TimeLimit, say};
 use nix::sys::mman::{MapFlags, ProtFlags, mmap_anonymous};
-use nix::sys::signal::Signal;
 use nix::unistd::{Gid, Pid, Uid, getppid, getsid, setgroups, setresgid, setresuid};
 
 pub const EXPERIMENT: Experiment = Experiment {
