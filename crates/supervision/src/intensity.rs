@@ -55,14 +55,14 @@ fn run(_: &Lab) -> Result<Evidence> {
     tell("pauses of 1, 2, 4 ms ...", &growing);
 
     // ANCHOR: policies
-    let limited = Policy { first: ms(1), longest: ms(1), restarts: 5, window: ms(10_000) };
-    let limited = supervise(ms(0), &limited, watched)?;
-    tell("at most 5 within 10 s", &limited);
+    let policy = Policy { first: ms(1), longest: ms(1), restarts: 5, window: ms(10_000) };
+    let limited = supervise(ms(0), &policy, 10 * watched)?;
+    tell(&format!("at most 5 in {:?}", policy.window), &limited);
 
     // Worse in the long run, but never so bad as that: it works for 10 ms before it crashes.
-    let rare = Policy { first: NO_PAUSE, longest: NO_PAUSE, restarts: 5, window: ms(40) };
-    let rare = supervise(ms(10), &rare, watched)?;
-    tell("lives 10 ms; 5 within 40 ms", &rare);
+    let policy = Policy { first: NO_PAUSE, longest: NO_PAUSE, restarts: 5, window: ms(40) };
+    let rare = supervise(ms(10), &policy, watched)?;
+    tell(&format!("lives 10ms; 5 in {:?}", policy.window), &rare);
     // ANCHOR_END: policies
 
     Ok(Evidence::new()
@@ -80,7 +80,7 @@ fn run(_: &Lab) -> Result<Evidence> {
 fn tell(policy: &str, seen: &Seen) {
     let end = if seen.gave_up { "gives up" } else { "goes on" };
     let Seen { restarts, cpus, .. } = seen;
-    say!("parent", "{policy:<27} {restarts:>4} restarts, {cpus:.2} CPUs; {end}");
+    say!("parent", "{policy:<24} {restarts:>4} restarts, {cpus:.2} CPUs; {end}");
 }
 
 // ANCHOR: supervise

@@ -18,7 +18,7 @@ const POISON: u32 = 500;
 
 // ANCHOR: arms
 fn run(_: &Lab) -> Result<Evidence> {
-    say!("parent", "{WORKERS} processes, {JOBS} jobs; 1 job in 100 crashes at its first try");
+    say!("parent", "{WORKERS} processes, {JOBS} jobs; 1 in 100 crashes at its first try");
     let never = jobs::run(WORKERS, 1, Restart::Never, None)?;
     let always = jobs::run(WORKERS, 1, Restart::Always, None)?;
     let poison = jobs::run(WORKERS, 1, Restart::Always, Some(POISON))?;

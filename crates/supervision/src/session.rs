@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use lab::child::{Child, explain, failed};
+use lab::child::{Child, explain, failed, late};
 use lab::sample::{Pinned, allowed_cpus};
 use lab::{Evidence, Experiment, Lab, Summary, TimeLimit, say};
 use nix::sys::mman::{MapFlags, ProtFlags, mmap_anonymous};
@@ -83,7 +83,7 @@ fn run(lab: &Lab) -> Result<Evidence> {
         let greedy = || child(|| count(&board.greed));
         let _greedy = (0..number).map(|_| greedy()).collect::<Result<Vec<_>>>()?;
         let beats = (0..APPLICATIONS).filter(|one| goes_on(board, *one)).count();
-        let share = share(board, window).context("nothing was measured")?;
+        let share = share(board, window).ok_or_else(|| late("no process got the CPU"))?;
         // ANCHOR_END: greedy
         say!("manager", "a greedy one, {name}: {beats} of {APPLICATIONS} hearts beat on;");
         say!("manager", "  one that computes gets {:.2} of the CPU time ({share})", share.median);
@@ -131,8 +131,8 @@ fn child(body: impl FnOnce() -> i32) -> Result<Child> {
 /// Starts a process that plays these applications, as the user of the first of them.
 fn start(board: &'static Board, plays: Range<usize>, users: Result<(), &str>) -> Result<Child> {
     child(|| {
-        if let (Ok(()), Some(first)) = (users, plays.clone().next())
-            && let Err(error) = become_user(USERS + first as u32)
+        if users.is_ok()
+            && let Err(error) = become_user(USERS + plays.start as u32)
         {
             return failed(&error);
         }
@@ -173,9 +173,10 @@ fn share(board: &Board, window: Duration) -> Option<Summary> {
         std::thread::sleep(window);
         let after = steps();
         let (work, greed) = ((after.0 - before.0) as f64, (after.1 - before.1) as f64);
-        work / (work + greed).max(1.0)
+        // Where others had the CPU all the time, nothing can be said.
+        (work + greed > 0.0).then(|| work / (work + greed))
     };
-    Summary::of((0..5).map(share).collect())
+    Summary::of((0..5).filter_map(share).collect())
 }
 
 /// Whether this process may give its children other users, and still end them; capabilities(7).
@@ -185,7 +186,7 @@ fn may_change_user() -> Result<(), &'static str> {
     let mask = u64::from_str_radix(mask.trim(), 16).unwrap_or(0);
     match mask & KILL_SETGID_SETUID == KILL_SETGID_SETUID {
         true => Ok(()),
-        false => Err("to change the user takes root's rights (CAP_SETUID)"),
+        false => Err("another one takes root's rights"),
     }
 }
 
