@@ -27,10 +27,10 @@ fn run(_: &Lab) -> Result<Evidence> {
     say!("parent", "none is started again: {crashes} crashes, {done} of {JOBS} jobs are done");
     let (done, crashes, restarts) = (always.done, always.crashes, always.restarts);
     say!("parent", "each is started again: {crashes} crashes, {restarts} restarts,");
-    say!("parent", "  {} tries lost and made again: {done} of {JOBS} are done", always.lost);
+    say!("parent", "  {} tries are lost; {done} of {JOBS} are done", always.lost);
     let (done, aside) = (poison.done, poison.set_aside);
     say!("parent", "one job crashes at every try: {done} of {JOBS} are done,");
-    say!("parent", "  {aside} is set aside after {TRIES} tries; {} crashes", poison.crashes);
+    say!("parent", "  set aside after {TRIES} tries: {aside}; crashes: {}", poison.crashes);
     Ok(Evidence::new()
         .fact("jobs", JOBS)
         .fact("processes, never restarted: crashes", never.crashes)
