@@ -72,13 +72,6 @@ pub const NOT_BUILT: &[Entry] = &[
         "Execution context and scheduling belong to the process.",
     ),
     entry(
-        42,
-        "isolation-gives-stability",
-        "supervision",
-        Caveat,
-        "Isolation makes a system of processes stable.",
-    ),
-    entry(
         43,
         "isolation-gives-security",
         "privilege-separation",
@@ -172,13 +165,6 @@ pub const NOT_BUILT: &[Entry] = &[
         "server-models",
         Caveat,
         "Threads suit servers with many connections.",
-    ),
-    entry(
-        64,
-        "os-runs-apps-as-processes",
-        "supervision",
-        Holds,
-        "A system runs its applications in separate processes.",
     ),
     entry(
         66,

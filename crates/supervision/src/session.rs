@@ -1,0 +1,221 @@
+//! Three applications, each a process with a heartbeat. One is killed, one takes all the CPU that it
+//! can get. What of the others goes on, and what suffers?
+
+use std::ops::Range;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use lab::child::{Child, explain, failed, late};
+use lab::sample::{Pinned, allowed_cpus};
+use lab::{Evidence, Experiment, Lab, Summary, TimeLimit, say};
+use nix::sys::mman::{MapFlags, ProtFlags, mmap_anonymous};
+use nix::unistd::{Gid, Pid, Uid, getppid, getsid, setgroups, setresgid, setresuid};
+
+pub const EXPERIMENT: Experiment = Experiment {
+    name: "session",
+    question: "Of three applications one is killed, one is greedy. What of the others?",
+    claims: &["os-runs-apps-as-processes"],
+    run,
+};
+
+const APPLICATIONS: usize = 3;
+const VICTIM: usize = 1;
+const PERIOD: Duration = Duration::from_millis(2);
+/// So many beats must be seen to say that a heart goes on.
+const BEATS: u64 = 20;
+/// Users that no system gives to people.
+const USERS: u32 = 60_101;
+
+/// What the applications write, in memory that fork does not copy.
+struct Board {
+    beats: [AtomicU64; APPLICATIONS],
+    /// Steps of one that computes, and of the greedy ones.
+    work: AtomicU64,
+    greed: AtomicU64,
+}
+
+fn run(lab: &Lab) -> Result<Evidence> {
+    let board = board()?;
+    let users = may_change_user();
+    // One CPU for all, so that they have something to take from each other.
+    let cpu = allowed_cpus()[0];
+    let _pinned = Pinned::to(cpu)?;
+    // ANCHOR: applications
+    let mut applications = Vec::new();
+    for one in 0..APPLICATIONS {
+        applications.push(start(board, one..one + 1, users)?);
+    }
+    let all_beat = (0..APPLICATIONS).all(|one| goes_on(board, one));
+    let sessions = applications.iter().map(|one| getsid(Some(one.pid())));
+    let one_session =
+        sessions.collect::<Result<Vec<_>, _>>()?.iter().all(|id| Ok(*id) == getsid(None));
+    // ANCHOR_END: applications
+    let where_they_are = if one_session { "one session" } else { "several sessions" };
+    let beat = if all_beat { "all hearts beat" } else { "not all hearts beat" };
+    say!(
+        "manager",
+        "{APPLICATIONS} applications, {APPLICATIONS} processes, {where_they_are}: {beat}"
+    );
+
+    // ANCHOR: kill
+    let victim = applications.swap_remove(VICTIM);
+    victim.kill()?;
+    let others = (0..APPLICATIONS).filter(|one| *one != VICTIM);
+    let going_on = others.filter(|one| goes_on(board, *one)).count();
+    applications.push(start(board, VICTIM..VICTIM + 1, users)?);
+    let restarted = goes_on(board, VICTIM);
+    // ANCHOR_END: kill
+    say!("manager", "one is killed: {going_on} of 2 others beat on");
+    say!("manager", "started again, it {}", if restarted { "beats" } else { "does not beat" });
+    let mut evidence = Evidence::new()
+        .fact("applications", APPLICATIONS)
+        .fact("applications: one session", one_session)
+        .fact("applications: all beat", all_beat)
+        .fact("one is killed: others that beat on", going_on)
+        .fact("one is killed: it is started again", restarted);
+
+    let ms = Duration::from_millis;
+    let window = lab.by_effort(ms(10), ms(50), ms(200));
+    // ANCHOR: greedy
+    let _computes = child(|| count(&board.work))?;
+    for (number, name) in [(1, "one process"), (4, "four processes")] {
+        let greedy = || child(|| count(&board.greed));
+        let _greedy = (0..number).map(|_| greedy()).collect::<Result<Vec<_>>>()?;
+        let beats = (0..APPLICATIONS).filter(|one| goes_on(board, *one)).count();
+        let share = share(board, window).ok_or_else(|| late("no process got the CPU"))?;
+        // ANCHOR_END: greedy
+        say!("manager", "a greedy one, {name}: {beats} of {APPLICATIONS} hearts beat on;");
+        say!("manager", "  one that computes gets {:.2} of the CPU time ({share})", share.median);
+        evidence = evidence.fact(&format!("greedy, {name}: hearts that beat on"), beats).sampled(
+            &format!("greedy, {name}: share of one that computes"),
+            share,
+            "of the CPU time",
+        );
+    }
+
+    match users {
+        Err(why) => {
+            say!("manager", "all run as one user here: {why}");
+            Ok(evidence.missing("another user's memory map is readable", why))
+        }
+        Ok(()) => {
+            let (own, other) = (applications[0].pid(), applications[1].pid());
+            let (own, other) = (reads_map(USERS, own)?, reads_map(USERS, other)?);
+            let word = |open| if open { "open" } else { "closed" };
+            say!("manager", "each has a user: a memory map of the same user is {},", word(own));
+            say!("manager", "  one of another user is {}", word(other));
+            Ok(evidence
+                .fact("the same user's memory map is readable", own)
+                .fact("another user's memory map is readable", other))
+        }
+    }
+}
+
+fn board() -> Result<&'static Board> {
+    let length = std::num::NonZeroUsize::new(size_of::<Board>()).context("nothing to share")?;
+    let (access, shared) = (ProtFlags::PROT_READ | ProtFlags::PROT_WRITE, MapFlags::MAP_SHARED);
+    // SAFETY: the kernel chooses the place of a new mapping; nothing is overlaid.
+    let memory =
+        unsafe { mmap_anonymous(None, length, access, shared) }.map_err(explain("mmap"))?;
+    // SAFETY: the mapping is large enough, aligned to a page and zeroed, which is a valid `Board`;
+    // it is never removed.
+    Ok(unsafe { memory.cast::<Board>().as_ref() })
+}
+
+fn child(body: impl FnOnce() -> i32) -> Result<Child> {
+    // SAFETY: this process has one thread, so the child inherits no lock that someone else holds.
+    unsafe { Child::fork(body) }
+}
+
+/// Starts a process that plays these applications, as the user of the first of them.
+fn start(board: &'static Board, plays: Range<usize>, users: Result<(), &str>) -> Result<Child> {
+    child(|| {
+        if users.is_ok()
+            && let Err(error) = become_user(USERS + plays.start as u32)
+        {
+            return failed(&error);
+        }
+        loop {
+            std::thread::sleep(PERIOD);
+            for one in plays.clone() {
+                board.beats[one].fetch_add(1, Relaxed);
+            }
+        }
+    })
+}
+
+/// Whether an application's heart is seen to beat on.
+fn goes_on(board: &Board, one: usize) -> bool {
+    let (from, mut limit) =
+        (board.beats[one].load(Relaxed), TimeLimit::new(Duration::from_secs(2)));
+    while board.beats[one].load(Relaxed) < from + BEATS {
+        if limit.is_over() {
+            return false;
+        }
+        std::thread::sleep(PERIOD);
+    }
+    true
+}
+
+/// Takes all the CPU that it can get.
+fn count(to: &AtomicU64) -> i32 {
+    loop {
+        to.fetch_add(1, Relaxed);
+    }
+}
+
+/// Which part of all steps the one that computes has made, in each of five stretches of time.
+fn share(board: &Board, window: Duration) -> Option<Summary> {
+    let steps = || (board.work.load(Relaxed), board.greed.load(Relaxed));
+    let share = |_| {
+        let before = steps();
+        std::thread::sleep(window);
+        let after = steps();
+        let (work, greed) = ((after.0 - before.0) as f64, (after.1 - before.1) as f64);
+        // Where others had the CPU all the time, nothing can be said.
+        (work + greed > 0.0).then(|| work / (work + greed))
+    };
+    Summary::of((0..5).filter_map(share).collect())
+}
+
+/// Whether this process may give its children other users, and still end them; capabilities(7).
+fn may_change_user() -> Result<(), &'static str> {
+    const KILL_SETGID_SETUID: u64 = 1 << 5 | 1 << 6 | 1 << 7;
+    let mask = lab::proc::status(Pid::this(), "CapEff").unwrap_or_default();
+    let mask = u64::from_str_radix(mask.trim(), 16).unwrap_or(0);
+    match mask & KILL_SETGID_SETUID == KILL_SETGID_SETUID {
+        true => Ok(()),
+        false => Err("another one takes root's rights"),
+    }
+}
+
+/// Gives this process another user and group, for good.
+fn become_user(number: u32) -> Result<()> {
+    let (manager, user, group) = (getppid(), Uid::from_raw(number), Gid::from_raw(number));
+    setgroups(&[]).map_err(explain("setgroups"))?;
+    setresgid(group, group, group).map_err(explain("setresgid"))?;
+    setresuid(user, user, user).map_err(explain("setresuid"))?;
+    // A change of user takes the parent-death signal away, and closes /proc/pid to the user itself.
+    lab::child::die_with(manager);
+    nix::sys::prctl::set_dumpable(true).map_err(explain("prctl"))
+}
+
+/// Whether a process of that user can read which memory `process` has mapped, proc_pid_maps(5).
+fn reads_map(user: u32, process: Pid) -> Result<bool> {
+    const READ: i32 = 10;
+    const REFUSED: i32 = 11;
+    let status = child(|| match become_user(user) {
+        Err(error) => failed(&error),
+        Ok(()) => match std::fs::read(format!("/proc/{process}/maps")) {
+            Ok(_) => READ,
+            Err(_) => REFUSED,
+        },
+    })?
+    .wait()?;
+    match status {
+        nix::sys::wait::WaitStatus::Exited(_, READ) => Ok(true),
+        nix::sys::wait::WaitStatus::Exited(_, REFUSED) => Ok(false),
+        other => anyhow::bail!("the one that looks {}", lab::child::in_words(other)),
+    }
+}

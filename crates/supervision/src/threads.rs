@@ -1,0 +1,32 @@
+//! The same jobs by four threads of one process: what crashes is the process.
+
+use anyhow::Result;
+use lab::{Evidence, Experiment, Lab, say};
+
+use crate::jobs::{self, JOBS, Restart, WORKERS};
+
+pub const EXPERIMENT: Experiment = Experiment {
+    name: "threads",
+    question: "The same by threads of one process. How many jobs are done?",
+    claims: &["isolation-gives-stability"],
+    run,
+};
+
+fn run(_: &Lab) -> Result<Evidence> {
+    // ANCHOR: arms
+    let never = jobs::run(1, WORKERS, Restart::Never, None)?;
+    let always = jobs::run(1, WORKERS, Restart::Always, None)?;
+    // ANCHOR_END: arms
+    let (done, crashes) = (never.done, never.crashes);
+    let crash = if crashes == 1 { "crash" } else { "crashes" };
+    say!("parent", "never started again: {crashes} {crash}, {done} of {JOBS} jobs are done");
+    let (done, crashes, lost) = (always.done, always.crashes, always.lost);
+    say!("parent", "the whole process started again: {crashes} crashes, {lost} tries lost,");
+    say!("parent", "  {done} of {JOBS} are done");
+    Ok(Evidence::new()
+        .fact("threads, never restarted: crashes", never.crashes)
+        .measured("threads, never restarted: jobs done", never.done, "jobs")
+        .fact("threads, restarted: crashes", always.crashes)
+        .measured("threads, restarted: tries lost", always.lost, "tries")
+        .fact("threads, restarted: jobs done", always.done))
+}
