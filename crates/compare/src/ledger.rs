@@ -58,20 +58,6 @@ const fn entry(
 /// The statements that no program answers yet.
 pub const NOT_BUILT: &[Entry] = &[
     entry(
-        7,
-        "smallest-schedulable-unit",
-        "scheduling",
-        Caveat,
-        "The thread is the smallest thing the system schedules.",
-    ),
-    entry(
-        10,
-        "process-own-scheduling",
-        "scheduling",
-        DoesNotHold,
-        "Execution context and scheduling belong to the process.",
-    ),
-    entry(
         42,
         "isolation-gives-stability",
         "supervision",
@@ -120,13 +106,6 @@ pub const NOT_BUILT: &[Entry] = &[
         "parallelism",
         Caveat,
         "Multithreading is an ability of the CPU.",
-    ),
-    entry(
-        50,
-        "os-schedules",
-        "scheduling",
-        Holds,
-        "The system schedules processes and threads and keeps the CPUs busy.",
     ),
     entry(51, "os-considers-priorities", "scheduling", Holds, "The scheduler respects priorities."),
     entry(52, "os-is-fair", "scheduling", Caveat, "The scheduler is fair."),
