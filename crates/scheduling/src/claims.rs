@@ -145,7 +145,7 @@ fn fair(facts: &Evidence) -> Result<Judgement, Absent> {
 
 fn starvation(facts: &Evidence) -> Result<Judgement, Absent> {
     let idle = "starvation: SCHED_IDLE beside nice 0";
-    let nice = "starvation: nice 19 beside nice -20";
+    let nice = "starvation: nice 19 beside nice 0";
     let mut seen = Vec::new();
     for pair in [idle, nice] {
         match (facts.truth(&format!("{pair} gets a turn")), facts.number(pair)) {
@@ -263,12 +263,12 @@ mod tests {
                     .measured("starvation: SCHED_IDLE beside nice 0", 0.4, "%")
             };
         let extreme = |facts: Evidence, right: bool| match right {
-            true => facts.fact("starvation: nice 19 beside nice -20 gets a turn", true).measured(
-                "starvation: nice 19 beside nice -20",
+            true => facts.fact("starvation: nice 19 beside nice 0 gets a turn", true).measured(
+                "starvation: nice 19 beside nice 0",
                 0.1,
                 "%",
             ),
-            false => facts.missing("starvation: nice 19 beside nice -20 gets a turn", "no right"),
+            false => facts.missing("starvation: nice 19 beside nice 0 gets a turn", "no right"),
         };
         let fifo =
             |facts: Evidence, share: Option<f64>| match share {
@@ -287,7 +287,7 @@ mod tests {
         assert_eq!(verdict(id, &facts(false, None, false)), Verdict::DoesNotHold);
         let nothing = Evidence::new()
             .missing("starvation: SCHED_IDLE beside nice 0 gets a turn", "no right")
-            .missing("starvation: nice 19 beside nice -20 gets a turn", "no right");
+            .missing("starvation: nice 19 beside nice 0 gets a turn", "no right");
         assert_eq!(verdict(id, &nothing), Verdict::Inconclusive);
     }
 }
