@@ -107,9 +107,6 @@ pub const NOT_BUILT: &[Entry] = &[
         Caveat,
         "Multithreading is an ability of the CPU.",
     ),
-    entry(51, "os-considers-priorities", "scheduling", Holds, "The scheduler respects priorities."),
-    entry(52, "os-is-fair", "scheduling", Caveat, "The scheduler is fair."),
-    entry(53, "os-avoids-starvation", "scheduling", Caveat, "The scheduler lets nobody starve."),
     entry(
         54,
         "coroutines-are-cooperative",

@@ -174,7 +174,7 @@ fn starvation(facts: &Evidence) -> Result<Judgement, Absent> {
         (Err(Absent::Declared(_)), _) => Judgement::caveat(format!(
             "{seen}; what a real-time thread would leave cannot be seen without the right to be one"
         ))
-        .briefly("but little is not much"),
+        .briefly("but the weakest get a turn seldom"),
         (Err(absent), _) => return Err(absent),
     })
 }
