@@ -35,7 +35,7 @@ fn run(lab: &Lab) -> Result<Evidence> {
     let word = if refused { "refused with EINVAL" } else { "not refused" };
     say!("main", "a set without any CPU is {word}");
 
-    let work = Duration::from_millis(lab.by_effort(60, 150, 1000)) * cpus.len() as u32;
+    let work = Duration::from_millis(lab.by_effort(80, 150, 1000)) * cpus.len() as u32;
     let free = crowd(&cpus, work, |_| Ok(None))?;
     // ANCHOR: pinned
     let pinned = crowd(&cpus, work, |cpus| Pinned::to(cpus[0]).map(Some))?;
