@@ -58,20 +58,6 @@ const fn entry(
 /// The statements that no program answers yet.
 pub const NOT_BUILT: &[Entry] = &[
     entry(
-        7,
-        "smallest-schedulable-unit",
-        "scheduling",
-        Caveat,
-        "The thread is the smallest thing the system schedules.",
-    ),
-    entry(
-        10,
-        "process-own-scheduling",
-        "scheduling",
-        DoesNotHold,
-        "Execution context and scheduling belong to the process.",
-    ),
-    entry(
         43,
         "isolation-gives-security",
         "privilege-separation",
@@ -114,16 +100,6 @@ pub const NOT_BUILT: &[Entry] = &[
         Caveat,
         "Multithreading is an ability of the CPU.",
     ),
-    entry(
-        50,
-        "os-schedules",
-        "scheduling",
-        Holds,
-        "The system schedules processes and threads and keeps the CPUs busy.",
-    ),
-    entry(51, "os-considers-priorities", "scheduling", Holds, "The scheduler respects priorities."),
-    entry(52, "os-is-fair", "scheduling", Caveat, "The scheduler is fair."),
-    entry(53, "os-avoids-starvation", "scheduling", Caveat, "The scheduler lets nobody starve."),
     entry(
         54,
         "coroutines-are-cooperative",

@@ -31,4 +31,5 @@ pub const PACKAGES: &[&Package] = &[
     &thread_pool::PACKAGE,
     &shared_state::PACKAGE,
     &supervision::PACKAGE,
+    &scheduling::PACKAGE,
 ];

@@ -1,0 +1,220 @@
+//! Threads or processes that want one CPU, and how much of it each of them gets.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::channel;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, anyhow};
+use lab::Unavailable;
+use lab::child::{Child, explain};
+use lab::machine::Busy;
+use lab::sample::{Comparison, Pinned};
+use lab::thread::spawn;
+use nix::errno::Errno;
+use nix::time::{ClockId, clock_getcpuclockid, clock_gettime};
+
+/// What a contestant does before it wants the CPU, such as to set its nice value.
+pub type Before = fn() -> Result<()>;
+
+/// Reads how much CPU time each contestant has had since it began.
+pub type Clocks<'a> = &'a (dyn Fn() -> Result<Vec<Duration>> + Sync);
+
+/// After this long a contest is over, however little its contestants had of the CPU.
+pub const PATIENCE: Duration = Duration::from_secs(5);
+/// A contestant process ends by itself after this.
+const LIFE: Duration = Duration::from_secs(20);
+
+/// The CPU on which contestants meet.
+pub fn cpu() -> usize {
+    lab::machine::allowed_cpus().last().copied().unwrap_or(0)
+}
+
+// ANCHOR: threads
+/// Lets one thread for each of `before` spin on one CPU while `watch` looks at their clocks.
+pub fn threads<T>(before: &[Before], watch: impl FnOnce(Clocks<'_>) -> Result<T>) -> Result<T> {
+    let (cpu, over) = (cpu(), AtomicBool::new(false));
+    std::thread::scope(|scope| {
+        let _end = AtEnd(&over);
+        let mut begun = Vec::new();
+        for before in before {
+            let ((tell, told), over) = (channel(), &over);
+            spawn(scope, "spinner", move || {
+                let ready = Pinned::to(cpu).and_then(|pin| before().map(|()| pin));
+                let _ = tell.send(ready.as_ref().map(|_| own_clock()).map_err(why));
+                while ready.is_ok() && !over.load(Ordering::Relaxed) {
+                    std::hint::spin_loop();
+                }
+            })?;
+            begun.push(told);
+        }
+        let mut clocks = Vec::new();
+        for told in begun {
+            clocks.push(told.recv().context("a thread ended")??);
+        }
+        watch(&|| read_all(&clocks))
+    })
+}
+// ANCHOR_END: threads
+
+// ANCHOR: processes
+/// Lets one process for each of `teams` spin on one CPU: so many threads, after `before`.
+pub fn processes<T>(
+    teams: &[(usize, Before)],
+    watch: impl FnOnce(Clocks<'_>, &[Child]) -> Result<T>,
+) -> Result<T> {
+    let (cpu, mut children, mut clocks) = (cpu(), Vec::new(), Vec::new());
+    let (ready, tell) = nix::unistd::pipe().map_err(explain("pipe"))?;
+    for (threads, before) in teams {
+        let play = || -> Result<()> {
+            before()?;
+            let _pin = Pinned::to(cpu)?;
+            std::thread::scope(|scope| {
+                for _ in 1..*threads {
+                    spawn(scope, "spinner", || spin_for_life(&tell))?;
+                }
+                spin_for_life(&tell)
+            })
+        };
+        // SAFETY: this process has one thread.
+        let child = unsafe {
+            Child::fork(|| match play() {
+                Ok(()) => 0,
+                Err(error) => lab::child::failed(&error),
+            })
+        }?;
+        clocks.push(clock_getcpuclockid(child.pid()).map_err(explain("clock_getcpuclockid"))?);
+        children.push(child);
+    }
+    drop(tell);
+    // Each thread has written a byte when it begins to spin.
+    for _ in 0..teams.iter().map(|(threads, _)| threads).sum() {
+        let got = nix::unistd::read(&ready, &mut [0]).map_err(explain("read"))?;
+        anyhow::ensure!(got == 1, "a contestant ended before it began");
+    }
+    watch(&|| read_all(&clocks), &children)
+}
+// ANCHOR_END: processes
+
+fn spin_for_life(tell: &std::os::fd::OwnedFd) -> Result<()> {
+    nix::unistd::write(tell, &[1]).map_err(explain("write"))?;
+    let start = Instant::now();
+    while start.elapsed() < LIFE {
+        std::hint::spin_loop();
+    }
+    Ok(())
+}
+
+/// An error for another thread, which tells what is not available here from what went wrong.
+fn why(error: &anyhow::Error) -> anyhow::Error {
+    match lab::NoEvidence::of(error) {
+        lab::NoEvidence::Unavailable(why) => Unavailable::because(why).into(),
+        lab::NoEvidence::Failed(why) => anyhow!(why),
+    }
+}
+
+/// Ends the spinning, however the contest ends.
+struct AtEnd<'a>(&'a AtomicBool);
+
+impl Drop for AtEnd<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// The CPU-time clock of this thread, which other threads of the process may read too.
+pub fn own_clock() -> ClockId {
+    let mut clock = 0;
+    // SAFETY: the thread is this one, and `clock` is valid for a write.
+    match unsafe { libc::pthread_getcpuclockid(libc::pthread_self(), &mut clock) } {
+        0 => ClockId::from_raw(clock),
+        _ => ClockId::CLOCK_THREAD_CPUTIME_ID,
+    }
+}
+
+/// What a CPU-time clock shows.
+pub fn read(clock: ClockId) -> Result<Duration> {
+    Ok(clock_gettime(clock).map_err(explain("clock_gettime"))?.into())
+}
+
+fn read_all(clocks: &[ClockId]) -> Result<Vec<Duration>> {
+    clocks.iter().map(|clock| read(*clock)).collect()
+}
+
+/// Sets the nice value of this thread, setpriority(2).
+pub fn set_nice(nice: i32) -> Result<()> {
+    // SAFETY: the call takes three integers; on Linux 0 is the thread that calls.
+    let set = unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, nice) };
+    Errno::result(set).map(drop).map_err(explain("setpriority"))
+}
+
+/// Sets policy and real-time priority of this thread, sched_setscheduler(2).
+pub fn set_policy(policy: i32, priority: i32) -> Result<()> {
+    let parameters = libc::sched_param { sched_priority: priority };
+    // SAFETY: the structure lives during the call; 0 is the thread that calls.
+    let set = unsafe { libc::sched_setscheduler(0, policy, &parameters) };
+    Errno::result(set).map(drop).map_err(explain("sched_setscheduler"))
+}
+
+/// As much of a contest as good figures need.
+#[derive(Clone, Copy)]
+pub struct Length {
+    /// So many intervals.
+    pub intervals: usize,
+    /// An interval lasts until the contestants together have had so much of the CPU. What others
+    /// take of it prolongs the interval, and changes nothing in how these share the rest.
+    pub each: Duration,
+}
+
+/// CPU time of each contestant in each interval, in milliseconds.
+pub struct Shares(pub Vec<Vec<f64>>);
+
+impl Length {
+    /// Reads all clocks at the two ends of each interval.
+    pub fn watch(self, clocks: Clocks<'_>) -> Result<Shares> {
+        let (start, watch) = (Instant::now(), Busy::begin());
+        let mut shares = Vec::new();
+        for _ in 0..self.intervals {
+            let from = clocks()?;
+            let interval = loop {
+                std::thread::sleep(Duration::from_millis(5));
+                let now = clocks()?;
+                let had: Vec<_> = now.iter().zip(&from).map(|(now, from)| *now - *from).collect();
+                if had.iter().sum::<Duration>() >= self.each {
+                    break had;
+                }
+                if start.elapsed() > PATIENCE {
+                    return Err(too_little(watch.so_far()));
+                }
+            };
+            shares.push(interval.iter().map(|had| had.as_secs_f64() * 1e3).collect());
+        }
+        Ok(Shares(shares))
+    }
+}
+
+/// The error for contestants that got next to nothing: a busy machine, or a fault.
+pub fn too_little(busy: Option<String>) -> anyhow::Error {
+    match busy {
+        Some(busy) => {
+            Unavailable::because(format!("the contest got too little CPU: {busy}")).into()
+        }
+        None => anyhow!("the contestants did not use the CPU"),
+    }
+}
+
+impl Shares {
+    /// Milliseconds of one contestant over all intervals.
+    pub fn total(&self, who: usize) -> f64 {
+        self.0.iter().map(|interval| interval[who]).sum()
+    }
+
+    /// Compares two contestants interval by interval.
+    pub fn compare(&self, names: [&str; 2], first: usize, second: usize) -> Option<Comparison> {
+        // A contestant that had nothing in an interval counts as one that had a microsecond.
+        let pair = |interval: &Vec<f64>| [first, second].map(|who| interval[who].max(0.001));
+        let mut compared =
+            Comparison::paired(names, "ms", &self.0.iter().map(pair).collect::<Vec<_>>())?;
+        compared.place = format!("on CPU {}", cpu());
+        Some(compared)
+    }
+}

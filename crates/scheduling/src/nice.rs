@@ -1,0 +1,55 @@
+//! A nice value is a weight, of a thread and inside its group.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use lab::{Evidence, Experiment, Lab, say};
+use nix::unistd::setsid;
+
+use crate::contest::{Before, Length, processes, set_nice, threads};
+
+pub const EXPERIMENT: Experiment = Experiment {
+    name: "nice",
+    question: "How much less does a nicer thread get?",
+    claims: &["os-considers-priorities"],
+    run,
+};
+
+/// So many steps of niceness lie between the two contestants.
+const STEPS: i32 = 5;
+
+fn run(lab: &Lab) -> Result<Evidence> {
+    let length = Length {
+        intervals: lab.by_effort(2, 3, 5),
+        each: Duration::from_millis(lab.by_effort(80, 160, 500)),
+    };
+    // ANCHOR: nice
+    let usual: Before = || Ok(());
+    let nicer: Before = || set_nice(STEPS);
+    let shares = threads(&[usual, nicer], |clocks| length.watch(clocks))?;
+    // ANCHOR_END: nice
+    let two = shares.compare(["usual thread", "nicer thread"], 0, 1).context("no interval")?;
+    let step = two.ratio.median.powf(1.0 / f64::from(STEPS));
+    say!("main", "two threads of one process, one {STEPS} steps nicer, want one CPU:");
+    say!("main", "  the other gets {:.2} times as much ({})", two.ratio.median, two.ratio);
+    say!("main", "  that is a factor of {step:.2} for each step");
+
+    // ANCHOR: sessions
+    let usual: Before = || Ok(setsid().map(drop)?);
+    let nicer: Before = || {
+        setsid()?;
+        set_nice(STEPS)
+    };
+    let apart = processes(&[(1, usual), (1, nicer)], |clocks, _| length.watch(clocks))?;
+    // ANCHOR_END: sessions
+    let apart = apart
+        .compare(["usual process, own session", "nicer process, own session"], 0, 1)
+        .context("no interval")?;
+    say!("main", "two processes, the same nice values, each in a session of its own:");
+    say!("main", "  the other gets {:.2} times as much ({})", apart.ratio.median, apart.ratio);
+    Ok(Evidence::new()
+        .compared("nice: usual / nicer", &two)
+        .measured("nice: factor for a step", step, "times")
+        .fact("nice: steps", STEPS)
+        .compared("nice: usual / nicer, own sessions", &apart))
+}
