@@ -79,13 +79,6 @@ pub const NOT_BUILT: &[Entry] = &[
         "Isolation makes a system of processes stable.",
     ),
     entry(
-        43,
-        "isolation-gives-security",
-        "privilege-separation",
-        Caveat,
-        "Isolation makes a system of processes secure.",
-    ),
-    entry(
         44,
         "threads-run-independently",
         "responsiveness",

@@ -30,4 +30,5 @@ pub const PACKAGES: &[&Package] = &[
     &memory_isolation::PACKAGE,
     &thread_pool::PACKAGE,
     &shared_state::PACKAGE,
+    &privilege_separation::PACKAGE,
 ];
