@@ -66,7 +66,7 @@ fn run(_: &Lab) -> Result<Evidence> {
     ensure!(heard.is_ok(), "the plug-in {}", lab::child::in_words(status));
     let process = Found { loaded: word(&bytes[..8]), read: word(&bytes[8..]) as i64 };
 
-    say!("host", "{:<22}{:<18}pread of its number", "the plug-in is", "a load gets");
+    say!("host", "{:<24}{:<16}pread of its number", "the plug-in is", "a load gets");
     let mut evidence = Evidence::new();
     let arms = [
         ("a thread", Ok(thread)),

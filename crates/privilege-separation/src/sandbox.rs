@@ -70,7 +70,7 @@ fn run(_: &Lab) -> Result<Evidence> {
         };
     }
     let allowed = if allowed.is_empty() { "none".to_owned() } else { allowed.join(", ") };
-    say!("host", "this machine allows: {allowed}");
+    say!("host", "allowed here: {allowed}");
     Ok(evidence.fact("layers that are allowed here", allowed))
 }
 
