@@ -17,7 +17,7 @@ use crate::layer::filter_calls;
 
 pub const EXPERIMENT: Experiment = Experiment {
     name: "descriptor-broker",
-    question: "How does a part without rights get the one file that it needs?",
+    question: "How does a part without rights get the one file it needs?",
     claims: &[],
     run,
 };
