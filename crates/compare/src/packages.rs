@@ -32,4 +32,5 @@ pub const PACKAGES: &[&Package] = &[
     &shared_state::PACKAGE,
     &supervision::PACKAGE,
     &scheduling::PACKAGE,
+    &privilege_separation::PACKAGE,
 ];
