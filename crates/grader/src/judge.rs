@@ -29,6 +29,8 @@ pub struct Manner {
     pub without: Vec<String>,
     /// Whether one check that fails is enough, and no other is begun after it.
     pub briefly: bool,
+    /// The one check to run, instead of all.
+    pub only: Option<String>,
     /// The check and the schedule to run again, instead of everything.
     pub replay: Option<(String, String)>,
 }
@@ -194,17 +196,16 @@ fn run_checks(
     manner: &Manner,
     verdict: &mut Verdict,
 ) -> Result<()> {
-    let mut checks: Vec<&Check> = match &manner.replay {
-        None => exercise.checks.iter().collect(),
-        Some((name, _)) => exercise.checks.iter().filter(|check| check.name == *name).collect(),
-    };
+    let only = manner.replay.as_ref().map(|(name, _)| name).or(manner.only.as_ref());
+    let wanted = |check: &&Check| only.is_none_or(|name| check.name == *name);
+    let mut checks: Vec<&Check> = exercise.checks.iter().filter(wanted).collect();
     let seed = match &manner.replay {
         Some((_, seed)) if exercise.kind == Kind::Process => process::read_seed(seed)?,
         _ => process::seed()?,
     };
     // One of them is run a second time, as a decoy: whoever passes that has forged the report.
     let genuine = checks.len();
-    if programs.driver.is_some() && manner.replay.is_none() {
+    if programs.driver.is_some() && only.is_none() {
         checks.push(checks[seed as usize % genuine]);
     }
     let end = Mutex::new(Instant::now() + Duration::from_secs_f64(exercise.seconds));
@@ -304,7 +305,7 @@ fn run_checks(
         verdict.checks.push(judged);
     }
     untidy.extend(process::untidy(&left_behind_each));
-    if let (Some(tidy), None) = (&exercise.tidy, &manner.replay) {
+    if let (Some(tidy), None) = (&exercise.tidy, only) {
         // A submission that does nothing leaves nothing: tidiness counts where something was done.
         let something_done = verdict.checks.iter().any(|check| check.passed);
         verdict.checks.push(Judged {

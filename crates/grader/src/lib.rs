@@ -17,6 +17,7 @@ mod mutants;
 mod names;
 mod prepare;
 mod process;
+pub mod share;
 mod show;
 mod submission;
 mod teacher;
@@ -37,8 +38,10 @@ use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 
 use catalogue::{Exercise, Kind};
 use judge::{Manner, judge};
+use share::Share;
 use show::Style;
 use usage::usage;
+use verify::Wanted;
 
 /// Does what the command line says.
 pub fn main() -> ExitCode {
@@ -135,9 +138,30 @@ fn command() -> Command {
                 .about("Proves exercises: wrong variants are caught, right ones pass")
                 .arg(name().num_args(0..).help("The exercises; without, all"))
                 .arg(
+                    Arg::new("table").long("table").action(ArgAction::SetTrue).help(
+                        "Run all checks on each wrong variant, and print which ones catch it",
+                    ),
+                )
+                .arg(
+                    Arg::new("share")
+                        .long("share")
+                        .value_name("N")
+                        .value_parser(value_parser!(u64).range(1..))
+                        .help("Judge one in N of each exercise's wrong variants, chosen by chance"),
+                )
+                .arg(
+                    Arg::new("seed")
+                        .long("seed")
+                        .value_name("HEX")
+                        .value_parser(|text: &str| u64::from_str_radix(text, 16))
+                        .requires("share")
+                        .help("Choose those that a run has chosen before, which named this"),
+                )
+                .arg(
                     Arg::new("mutants")
                         .long("mutants")
                         .action(ArgAction::SetTrue)
+                        .conflicts_with_all(["table", "share"])
                         .help("Judge variants that are made from the solutions, and nothing else"),
                 )
                 .arg(
@@ -195,7 +219,15 @@ fn run(matches: &ArgMatches) -> Result<bool> {
             if matches.get_flag("mutants") {
                 return mutants::verify(&exercises?);
             }
-            verify::verify(&exercises?, style)
+            let share = match (matches.get_one::<u64>("share"), matches.get_one::<u64>("seed")) {
+                (None, _) => Share::ALL,
+                (Some(one_in), seed) => Share {
+                    one_in: *one_in as usize,
+                    seed: seed.copied().map_or_else(process::seed, Ok)?,
+                },
+            };
+            let table = matches.get_flag("table");
+            verify::verify(&exercises?, &Wanted { share, table, style })
         }
         Some(("prepare", _)) => prepare::prepare(),
         Some(("doctor", matches)) => doctor::doctor(&without(matches)),
@@ -225,7 +257,7 @@ fn grade(exercise: &Exercise, matches: &ArgMatches, style: Style) -> Result<bool
         println!("Judging {} ...\n", submission::shown(&path));
     }
     let without = without(matches);
-    let manner = Manner { colour: style.colour, without, replay, briefly: false };
+    let manner = Manner { colour: style.colour, without, replay, ..Manner::default() };
     let verdict = judge(exercise, &source, &manner)?;
     let file = exercise.file_name();
     let text = String::from_utf8_lossy(&source);

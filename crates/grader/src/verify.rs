@@ -3,14 +3,27 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::time::Instant;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 
 use crate::catalogue::{Exercise, Expected, Kind, TIDY};
 use crate::escape;
 use crate::judge::{Manner, Verdict, judge};
+use crate::share::Share;
 use crate::show::{self, Style};
+use crate::toolchain::Toolchain;
+
+/// What is wanted of a proof.
+pub struct Wanted {
+    /// Which of the wrong variants are judged.
+    pub share: Share,
+    /// Whether all checks judge each wrong variant, and not only the one that is to catch it.
+    pub table: bool,
+    pub style: Style,
+}
 
 /// What was found of one exercise.
 struct Proof {
@@ -25,7 +38,7 @@ struct Proof {
     /// Points that something is not as it should be.
     problems: usize,
     schedules: u64,
-    /// Seconds by the clock.
+    /// Seconds by the clock that its files took, one added to the other.
     seconds: f64,
 }
 
@@ -38,70 +51,179 @@ impl Proof {
     }
 }
 
-/// Verifies exercises, printing a table of kills for each and one for all; whether all is as it
+/// A file that is judged.
+struct Task<'a> {
+    exercise: &'a Exercise,
+    file: String,
+    /// What must be found, if it is wrong.
+    expected: Option<&'a Expected>,
+}
+
+/// What came of a task: its verdict, and how long it took.
+type Done = (Verdict, Duration);
+
+/// How many files are judged at a time for each processor: many of them wait.
+const AT_A_TIME: usize = 2;
+
+/// Verifies exercises, printing what catches each variant and a table for all; whether all is as it
 /// should be.
-pub fn verify(exercises: &[Exercise], style: Style) -> Result<bool> {
-    let mut proofs = Vec::new();
+pub fn verify(exercises: &[Exercise], wanted: &Wanted) -> Result<bool> {
+    let start = Instant::now();
     for exercise in exercises {
         ensure!(exercise.has_solution(), "this is a handout: there is nothing to verify");
-        proofs.push(prove(exercise, style)?);
+        Toolchain::get(exercise.kind)?;
     }
+    let tasks_each: Vec<Vec<Task>> =
+        exercises.iter().map(|exercise| tasks(exercise, wanted)).collect();
+    let tasks: Vec<&Task> = tasks_each.iter().flatten().collect();
+    let mut proofs = Vec::new();
+    let next = AtomicUsize::new(0);
+    let workers = std::thread::available_parallelism().map_or(1, usize::from) * AT_A_TIME;
+    std::thread::scope(|scope| {
+        let (sender, done) = mpsc::channel();
+        for _ in 0..workers.min(tasks.len()) {
+            let sender = sender.clone();
+            let (next, tasks) = (&next, &tasks);
+            scope.spawn(move || {
+                while let Some((index, task)) = take(next, tasks) {
+                    let start = Instant::now();
+                    let verdict = run(task, wanted);
+                    // Nobody listens any more if an exercise could not be judged.
+                    if sender.send((index, verdict.map(|it| (it, start.elapsed())))).is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+        drop(sender);
+        let mut verdicts: Vec<Option<Done>> = tasks.iter().map(|_| None).collect();
+        let mut before = 0;
+        for (exercise, tasks) in exercises.iter().zip(&tasks_each) {
+            let own = before..before + tasks.len();
+            while verdicts[own.clone()].iter().any(Option::is_none) {
+                let (index, verdict) = done.recv().context("a file was not judged")?;
+                verdicts[index] = Some(verdict?);
+            }
+            let own: Vec<Done> = verdicts[own].iter_mut().filter_map(Option::take).collect();
+            proofs.push(prove(exercise, tasks, own, wanted));
+            before += tasks.len();
+        }
+        anyhow::Ok(())
+    })?;
     summary(&proofs);
+    let all: usize = exercises.iter().map(|exercise| exercise.wrong.len()).sum();
+    println!("{}", said_of_share(&wanted.share, &proofs, all));
+    println!("{:.0} s", start.elapsed().as_secs_f64());
     Ok(proofs.iter().all(Proof::good))
+}
+
+fn take<'a>(next: &AtomicUsize, tasks: &[&'a Task<'a>]) -> Option<(usize, &'a Task<'a>)> {
+    let index = next.fetch_add(1, Ordering::Relaxed);
+    tasks.get(index).map(|task| (index, *task))
+}
+
+/// The files of an exercise that are judged: starter, solution, other right ones, wrong ones.
+fn tasks<'a>(exercise: &'a Exercise, wanted: &Wanted) -> Vec<Task<'a>> {
+    let task = |file: String, expected| Task { exercise, file, expected };
+    let starter = task("starter.rs".to_owned(), Some(&exercise.starter));
+    let right = exercise.right().into_iter().map(|file| task(file, None));
+    let wrong = wanted.share.of(&exercise.name, exercise.wrong.iter().collect());
+    let wrong =
+        wrong.into_iter().map(|(name, expected)| task(format!("wrong/{name}.rs"), Some(expected)));
+    [starter].into_iter().chain(right).chain(wrong).collect()
+}
+
+fn run(task: &Task, wanted: &Wanted) -> Result<Verdict> {
+    let Task { exercise, file, expected } = task;
+    let source = exercise.file(file)?;
+    let judge = |only| {
+        let manner = Manner { only, ..Manner::default() };
+        judge(exercise, source.as_bytes(), &manner)
+    };
+    // One check is enough if it catches it; what was left behind is seen after all of them. What the
+    // starter earns is asked for.
+    let is_check = |name: &&String| exercise.checks.iter().any(|check| check.name == **name);
+    let check = expected.map(|it| &it.check).filter(is_check);
+    if let (Some(expected), Some(check)) = (expected, check)
+        && !wanted.table
+        && file != "starter.rs"
+    {
+        let verdict = judge(Some(check.clone()))?;
+        if is_caught(&verdict, expected) {
+            return Ok(verdict);
+        }
+    }
+    judge(None)
+}
+
+fn said_of_share(share: &Share, proofs: &[Proof], all: usize) -> String {
+    let judged: usize = proofs.iter().map(|proof| proof.wrong).sum();
+    let Share { one_in, seed } = share;
+    if judged == all {
+        return format!("All {all} wrong variants were judged.");
+    }
+    format!(
+        "{judged} of {all} wrong variants were judged, chosen by chance: \
+         cargo grade verify --share {one_in} --seed {seed:x}"
+    )
 }
 
 /// The starter may earn one part in so many of all points: nothing has been done yet.
 const LITTLE: u32 = 4;
 
-fn prove(exercise: &Exercise, style: Style) -> Result<Proof> {
+/// Looks at what was found of an exercise's files, and prints it.
+fn prove(exercise: &Exercise, tasks: &[Task], done: Vec<Done>, wanted: &Wanted) -> Proof {
     println!("{}: {}", exercise.name, exercise.title);
-    let start = Instant::now();
-    let table = Table::of(exercise);
+    let table = Table::of(exercise, wanted);
     let mut proof = Proof {
         exercise: exercise.name.clone(),
         starter: false,
         points: (0, exercise.points()),
         right: 0,
-        solutions: 0,
+        solutions: exercise.right().len(),
         caught: 0,
-        wrong: exercise.wrong.len(),
+        wrong: 0,
         problems: 0,
         schedules: 0,
-        seconds: 0.0,
+        seconds: done.iter().map(|(_, time)| time.as_secs_f64()).sum(),
     };
-    let (starter, solution) = (run(exercise, "starter.rs")?, run(exercise, "solution.rs")?);
-    if let (Some(_), Some(said)) = (does_not_compile(&starter), does_not_compile(&solution)) {
+    let verdict = |name: &str| {
+        let at = tasks.iter().position(|task| task.file == name);
+        at.map(|at| &done[at].0)
+    };
+    let refused = |name: &str| verdict(name).and_then(does_not_compile);
+    if let (Some(_), Some(said)) = (refused("starter.rs"), refused("solution.rs")) {
         // Every file would say the same again.
         println!("  WRONG neither starter.rs nor solution.rs compiles with checks.rs:");
-        println!("{}", escape::clean(said.trim_end(), style.colour));
-        println!("  Nothing else is tried before one of them does.\n");
+        println!("{}", escape::clean(said.trim_end(), wanted.style.colour));
+        println!("  Nothing else counts before one of them does.\n");
         proof.problems += 1;
-        proof.seconds = start.elapsed().as_secs_f64();
-        return Ok(proof);
+        return proof;
     }
     table.heading();
-    proof.starter = fails("starter.rs", &starter, &exercise.starter, &table, style);
-    proof.points.0 = starter.points();
-    let mut right = vec![("solution.rs".to_owned(), solution)];
-    for name in exercise.right().into_iter().skip(1) {
-        let verdict = run(exercise, &name)?;
-        right.push((name, verdict));
-    }
-    proof.solutions = right.len();
-    for (name, verdict) in right {
-        let passed = verdict.passed();
-        table.row(&name, &verdict, None, passed);
-        if passed {
-            proof.right += 1;
-            proof.schedules = verdict.schedules;
-        } else {
-            println!("  WRONG {name} does not pass:\n{}", show::verdict(&verdict, &[], style));
+    for (Task { file, expected, .. }, (verdict, _)) in tasks.iter().zip(&done) {
+        match expected {
+            Some(expected) if file == "starter.rs" => {
+                proof.starter = fails(file, verdict, expected, &table, wanted.style);
+                proof.points.0 = verdict.points();
+            }
+            Some(expected) => {
+                let caught = fails(file, verdict, expected, &table, wanted.style);
+                proof.caught += usize::from(caught);
+                proof.wrong += 1;
+            }
+            None => {
+                let passed = verdict.passed();
+                table.row(file, verdict, None, passed);
+                if passed {
+                    proof.right += 1;
+                    proof.schedules = verdict.schedules;
+                } else {
+                    let shown = show::verdict(verdict, &[], wanted.style);
+                    println!("  WRONG {file} does not pass:\n{shown}");
+                }
+            }
         }
-    }
-    for (name, expected) in &exercise.wrong {
-        let file = format!("wrong/{name}.rs");
-        let caught = fails(&file, &run(exercise, &file)?, expected, &table, style);
-        proof.caught += usize::from(caught);
     }
     let too_much = exercise.points() / LITTLE;
     if proof.points.0 > too_much {
@@ -113,12 +235,7 @@ fn prove(exercise: &Exercise, style: Style) -> Result<Proof> {
         proof.problems += 1;
     }
     println!("  {} of {} wrong variants caught for their own reason\n", proof.caught, proof.wrong);
-    proof.seconds = start.elapsed().as_secs_f64();
-    Ok(proof)
-}
-
-fn run(exercise: &Exercise, file: &str) -> Result<Verdict> {
-    judge(exercise, exercise.file(file)?.as_bytes(), &Manner::default())
+    proof
 }
 
 /// What the compiler says, if it refuses this file.
@@ -127,10 +244,14 @@ fn does_not_compile(verdict: &Verdict) -> Option<&str> {
     obstacle.map(|obstacle| obstacle.message.as_str())
 }
 
+fn is_caught(verdict: &Verdict, Expected { check, finding, .. }: &Expected) -> bool {
+    !verdict.passed() && verdict.caught(check, finding)
+}
+
 /// Whether a file that is known to be wrong is caught for the reason that is given.
 fn fails(file: &str, verdict: &Verdict, expected: &Expected, table: &Table, style: Style) -> bool {
     let Expected { check, finding, .. } = expected;
-    let caught = !verdict.passed() && verdict.caught(check, finding);
+    let caught = is_caught(verdict, expected);
     table.row(file, verdict, Some(expected), caught);
     if !caught {
         println!("  WRONG {file} should be caught by {check} [{finding}], but:");
@@ -139,28 +260,34 @@ fn fails(file: &str, verdict: &Verdict, expected: &Expected, table: &Table, styl
     caught
 }
 
-/// The table of kills of one exercise: a row for each variant, a column for each check.
+/// The rows of one exercise, one for each variant; in the table of kills, with a column for each check.
 struct Table<'a> {
     checks: Vec<&'a str>,
     width: usize,
+    /// Whether all checks have judged each variant.
+    full: bool,
 }
 
 impl<'a> Table<'a> {
-    fn of(exercise: &'a Exercise) -> Table<'a> {
+    fn of(exercise: &'a Exercise, wanted: &Wanted) -> Table<'a> {
         let checks = exercise.checks.iter().map(|check| check.name.as_str());
         let checks = checks.chain(exercise.tidy.as_ref().map(|_| TIDY)).collect();
         let names = exercise.wrong.keys().map(|name| name.len() + "wrong/.rs".len());
-        Table { checks, width: names.max().unwrap_or(0).max("solution.rs".len()) }
+        let width = names.max().unwrap_or(0).max("solution.rs".len());
+        Table { checks, width, full: wanted.table }
     }
 
     fn heading(&self) {
+        if !self.full {
+            return;
+        }
         for (number, check) in self.checks.iter().enumerate() {
             println!("  {:1$}{2}", "", self.width + 2 + 2 * number, check);
         }
     }
 
     /// A mark for each check, `K` where the one that was to catch it did, `x` where another did, too;
-    /// and the points.
+    /// and the points. Without all checks there are neither.
     fn row(&self, file: &str, verdict: &Verdict, expected: Option<&Expected>, good: bool) {
         let mut marks = String::new();
         for name in &self.checks {
@@ -182,6 +309,10 @@ impl<'a> Table<'a> {
             None => format!("passes in {:.2} s", verdict.compiling + verdict.running),
         };
         let width = self.width;
+        if !self.full {
+            println!("  {file:width$}  {mark} {why}");
+            return;
+        }
         let points = format!("{}/{}", verdict.points(), verdict.possible);
         println!("  {file:width$}  {marks} {mark} {points:>5}  {why}");
     }
