@@ -53,6 +53,8 @@ pub struct Outcome {
     pub stdout: String,
     pub stderr: String,
     pub seconds: f64,
+    /// Seconds of processor time that everything together had which was waited for.
+    pub processor: f64,
     /// The most memory that one process of the grader itself had, in bytes.
     pub memory: u64,
     /// Everything that is there and should not be.
@@ -115,6 +117,7 @@ fn watch(grading: &Grading) -> anyhow::Result<Outcome> {
     let mut outcome = Outcome::default();
     let end = follow(&mut child, grading, &mut outcome.memory)?;
     outcome.seconds = start.elapsed().as_secs_f64();
+    outcome.processor = processor_time();
     outcome.code = end;
     let grace = if grading.killed.is_some() { GRACE } else { Duration::ZERO };
     outcome.left = left(Instant::now() + grace);
@@ -125,6 +128,14 @@ fn watch(grading: &Grading) -> anyhow::Result<Outcome> {
     let after = victims::state(&grading.victims);
     outcome.left.extend(after.symmetric_difference(&before.1).map(|it| format!("changed {it}")));
     Ok(outcome)
+}
+
+/// Seconds that this process's children had on processors, as far as they were waited for.
+fn processor_time() -> f64 {
+    use nix::sys::resource::{UsageWho, getrusage};
+    use nix::sys::time::TimeValLike;
+    let usage = getrusage(UsageWho::RUSAGE_CHILDREN);
+    usage.map_or(0.0, |it| (it.user_time() + it.system_time()).num_milliseconds() as f64 / 1000.0)
 }
 
 /// Reads to the end, in a thread of its own, and keeps no more than is needed to see what went

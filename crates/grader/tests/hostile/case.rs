@@ -149,13 +149,15 @@ fn files(made: &Path) -> Vec<Case> {
     let wrong = verdict("signals [wrong]", "128 plus the signal");
     file("crlf-and-wrong", "reap", crlf("reap/wrong/no-signal.rs"), wrong);
     file("byte-order-mark", "reap", [b"\xef\xbb\xbf", &*solution()].concat(), passes());
-    let not_text = || verdict("compile", "not UTF-8 text: line ");
-    file("not-utf-8", "reap", with(b"// na\xefve\n"), not_text());
+    let not_text = verdict("compile", "not UTF-8 text: line ");
+    file("not-utf-8", "reap", with(b"// na\xefve\n"), not_text);
     let wide = |byte: u8| [byte, 0];
     let wide = solution().into_iter().flat_map(wide).collect();
-    file("utf-16", "reap", [b"\xff\xfe".to_vec(), wide].concat(), not_text());
-    file("zero-bytes", "reap", with(&[0; 64]), verdict("compile", "unknown start of token"));
-    file("empty", "reap", Vec::new(), verdict("compile", "run_all"));
+    let utf16 = verdict("compile", "The file is UTF-16 text. Save it as UTF-8");
+    file("utf-16", "reap", [b"\xff\xfe".to_vec(), wide].concat(), utf16);
+    let zeros = verdict("compile", "The file ends with 64 NUL characters");
+    file("zero-bytes", "reap", with(&[0; 64]), zeros);
+    file("empty", "reap", Vec::new(), verdict("compile", "The file is empty."));
     // The compiler comes to the end of its stack, of its memory, or of its time.
     let deep = format!("const DEEP: u8 = {}1{};\n", "(".repeat(40_000), ")".repeat(40_000));
     file("nested-deep", "reap", with(deep.as_bytes()), verdict("compile", ""));
@@ -163,7 +165,7 @@ fn files(made: &Path) -> Vec<Case> {
     file("too-long", "reap", with(&b"// and so on\n".repeat(100_000)), long);
     let starter = verdict("codes [wrong]", "codes: something else came than was expected");
     file("starter", "reap", exercise("reap/starter.rs"), starter);
-    let starter = verdict("nothing-lost [wrong]", "nothing-lost: something else came");
+    let starter = verdict("one-thread [wrong]", "one-thread: something else came");
     file("starter-explored", "bounded-queue", exercise("bounded-queue/starter.rs"), starter);
 
     let link = case("symbolic-link", "reap", none("is a symbolic link"));

@@ -5,12 +5,15 @@
 //! `directories/` has those that bring more than a file. All of them are judged as the user who runs
 //! this, and by a user without rights and without namespaces; those that reach out, in all five ways.
 //! After each, what belongs to others on this machine is as it was before.
+//!
+//! A run takes a share of all that, another one each time, and prints which; `GRADE_SHARE=1` takes it
+//! all, and `GRADE_SEED` what a run took that named it. With an argument, those whose name contains it.
 
 mod bystander;
 mod case;
 mod victims;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::sync::Mutex;
@@ -18,9 +21,13 @@ use std::time::{Duration, Instant};
 
 use bystander::{Grading, Killed, Outcome, grade};
 use case::{Case, Expected};
+use grader::share::Share;
 
 /// Gradings at a time: most of them wait.
 const WORKERS: usize = 4;
+
+/// One grading in so many, of each way to judge and of each exercise.
+const USUAL: usize = 8;
 
 /// What the grader itself may use, in bytes.
 const MEMORY: u64 = 200 << 20;
@@ -65,6 +72,7 @@ fn main() -> ExitCode {
     }
     let filter = if first.starts_with('-') { String::new() } else { first };
     let start = Instant::now();
+    let share = if filter.is_empty() { Share::of_test(USUAL).unwrap() } else { Share::ALL };
     let made = tempfile::tempdir().unwrap();
     let open = std::os::unix::fs::PermissionsExt::from_mode(0o755);
     std::fs::set_permissions(made.path(), open).unwrap();
@@ -75,19 +83,28 @@ fn main() -> ExitCode {
     let ways = ways(made.path());
     if failures.is_empty() {
         if "kill".contains(&filter) {
-            failures.extend(kills(&ways, &cases));
+            failures.extend(kills(&ways, &cases, &share));
         }
-        failures.extend(neighbours(&ways, &cases, &filter));
-        failures.extend(judge_all(&ways, &cases, &filter));
+        if "neighbours".contains(&filter) {
+            for way in share.of("neighbours", ways.iter().collect()) {
+                failures.extend(neighbours(way, &cases, &share));
+            }
+        }
+        failures.extend(judge_all(&ways, &cases, &filter, &share));
         if "batch".contains(&filter) {
-            failures.extend(
-                ways.iter()
-                    .filter(|way| way.without.is_empty())
-                    .flat_map(|way| batch(way, &cases, made.path())),
-            );
+            let ways = ways.iter().filter(|way| way.without.is_empty()).collect();
+            let ways = share.of("batch", ways).into_iter();
+            failures.extend(ways.flat_map(|way| batch(way, &cases, made.path())));
         }
     }
     println!("{} submissions, {:.0} s", cases.len(), start.elapsed().as_secs_f64());
+    let Share { one_in, seed } = share;
+    if one_in > 1 {
+        println!(
+            "one in {one_in} of all that was done, by chance: \
+             GRADE_SHARE={one_in} GRADE_SEED={seed:x} cargo test -p grader --test hostile"
+        );
+    }
     for failure in &failures {
         println!("FAILED {failure}");
     }
@@ -140,13 +157,13 @@ fn ways(directory: &Path) -> Vec<Way> {
     found
 }
 
-fn judge_all(ways: &[Way], cases: &[Case], filter: &str) -> Vec<String> {
+fn judge_all(ways: &[Way], cases: &[Case], filter: &str, share: &Share) -> Vec<String> {
     // Those that hang come first, or the last of them would be waited for.
     let hangs = |case: &Case| {
         let word = |it: &String| it.contains("stuck") || it == "compile";
         case.expected.verdicts.iter().any(word)
     };
-    let mut work = Vec::new();
+    let mut all_work: BTreeMap<(&str, &str), Vec<(&Way, &Case)>> = BTreeMap::new();
     for way in ways {
         // With everything, and with the least: between them, only where it matters.
         let bare = way.without.contains(&"namespaces");
@@ -155,10 +172,17 @@ fn judge_all(ways: &[Way], cases: &[Case], filter: &str) -> Vec<String> {
         for case in cases.iter().filter(|case| case.name.contains(filter)) {
             let everywhere = [&DEPENDS_ON_NAMESPACES[..], &REACHING].concat();
             if all || everywhere.contains(&&*case.name) {
-                work.push((way, case));
+                all_work.entry((way.name, &case.exercise)).or_default().push((way, case));
             }
         }
     }
+    let count: usize = all_work.values().map(Vec::len).sum();
+    let chosen = all_work.into_iter().map(|((way, exercise), work)| {
+        // Each way, and each exercise in it.
+        share.of(&format!("{exercise} {way}"), work)
+    });
+    let mut work: Vec<(&Way, &Case)> = chosen.flatten().collect();
+    println!("{} of {count} judgements", work.len());
     work.sort_by_key(|(_, case)| !hangs(case));
     // Where one user has all gradings and no namespaces, the kernel counts their processes together,
     // so what uses them up comes last and alone.
@@ -219,8 +243,8 @@ fn judge(way: &Way, case: &Case) -> Vec<String> {
     let first: String = first.unwrap_or_default().chars().take(60).collect();
     let state = if problems.is_empty() { "ok" } else { "WRONG" };
     println!(
-        "{state:5} {:32} {:.1} s, {mib} MiB  {first}  ({})",
-        case.name, outcome.seconds, way.name
+        "{state:5} {:32} {:.1} s, of which computing {:.1} s, {mib} MiB  {first}  ({})",
+        case.name, outcome.seconds, outcome.processor, way.name
     );
     let said = || {
         let lines = outcome.stdout.lines().chain(outcome.stderr.lines()).take(40);
@@ -288,8 +312,8 @@ fn problems(way: &Way, case: &Case, outcome: &Outcome) -> Vec<String> {
 }
 
 /// Kills gradings at many moments, in each way, while submissions run that leave what they can.
-fn kills(ways: &[Way], cases: &[Case]) -> Vec<String> {
-    let work = Mutex::new(Vec::new());
+fn kills(ways: &[Way], cases: &[Case], share: &Share) -> Vec<String> {
+    let mut work = Vec::new();
     for way in ways {
         for (index, name) in ["daemon", "orphan-holds-output", "disk-filler"].iter().enumerate() {
             for step in 0..8 {
@@ -301,11 +325,13 @@ fn kills(ways: &[Way], cases: &[Case]) -> Vec<String> {
                     (libc::SIGKILL, true),
                 ][(step as usize + index) % 4];
                 let case = cases.iter().find(|case| case.name == *name).unwrap();
-                work.lock().unwrap().push((way, case, Killed { seconds, signal, group }));
+                work.push((way, case, Killed { seconds, signal, group }));
             }
         }
     }
-    let count = work.lock().unwrap().len();
+    let work = share.of("kills", work);
+    let count = work.len();
+    let work = Mutex::new(work);
     let failures = Mutex::new(Vec::new());
     std::thread::scope(|scope| {
         for _ in 0..WORKERS {
@@ -336,42 +362,39 @@ fn kills(ways: &[Way], cases: &[Case]) -> Vec<String> {
 }
 
 /// Judges right submissions beside the worst ones.
-fn neighbours(ways: &[Way], cases: &[Case], filter: &str) -> Vec<String> {
-    if !"neighbours".contains(filter) {
-        return Vec::new();
-    }
-    let mut failures = Vec::new();
+fn neighbours(way: &Way, cases: &[Case], share: &Share) -> Vec<String> {
     let bad = ["fork-bomb", "kills-everybody", "shared-memory", "memory-hog", "daemon"];
+    let may = |case: &&Case| {
+        let needs = &case.expected.needs;
+        bad.contains(&&*case.name)
+            && !(way.shares_processes() && is_bomb(&case.name))
+            && (needs.is_empty() || needs.iter().any(|need| way.has(need)))
+    };
+    let bad = share.of("bad neighbours", cases.iter().filter(may).collect());
     let file = case::workspace().join("crates/exercises/reap/solution.rs");
     let file = file.to_str().unwrap();
-    for way in ways {
-        let over = std::sync::atomic::AtomicBool::new(false);
-        std::thread::scope(|scope| {
-            scope.spawn(|| {
-                let bad = bad.iter().filter(|name| !(way.shares_processes() && is_bomb(name)));
-                for case in bad.filter_map(|it| cases.iter().find(|case| case.name == *it)) {
-                    let needs = &case.expected.needs;
-                    if needs.is_empty() || needs.iter().any(|need| way.has(need)) {
-                        let file = case.file.to_str().unwrap();
-                        let arguments = [&case.exercise, "--file", file];
-                        grade(&way.grading(&arguments, &case.directory));
-                    }
-                }
-                over.store(true, std::sync::atomic::Ordering::SeqCst);
-            });
-            let mut count = 0;
-            while !over.load(std::sync::atomic::Ordering::SeqCst) {
-                let outcome = grade(&way.grading(&["reap", "--file", file], Path::new("/")));
-                count += 1;
-                if outcome.code != Some(0) || !outcome.left.is_empty() {
-                    let said = format!("{}{}", outcome.stdout, outcome.stderr);
-                    failures.push(format!("the solution beside hostile ones {}: {said}", way.name));
-                    std::thread::sleep(Duration::from_millis(100));
-                }
+    let mut failures = Vec::new();
+    let over = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for case in bad {
+                let arguments = [&case.exercise, "--file", case.file.to_str().unwrap()];
+                grade(&way.grading(&arguments, &case.directory));
             }
-            println!("{count} right submissions beside hostile ones {}", way.name);
+            over.store(true, std::sync::atomic::Ordering::SeqCst);
         });
-    }
+        let mut count = 0;
+        while !over.load(std::sync::atomic::Ordering::SeqCst) {
+            let outcome = grade(&way.grading(&["reap", "--file", file], Path::new("/")));
+            count += 1;
+            if outcome.code != Some(0) || !outcome.left.is_empty() {
+                let said = format!("{}{}", outcome.stdout, outcome.stderr);
+                failures.push(format!("the solution beside hostile ones {}: {said}", way.name));
+                std::thread::sleep(Duration::from_millis(100));
+            }
+        }
+        println!("{count} right submissions beside hostile ones {}", way.name);
+    });
     failures
 }
 

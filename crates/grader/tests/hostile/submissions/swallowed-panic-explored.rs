@@ -22,6 +22,9 @@ impl<T> BoundedQueue<T> {
         let thread = std::thread::Builder::new().name("\x1b[2Jred\n::error::x".to_owned());
         drop(thread.spawn(|| panic!("nobody looks\x1b[2J")));
         let mut state = self.state.lock().unwrap();
+        if state.1 {
+            return Err(item);
+        }
         state.0.push_back(item);
         let _ = self.capacity;
         Ok(())
