@@ -49,6 +49,10 @@ const MISTAKES: &[Mistake] = &[
     (&["solution", "reap", "--now"], 2, "unexpected argument '--now'"),
     // An author.
     (&["verify", "no-such"], 2, "there is no exercise"),
+    (&["verify", "--share", "0"], 2, "invalid value '0'"),
+    (&["verify", "--seed", "1"], 2, "required arguments were not provided"),
+    (&["verify", "--share", "8", "--seed", "x"], 2, "invalid value 'x'"),
+    (&["verify", "--table", "--mutants"], 2, "cannot be used with"),
     (&["verify", "--in", "@"], 2, "required arguments were not provided"),
     (&["verify", "no-such", "--in", "@"], 1, "@/no-such/exercise.toml: No such file"),
     (&["verify", "bad", "--in", "@/exercises-of-mine"], 1, "bad/exercise.toml"),
