@@ -78,7 +78,9 @@ impl Session {
         world.programs.push(Program { line, child: Some(child), asked: None, descriptors });
         let session = Session { run: run.clone(), index: world.programs.len() - 1 };
         drop(world);
-        session.take(kind::READY, "the submission's program does not begin");
+        run.begins(|| {
+            session.take(kind::READY, "the submission's program does not begin");
+        });
         session
     }
 

@@ -215,6 +215,7 @@ fn run_checks(
     };
     let run = |index: usize, left: f64| {
         let check = checks[index];
+        let start = Instant::now();
         let result = match &programs.driver {
             None => run_check(exercise, check, &programs.submission, manner, left),
             Some(driver) => {
@@ -229,9 +230,10 @@ fn run_checks(
                 process::run_check(exercise, check, order, programs, manner)
             }
         };
-        // What other programs took is nobody's fault here.
+        // What other programs took, and what it took to begin, is nobody's fault here.
         if let (Ok((_, account)), Ok(mut end)) = (&result, end.lock()) {
-            *end += Duration::from_secs_f64(delayed(account));
+            let own = account.ends.first().map_or(0.0, |end| end.seconds - end.delayed);
+            *end += start.elapsed().saturating_sub(Duration::from_secs_f64(own.max(0.0)));
         }
         result
     };
@@ -318,11 +320,6 @@ fn run_checks(
         });
     }
     Ok(())
-}
-
-/// Seconds that others took from a check.
-fn delayed(account: &Account) -> f64 {
-    account.ends.first().map_or(0.0, |end| end.delayed)
 }
 
 /// Whether a check's time was up on a machine that was too busy to tell.
