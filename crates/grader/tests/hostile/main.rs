@@ -81,16 +81,20 @@ fn main() -> ExitCode {
     let cases = case::all(made.path());
     let mut failures = prepare();
     let ways = ways(made.path());
+    let done = |what: &str| println!("{what}: after {:.0} s", start.elapsed().as_secs_f64());
     if failures.is_empty() {
         if "kill".contains(&filter) {
             failures.extend(kills(&ways, &cases, &share));
+            done("gradings that are killed");
         }
         if "neighbours".contains(&filter) {
             for way in share.of("neighbours", ways.iter().collect()) {
                 failures.extend(neighbours(way, &cases, &share));
             }
+            done("neighbours");
         }
         failures.extend(judge_all(&ways, &cases, &filter, &share));
+        done("judgements");
         if "batch".contains(&filter) {
             let ways = ways.iter().filter(|way| way.without.is_empty()).collect();
             let ways = share.of("batch", ways).into_iter();
@@ -165,13 +169,15 @@ fn judge_all(ways: &[Way], cases: &[Case], filter: &str, share: &Share) -> Vec<S
     };
     let mut all_work: BTreeMap<(&str, &str), Vec<(&Way, &Case)>> = BTreeMap::new();
     for way in ways {
-        // With everything, and with the least: between them, only where it matters.
+        // With everything, and with the least: between them, only where it matters. Where schedules are
+        // explored there are no files and no processes, and nothing to tell one way from another.
         let bare = way.without.contains(&"namespaces");
         let root = nix::unistd::geteuid().is_root();
         let all = (bare && way.nobody == root) || (!bare && way.without.is_empty() && !way.nobody);
         for case in cases.iter().filter(|case| case.name.contains(filter)) {
             let everywhere = [&DEPENDS_ON_NAMESPACES[..], &REACHING].concat();
-            if all || everywhere.contains(&&*case.name) {
+            let explored = case.exercise != "reap";
+            if (all && !(bare && explored)) || everywhere.contains(&&*case.name) {
                 all_work.entry((way.name, &case.exercise)).or_default().push((way, case));
             }
         }
@@ -421,7 +427,9 @@ fn batch(way: &Way, cases: &[Case], made: &Path) -> Vec<String> {
     let row = |name: &str| table.lines().find(|line| line.starts_with(&format!("{name},")));
     for number in 1..=3 {
         let row = row(&format!("right-{number}")).unwrap_or("nothing");
-        if !row.contains("13") {
+        // Its name, its state, its points, and how many there are.
+        let fields: Vec<&str> = row.split(',').collect();
+        if fields.get(2).is_none_or(|points| points.is_empty() || Some(points) != fields.get(3)) {
             failures.push(format!("right submission {number} in a batch: {row}"));
         }
     }
