@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use lab::child::LIMIT;
 use lab::proc::comes_to_block_in;
 use lab::thread::spawn;
-use lab::{Evidence, Experiment, Lab, say};
+use lab::{Evidence, Experiment, Lab, mark, say, stretch};
 use nix::libc::SYS_futex;
 use nix::unistd::gettid;
 
@@ -32,12 +32,18 @@ fn run(_: &Lab) -> Result<Evidence> {
         let (tell, told) = mpsc::channel();
         let producer = spawn(threads, "producer", move || {
             let _ = tell.send(gettid());
-            sender.send(usize::MAX).is_ok()
+            let waits = stretch!("sender", "waits until one more message fits");
+            let sent = sender.send(usize::MAX).is_ok();
+            drop(waits);
+            sent
         })?;
         let thread = told.recv().context("the producer has ended")?;
         let sleeps = comes_to_block_in(thread, SYS_futex, LIMIT)?;
         let first = receiver.recv().context("recv")?;
+        mark!("receiver", "takes message {first}");
         let sent = producer.join().unwrap_or(false);
+        let room = if sent { "fits" } else { "is lost" };
+        mark!("sender", "its message {room}; the sender is dropped with its thread");
         // ANCHOR_END: full
         let words = if sleeps { "sleeps" } else { "does not sleep" };
         say!("producer", "thread {thread} sends one more, and {words}");
@@ -46,6 +52,7 @@ fn run(_: &Lab) -> Result<Evidence> {
 
         // The only sender has gone with its thread. What it has sent is still there.
         let left: Vec<usize> = receiver.iter().collect();
+        mark!("receiver", "takes {} more, until the end", left.len());
         say!("main", "the producer has ended; {} messages are still there", left.len());
         let end = receiver.recv().is_err();
         let words = if end { "says that no more can come" } else { "says something else" };

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use lab::thread::spawn;
-use lab::{Evidence, Experiment, Lab, say};
+use lab::{Evidence, Experiment, Lab, mark, say, stretch};
 
 pub const EXPERIMENT: Experiment = Experiment {
     name: "lost-wakeup",
@@ -21,9 +21,11 @@ const PATIENCE: Duration = Duration::from_millis(200);
 
 fn run(_: &Lab) -> Result<Evidence> {
     let broken = broken()?;
+    mark!("sleeper", "{}", outcome(broken));
     say!("broken", "looked without the lock, was notified, then went to sleep");
     say!("broken", "{}", outcome(broken));
     let fixed = fixed()?;
+    mark!("sleeper", "{}", outcome(fixed));
     say!("fixed", "looked under the lock, which the notifier needs too");
     say!("fixed", "{}", outcome(fixed));
     Ok(Evidence::new()
@@ -49,6 +51,7 @@ fn broken() -> Result<bool> {
             if !ready.load(Ordering::SeqCst) {
                 looked.wait();
                 notified.wait();
+                let _trace = stretch!("sleeper", "waits to be notified");
                 let guard = lock.lock().expect("nobody panics while holding it");
                 let (_guard, slept) =
                     set.wait_timeout(guard, PATIENCE).expect("nobody panics while holding it");
@@ -58,6 +61,7 @@ fn broken() -> Result<bool> {
         })?;
         // ANCHOR_END: broken
         looked.wait();
+        mark!("notifier", "the sleeper has looked; sets ready and notifies");
         ready.store(true, Ordering::SeqCst);
         set.notify_one();
         notified.wait();
@@ -75,6 +79,7 @@ fn fixed() -> Result<bool> {
         let sleeper = spawn(threads, "sleeper", || {
             let mut ready = lock.lock().expect("nobody panics while holding it");
             looked.wait();
+            let _trace = stretch!("sleeper", "waits, and gives the lock back in the same step");
             while !*ready {
                 let waited = set.wait_timeout(ready, PATIENCE);
                 let (guard, slept) = waited.expect("nobody panics while holding it");
@@ -87,7 +92,10 @@ fn fixed() -> Result<bool> {
         })?;
         // ANCHOR_END: fixed
         looked.wait();
+        let wants = stretch!("notifier", "waits for the lock");
         *lock.lock().expect("nobody panics while holding it") = true;
+        drop(wants);
+        mark!("notifier", "had the lock and set ready; notifies");
         set.notify_one();
         Ok(sleeper.join().unwrap_or(false))
     })

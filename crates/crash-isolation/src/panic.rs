@@ -6,7 +6,7 @@ use std::panic::{catch_unwind, set_hook};
 
 use anyhow::{Context, Result};
 use lab::child::no_core_dump;
-use lab::{Evidence, Experiment, Lab, say};
+use lab::{Evidence, Experiment, Lab, say, stretch};
 
 use crate::watched::{child, exact, spawn};
 
@@ -54,6 +54,7 @@ fn caught(notes: &PipeWriter) {
 }
 
 fn fails_in_the_middle(notes: &PipeWriter) {
+    let _trace = stretch!("worker", "begins an order");
     let _guard = Cleanup(notes);
     panic!("an order without customer");
 }

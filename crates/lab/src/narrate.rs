@@ -175,6 +175,11 @@ pub fn say(role: &'static str, sentence: fmt::Arguments<'_>) {
     shown.write_to(libc::STDOUT_FILENO);
 }
 
+/// Records a sentence in the trace alone. Use [`mark!`](crate::mark).
+pub fn mark(role: &'static str, sentence: fmt::Arguments<'_>) {
+    event(role, "i", sentence);
+}
+
 /// Width of the terminal in columns, ioctl_tty(2); 80 where it does not say.
 pub(crate) fn columns() -> usize {
     // SAFETY: all zeros are a valid winsize, and the call writes to nothing else.
@@ -229,6 +234,13 @@ impl Span {
         event(role, "B", sentence);
         Span { role }
     }
+
+    /// Begins a stretch that only the trace tells of. Use [`stretch!`](crate::stretch).
+    pub fn begin_untold(role: &'static str, sentence: fmt::Arguments<'_>) -> Span {
+        mark(role, sentence);
+        event(role, "B", sentence);
+        Span { role }
+    }
 }
 
 impl Drop for Span {
@@ -248,6 +260,21 @@ macro_rules! say {
 macro_rules! span {
     ($role:expr, $($sentence:tt)+) => {
         $crate::narrate::Span::begin($role, format_args!($($sentence)+))
+    };
+}
+
+/// Records a sentence in the trace and not in the story: for a step that a timeline needs and a
+/// reader of the lines does not.
+#[macro_export]
+macro_rules! mark {
+    ($role:expr, $($sentence:tt)+) => { $crate::narrate::mark($role, format_args!($($sentence)+)) };
+}
+
+/// Records a sentence in the trace alone, and returns the [`Span`] that it begins.
+#[macro_export]
+macro_rules! stretch {
+    ($role:expr, $($sentence:tt)+) => {
+        $crate::narrate::Span::begin_untold($role, format_args!($($sentence)+))
     };
 }
 

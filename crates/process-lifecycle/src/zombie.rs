@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use lab::child::{Child, LIMIT, explain};
 use lab::proc::{state, status};
-use lab::{Evidence, Experiment, Lab, TimeLimit, say};
+use lab::{Evidence, Experiment, Lab, TimeLimit, mark, say, span, stretch};
 use nix::errno::Errno;
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, kill, sigaction};
 use nix::sys::wait::{WaitStatus, waitpid};
@@ -29,7 +29,10 @@ fn run(_: &Lab) -> Result<Evidence> {
     // SAFETY: this process has one thread, so the child inherits no lock that someone else holds.
     let child = unsafe {
         Child::fork(|| {
+            let waits = stretch!("child", "waits until it may end");
             let _ = nix::unistd::read(&gate, &mut [0]);
+            drop(waits);
+            mark!("child", "ends with status 7");
             7
         })
     }?;
@@ -46,11 +49,14 @@ fn run(_: &Lab) -> Result<Evidence> {
     let _ = kill(pid, Signal::SIGKILL);
     let survives = state(pid) == Some('Z');
     // ANCHOR_END: zombie
-    match left {
-        Some('Z') => say!("parent", "child {pid} has ended; its state is Z, zombie"),
-        Some(state) => say!("parent", "child {pid} is in state {state}"),
-        None => say!("parent", "child {pid} has ended, and is gone"),
-    }
+    let entry = match left {
+        Some('Z') => Some(span!("parent", "child {pid} has ended; its state is Z, zombie")),
+        Some(state) => Some(span!("parent", "child {pid} is in state {state}")),
+        None => {
+            say!("parent", "child {pid} has ended, and is gone");
+            None
+        }
+    };
     if left.is_some() {
         let memory = memory.as_deref().unwrap_or("no memory");
         say!("parent", "it has {memory}, and {}", threads(runnable));
@@ -63,6 +69,7 @@ fn run(_: &Lab) -> Result<Evidence> {
         Ok(_) | Err(Errno::ECHILD) => None,
         Err(errno) => return Err(explain("waitpid")(errno)),
     };
+    drop(entry);
     std::mem::forget(child);
     match kept {
         Some(code) => say!("parent", "waitpid says: it exited with {code}"),

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use lab::child::{Child, explain_io, in_words};
-use lab::{AtDeath, Evidence, Experiment, Lab, Role, say};
+use lab::{AtDeath, Evidence, Experiment, Lab, Role, mark, say, stretch};
 use nix::unistd::Pid;
 
 use crate::semaphore::Named;
@@ -92,10 +92,13 @@ pub const HOLDER: Role = Role {
         let name = CString::new(*arguments.first().context("the name is missing")?)?;
         let semaphore = Named::open(&name)?;
         anyhow::ensure!(semaphore.wait_for(lab::child::LIMIT), "there was no permit");
+        let has = stretch!("holder", "has the permit");
         println!("taken");
         let mut line = String::new();
         std::io::stdin().read_line(&mut line).context("read")?;
         semaphore.post();
+        drop(has);
+        mark!("holder", "has given it back");
         Ok(())
     },
 };

@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use lab::child::LIMIT;
 use lab::proc::comes_to_block_in;
 use lab::thread::spawn;
-use lab::{Evidence, Experiment, Lab, say};
+use lab::{Evidence, Experiment, Lab, mark, say, stretch};
 use nix::unistd::gettid;
 
 pub const EXPERIMENT: Experiment = Experiment {
@@ -71,14 +71,19 @@ fn past_a_waiting_writer() -> Result<Option<bool>> {
     std::thread::scope(|threads| {
         // ANCHOR: waiting
         let first = lock.read().expect("nobody panics while holding it");
+        let inside = stretch!("reader", "is inside and reads");
         spawn(threads, "writer", || {
             let _ = tell.send(gettid());
+            let waits = stretch!("writer", "waits until the reader has left");
             *lock.write().expect("nobody panics while holding it") += 1;
+            drop(waits);
+            mark!("writer", "was inside and wrote");
         })?;
         let writer = told.recv().context("the writer ended")?;
         let waits = comes_to_block_in(writer, libc::SYS_futex, LIMIT)?;
         let past = lock.try_read().is_ok();
-        drop(first);
+        mark!("reader", "one more reader {}", if past { "comes in, too" } else { "is refused" });
+        drop((first, inside));
         // ANCHOR_END: waiting
         Ok(waits.then_some(past))
     })

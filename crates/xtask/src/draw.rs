@@ -1,8 +1,8 @@
 //! Draws a trace as a figure: one column for each thread, one row for each event, a bar for each
-//! stretch of time, pale where the thread waits. Rows are in the order of time, not to its scale: a
-//! story of a microsecond and one of a second are read in the same way.
+//! stretch of time, pale where the thread waits. Threads of one role that follow each other share a
+//! column. Rows are in the order of time, not to its scale: a story of a microsecond and one of a
+//! second are read in the same way.
 
-use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::fs;
 use std::path::Path;
@@ -21,15 +21,22 @@ const LINE: usize = 17;
 struct Event {
     microseconds: f64,
     column: usize,
+    task: i64,
     text: String,
     phase: char,
 }
 
-/// A thread that tells something.
-#[derive(Clone)]
+/// A thread that tells something, or several of one role, one after the other.
 struct Column {
-    name: String,
-    process: i64,
+    role: String,
+    tasks: Vec<i64>,
+    processes: Vec<i64>,
+}
+
+impl Column {
+    fn name(&self) -> String {
+        format!("{} {}", self.role, listed(&self.tasks))
+    }
 }
 
 /// A stretch of time that has begun: where, and whether its thread waits meanwhile.
@@ -41,23 +48,31 @@ struct Stretch {
 
 /// Draws the trace in `from` as SVG into `to`; the figure takes the colour of the text around it,
 /// and tells its story in words too, for those who don't see it.
-pub fn draw(from: &Path, to: &Path) -> Result<()> {
+pub fn draw(from: &Path, to: &Path, roles: &[String]) -> Result<()> {
     let text = fs::read_to_string(from).with_context(|| from.display().to_string())?;
-    let svg = figure(&text).with_context(|| from.display().to_string())?;
+    let svg = figure(&text, roles).with_context(|| from.display().to_string())?;
     fs::write(to, svg).with_context(|| to.display().to_string())
 }
 
-fn figure(trace: &str) -> Result<String> {
-    let (threads, events) = read(trace)?;
+fn figure(trace: &str, roles: &[String]) -> Result<String> {
+    let (threads, events) = read(trace, roles)?;
     ensure!(!events.is_empty(), "no thread tells anything in this trace");
     let width = MARGIN + threads.len() * COLUMN;
     let start = events[0].microseconds;
     let (mut body, mut story) = (String::new(), Vec::new());
     let mut open: Vec<Vec<Stretch>> = vec![Vec::new(); threads.len()];
     let mut spoke_at = vec![0; threads.len()];
+    let mut tasks: Vec<i64> = threads.iter().map(|thread| thread.tasks[0]).collect();
     let mut y = 3 * LINE;
     for event in &events {
         let x = MARGIN + event.column * COLUMN;
+        if tasks[event.column] != event.task {
+            // What the one before has not ended, its own end has.
+            while let Some(stretch) = open[event.column].pop() {
+                bar(&mut body, x + 6 * open[event.column].len(), stretch, y);
+            }
+            tasks[event.column] = event.task;
+        }
         match event.phase {
             'B' => {
                 // The stretch begins with the sentence that announced it.
@@ -75,7 +90,7 @@ fn figure(trace: &str) -> Result<String> {
         }
         spoke_at[event.column] = y - LINE;
         let after = time(event.microseconds - start);
-        let who = escaped(&threads[event.column].name);
+        let who = escaped(&format!("{} {}", threads[event.column].role, event.task));
         story.push(format!("{after}, {who}: {}.", escaped(&event.text)));
         let lines = lines(&event.text, (COLUMN - 40) / CHARACTER);
         let _ = writeln!(
@@ -97,16 +112,16 @@ fn figure(trace: &str) -> Result<String> {
         }
     }
     let mut heads = String::new();
-    for (column, Column { name, process }) in threads.iter().enumerate() {
+    for (column, thread) in threads.iter().enumerate() {
         let x = MARGIN + column * COLUMN;
-        let name = escaped(name);
+        let (name, process) = (escaped(&thread.name()), listed(&thread.processes));
         let _ = writeln!(
             heads,
             r#"<text x="{x}" y="{LINE}" font-weight="bold">{name}</text><text x="{x}" y="{}" opacity="0.8">process {process}</text>"#,
             2 * LINE
         );
     }
-    let told: Vec<&str> = threads.iter().map(|thread| thread.name.as_str()).collect();
+    let told: Vec<String> = threads.iter().map(Column::name).collect();
     Ok(format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {y}\" width=\"{width}\" \
          role=\"img\" fill=\"currentColor\" font-size=\"12\">\n<title>What happened when in {}\
@@ -127,42 +142,73 @@ fn bar(body: &mut String, x: usize, stretch: Stretch, bottom: usize) {
     );
 }
 
-/// The threads that tell something, with their processes, by first appearance, and the events in
-/// the order of time.
-fn read(trace: &str) -> Result<(Vec<Column>, Vec<Event>)> {
+/// The threads of these roles that tell something, with their processes, by first appearance, and
+/// the events in the order of time. Without roles all are read but `main`, who tells the story.
+fn read(trace: &str, roles: &[String]) -> Result<(Vec<Column>, Vec<Event>)> {
     // The trace of a program that was killed lacks its end.
     let whole = trace.trim_end().trim_end_matches(']').trim_end().trim_end_matches(',');
     let all: Vec<Value> =
         serde_json::from_str(&format!("{whole}]")).context("this is not a trace")?;
-    let mut called = BTreeMap::new();
-    for event in all.iter().filter(|event| event["name"] == "thread_name") {
-        let name = event["args"]["name"].as_str().unwrap_or("?").to_owned();
-        let process = event["pid"].as_i64().unwrap_or(0);
-        called.entry(event["tid"].as_i64()).or_insert(Column { name, process });
-    }
-    let mut told: Vec<&Value> =
-        all.iter().filter(|event| event["ph"] != "M" && event["cat"] != "main").collect();
+    let role = |event: &Value| event["cat"].as_str().unwrap_or_default().to_owned();
+    // The process that only starts the experiment says so.
+    let starter = all.iter().find(|event| event["name"] == "started").map(|event| &event["pid"]);
+    let drawn = |event: &&Value| match roles {
+        [] => role(event) != "main",
+        roles => roles.contains(&role(event)),
+    };
+    let mut told: Vec<&Value> = all
+        .iter()
+        .filter(|event| event["ph"] != "M" && Some(&event["pid"]) != starter)
+        .filter(drawn)
+        .collect();
     told.sort_by(|a, b| {
         a["ts"].as_f64().unwrap_or(0.0).total_cmp(&b["ts"].as_f64().unwrap_or(0.0))
     });
-    let mut columns: Vec<Option<i64>> = Vec::new();
+    let mut threads: Vec<Column> = Vec::new();
     let mut events = Vec::new();
-    for event in told {
-        let tid = event["tid"].as_i64();
-        let column = columns.iter().position(|other| *other == tid).unwrap_or_else(|| {
-            columns.push(tid);
-            columns.len() - 1
+    for (number, event) in told.iter().enumerate() {
+        let task = event["tid"].as_i64().unwrap_or(0);
+        let process = event["pid"].as_i64().unwrap_or(0);
+        let known = threads.iter().position(|column| column.tasks.contains(&task));
+        // A process's first thread also tells what became of the others, in their name.
+        let of_role = threads.iter().position(|column| column.role == role(event));
+        let told_of = of_role.filter(|&column| {
+            task == process && known != of_role && threads[column].processes.contains(&process)
         });
+        let ended = |column: &Column| {
+            let of_column = |later: &&Value| {
+                later["tid"].as_i64().is_some_and(|task| column.tasks.contains(&task))
+            };
+            !told[number..].iter().any(|later| of_column(&later))
+        };
+        let same_role = |column: &Column| column.role == role(event) && ended(column);
+        let column =
+            told_of.or(known).or_else(|| threads.iter().position(same_role)).unwrap_or_else(|| {
+                let column = Column { role: role(event), tasks: vec![], processes: vec![] };
+                threads.push(column);
+                threads.len() - 1
+            });
+        let Column { tasks, processes, .. } = &mut threads[column];
+        if told_of.is_none() && !tasks.contains(&task) {
+            tasks.push(task);
+        }
+        if told_of.is_none() && !processes.contains(&process) {
+            processes.push(process);
+        }
         events.push(Event {
             microseconds: event["ts"].as_f64().context("an event has no time")?,
             column,
+            task: if told_of.is_some() { *tasks.last().unwrap_or(&task) } else { task },
             text: event["name"].as_str().unwrap_or_default().to_owned(),
             phase: event["ph"].as_str().and_then(|phase| phase.chars().next()).unwrap_or('i'),
         });
     }
-    let nobody = Column { name: "?".to_owned(), process: 0 };
-    let threads = columns.iter().map(|tid| called.get(tid).unwrap_or(&nobody).clone()).collect();
     Ok((threads, events))
+}
+
+/// Numbers of tasks, as a column's head shows them.
+fn listed(numbers: &[i64]) -> String {
+    numbers.iter().map(i64::to_string).collect::<Vec<_>>().join(", ")
 }
 
 /// The text in lines of at most `width` characters, where its words allow it.
@@ -208,7 +254,7 @@ mod tests {
 
     #[test]
     fn a_trace_becomes_columns_and_bars() {
-        let svg = figure(TRACE).unwrap();
+        let svg = figure(TRACE, &[]).unwrap();
         for text in ["holder 2", "waiter 3", "holds &lt;A&gt;", "waits for A", "2.5 ms"] {
             assert!(svg.contains(text), "{text}: {svg}");
         }
@@ -218,12 +264,28 @@ mod tests {
         assert_eq!(svg.matches("<rect").count(), 2, "one ended, one did not: {svg}");
         let ended =
             format!("{TRACE}{{\"ph\":\"M\",\"name\":\"end\",\"pid\":0,\"tid\":0,\"args\":{{}}}}]");
-        assert_eq!(figure(&ended).unwrap(), svg);
+        assert_eq!(figure(&ended, &[]).unwrap(), svg);
+    }
+
+    #[test]
+    fn one_after_the_other_share_a_column() {
+        let event = |time: u32, task: u32| {
+            format!(
+                "{{\"ph\":\"i\",\"ts\":{time},\"pid\":1,\"tid\":{task},\"cat\":\"reader\",\"name\":\"reads\"}},"
+            )
+        };
+        let columns = |order: [u32; 4]| {
+            let events: Vec<String> =
+                (0..).zip(order).map(|(time, who)| event(time, who)).collect();
+            figure(&format!("[{}", events.concat()), &[]).unwrap().matches("font-weight").count()
+        };
+        assert_eq!(columns([2, 2, 3, 3]), 1);
+        assert_eq!(columns([2, 3, 2, 3]), 2);
     }
 
     #[test]
     fn what_is_not_a_trace_is_said() {
-        assert!(figure("no trace").is_err());
-        assert!(figure("[]").is_err());
+        assert!(figure("no trace", &[]).is_err());
+        assert!(figure("[]", &[]).is_err());
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! `record [PACKAGE...]` runs concepts' programs and rewrites their transcripts; `new PACKAGE`
 //! begins a concept; `break PACKAGE NAME` tries an edit that changes what an experiment finds;
-//! `draw TRACE FIGURE` draws a trace as SVG.
+//! `draw TRACE FIGURE [ROLE...]` draws a trace as SVG.
 
 mod breaks;
 mod draw;
@@ -56,7 +56,8 @@ fn main() -> ExitCode {
                 let path = matches.get_one::<PathBuf>(name).expect("clap requires it");
                 path.as_path()
             };
-            draw::draw(path("trace"), path("figure"))
+            let roles = matches.get_many("role").into_iter().flatten().cloned();
+            draw::draw(path("trace"), path("figure"), &roles.collect::<Vec<String>>())
         }
         Some(("surroundings", matches)) => {
             let seconds = matches.get_one("seconds").copied().unwrap_or(60);
@@ -110,7 +111,8 @@ fn command() -> Command {
             Command::new("draw")
                 .about("Draw a trace as SVG: a column for each thread, a bar for each stretch")
                 .arg(path("trace").help("What a program wrote with --trace"))
-                .arg(path("figure").help("The SVG file to write")),
+                .arg(path("figure").help("The SVG file to write"))
+                .arg(Arg::new("role").num_args(0..).help("All but `main` without any")),
         )
         .subcommand(
             Command::new("surroundings")
