@@ -90,6 +90,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
+    use crate::reading;
 
     #[test]
     fn the_book_is_whole() {
@@ -118,6 +119,65 @@ mod tests {
             }
         }
         assert!(unused.is_empty(), "no chapter uses {unused:?}");
+    }
+
+    /// The packages that have a transcript, and a chapter for it.
+    fn concepts() -> Vec<String> {
+        let crates = find().unwrap().join("../crates");
+        let mut names: Vec<String> = fs::read_dir(crates)
+            .unwrap()
+            .flatten()
+            .filter(|entry| entry.path().join("transcript.txt").is_file())
+            .map(|entry| entry.file_name().into_string().unwrap())
+            .filter(|name| name != "compare")
+            .collect();
+        names.sort();
+        assert!(names.len() > 20, "{names:?}");
+        names
+    }
+
+    #[test]
+    fn every_chapter_is_read_in_ten_minutes() {
+        let pages = build(&find().unwrap()).expect("the book builds");
+        let mut long = Vec::new();
+        for name in concepts() {
+            let page = fs::read_to_string(pages.join(&name).with_extension("html")).unwrap();
+            let (words, minutes) = (reading::words(&page), reading::minutes(&page));
+            println!("{minutes:>3} minutes, {words:>5} words: {name}");
+            if minutes > 10 {
+                long.push(format!("{name}: {words} words, {minutes} minutes"));
+            }
+        }
+        let limit = 10 * reading::PACE;
+        assert!(long.is_empty(), "over ten minutes, which are {limit} words: {long:#?}");
+    }
+
+    #[test]
+    fn exercises_and_the_chapters_that_teach_for_them_link_each_other() {
+        let folder = find().unwrap().join("src");
+        let read = |page: String| fs::read_to_string(folder.join(&page)).expect(&page);
+        let chapters: Vec<(String, String)> =
+            concepts().into_iter().map(|it| (it.clone(), read(format!("{it}.md")))).collect();
+        let (mut pages, mut one_way) = (0, Vec::new());
+        for entry in fs::read_dir(folder.join("exercises")).unwrap().flatten() {
+            let name = entry.file_name().into_string().unwrap();
+            let page = read(format!("exercises/{name}"));
+            let mut both = 0;
+            for (concept, chapter) in &chapters {
+                let there = page.contains(&format!("](../{concept}.md)"));
+                let back = chapter.contains(&format!("](exercises/{name})"));
+                match (there, back) {
+                    (true, true) => both += 1,
+                    (true, false) => one_way.push(format!("{concept} does not link {name}")),
+                    (false, true) => one_way.push(format!("{name} does not link {concept}")),
+                    (false, false) => {}
+                }
+            }
+            assert!(both > 0, "{name} and no chapter on a concept link each other: {one_way:?}");
+            pages += 1;
+        }
+        assert!(pages > 10, "{pages} exercises");
+        assert!(one_way.is_empty(), "{one_way:#?}");
     }
 
     #[test]

@@ -4,6 +4,8 @@ mod build;
 mod check;
 mod glossary;
 mod listing;
+#[cfg(test)]
+mod reading;
 mod serve;
 
 use std::io::{self, Write};
