@@ -4,6 +4,7 @@
 //!
 //! A concept crate's `tests/NAME.rs` says `acceptance::tests!("NAME");` and adds tests of its own.
 
+mod figure;
 mod guest;
 mod inject;
 mod program;
@@ -29,6 +30,11 @@ macro_rules! tests {
         #[test]
         fn prints_what_the_book_shows() {
             PROGRAM.prints_what_the_book_shows();
+        }
+
+        #[test]
+        fn tells_what_the_books_figures_show() {
+            PROGRAM.tells_what_the_books_figures_show();
         }
 
         #[test]

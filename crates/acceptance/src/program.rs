@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -13,6 +14,7 @@ use nix::sched::CpuSet;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
+use crate::figure::figures;
 use crate::guest::{MARK, Names, survivors};
 use crate::transcript::{self, Transcript};
 use crate::trial::Trials;
@@ -128,6 +130,22 @@ impl Program {
         assert_eq!(recorded.command, transcript::command(self.name));
         if let Err(difference) = recorded.compare(&ended.stdout) {
             panic!("{difference}\nIf the change is meant: scripts/record {}", self.name);
+        }
+    }
+
+    /// Traces again what the book's figures were drawn from, and compares.
+    pub fn tells_what_the_books_figures_show(&self) {
+        let package = Path::new(self.transcript).parent().expect("a package's folder");
+        let top = package.join("../..");
+        for figure in figures(&top, self.name).expect("scripts/record") {
+            let file = tempfile::NamedTempFile::new().expect("a temporary file");
+            let path = file.path().to_str().expect("a path in UTF-8");
+            let ended = self.run(&[&figure.experiment, "--trace", path]);
+            assert!(ended.status.success(), "{ended:?}");
+            let trace = std::fs::read_to_string(path).expect("the trace");
+            if let Err(difference) = figure.compare(&top, &trace) {
+                panic!("{difference:#}\nIf the change is meant: scripts/record {}", self.name);
+            }
         }
     }
 
