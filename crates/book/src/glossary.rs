@@ -120,7 +120,8 @@ fn plural(noun: &str) -> String {
     }
 }
 
-/// The chapter with the first use of each entry linked, and the ids of these entries.
+/// The chapter with the first use of each entry linked, and the ids of these entries. What is folded
+/// (`<details>`) may stay closed, so a use there is linked for itself, and the first one outside too.
 ///
 /// Code, headings, links, figures and tables' heads stay as they are, and so does what follows the
 /// heading "Links": titles of books and papers.
@@ -131,13 +132,20 @@ pub fn linked(
 ) -> (String, BTreeSet<String>) {
     let other_words = OTHER_WORDS.iter().filter(|(other, _)| page == Path::new(other));
     let mut seen: BTreeSet<String> = other_words.map(|(_, id)| (*id).to_owned()).collect();
+    let mut seen_folded = BTreeSet::new();
     let mut text = String::with_capacity(chapter.len());
     let mut copied = 0;
     for run in running_text(chapter) {
+        let before = &chapter[..run.start];
+        let folded = before.matches("<details").count() > before.matches("</details>").count();
         // A name may go on in the next line.
         for (start, name) in names_of(&chapter[run.clone()].replace('\n', " "), names) {
             let id = &names[name];
-            if seen.insert(id.clone()) {
+            let first = match folded {
+                true => !seen.contains(id) && seen_folded.insert(id.clone()),
+                false => seen.insert(id.clone()),
+            };
+            if first {
                 let (start, end) = (run.start + start, run.start + start + name.len());
                 text.push_str(&chapter[copied..start]);
                 text.push_str(&format!("[{}]({GLOSSARY}#{id})", &chapter[start..end]));
@@ -146,6 +154,7 @@ pub fn linked(
         }
     }
     text.push_str(&chapter[copied..]);
+    seen.extend(seen_folded);
     (text, seen)
 }
 
@@ -242,6 +251,15 @@ mod tests {
             a [space](glossary.md#space); *entries*.\n";
         assert_eq!(text, link);
         assert_eq!(seen.len(), 3);
+    }
+
+    #[test]
+    fn what_is_folded_does_not_take_the_link_away() {
+        let folded = "<details><summary>Space</summary>\n\nAn entry, an entry.\n\n</details>\n\n";
+        let (text, _) =
+            linked(Path::new("one.md"), &format!("{folded}An entry.\n"), &names_in(LITTLE));
+        let link = "An [entry](glossary.md#entry)";
+        assert_eq!(text, folded.replacen("An entry", link, 1) + link + ".\n");
     }
 
     #[test]
