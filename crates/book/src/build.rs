@@ -153,6 +153,28 @@ mod tests {
     }
 
     #[test]
+    fn a_chapter_shows_all_experiments_in_the_programs_order() {
+        let book = find().unwrap();
+        let read = |path: PathBuf| fs::read_to_string(&path).expect("a file of the package");
+        for concept in concepts() {
+            let transcript = read(book.join("../crates").join(&concept).join("transcript.txt"));
+            let chapter = read(book.join("src").join(&concept).with_extension("md"));
+            let experiments = transcript.split("--- ANCHOR: ").skip(1);
+            let names = experiments.filter_map(|section| section.split_whitespace().next());
+            let mut last = 0;
+            for name in names.filter(|name| *name != "verdicts") {
+                // By its output, or by a figure that tells it instead.
+                let output = chapter.find(&format!("transcript.txt:{name}}}}}"));
+                let figure = chapter.find(&format!("figures/{name}.svg}}}}"));
+                let here = output.into_iter().chain(figure).min();
+                let here = here.unwrap_or_else(|| panic!("{concept} does not show {name}"));
+                assert!(last < here, "{concept}: {name} stands before another one");
+                last = here;
+            }
+        }
+    }
+
+    #[test]
     fn exercises_and_the_chapters_that_teach_for_them_link_each_other() {
         let folder = find().unwrap().join("src");
         let read = |page: String| fs::read_to_string(folder.join(&page)).expect(&page);

@@ -38,10 +38,10 @@ pub const PACKAGE: lab::Package = lab::Package {
     experiments: &[
         guard::EXPERIMENT,
         futex::EXPERIMENT,
-        poison::EXPERIMENT,
-        readers_writer::EXPERIMENT,
         fairness::EXPERIMENT,
         self_deadlock::EXPERIMENT,
+        poison::EXPERIMENT,
+        readers_writer::EXPERIMENT,
         priority_inversion::EXPERIMENT,
     ],
     claims: claims::CLAIMS,

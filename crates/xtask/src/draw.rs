@@ -76,7 +76,7 @@ fn figure(trace: &str, roles: &[String]) -> Result<String> {
         match event.phase {
             'B' => {
                 // The stretch begins with the sentence that announced it.
-                let waits = event.text.starts_with("waits");
+                let waits = ["waits", "wants"].iter().any(|it| event.text.starts_with(it));
                 open[event.column].push(Stretch { top: spoke_at[event.column], waits });
                 continue;
             }
