@@ -206,7 +206,7 @@ mod tests {
     fn every_question_has_its_answer_a_command_and_a_chapter() {
         let page = fs::read_to_string(find().unwrap().join("src/questions.md")).unwrap();
         let questions: Vec<&str> = page.split("\n### ").skip(1).collect();
-        assert_eq!(questions.len(), 30);
+        assert!(questions.len() >= 30, "{} questions", questions.len());
         for question in questions {
             let (title, answer) = question.split_once("?\n\n").expect("a question, an answer");
             let (says, _) = answer.split_once("\n\n").expect(title);
