@@ -176,10 +176,8 @@ fn read(trace: &str, roles: &[String]) -> Result<(Vec<Column>, Vec<Event>)> {
             task == process && known != of_role && threads[column].processes.contains(&process)
         });
         let ended = |column: &Column| {
-            let of_column = |later: &&Value| {
-                later["tid"].as_i64().is_some_and(|task| column.tasks.contains(&task))
-            };
-            !told[number..].iter().any(|later| of_column(&later))
+            let mut later = told[number..].iter().filter_map(|event| event["tid"].as_i64());
+            !later.any(|task| column.tasks.contains(&task))
         };
         let same_role = |column: &Column| column.role == role(event) && ended(column);
         let column =
