@@ -1,9 +1,11 @@
 //! Removes names that outlive processes (a FIFO, a queue, a named semaphore), however the process
 //! that made them ends.
 
+use std::ffi::CString;
 use std::io::{PipeWriter, Read};
 
 use anyhow::{Context, Result};
+use nix::sys::prctl::set_name;
 use nix::sys::signal::SigSet;
 use nix::unistd::{ForkResult, Pid, fork, setsid};
 
@@ -13,7 +15,7 @@ use crate::child::{exit, explain};
 /// by Ctrl-C and SIGKILL, too.
 ///
 /// A child in a session of its own waits for the end of a pipe that nobody else can write to. When
-/// it comes the child acts and ends.
+/// it comes the child acts and ends. The supervisor's sweep knows it by its name and lets it act.
 #[must_use = "the action is carried out when this value is dropped"]
 pub struct AtDeath {
     child: Pid,
@@ -21,6 +23,9 @@ pub struct AtDeath {
 }
 
 impl AtDeath {
+    /// What the kernel shows as the name of the process that acts, `/proc/pid/comm`.
+    pub(crate) const NAME: &str = "at-death";
+
     /// Promises the action.
     ///
     /// # Safety
@@ -28,17 +33,25 @@ impl AtDeath {
     /// As for fork(2): if this process has other threads, the action may only call functions that
     /// are async-signal-safe.
     pub unsafe fn promise(action: impl FnOnce()) -> Result<AtDeath> {
+        let name = CString::new(AtDeath::NAME).context("a name")?;
         let (mut ended, alive) = std::io::pipe().context("pipe")?;
+        let (mut ready, is_ready) = std::io::pipe().context("pipe")?;
         // SAFETY: the caller keeps the contract.
         match unsafe { fork() }.map_err(explain("fork"))? {
             ForkResult::Child => {
                 drop(alive);
-                let _ = (SigSet::all().thread_block(), setsid());
+                let _ = (SigSet::all().thread_block(), setsid(), set_name(&name));
+                drop(is_ready);
                 let _ = ended.read(&mut [0]);
                 action();
                 exit(0)
             }
-            ForkResult::Parent { child } => Ok(AtDeath { child, alive: Some(alive) }),
+            ForkResult::Parent { child } => {
+                drop(is_ready);
+                // Nothing is made before a signal to the whole group cannot reach the child.
+                let _ = ready.read(&mut [0]);
+                Ok(AtDeath { child, alive: Some(alive) })
+            }
         }
     }
 }

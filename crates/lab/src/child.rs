@@ -11,7 +11,7 @@ use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{ForkResult, Pid, fork, getppid};
 
 use crate::machine::Busy;
-use crate::{TimeLimit, Unavailable, proc, start, supervise};
+use crate::{AtDeath, TimeLimit, Unavailable, proc, start, supervise};
 
 pub use crate::unavailable::{explain, explain_io};
 
@@ -233,7 +233,12 @@ pub(crate) fn sweep() -> usize {
     let mut limit = TimeLimit::new(LIMIT);
     loop {
         for pid in proc::children(std::process::id()) {
-            let _ = kill(Pid::from_raw(pid as i32), Signal::SIGKILL);
+            // What removes a name is let do so: its maker is dead, so it takes a moment.
+            let pid = Pid::from_raw(pid as i32);
+            let removes_a_name = || proc::status(pid, "Name") == Some(AtDeath::NAME.to_owned());
+            if limit.is_over() || !removes_a_name() {
+                let _ = kill(pid, Signal::SIGKILL);
+            }
         }
         match waitpid(None, Some(WaitPidFlag::__WALL | WaitPidFlag::WNOHANG)) {
             // Killed, but not gone yet; or /proc does not show whom to kill.
