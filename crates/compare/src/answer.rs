@@ -1,5 +1,7 @@
 //! Every statement of the ledger with the verdict that this machine gives.
 
+use std::time::Instant;
+
 use lab::{Evidence, Experiment, Judgement, NoEvidence, Package, Run, Verdict};
 use serde_json::{Value as Json, json};
 
@@ -88,6 +90,15 @@ pub struct Found {
     pub experiment: &'static str,
     /// Its facts, or why there are none.
     pub evidence: Result<Evidence, NoEvidence>,
+    /// How long it took.
+    pub seconds: f64,
+}
+
+impl Found {
+    /// What ran and how long it took, as JSON.
+    pub fn json(&self) -> Json {
+        json!({ "package": self.package, "experiment": self.experiment, "seconds": self.seconds })
+    }
 }
 
 /// The experiments that bear on one of the `wanted` claims; all that bear on any, if none is named.
@@ -119,8 +130,10 @@ pub fn answer(
     let mut found = Vec::new();
     for (package, experiment) in chosen {
         progress(&format!("{} -- {}", package.name, experiment.name));
+        let start = Instant::now();
         let evidence = run.experiment(package.name, experiment);
-        found.push(Found { package: package.name, experiment: experiment.name, evidence });
+        let seconds = start.elapsed().as_secs_f64();
+        found.push(Found { package: package.name, experiment: experiment.name, evidence, seconds });
     }
     let mut judged = Vec::new();
     for package in packages {

@@ -15,16 +15,10 @@ impl Colour {
         Colour(wanted && std::io::stdout().is_terminal())
     }
 
-    /// The verdict's words: green, yellow, red, or grey where nothing was decided.
+    /// The verdict's words, in its colour.
     pub fn verdict(self, verdict: Verdict) -> String {
-        let colour = match verdict {
-            Verdict::Holds => 32,
-            Verdict::Caveat => 33,
-            Verdict::DoesNotHold | Verdict::Failed => 31,
-            Verdict::Inconclusive | Verdict::Lexical | Verdict::NotBuilt => 90,
-        };
         match self.0 {
-            true => format!("\x1b[{colour}m{verdict}\x1b[0m"),
+            true => format!("\x1b[{}m{verdict}\x1b[0m", verdict.colour()),
             false => verdict.words().to_owned(),
         }
     }

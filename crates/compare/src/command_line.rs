@@ -8,7 +8,7 @@ use clap::error::{ContextKind, ContextValue};
 use clap::{Arg, ArgAction, Command};
 
 use crate::packages::PACKAGES;
-use crate::{compare, difference};
+use crate::{compare, diff};
 
 /// Runs the comparison as its command line says.
 pub fn main() -> ExitCode {
@@ -24,10 +24,7 @@ pub fn main() -> ExitCode {
         Err(error) => return usage(&sentence(&error)),
     };
     let outcome = match given.subcommand() {
-        Some(("diff", files)) => {
-            let file = |name| files.get_one::<PathBuf>(name).expect("clap requires it").as_path();
-            difference::print(file("A.json"), file("B.json")).map(|()| ExitCode::SUCCESS)
-        }
+        Some(("diff", given)) => diff(given),
         _ => compare(&given),
     };
     outcome.unwrap_or_else(|error| fail(&error))
@@ -39,6 +36,13 @@ fn command() -> Command {
     };
     let file = |name: &'static str| {
         Arg::new(name).required(true).value_parser(clap::value_parser!(PathBuf))
+    };
+    let html = |help: &'static str| {
+        Arg::new("html")
+            .long("html")
+            .value_name("FILE")
+            .value_parser(clap::value_parser!(PathBuf))
+            .help(help)
     };
     Command::new("compare")
         .bin_name("cargo run -q --")
@@ -58,20 +62,15 @@ fn command() -> Command {
         .arg(flag("full", "Take the time that good figures need"))
         .arg(flag("check", "Fail where this machine disagrees with the book"))
         .arg(flag("json", "Print one JSON object and nothing else"))
-        .arg(
-            Arg::new("html")
-                .long("html")
-                .value_name("FILE")
-                .value_parser(clap::value_parser!(PathBuf))
-                .help("Write a page with plots, the machine and all statements, too"),
-        )
+        .arg(html("Write a page with plots, the machine and all statements, too"))
         .arg(flag("list", "List the statements and the packages that answer them"))
         .arg(flag("markdown", "Print the statements as the book's page").hide(true))
         .subcommand(
             Command::new("diff")
                 .about("Compare the --json of two machines")
                 .arg(file("A.json"))
-                .arg(file("B.json")),
+                .arg(file("B.json"))
+                .arg(html("Write a page with the same, too")),
         )
 }
 

@@ -6,29 +6,39 @@ mod answer;
 mod colour;
 mod command_line;
 mod difference;
+mod difference_page;
 mod ledger;
+mod machine;
+mod markup;
+mod occasion;
 mod packages;
+mod page;
+mod plot;
+mod plots;
 mod report;
+mod scale;
 mod story;
 mod table;
 mod turns;
 
-use std::fs::File;
-use std::io::{self, IsTerminal, Seek, Write};
-use std::path::Path;
+use std::io::{self, IsTerminal, Write};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::ArgMatches;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use lab::machine::{Busy, Load};
 use lab::{Effort, Run, Verdict};
 use serde_json::{Value as Json, json};
 
-use answer::{Answer, Outcome};
+use answer::{Answer, Found, Outcome};
+use difference::Difference;
 use ledger::ledger;
+use occasion::Occasion;
 use packages::PACKAGES;
+use page::Destination;
 
 pub use command_line::main;
 
@@ -60,8 +70,7 @@ fn compare(given: &ArgMatches) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     // A place that cannot be written to is said before anything is measured.
-    let html = given.get_one::<std::path::PathBuf>("html").map(|path| Page::open(path));
-    let html = html.transpose()?;
+    let html = destination(given)?;
 
     let measured = measure(&wanted, given.get_flag("full"));
     let rows = table::fill(&measured.answers, &measured.found);
@@ -72,7 +81,7 @@ fn compare(given: &ArgMatches) -> Result<ExitCode> {
         io::stdout().write_all(story::tell(&rows, &measured, at_length).as_bytes())?;
     }
     if let Some(mut html) = html {
-        html.write(&report::page(&rows, &measured)?)?;
+        html.write(&report::page(&rows, &measured))?;
     }
     let mut agrees = measured.count(Verdict::Failed) == 0;
     if given.get_flag("check") {
@@ -90,10 +99,28 @@ fn compare(given: &ArgMatches) -> Result<ExitCode> {
     Ok(if agrees { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
+/// The file that `--html` names, opened.
+fn destination(given: &ArgMatches) -> Result<Option<Destination<'_>>> {
+    given.get_one::<PathBuf>("html").map(|path| Destination::open(path)).transpose()
+}
+
+/// `diff A.json B.json`.
+fn diff(given: &ArgMatches) -> Result<ExitCode> {
+    let file = |name| -> &Path { given.get_one::<PathBuf>(name).expect("clap requires it") };
+    let html = destination(given)?;
+    let found = Difference::read(file("A.json"), file("B.json"))?;
+    io::stdout().write_all(found.text().as_bytes())?;
+    if let Some(mut html) = html {
+        html.write(&difference_page::page(&found))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
 /// What a run of the comparison found, and how busy the machine was meanwhile.
 struct Measured {
     answers: Vec<Answer>,
-    found: Vec<answer::Found>,
+    found: Vec<Found>,
+    occasion: Occasion,
     seconds: f64,
     /// Before and after.
     load: [Option<Load>; 2],
@@ -104,6 +131,7 @@ struct Measured {
 }
 
 fn measure(wanted: &[&str], full: bool) -> Measured {
+    let occasion = Occasion::now();
     let (start, before, watch) = (Instant::now(), Load::now(), Busy::begin());
     let chosen = answer::experiments(PACKAGES, wanted);
     let bar = progress_bar(chosen.len() as u64);
@@ -122,6 +150,7 @@ fn measure(wanted: &[&str], full: bool) -> Measured {
     Measured {
         answers,
         found,
+        occasion,
         seconds: start.elapsed().as_secs_f64(),
         load: [before, Load::now()],
         shares: [watch.share(), watch.stolen()],
@@ -141,10 +170,12 @@ impl Measured {
         counts.insert("turned".to_owned(), json!(turned));
         json!({
             "schema": SCHEMA,
+            "occasion": self.occasion.json(),
             "machine": lab::machine::describe(),
             "busy": self.busyness(),
             "rows": rows.iter().map(table::Filled::json).collect::<Vec<_>>(),
             "claims": self.answers.iter().map(Answer::json).collect::<Vec<_>>(),
+            "experiments": self.found.iter().map(Found::json).collect::<Vec<_>>(),
             "counts": counts,
             "seconds": self.seconds,
         })
@@ -162,29 +193,6 @@ impl Measured {
             "load_before": load(self.load[0]),
             "load_after": load(self.load[1]),
         })
-    }
-}
-
-/// A file for the report: opened at once, emptied only when there is something to write.
-struct Page<'a> {
-    file: File,
-    path: &'a Path,
-}
-
-impl<'a> Page<'a> {
-    fn open(path: &'a Path) -> Result<Page<'a>> {
-        let file = File::options().write(true).create(true).truncate(false).open(path);
-        Ok(Page { file: file.with_context(|| format!("write {}", path.display()))?, path })
-    }
-
-    fn write(&mut self, text: &str) -> Result<()> {
-        let mut write = || {
-            // A device or a pipe has no length and needs none.
-            let _ = self.file.set_len(0);
-            let _ = self.file.rewind();
-            self.file.write_all(text.as_bytes())
-        };
-        write().with_context(|| format!("write {}", self.path.display()))
     }
 }
 

@@ -1,245 +1,219 @@
-//! `--html FILE`: the comparison as one page that needs nothing else.
+//! `--html FILE`: the comparison as one page that needs nothing else. From a row of the table one
+//! comes to its statement, from there to its facts, its chapter and its command.
 
 use std::fmt::Write;
 
-use anyhow::{Result, anyhow};
-use lab::{Evidence, Fact, Summary, Value, Verdict};
-use plotters::prelude::*;
-use plotters::style::text_anchor::{HPos, Pos, VPos};
+use lab::{Evidence, Fact, Verdict};
 
 use crate::Measured;
 use crate::answer::Answer;
+use crate::machine;
+use crate::markup::{escaped, prose};
+use crate::page::{self, verdict};
+use crate::plots::{Facts, PLOTS};
 use crate::table::Filled;
-use serde_json::Value as Json;
-
-const STYLE: &str = "
-:root { color-scheme: light dark; }
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
-table { border-collapse: collapse; width: 100%; }
-th, td { text-align: left; padding: 0.4rem 0.8rem 0.4rem 0; border-bottom: 1px solid #8886; }
-td.figure, th.figure { text-align: right; font-variant-numeric: tabular-nums; }
-small { opacity: 0.75; }
-.table { overflow-x: auto; }
-svg { max-width: 100%; height: auto; background: #fff; border-radius: 4px; }
-article { border-top: 1px solid #8886; padding: 0.8rem 0; }
-article p { margin: 0.2rem 0; }
-details { margin-top: 0.4rem; }
-@media print { details { display: none; } article { break-inside: avoid; } }
-";
 
 /// The page.
-pub fn page(rows: &[Filled], measured: &Measured) -> Result<String> {
-    let Measured { answers, found, seconds, busy, .. } = measured;
-    let mut page = format!(
-        "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" \
-         content=\"width=device-width\">\n<title>Process or thread?</title>\n<style>{STYLE}</style>\n\
-         <h1>Process or thread?</h1>\n<p>Measured in {seconds:.1} s on: {}</p>\n",
-        escaped(&lab::machine::one_line())
-    );
-    if let Some(busy) = busy {
-        let _ = writeln!(page, "<p><strong>Busy</strong>: {}</p>", escaped(busy));
+pub fn page(rows: &[Filled], measured: &Measured) -> String {
+    let plots: Vec<_> = PLOTS.iter().filter_map(|plot| plot(Facts(&measured.found))).collect();
+    let mut sections = Vec::new();
+    if !rows.is_empty() {
+        sections.push(("table", "The table", table(rows)));
     }
-    page += "<div class=\"table\"><table>\n<tr><th></th><th class=\"figure\">process</th>\
-             <th class=\"figure\">thread</th><th class=\"figure\">ratio</th><th>verdict</th></tr>\n";
-    for row in rows {
-        let [process, thread, ratio] = row.cells().map(|cell| escaped(&cell));
-        let (name, question) = (escaped(row.row.name), escaped(row.row.question));
-        let _ = writeln!(
-            page,
-            "<tr><td>{name}<br><small>{question}</small></td><td class=\"figure\">{process}</td>\
-             <td class=\"figure\">{thread}</td><td class=\"figure\">{ratio}<br><small>{}</small></td>\
-             <td>{}<br><small>{}</small></td></tr>",
-            escaped(&row.spread().unwrap_or_default()),
-            row.verdict,
-            escaped(&row.brief)
-        );
+    sections.push(("counts", "Verdicts", counts(&measured.answers)));
+    if !plots.is_empty() {
+        let figures: String = plots.iter().map(|plot| plot.figure()).collect();
+        let plots = format!("{KEY}<div class=\"plots\">\n{figures}</div>\n");
+        sections.push(("plots", "Plots", plots));
     }
-    page += "</table></div>\n<h2>Measurements</h2>\n<p>Each bar reaches from the 10th to \
-             the 90th percentile; the mark is the median. The scale is logarithmic.</p>\n";
-    for found in found {
-        let Ok(evidence) = &found.evidence else { continue };
-        for (unit, facts) in by_unit(evidence) {
-            let what = if unit.is_empty() { "ratios".into() } else { format!("in {unit}") };
-            let title = format!("{} -- {}, {what}", found.package, found.experiment);
-            let _ = writeln!(page, "<h3>{}</h3>\n{}", escaped(&title), plot(&facts)?);
-        }
-    }
-    page += "<h2>Statements</h2>\n";
-    for answer in answers.iter().filter(|answer| answer.verdict != Verdict::NotBuilt) {
-        page += &statement(answer);
-    }
-    page += "<h2>The machine</h2>\n<table>\n";
-    for (name, value) in lab::machine::describe().as_object().into_iter().flatten() {
-        let value = in_words(value);
-        let name = name.replace('_', " ");
-        let _ = writeln!(page, "<tr><td>{name}</td><td>{}</td></tr>", escaped(&value));
-    }
-    page += "</table>\n</html>\n";
-    Ok(page)
+    let answered = measured.answers.iter().filter(|answer| answer.verdict != Verdict::NotBuilt);
+    sections.push(("statements", "Statements", answered.map(statement).collect()));
+    let described = page::list(&machine::in_words(&lab::machine::describe()));
+    sections.push(("machine", "The machine", described));
+    sections.push(("citing", "How to cite this page", citation(measured)));
+    page::page("Process or thread?", &lead(measured), &sections)
 }
 
-/// A setting of the machine as people write it.
-fn in_words(value: &Json) -> String {
-    match value {
-        Json::Null => "unknown".to_owned(),
-        Json::Bool(true) => "yes".to_owned(),
-        Json::Bool(false) => "no".to_owned(),
-        Json::String(text) => text.clone(),
-        Json::Array(values) => values.iter().map(in_words).collect::<Vec<_>>().join(", "),
-        Json::Object(values) => {
-            let pairs = values.iter().map(|(name, value)| format!("{name} {}", in_words(value)));
-            pairs.collect::<Vec<_>>().join(", ")
-        }
-        Json::Number(number) => number.to_string(),
+/// Which colour and shape is whose.
+const KEY: &str = "<p class=\"key\">In all plots: \
+<svg viewBox=\"0 0 12 12\" aria-hidden=\"true\"><rect x=\"1\" y=\"1\" width=\"10\" height=\"10\" \
+class=\"process\"/></svg> a process, \
+<svg viewBox=\"0 0 12 12\" aria-hidden=\"true\"><circle cx=\"6\" cy=\"6\" r=\"5\" \
+class=\"thread\"/></svg> a thread, \
+<svg viewBox=\"0 0 12 12\" aria-hidden=\"true\"><path d=\"M0 6l6 -6l6 6l-6 6z\" \
+class=\"other\"/></svg> neither or both.</p>\n";
+
+fn lead(measured: &Measured) -> String {
+    let occasion = &measured.occasion;
+    let mut lead = format!(
+        "<p>Every statement that people make about processes and threads, answered by what this \
+         machine did: {}. Measured on {} in {:.1} s by <code>{}</code>.</p>\n",
+        escaped(&lab::machine::one_line()),
+        escaped(&occasion.date),
+        measured.seconds,
+        escaped(&occasion.command)
+    );
+    if let Some(busy) = &measured.busy {
+        let _ = writeln!(lead, "<p><strong>Busy</strong>: {}</p>", escaped(busy));
     }
+    lead
+}
+
+fn table(rows: &[Filled]) -> String {
+    let mut text = String::from(
+        "<table class=\"rows\">\n<thead><tr><th scope=\"col\">what</th><th scope=\"col\" \
+         class=\"figure\">process</th><th scope=\"col\" class=\"figure\">thread</th><th \
+         scope=\"col\" class=\"figure\">ratio</th><th scope=\"col\">verdict</th></tr></thead>\n\
+         <tbody>\n",
+    );
+    for row in rows {
+        let [process, thread, ratio] = row.cells().map(|cell| escaped(&cell));
+        let links: Vec<String> = row
+            .statements
+            .iter()
+            .map(|(number, id)| format!("<a href=\"#{id}\">statement {number}</a>"))
+            .collect();
+        let ratio = match row.spread() {
+            _ if ratio.is_empty() => "<td class=\"figure\"></td>".to_owned(),
+            spread => format!(
+                "<td class=\"figure\" data-label=\"ratio\">{ratio}<br/><small>{}</small></td>",
+                escaped(&spread.unwrap_or_default())
+            ),
+        };
+        let _ = writeln!(
+            text,
+            "<tr><th scope=\"row\">{}<br/><small>{}; {}</small></th><td class=\"figure process\" \
+             data-label=\"process\">{process}</td><td class=\"figure thread\" \
+             data-label=\"thread\">{thread}</td>{ratio}<td>{}<br/><small>{}</small></td></tr>",
+            escaped(row.row.name),
+            escaped(row.row.question),
+            links.join(", "),
+            verdict(row.verdict),
+            prose(&row.brief)
+        );
+    }
+    text + "</tbody>\n</table>\n"
+}
+
+/// How many statements have which verdict, and which they are.
+fn counts(answers: &[Answer]) -> String {
+    let mut text = String::from("<ul class=\"counts\">\n");
+    for one in Verdict::ALL {
+        let of_it: Vec<&Answer> = answers.iter().filter(|answer| answer.verdict == one).collect();
+        let link = |answer: &&Answer| {
+            let (number, id) = (answer.entry.number, answer.entry.id);
+            match one {
+                Verdict::NotBuilt => number.to_string(),
+                _ => format!("<a href=\"#{id}\">{number}</a>"),
+            }
+        };
+        if !of_it.is_empty() {
+            let links: Vec<String> = of_it.iter().map(link).collect();
+            let (verdict, count) = (verdict(one), of_it.len());
+            let _ =
+                writeln!(text, "<li>{verdict}: {count} <small>({})</small></li>", links.join(", "));
+        }
+    }
+    let against = answers.iter().filter(|answer| !answer.agrees()).count();
+    let _ = writeln!(
+        text,
+        "</ul>\n<p>{}</p>",
+        match against {
+            0 => "The book expects no other verdict of any of them.".to_owned(),
+            1 => "The book expects another verdict of one of them.".to_owned(),
+            count => format!("The book expects another verdict of {count} of them."),
+        }
+    );
+    text
 }
 
 fn statement(answer: &Answer) -> String {
+    let Answer { entry, because, .. } = answer;
     let mut text = format!(
-        "<article id=\"{}\">\n<p>{}. {}</p>\n<p><strong>{}</strong>: {}</p>\n",
-        answer.entry.id,
-        answer.entry.number,
-        escaped(answer.entry.says),
-        answer.verdict,
-        escaped(&answer.because)
+        "<article>\n<div class=\"head\">\n<h3 id=\"{}\">{}. {}</h3>\n<p>{}: {}</p>\n",
+        entry.id,
+        entry.number,
+        prose(entry.says),
+        verdict(answer.verdict),
+        prose(because)
     );
     if answer.verdict == Verdict::Caveat {
-        let _ = writeln!(text, "<p><small>{}</small></p>", escaped(answer.entry.nuance));
+        let _ = writeln!(text, "<p class=\"muted\">{}</p>", prose(entry.nuance));
     }
-    if !answer.evidence.facts().is_empty() {
-        text += "<details><summary>Facts</summary><div class=\"table\"><table>\n";
-        for fact in answer.evidence.facts() {
-            let samples =
-                fact.samples.map_or(String::new(), |Summary { n, min, p10, median, p90 }| {
-                    format!("n {n}, min {min:.3}, p10 {p10:.3}, median {median:.3}, p90 {p90:.3}")
-                });
-            let _ = writeln!(
-                text,
-                "<tr><td>{}</td><td class=\"figure\">{} {}</td><td><small>{samples}</small></td></tr>",
-                escaped(&fact.name),
-                escaped(&fact.value.to_string()),
-                escaped(&fact.unit)
-            );
-        }
-        text += "</table></div></details>\n";
+    if !answer.agrees() {
+        let _ = writeln!(text, "<p>The book expects: {}.</p>", verdict(entry.expected));
     }
-    text + "</article>\n"
-}
-
-/// The sampled facts, grouped by their units; one alone is nothing to compare.
-fn by_unit(evidence: &Evidence) -> Vec<(&str, Vec<(&Fact, Summary)>)> {
-    let mut groups: Vec<(&str, Vec<(&Fact, Summary)>)> = Vec::new();
-    for fact in evidence.facts() {
-        let Some(samples) = fact.samples.filter(|samples| samples.min > 0.0) else { continue };
-        match groups.iter_mut().find(|(unit, _)| *unit == fact.unit) {
-            Some((_, facts)) => facts.push((fact, samples)),
-            None => groups.push((&fact.unit, vec![(fact, samples)])),
-        }
-    }
-    groups.retain(|(_, facts)| facts.len() > 1);
-    groups
-}
-
-/// A plot of the facts as SVG, one bar each.
-fn plot(facts: &[(&Fact, Summary)]) -> Result<String> {
-    let least = facts.iter().map(|(_, s)| s.min).fold(f64::INFINITY, f64::min);
-    let most = facts.iter().map(|(_, s)| s.p90.max(s.median)).fold(0.0, f64::max);
-    let mut svg = String::new();
-    let broken = |error: String| anyhow!("draw the plot: {error}");
-    {
-        let height = 60 + 28 * facts.len() as u32;
-        let area = SVGBackend::with_string(&mut svg, (860, height)).into_drawing_area();
-        let chart = ChartBuilder::on(&area)
-            .margin(8)
-            .x_label_area_size(28)
-            .y_label_area_size(280)
-            .build_cartesian_2d((least * 0.8..most * 1.25).log_scale(), 0.0..facts.len() as f64)
-            .map_err(|error| broken(error.to_string()))?;
-        let plotting = chart.plotting_area();
-        let centred = TextStyle::from(("sans-serif", 13))
-            .color(&BLACK)
-            .pos(Pos::new(HPos::Center, VPos::Top));
-        for tick in ticks(least * 0.8, most * 1.25) {
-            let line = PathElement::new([(tick, 0.0), (tick, facts.len() as f64)], BLACK.mix(0.15));
-            plotting.draw(&line).map_err(|error| broken(error.to_string()))?;
-            let (x, y) = plotting.map_coordinate(&(tick, 0.0));
-            area.draw_text(&Value::Number(tick).to_string(), &centred, (x, y + 6))
-                .map_err(|error| broken(error.to_string()))?;
-        }
-        for (line, (fact, samples)) in facts.iter().enumerate() {
-            let y = (facts.len() - line) as f64 - 0.5;
-            let high = samples.p90.max(samples.median);
-            let bar = Rectangle::new(
-                [(samples.p10, y - 0.25), (high, y + 0.25)],
-                BLUE.mix(0.35).filled(),
-            );
-            let ends = [(samples.median, y - 0.35), (samples.median, y + 0.35)];
-            let median = PathElement::new(ends, BLUE.stroke_width(2));
-            plotting.draw(&bar).map_err(|error| broken(error.to_string()))?;
-            plotting.draw(&median).map_err(|error| broken(error.to_string()))?;
-            let (_, pixel) = plotting.map_coordinate(&(samples.median, y));
-            let style = TextStyle::from(("sans-serif", 13)).color(&BLACK);
-            area.draw_text(&fact.name, &style, (10, pixel - 7))
-                .map_err(|error| broken(error.to_string()))?;
-        }
-        area.present().map_err(|error| broken(error.to_string()))?;
-    }
-    Ok(svg)
-}
-
-/// Round numbers for a logarithmic axis from `least` to `most`: a few, or the powers of ten alone
-/// where there would be too many.
-fn ticks(least: f64, most: f64) -> Vec<f64> {
-    let powers = least.log10().floor() as i32..=most.log10().ceil() as i32;
-    let within = |steps: &[f64]| -> Vec<f64> {
-        powers
-            .clone()
-            .flat_map(|power| steps.iter().map(move |step| step * 10f64.powi(power)))
-            .filter(|tick| (least..=most).contains(tick))
-            .collect()
+    let package = escaped(entry.package);
+    let commands: Vec<String> = answer
+        .experiments
+        .iter()
+        .map(|name| format!("<code>cargo run -q -p {package} -- {}</code>", escaped(name)))
+        .collect();
+    let turned: Vec<String> = answer
+        .turned_by
+        .iter()
+        .map(|name| format!("<code>cargo xtask break {}</code>", escaped(&name.replace('/', " "))))
+        .collect();
+    let turned = match turned.is_empty() {
+        true => String::new(),
+        false => format!(" Turned by {}.", turned.join(", ")),
     };
-    let tenths: Vec<f64> = (10..100).map(|tenths| f64::from(tenths) / 10.0).collect();
-    let halves = [1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0];
-    [&tenths[..], &halves, &[1.0, 2.0, 5.0], &[1.0, 3.0], &[1.0]]
-        .into_iter()
-        .map(within)
-        .find(|ticks| ticks.len() <= 9)
-        .unwrap_or_default()
+    let _ = writeln!(
+        text,
+        "<p class=\"muted\">Chapter <code>{package}</code> of the book (<code>cargo book</code>). \
+         Shown by {}.{turned} <a class=\"back\" href=\"#table\">The table</a></p>\n</div>",
+        commands.join(", ")
+    );
+    text + &facts(&answer.evidence) + "</article>\n"
 }
 
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+fn facts(evidence: &Evidence) -> String {
+    if evidence.facts().is_empty() {
+        return String::new();
+    }
+    let rows: String = evidence.facts().iter().map(row).collect();
+    format!(
+        "<details><summary>{} facts</summary>\n<table class=\"facts\">\n<thead><tr><th \
+         scope=\"col\">fact</th><th scope=\"col\" class=\"figure\">value</th><th \
+         scope=\"col\">p10 to p90</th></tr></thead>\n<tbody>\n{rows}</tbody>\n</table></details>\n",
+        evidence.facts().len()
+    )
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+fn row(fact: &Fact) -> String {
+    let spread =
+        fact.samples.map_or(String::new(), |samples| format!("{samples}, n {}", samples.n));
+    format!(
+        "<tr><td>{}</td><td class=\"figure\">{} {}</td><td>{spread}</td></tr>\n",
+        prose(&fact.name),
+        prose(&fact.value.to_string()),
+        escaped(&fact.unit)
+    )
+}
 
-    #[test]
-    fn an_axis_has_a_few_round_ticks() {
-        let written = |least, most| -> Vec<String> {
-            ticks(least, most).iter().map(|tick| Value::Number(*tick).to_string()).collect()
-        };
-        assert_eq!(written(9.0, 210.0), ["10", "20", "50", "100", "200"]);
-        assert_eq!(written(101.0, 125.0), ["110", "120"]);
-        for (least, most) in [(0.03, 4e4), (18.0, 1100.0), (3.0, 9.0), (95.0, 130.0)] {
-            let ticks = ticks(least, most);
-            assert!((2..=9).contains(&ticks.len()), "{least} to {most}: {ticks:?}");
-        }
+fn citation(measured: &Measured) -> String {
+    let occasion = &measured.occasion;
+    let load = |which: usize| measured.load[which].map(|load| format!("{:.2}", load.average));
+    let share =
+        |which: usize| measured.shares[which].map(|share| format!("{:.0} %", share * 100.0));
+    let or_unknown = |said: Option<String>| said.unwrap_or("not known".to_owned());
+    let mut pairs = vec![
+        ("What", "Process or thread?, a comparison measured on one machine".to_owned()),
+        ("Measured on", occasion.date.clone()),
+        ("Version", occasion.version.clone()),
+        ("Command", occasion.command.clone()),
+        ("Machine", lab::machine::one_line()),
+        ("Load average before", or_unknown(load(0))),
+        ("Load average after", or_unknown(load(1))),
+        ("CPU time that others took", or_unknown(share(0))),
+    ];
+    if let Some(host) = share(1) {
+        pairs.push(("CPU time that the host took", host));
     }
-
-    #[test]
-    fn facts_of_one_unit_make_a_plot() {
-        let samples = |at: f64| Summary::of(vec![at, at * 1.5, at * 2.0]).unwrap();
-        let evidence = Evidence::new()
-            .sampled("fork & wait", samples(100.0), "µs")
-            .sampled("thread", samples(20.0), "µs")
-            .sampled("alone", samples(1.0), "KiB")
-            .fact("count", 3);
-        let groups = by_unit(&evidence);
-        assert_eq!(groups.len(), 1);
-        let svg = plot(&groups[0].1).unwrap();
-        assert!(svg.contains("fork &amp; wait") && svg.contains("thread"), "{svg}");
-        assert!(svg.starts_with("<svg"));
-    }
+    let pairs: Vec<(String, String)> =
+        pairs.into_iter().map(|(term, said)| (term.to_owned(), said)).collect();
+    format!(
+        "<p>Ratios travel to other machines, times do not: name the machine with every figure.</p>\n{}",
+        page::list(&pairs)
+    )
 }

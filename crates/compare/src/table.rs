@@ -95,7 +95,8 @@ pub struct Filled {
     process: Option<Fact>,
     thread: Option<Fact>,
     ratio: Option<Fact>,
-    numbers: Vec<u32>,
+    /// The statements that it stands for: number and id.
+    pub statements: Vec<(u32, &'static str)>,
     /// The worst verdict of its statements.
     pub verdict: Verdict,
     /// Its reason or caveat, in a few words.
@@ -129,7 +130,10 @@ pub fn fill(answers: &[Answer], found: &[Found]) -> Vec<Filled> {
                 process,
                 thread,
                 ratio,
-                numbers: answers.iter().map(|answer| answer.entry.number).collect(),
+                statements: answers
+                    .iter()
+                    .map(|answer| (answer.entry.number, answer.entry.id))
+                    .collect(),
                 verdict: worst.verdict,
                 brief: shortened(worst.brief()),
                 busy: answers.iter().find_map(|answer| answer.evidence.busy().map(str::to_owned)),
@@ -158,7 +162,8 @@ impl Filled {
     /// The row as lines of the table: the figures, what was asked, and the caveat or reason.
     pub fn lines(&self, colour: Colour) -> String {
         let [process, thread, ratio] = self.cells();
-        let numbers: Vec<String> = self.numbers.iter().map(u32::to_string).collect();
+        let numbers: Vec<String> =
+            self.statements.iter().map(|(number, _)| number.to_string()).collect();
         let verdict = colour.verdict(self.verdict);
         let mut text = format!(
             "{:<13}{process:>19}{thread:>17}{ratio:>8}  {verdict}\n  {}: {}{}\n",

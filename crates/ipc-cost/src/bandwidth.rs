@@ -43,7 +43,7 @@ const MIB: usize = 1 << 20;
 
 fn run(lab: &Lab) -> Result<Evidence> {
     let sizes: &[usize] = lab.by_effort(
-        &[64, 64 * KIB, LARGE][..],
+        &[64, 4 * KIB, 64 * KIB, MIB][..],
         &[64, 4 * KIB, 64 * KIB, MIB, LARGE][..],
         &[1, 64, KIB, 4 * KIB, 16 * KIB, 64 * KIB, 256 * KIB, MIB, LARGE, 4 * LARGE][..],
     );
@@ -64,16 +64,17 @@ fn run(lab: &Lab) -> Result<Evidence> {
         for (index, (line, (name, _))) in lines.iter_mut().zip(ways()).enumerate() {
             let took = measured.microseconds(index);
             *line += &format!("{:>8}", rate(bytes as f64 / took.min / 1e3));
-            if bytes == LARGE {
-                evidence = evidence.sampled(&format!("{name}: one large message"), took, "µs");
-            }
+            evidence = evidence.sampled(&format!("{name}: message of {bytes} B"), took, "µs");
         }
     }
     for line in lines {
         say!("receiver", "{line}");
     }
     if let Some(why) = forbidden {
-        evidence = evidence.missing(&format!("{FORBIDDEN}: one large message"), format!("{why:#}"));
+        for bytes in sizes {
+            let name = format!("{FORBIDDEN}: message of {bytes} B");
+            evidence = evidence.missing(&name, format!("{why:#}"));
+        }
     }
     Ok(large_messages(lab, evidence, own)?.fact("bytes of the largest message", LARGE))
 }
@@ -101,7 +102,7 @@ fn contestants<'a>(
 fn large_messages(lab: &Lab, evidence: Evidence, cpu: usize) -> Result<Evidence> {
     const NAMES: [&str; 2] = ["a large message through the kernel", "a large message as a pointer"];
     let sampling = Sampling {
-        rounds: lab.by_effort(7, 9, 21),
+        rounds: lab.by_effort(5, 9, 21),
         batch: Duration::from_millis(1),
         tolerance: TOLERANCE,
     };

@@ -1,0 +1,475 @@
+//! The plots of the report: each from the facts of a package, with a sentence about them.
+//!
+//! A plot is a function from what was found to a [`Plot`], and `None` where the facts are not
+//! there. To add one, write the function and name it in [`PLOTS`].
+
+use lab::{Evidence, Fact, Summary, Value};
+
+use crate::answer::Found;
+use crate::plot::{Axis, Form, Mark, Plot, Series, Tone, Who, quantity};
+
+/// All plots, in the order of the page.
+pub const PLOTS: &[fn(Facts<'_>) -> Option<Plot>] = &[
+    creation,
+    fork_against_memory,
+    footprint,
+    latency_on_one_cpu,
+    latency_across_cpus,
+    bandwidth,
+    pool,
+    crashes,
+    sharing,
+    ratios,
+];
+
+/// What all experiments found.
+#[derive(Clone, Copy)]
+pub struct Facts<'a>(pub &'a [Found]);
+
+impl<'a> Facts<'a> {
+    /// What a package's experiments found, in their order.
+    pub fn of(self, package: &str) -> impl Iterator<Item = &'a Fact> {
+        let of_it = self.0.iter().filter(move |found| found.package == package);
+        of_it.filter_map(|found| found.evidence.as_ref().ok()).flat_map(Evidence::facts)
+    }
+
+    /// A fact by its name.
+    pub fn fact(self, package: &str, name: &str) -> Option<&'a Fact> {
+        self.of(package).find(|fact| fact.name == name)
+    }
+
+    /// The samples of a fact.
+    pub fn samples(self, package: &str, name: &str) -> Option<Summary> {
+        self.fact(package, name)?.samples
+    }
+
+    /// A fact that is a number.
+    pub fn number(self, package: &str, name: &str) -> Option<f64> {
+        match self.fact(package, name)?.value {
+            Value::Number(number) => Some(number),
+            _ => None,
+        }
+    }
+
+    /// A sampled fact as a mark of a plot.
+    pub fn mark(self, package: &str, name: &str, label: &str, who: Who) -> Option<Mark> {
+        Some(Mark::sampled(label, who, self.samples(package, name)?))
+    }
+}
+
+/// "7.9 times (5.9 to 9.6)".
+fn times(ratio: Summary) -> String {
+    format!("{} times ({ratio})", Value::Number(ratio.median))
+}
+
+fn creation(facts: Facts<'_>) -> Option<Plot> {
+    const OF: &str = "creation-cost";
+    let ways = [
+        ("pthread_create", "thread by pthread_create", Who::Thread),
+        ("thread", "thread by std", Who::Thread),
+        ("vfork-style clone", "process, vfork-style", Who::Process),
+        ("fork", "process by fork", Who::Process),
+        ("posix_spawn", "program by posix_spawn", Who::Process),
+        ("Command", "program by Command", Who::Process),
+        ("fork and exec", "program by fork and exec", Who::Process),
+        ("Command with pre_exec", "program by Command, pre_exec", Who::Process),
+    ];
+    let marks: Vec<Mark> =
+        ways.iter().filter_map(|(name, label, who)| facts.mark(OF, name, label, *who)).collect();
+    let thread = facts.samples(OF, "thread")?;
+    let ratio = |name: &str| facts.samples(OF, &format!("{name} / thread"));
+    let mut says =
+        format!("Making a thread and waiting for its end took {}", quantity(thread.median, "µs"));
+    says += &match (ratio("fork"), ratio("posix_spawn")) {
+        (Some(fork), Some(program)) => {
+            format!("; a fork took {} as long, a new program {}.", times(fork), times(program))
+        }
+        (Some(fork), None) => format!("; a fork took {} as long.", times(fork)),
+        (None, _) => ", and no ratio to it could be trusted in this run.".to_owned(),
+    };
+    Some(Plot {
+        id: "creation",
+        title: "What it costs to make one",
+        says,
+        source: "creation-cost -- table",
+        form: Form::Bars { unit: "µs", marks },
+    })
+}
+
+fn fork_against_memory(facts: Facts<'_>) -> Option<Plot> {
+    const OF: &str = "creation-cost";
+    let all = facts.number(OF, "parent's memory")?;
+    let shares = [
+        ("nothing", 0.0),
+        ("a 16th, touched", 1.0 / 16.0),
+        ("a quarter, touched", 0.25),
+        ("all of it, touched", 1.0),
+    ];
+    let points: Vec<(f64, f64)> = shares
+        .iter()
+        .filter_map(|(name, share)| Some((all * share, facts.samples(OF, name)?.median / 1e3)))
+        .collect();
+    let (first, last) = (points.first()?, points.last()?);
+    let mut says = format!(
+        "A fork took {} with nothing touched and {} with {} touched",
+        quantity(first.1, "ms"),
+        quantity(last.1, "ms"),
+        quantity(last.0, "MiB")
+    );
+    if let Some(ratio) = facts.samples(OF, "all of it, touched / nothing") {
+        says += &format!(", {} as long", times(ratio));
+    }
+    says += "; ";
+    says += &match facts.samples(OF, "touched, in huge pages / nothing") {
+        Some(huge) => {
+            format!("with the same in huge pages it took {} as long as with none.", times(huge))
+        }
+        None => "with huge pages nothing could be measured here.".to_owned(),
+    };
+    let fork = Series { label: "ms, fork".to_owned(), who: Who::Process, points };
+    Some(Plot {
+        id: "fork-memory",
+        title: "What a fork costs against the memory that its parent has touched",
+        says,
+        source: "creation-cost -- sweep",
+        form: Form::Lines {
+            x: Axis { name: "memory that the parent has touched, MiB".to_owned(), log: false },
+            y: Axis { name: "CPU time of a fork, ms".to_owned(), log: false },
+            series: vec![fork],
+        },
+    })
+}
+
+fn footprint(facts: Facts<'_>) -> Option<Plot> {
+    const OF: &str = "memory-footprint";
+    let parts = ["user memory (PSS)", "page tables", "stack in the kernel", "other kernel objects"];
+    let kinds = [
+        ("thread", Who::Thread),
+        ("forked process", Who::Process),
+        ("executed process", Who::Process),
+    ];
+    let bars: Vec<(String, Who, Vec<f64>)> = kinds
+        .iter()
+        .filter_map(|(kind, who)| {
+            let part =
+                |part: &&str| Some(facts.samples(OF, &format!("{kind}: {part}"))?.median.max(0.0));
+            Some(((*kind).to_owned(), *who, parts.iter().map(part).collect::<Option<Vec<_>>>()?))
+        })
+        .collect();
+    let ratio = facts.samples(OF, "memory: forked process / thread")?;
+    let largest = |kind: &str| {
+        let values = &bars.iter().find(|(name, _, _)| name == kind)?.2;
+        (0..parts.len()).max_by(|a, b| values[*a].total_cmp(&values[*b])).map(|index| parts[index])
+    };
+    let says = format!(
+        "A forked process that sleeps took {} the memory of a thread; most of a thread's was {}, \
+         most of the process's {}.",
+        times(ratio),
+        largest("thread")?,
+        largest("forked process")?
+    );
+    Some(Plot {
+        id: "footprint",
+        title: "What one that sleeps keeps in memory",
+        says,
+        source: "memory-footprint -- idle",
+        form: Form::Stacked {
+            unit: "KiB",
+            parts: vec!["user memory", "page tables", "kernel stack", "other"],
+            bars,
+        },
+    })
+}
+
+fn round_trips(facts: Facts<'_>, mechanisms: &[(&str, &str)]) -> Vec<Mark> {
+    let pair = |(name, label): &(&str, &str)| {
+        [("thread", Who::Thread), ("process", Who::Process)].map(|(to, who)| {
+            let name = format!("{name}: round trip to a {to}");
+            facts.mark("ipc-cost", &name, &format!("{label}, to a {to}"), who)
+        })
+    };
+    mechanisms.iter().flat_map(pair).flatten().collect()
+}
+
+fn latency_on_one_cpu(facts: Facts<'_>) -> Option<Plot> {
+    let names = ["futex", "eventfd", "pipe", "message queue", "Unix socket", "TCP"];
+    let marks = round_trips(facts, &names.map(|name| (name, name)));
+    let least = marks.iter().min_by(|a, b| a.value.total_cmp(&b.value))?;
+    let most = marks.iter().max_by(|a, b| a.value.total_cmp(&b.value))?;
+    let mut says = format!(
+        "From {} by {} to {} by {}",
+        quantity(least.value, "µs"),
+        least.label,
+        quantity(most.value, "µs"),
+        most.label
+    );
+    says += &match facts.samples("ipc-cost", "round trips, process to thread") {
+        Some(ratio) => {
+            format!("; to a process a round trip took {} as long as to a thread.", times(ratio))
+        }
+        None => ".".to_owned(),
+    };
+    Some(Plot {
+        id: "latency",
+        title: "A round trip, both parties on one CPU",
+        says,
+        source: "ipc-cost -- latency",
+        form: Form::Bars { unit: "µs", marks },
+    })
+}
+
+fn latency_across_cpus(facts: Facts<'_>) -> Option<Plot> {
+    let marks = round_trips(facts, &[("spinning", "spinning"), ("pipe, two CPUs", "pipe")]);
+    let of = |label: &str| marks.iter().find(|mark| mark.label == label).map(|mark| mark.value);
+    let (spinning, pipe) = (of("spinning, to a process")?, of("pipe, to a process")?);
+    let beside = facts.samples("ipc-cost", "pipe: round trip to a process")?;
+    let says = format!(
+        "A pipe to a process on another CPU took {}, beside {} on the same one: waking somebody up \
+         there costs; two that spin took {}.",
+        quantity(pipe, "µs"),
+        quantity(beside.median, "µs"),
+        quantity(spinning, "µs")
+    );
+    // Said only where it was so.
+    let says = match pipe > beside.median {
+        true => says,
+        false => says.replace(": waking somebody up there costs", ""),
+    };
+    Some(Plot {
+        id: "latency-across",
+        title: "A round trip across two CPUs",
+        says,
+        source: "ipc-cost -- latency",
+        form: Form::Bars { unit: "µs", marks },
+    })
+}
+
+fn bandwidth(facts: Facts<'_>) -> Option<Plot> {
+    let ways = [
+        ("pointer", Who::Thread),
+        ("pipe", Who::Process),
+        ("Unix socket", Who::Process),
+        ("shared ring", Who::Process),
+        ("process_vm_readv", Who::Process),
+        ("memcpy", Who::Other),
+    ];
+    let series: Vec<Series> = ways
+        .iter()
+        .filter_map(|(way, who)| {
+            let start = format!("{way}: message of ");
+            let point = |fact: &Fact| {
+                let bytes: f64 =
+                    fact.name.strip_prefix(&start)?.strip_suffix(" B")?.parse().ok()?;
+                // B/µs are MB/s; the best, as bandwidth is told.
+                Some((bytes, bytes / fact.samples?.min / 1e3))
+            };
+            let mut points: Vec<_> = facts.of("ipc-cost").filter_map(point).collect();
+            points.sort_by(|a, b| a.0.total_cmp(&b.0));
+            let label = (*way).to_owned();
+            (points.len() > 1).then_some(Series { label, who: *who, points })
+        })
+        .collect();
+    let of = |way: &str| series.iter().find(|series| series.label == way);
+    let ring = of("shared ring")?.points.last()?;
+    let kernel = ["pipe", "Unix socket"].into_iter().filter_map(of);
+    let kernel = kernel.max_by(|a, b| {
+        a.points
+            .last()
+            .map(|p| p.1)
+            .partial_cmp(&b.points.last().map(|p| p.1))
+            .unwrap_or(std::cmp::Ordering::Equal)
+    })?;
+    let says = format!(
+        "At {}, shared memory carried {} and the faster stream of the kernel, the {}, {}; what is \
+         handed over as a pointer has no bandwidth: its line only rises with the size.",
+        quantity(ring.0 / f64::from(1 << 20), "MiB"),
+        quantity(ring.1, "GB/s"),
+        kernel.label,
+        quantity(kernel.points.last()?.1, "GB/s")
+    );
+    Some(Plot {
+        id: "bandwidth",
+        title: "Bandwidth against the size of a message",
+        says,
+        source: "ipc-cost -- bandwidth",
+        form: Form::Lines {
+            x: Axis { name: "bytes of a message".to_owned(), log: true },
+            y: Axis { name: "GB/s, the best batch".to_owned(), log: true },
+            series,
+        },
+    })
+}
+
+fn pool(facts: Facts<'_>) -> Option<Plot> {
+    const OF: &str = "thread-pool";
+    let tasks = ["empty", "10 µs", "100 µs", "1 ms"];
+    let mark = |task: &&str| {
+        let name = format!("{task} task: a thread each / pool");
+        facts.mark(OF, &name, &format!("{task} task"), Who::Thread)
+    };
+    let marks: Vec<Mark> = tasks.iter().filter_map(mark).collect();
+    let (first, last) = (marks.first()?, marks.last().filter(|_| marks.len() > 1)?);
+    let says = format!(
+        "A thread for each {} took {} times as long as a task to a pool, for each {} {} times.",
+        first.label,
+        Value::Number(first.value),
+        last.label,
+        Value::Number(last.value)
+    );
+    Some(Plot {
+        id: "pool",
+        title: "A thread for each task, against a pool",
+        says,
+        source: "thread-pool -- cost",
+        form: Form::Intervals { unit: "", about: Some(1.0), marks },
+    })
+}
+
+fn crashes(facts: Facts<'_>) -> Option<Plot> {
+    const OF: &str = "crash-isolation";
+    let others = facts.number(OF, "thread: others")?;
+    let siblings = facts.number(OF, "process: siblings")?;
+    let fewest = facts.number(OF, "process: fewest survivors")?;
+    let mut rows: Vec<(String, Vec<(String, Tone)>)> = Vec::new();
+    let live = |survivors: f64, of: f64| {
+        let tone = if survivors == of { Tone::Good } else { Tone::Bad };
+        (format!("{} of {}", Value::Number(survivors), Value::Number(of)), tone)
+    };
+    for fact in facts.of(OF).filter(|fact| fact.name.ends_with(": status")) {
+        let Some((whose, fault)) = fact.name.trim_end_matches(": status").split_once(": ") else {
+            continue;
+        };
+        let (column, cell) = match whose {
+            // Each process's fault leaves at least the fewest.
+            "process" => (0, live(fewest, siblings)),
+            "thread" => {
+                (1, live(facts.number(OF, &format!("thread: {fault}: survivors"))?, others))
+            }
+            _ => continue,
+        };
+        let index = rows.iter().position(|(name, _)| name == fault).unwrap_or_else(|| {
+            rows.push((fault.to_owned(), vec![("not tried".to_owned(), Tone::Plain); 2]));
+            rows.len() - 1
+        });
+        rows[index].1[column] = cell;
+    }
+    let ends_all = facts.number(OF, "thread: faults that end all")?;
+    let tried = facts.number(OF, "thread: faults")?;
+    let says = format!(
+        "Of {} neighbours at least {} lived on whatever became of one process; {} of {} ways to \
+         fail in one thread ended all threads.",
+        Value::Number(siblings),
+        Value::Number(fewest),
+        Value::Number(ends_all),
+        Value::Number(tried)
+    );
+    Some(Plot {
+        id: "crashes",
+        title: "Who lives on when one fails",
+        says,
+        source: "crash-isolation",
+        form: Form::Grid {
+            columns: vec!["other processes".to_owned(), "other threads".to_owned()],
+            rows,
+        },
+    })
+}
+
+fn sharing(facts: Facts<'_>) -> Option<Plot> {
+    let sets = [
+        ("no flag", "none"),
+        ("FILES", "FILES"),
+        ("FS", "FS"),
+        ("VM", "VM"),
+        ("VM SIGHAND", "SIGHAND"),
+        ("all, THREAD", "THREAD"),
+    ];
+    let things = [
+        "memory",
+        "descriptors",
+        "directory",
+        "umask",
+        "signal actions",
+        "limits",
+        "offset",
+        "process id",
+    ];
+    let shared = |set: &str, thing: &str| match &facts
+        .fact("clone-flags", &format!("{set}: {thing}"))?
+        .value
+    {
+        Value::Text(whose) => Some(whose == "both"),
+        _ => None,
+    };
+    let cell = |set: &str, thing: &str| {
+        let both = shared(set, thing)?;
+        let who = if both { Who::Thread } else { Who::Process };
+        Some((if both { "both" } else { "own" }.to_owned(), Tone::Of(who)))
+    };
+    let row = |thing: &&str| {
+        let cells = sets.iter().map(|(set, _)| cell(set, thing)).collect::<Option<Vec<_>>>()?;
+        Some(((*thing).to_owned(), cells))
+    };
+    let rows = things.iter().map(row).collect::<Option<Vec<_>>>()?;
+    let count = |set: &str| things.iter().filter(|thing| shared(set, thing) == Some(true)).count();
+    let says = format!(
+        "Without a flag, as for a process, {} of {} things were shared; with all flags of a thread \
+         {}.",
+        count("no flag"),
+        things.len(),
+        count("all, THREAD")
+    );
+    Some(Plot {
+        id: "sharing",
+        title: "What clone's flags share: from process to thread",
+        says,
+        source: "clone-flags",
+        form: Form::Grid { columns: sets.map(|(_, label)| label.to_owned()).to_vec(), rows },
+    })
+}
+
+fn ratios(facts: Facts<'_>) -> Option<Plot> {
+    let pairs = [
+        ("creation-cost", "fork / thread", "making: fork / thread"),
+        ("creation-cost", "vfork-style clone / thread", "making: vfork-style / thread"),
+        ("memory-footprint", "memory: forked process / thread", "memory: forked process / thread"),
+        ("ipc-cost", "pipe: process / thread", "pipe, round trip: process / thread"),
+        ("ipc-cost", "Unix socket: process / thread", "Unix socket: process / thread"),
+        ("ipc-cost", "TCP: process / thread", "TCP: process / thread"),
+        ("ipc-cost", "eventfd: process / thread", "eventfd: process / thread"),
+        ("ipc-cost", "futex: process / thread", "futex: process / thread"),
+        ("ipc-cost", "message queue: process / thread", "message queue: process / thread"),
+        ("ipc-cost", "pipe, two CPUs: process / thread", "pipe across CPUs: process / thread"),
+        ("ipc-cost", "through the kernel / as a pointer", "16 MiB: by the kernel / a pointer"),
+    ];
+    let marks: Vec<Mark> = pairs
+        .iter()
+        .filter_map(|(package, name, label)| facts.mark(package, name, label, Who::Process))
+        .collect();
+    let says = in_sight(&marks)?;
+    Some(Plot {
+        id: "ratios",
+        title: "Process to thread, all ratios",
+        says,
+        source: "compare",
+        form: Form::Intervals { unit: "", about: Some(1.0), marks },
+    })
+}
+
+/// How many of the ratios lie above 1, below it, and on it.
+pub fn in_sight(marks: &[Mark]) -> Option<String> {
+    let ends = || marks.iter().filter_map(|mark| mark.spread);
+    let above = ends().filter(|(low, _)| *low > 1.0).count();
+    let below = ends().filter(|(_, high)| *high < 1.0).count();
+    let most = marks.iter().max_by(|a, b| a.value.total_cmp(&b.value))?;
+    Some(format!(
+        "Of {} ratios {above} lie above 1.0 with nine tenths of their samples, {below} below it; the \
+         greatest is {}, {} times.",
+        marks.len(),
+        most.label,
+        Value::Number(most.value)
+    ))
+}
+
+#[cfg(test)]
+mod tests;
