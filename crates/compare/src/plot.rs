@@ -298,15 +298,14 @@ fn class(who: Who) -> &'static str {
     }
 }
 
-fn greatest(marks: &[Mark]) -> f64 {
-    marks
-        .iter()
-        .map(|mark| mark.spread.map_or(mark.value, |s| s.1.max(mark.value)))
-        .fold(0.0, f64::max)
-}
-
 fn bars(svg: &mut Svg, unit: &str, marks: &[Mark]) {
-    let scale = Scale::linear(greatest(marks), 2.0, WIDTH - 100.0);
+    let median = marks.iter().map(|mark| mark.value).fold(0.0, f64::max);
+    let high =
+        marks.iter().filter_map(|mark| mark.spread).map(|(_, high)| high).fold(0.0, f64::max);
+    // A machine that others use has some p90 far outside, beside which all bars would vanish: its
+    // line leaves the drawing without an end.
+    let most = high.clamp(median, median * 1.6);
+    let scale = Scale::linear(most, 2.0, WIDTH - 92.0);
     let top = svg.down(4.0);
     for mark in marks {
         let y = svg.down(40.0);
@@ -314,14 +313,11 @@ fn bars(svg: &mut Svg, unit: &str, marks: &[Mark]) {
         let to = scale.at(mark.value);
         svg.bar((2.0, y + 19.0), (to - 2.0, 14.0), class(mark.who), 1.0);
         let mut end = to;
-        if let Some((low, high)) = mark.spread {
-            let (low, high) = (scale.at(low), scale.at(high));
-            for (from, to) in [
-                ((low, 26.0), (high, 26.0)),
-                ((low, 22.0), (low, 30.0)),
-                ((high, 22.0), (high, 30.0)),
-            ] {
-                svg.line((from.0, y + from.1), (to.0, y + to.1), "whisker");
+        if let Some((from, to)) = mark.spread {
+            let (low, high) = (scale.at(from), scale.at(to));
+            svg.line((low, y + 26.0), (high, y + 26.0), "whisker");
+            for (end, _) in [(low, true), (high, to <= most)].iter().filter(|(_, shown)| *shown) {
+                svg.line((*end, y + 22.0), (*end, y + 30.0), "whisker");
             }
             end = end.max(high);
         }
@@ -361,7 +357,7 @@ fn intervals(svg: &mut Svg, unit: &str, about: Option<f64>, marks: &[Mark]) {
 }
 
 fn lines(svg: &mut Svg, x: &Axis, y: &Axis, series: &[Series]) {
-    const RIGHT: f64 = WIDTH - 158.0;
+    const RIGHT: f64 = WIDTH - 144.0;
     let all = || series.iter().flat_map(|series| series.points.iter().copied());
     let axis = |axis: &Axis, values: &mut dyn Iterator<Item = f64>, from, to| match axis.log {
         true => Scale::logarithmic(values, from, to),
@@ -389,11 +385,15 @@ fn lines(svg: &mut Svg, x: &Axis, y: &Axis, series: &[Series]) {
             path.join("L"),
             class(series.who)
         );
+        let mut written_at = f64::NEG_INFINITY;
         for (place, point) in series.points.iter().enumerate() {
-            svg.mark(at(point), series.who);
             let (x, y) = at(point);
-            if all().count() == series.points.len() && place + 1 < series.points.len() {
-                svg.text(x - 2.0, y - 9.0, "value end", &written(point.1));
+            svg.mark((x, y), series.who);
+            // Of one line each value has room, unless it covers the one before.
+            let last = place + 1 == series.points.len();
+            if all().count() == series.points.len() && !last && x - written_at > 30.0 {
+                svg.text(x + 7.0, y - 8.0, "value", &written(point.1));
+                written_at = x;
             }
         }
         if let Some(last) = series.points.last() {
@@ -423,7 +423,7 @@ fn stacked(svg: &mut Svg, unit: &str, parts: &[&'static str], bars: &[(String, W
     for (part, tint) in parts.iter().zip(TINTS) {
         svg.bar((x, y + 4.0), (12.0, 12.0), "other part", tint);
         svg.text(x + 17.0, y + 14.0, "small", part);
-        x += 30.0 + 6.2 * part.chars().count() as f64;
+        x += 30.0 + 6.6 * part.chars().count() as f64;
     }
     let top = svg.height;
     for (label, who, values) in bars {
@@ -445,7 +445,7 @@ fn stacked(svg: &mut Svg, unit: &str, parts: &[&'static str], bars: &[(String, W
 
 fn grid(svg: &mut Svg, columns: &[String], rows: &[(String, Vec<(String, Tone)>)]) {
     let longest = rows.iter().map(|(label, _)| label.chars().count()).max().unwrap_or(0);
-    let left = (longest as f64 * 7.4 + 8.0).min(WIDTH * 0.5);
+    let left = (longest as f64 * 7.6 + 8.0).min(WIDTH * 0.5);
     let width = (WIDTH - left) / columns.len().max(1) as f64;
     let middle = |index: usize| left + width * (index as f64 + 0.5);
     let y = svg.down(22.0);

@@ -246,47 +246,45 @@ fn latency_across_cpus(facts: Facts<'_>) -> Option<Plot> {
 
 fn bandwidth(facts: Facts<'_>) -> Option<Plot> {
     let ways = [
-        ("pointer", Who::Thread),
-        ("pipe", Who::Process),
-        ("Unix socket", Who::Process),
-        ("shared ring", Who::Process),
-        ("process_vm_readv", Who::Process),
-        ("memcpy", Who::Other),
+        ("pointer", "pointer", Who::Thread),
+        ("pipe", "pipe", Who::Process),
+        ("Unix socket", "Unix socket", Who::Process),
+        ("shared ring", "shared ring", Who::Process),
+        ("process_vm_readv", "vm_readv", Who::Process),
+        ("memcpy", "memcpy", Who::Other),
     ];
     let series: Vec<Series> = ways
         .iter()
-        .filter_map(|(way, who)| {
+        .filter_map(|(way, label, who)| {
             let start = format!("{way}: message of ");
             let point = |fact: &Fact| {
                 let bytes: f64 =
                     fact.name.strip_prefix(&start)?.strip_suffix(" B")?.parse().ok()?;
-                // B/µs are MB/s; the best, as bandwidth is told.
+                // Bytes in a microsecond are MB/s; the best, as bandwidth is told.
                 Some((bytes, bytes / fact.samples?.min / 1e3))
             };
             let mut points: Vec<_> = facts.of("ipc-cost").filter_map(point).collect();
             points.sort_by(|a, b| a.0.total_cmp(&b.0));
-            let label = (*way).to_owned();
+            let label = (*label).to_owned();
             (points.len() > 1).then_some(Series { label, who: *who, points })
         })
         .collect();
     let of = |way: &str| series.iter().find(|series| series.label == way);
-    let ring = of("shared ring")?.points.last()?;
-    let kernel = ["pipe", "Unix socket"].into_iter().filter_map(of);
-    let kernel = kernel.max_by(|a, b| {
-        a.points
-            .last()
-            .map(|p| p.1)
-            .partial_cmp(&b.points.last().map(|p| p.1))
-            .unwrap_or(std::cmp::Ordering::Equal)
-    })?;
-    let says = format!(
-        "At {}, shared memory carried {} and the faster stream of the kernel, the {}, {}; what is \
-         handed over as a pointer has no bandwidth: its line only rises with the size.",
-        quantity(ring.0 / f64::from(1 << 20), "MiB"),
-        quantity(ring.1, "GB/s"),
-        kernel.label,
-        quantity(kernel.points.last()?.1, "GB/s")
+    let last = |way: &str| Some((way.to_owned(), *of(way)?.points.last()?));
+    let (_, (bytes, ring)) = last("shared ring")?;
+    let kernel = ["pipe", "Unix socket"].into_iter().filter_map(last);
+    let (kernel, (_, most)) = kernel.max_by(|a, b| a.1.1.total_cmp(&b.1.1))?;
+    let mut says = format!(
+        "At {}, shared memory carried {} and the faster stream of the kernel, the {kernel}, {}",
+        quantity(bytes / f64::from(1 << 20), "MiB"),
+        quantity(ring, "GB/s"),
+        quantity(most, "GB/s")
     );
+    let rises = |series: &Series| series.points.windows(2).all(|pair| pair[0].1 < pair[1].1);
+    says += match of("pointer").is_some_and(rises) {
+        true => "; a pointer's line rises throughout: handing it over costs the same at any size.",
+        false => ".",
+    };
     Some(Plot {
         id: "bandwidth",
         title: "Bandwidth against the size of a message",
@@ -355,11 +353,16 @@ fn crashes(facts: Facts<'_>) -> Option<Plot> {
     }
     let ends_all = facts.number(OF, "thread: faults that end all")?;
     let tried = facts.number(OF, "thread: faults")?;
+    let survivors = match fewest == siblings {
+        true => format!("All {} other processes lived on", Value::Number(siblings)),
+        false => format!(
+            "As few as {} of {} other processes lived on",
+            Value::Number(fewest),
+            Value::Number(siblings)
+        ),
+    };
     let says = format!(
-        "Of {} neighbours at least {} lived on whatever became of one process; {} of {} ways to \
-         fail in one thread ended all threads.",
-        Value::Number(siblings),
-        Value::Number(fewest),
+        "{survivors} when one failed; {} of {} ways to fail in one thread ended all threads.",
         Value::Number(ends_all),
         Value::Number(tried)
     );
@@ -444,7 +447,8 @@ fn ratios(facts: Facts<'_>) -> Option<Plot> {
     ];
     let marks: Vec<Mark> = pairs
         .iter()
-        .filter_map(|(package, name, label)| facts.mark(package, name, label, Who::Process))
+        // A ratio belongs to neither.
+        .filter_map(|(package, name, label)| facts.mark(package, name, label, Who::Other))
         .collect();
     let says = in_sight(&marks)?;
     Some(Plot {

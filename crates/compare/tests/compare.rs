@@ -80,15 +80,104 @@ fn a_report_that_cannot_be_written_is_said_before_anything_is_measured() {
     assert!(stderr.contains("/nonexistent/report.html"), "{stderr}");
 }
 
+/// The page as an XML tree, which it is behind its first line.
+fn tree(page: &str) -> roxmltree::Document<'_> {
+    let body = page.strip_prefix("<!doctype html>\n").expect("a page begins with its type");
+    roxmltree::Document::parse(body).unwrap_or_else(|error| panic!("{error}: {page}"))
+}
+
+fn all<'a>(page: &'a roxmltree::Document<'_>, tag: &str) -> Vec<roxmltree::Node<'a, 'a>> {
+    page.descendants().filter(|node| node.has_tag_name(tag)).collect()
+}
+
+fn said(node: roxmltree::Node<'_, '_>) -> String {
+    node.descendants().filter(|node| node.is_text()).filter_map(|node| node.text()).collect()
+}
+
+/// What holds of every page: nothing is fetched and nothing runs, every link within leads somewhere,
+/// headings go down by one, and every picture has its words.
+fn is_whole(page: &roxmltree::Document<'_>) {
+    let ids: Vec<&str> = page.descendants().filter_map(|node| node.attribute("id")).collect();
+    for (place, id) in ids.iter().enumerate() {
+        assert!(!ids[..place].contains(id), "{id} is there twice");
+    }
+    for node in page.descendants() {
+        for name in ["src", "href", "data", "action", "poster"] {
+            let Some(target) = node.attribute(name) else { continue };
+            let within =
+                target.strip_prefix('#').unwrap_or_else(|| panic!("{target} leaves the page"));
+            assert!(ids.contains(&within), "{target} leads nowhere");
+        }
+        if let Some(named) = node.attribute("aria-labelledby") {
+            assert!(named.split(' ').all(|id| ids.contains(&id)), "{named}");
+        }
+    }
+    for tag in ["script", "link", "iframe", "img", "object"] {
+        assert_eq!(all(page, tag).len(), 0, "{tag}");
+    }
+    let style = said(all(page, "style")[0]);
+    assert!(!style.contains("url(") && !style.contains("@import"), "{style}");
+    assert_eq!((all(page, "main").len(), all(page, "h1").len()), (1, 1));
+    let mut level = 0;
+    for node in page.descendants() {
+        let name = node.tag_name().name();
+        if let Some(here) = name.strip_prefix('h').and_then(|rest| rest.parse::<u32>().ok()) {
+            assert!(here <= level + 1 && !said(node).is_empty(), "h{here} below h{level}");
+            level = here;
+        }
+    }
+    for figure in all(page, "figure") {
+        let has = |tag| figure.descendants().any(|n| n.has_tag_name(tag) && !said(n).is_empty());
+        assert!(["h3", "p", "title", "desc", "figcaption"].iter().all(|tag| has(*tag)));
+    }
+    for cell in all(page, "td").into_iter().chain(all(page, "dd")) {
+        let text = said(cell);
+        assert!(
+            !["null", "[", "{", "true", "false"].iter().any(|raw| text.starts_with(raw)),
+            "{text}"
+        );
+        assert!(!text.contains('`'), "{text}");
+    }
+}
+
 #[test]
-fn a_report_says_values_as_people_write_them() {
+fn a_report_leads_from_a_row_to_its_statement_its_facts_and_its_command() {
     let file = tempfile::NamedTempFile::new().unwrap();
     let path = file.path().to_str().unwrap();
-    let output = compare(&["--only", "fork", "--html", path]);
+    let output = compare(&["--only", "creation-cost", "--html", path]);
     assert!(output.status.success(), "{output:?}");
     let page = std::fs::read_to_string(path).unwrap();
-    assert!(page.starts_with("<!doctype html>") && page.ends_with("</html>\n"), "{page}");
-    assert!(!page.contains("<td>null") && !page.contains("<td>["), "{page}");
+    let page = tree(&page);
+    is_whole(&page);
+    let row = all(&page, "tr").into_iter().find(|row| said(*row).starts_with("creation"));
+    let row = row.expect("the row of creation");
+    let link = row.descendants().find(|node| node.has_tag_name("a")).expect("its statement");
+    let id = link.attribute("href").unwrap().strip_prefix('#').unwrap();
+    assert_eq!(id, "thread-creation-faster");
+    let heading = page.descendants().find(|node| node.attribute("id") == Some(id)).unwrap();
+    let article = heading.ancestors().find(|node| node.has_tag_name("article")).unwrap();
+    let text = said(article);
+    assert!(text.contains("cargo run -q -p creation-cost -- table"), "{text}");
+    assert!(text.contains("Chapter creation-cost"), "{text}");
+    assert!(article.descendants().any(|n| n.has_tag_name("details")), "its facts");
+    // The counts name each statement once, and those that were answered stand below.
+    let counts = all(&page, "ul").into_iter().find(|n| n.attribute("class") == Some("counts"));
+    let links: Vec<_> =
+        counts.unwrap().descendants().filter(|node| node.has_tag_name("a")).collect();
+    assert_eq!(links.len(), all(&page, "article").len());
+    // What is cited: when, with what, how, where; and not where the page was written to.
+    let terms: Vec<String> = all(&page, "dt").into_iter().map(said).collect();
+    for term in ["Measured on", "Version", "Command", "Load average before", "Kernel", "CPU"] {
+        assert!(terms.iter().any(|other| other == term), "{term}: {terms:?}");
+    }
+    let whole = said(page.root_element());
+    assert!(whole.contains("--only creation-cost --html FILE") && !whole.contains(path), "{whole}");
+    // Process and thread have their colours in the plot of what it costs to make one.
+    let plot = page.descendants().find(|node| node.attribute("id") == Some("plot-creation"));
+    let plot = plot.expect("the plot");
+    for class in ["process", "thread"] {
+        assert!(plot.descendants().any(|n| n.attribute("class") == Some(class)), "{class}");
+    }
 }
 
 #[test]
@@ -115,23 +204,89 @@ fn a_full_device_is_a_failure_in_one_sentence() {
     }
 }
 
+/// A made-up run: its verdict on one statement, and what a fork took.
+fn made_up(name: &str, schema: u32, verdict: &str, fork: f64) -> serde_json::Value {
+    serde_json::json!({
+        "schema": schema, "machine": {"kernel": name, "model": "m", "smt": null}, "rows": [],
+        "occasion": {"date": "1 Jan 2026", "version": "0.1.0", "command": "cargo run"},
+        "claims": [{
+            "id": "x", "number": 3, "claim": "A `statement`.", "package": "p", "verdict": verdict,
+            "because": "so it was",
+            "facts": [
+                {"name": "fork", "value": fork, "unit": "µs", "n": 5,
+                 "p10": fork - 1.0, "median": fork, "p90": fork + 1.0},
+                {"name": "fork / thread", "value": fork / 10.0, "unit": "", "n": 5,
+                 "p10": fork / 10.0 - 0.1, "median": fork / 10.0, "p90": fork / 10.0 + 0.1},
+            ],
+        }],
+    })
+}
+
 #[test]
 fn diff_names_what_differs() {
     let directory = tempfile::tempdir().unwrap();
-    let write = |name: &str, verdict: &str| {
+    let write = |name: &str, schema, verdict: &str, fork| {
         let path = directory.path().join(name);
-        let json = serde_json::json!({
-            "schema": 2, "machine": {"kernel": name, "model": "m"}, "rows": [],
-            "claims": [{"id": "x", "claim": "A statement.", "verdict": verdict}],
-        });
-        std::fs::write(&path, json.to_string()).unwrap();
+        std::fs::write(&path, made_up(name, schema, verdict, fork).to_string()).unwrap();
         path.to_str().unwrap().to_owned()
     };
-    let (a, b) = (write("a", "holds"), write("b", "does not hold"));
-    let output = compare(&["diff", &a, &b]);
+    let (a, b) = (write("a", 2, "holds", 50.0), write("b", 2, "does not hold", 90.0));
+    let html = directory.path().join("page.html").to_str().unwrap().to_owned();
+    let output = compare(&["diff", &a, &b, "--html", &html]);
+    assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
     let text = String::from_utf8(output.stdout).unwrap();
-    assert!(text.contains("A statement.\n  a: holds\n  b: does not hold"), "{text}");
-    assert!(compare(&["diff", &a, "/nonexistent"]).status.code() == Some(1));
+    assert!(
+        text.contains("3. A `statement`.\n  a: holds: so it was\n  b: does not hold"),
+        "{text}"
+    );
+    assert!(text.contains("1 statement measured on both: 0 with the same verdict, 1"), "{text}");
+    assert!(text.contains("2 of 2 figures differ"), "{text}");
+    let page = std::fs::read_to_string(&html).unwrap();
+    let page = tree(&page);
+    is_whole(&page);
+    let whole = said(page.root_element());
+    assert!(
+        whole.contains("a: p: fork / thread: 5 (4.90 to 5.10)") || whole.contains("4.9 to 5.1"),
+        "{whole}"
+    );
+    let differs = all(&page, "strong").into_iter().filter(|node| said(*node) == "differs");
+    assert_eq!(differs.count(), 2);
+    // The same file twice: nothing differs, nothing is drawn.
+    let same = compare(&["diff", &a, &a, "--html", &html]);
+    let text = String::from_utf8(same.stdout).unwrap();
+    assert!(text.contains("0 of 2 figures differ"), "{text}");
+    let page = std::fs::read_to_string(&html).unwrap();
+    let page = tree(&page);
+    is_whole(&page);
+    assert_eq!((all(&page, "figure").len(), all(&page, "strong").len()), (0, 0));
+}
+
+#[test]
+fn diff_refuses_what_it_cannot_read_in_one_sentence() {
+    let directory = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: String| {
+        let path = directory.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let good = write("good", made_up("g", 2, "holds", 50.0).to_string());
+    let old = write("old", made_up("o", 1, "holds", 50.0).to_string());
+    let (none, list) = (write("none", "no JSON".to_owned()), write("list", "[1]".to_owned()));
+    for (file, what) in [
+        (old.as_str(), "is in schema 1 and this program reads schema 2"),
+        (&none, "is not JSON"),
+        (&list, "is not the output of"),
+        ("/nonexistent", "read /nonexistent"),
+    ] {
+        for (a, b) in [(file, good.as_str()), (&good, file)] {
+            let output = compare(&["diff", a, b]);
+            assert_eq!((output.status.code(), &output.stdout[..]), (Some(1), &b""[..]));
+            let stderr = String::from_utf8(output.stderr).unwrap();
+            assert!(stderr.lines().count() == 1 && stderr.contains(what), "{stderr}");
+        }
+    }
+    let output = compare(&["diff", &good, &good, "--html", "/nonexistent/page.html"]);
+    assert_eq!((output.status.code(), &output.stdout[..]), (Some(1), &b""[..]), "{output:?}");
 }
 
 /// The pid of a process whose command line has all these words, below `parent`.

@@ -20,7 +20,7 @@ const MIB: usize = 1 << 20;
 
 fn run(lab: &Lab) -> Result<Evidence> {
     let program = Program::find();
-    let most = affordable(lab.by_effort(64, 256, 1024) * MIB)?;
+    let most = affordable(lab.by_effort(128, 256, 1024) * MIB)?;
     let mib = most / MIB;
     let (untouched, touched) = (Memory::private(most)?, Memory::private(most)?);
     let (huge, shared) = (Memory::huge(most)?, Memory::shared(most)?);
