@@ -69,7 +69,7 @@ fn ratios(found: &Difference) -> Option<Plot> {
         id: "ratios",
         title: "Ratios on both machines",
         says,
-        source: "compare -- --json",
+        source: "-- --json",
         form: Form::Intervals { unit: "", about: Some(1.0), marks },
     })
 }

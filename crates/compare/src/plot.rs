@@ -133,7 +133,7 @@ pub struct Plot {
     pub title: &'static str,
     /// What to see, in one sentence that takes its words from the facts.
     pub says: String,
-    /// Where the facts are from: `package -- experiment`.
+    /// What prints the facts, behind `cargo run -q`.
     pub source: &'static str,
     /// The picture.
     pub form: Form,
@@ -148,7 +148,7 @@ impl Plot {
         let (says, drawn) = (prose(says), self.svg());
         format!(
             "<figure id=\"plot-{id}\">\n<h3>{}</h3>\n<p>{says}</p>\n{drawn}<figcaption>Facts of \
-             <code>cargo run -q -p {}</code></figcaption>\n</figure>\n",
+             <code>cargo run -q {}</code></figcaption>\n</figure>\n",
             escaped(title),
             escaped(source)
         )

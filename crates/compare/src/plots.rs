@@ -91,7 +91,7 @@ fn creation(facts: Facts<'_>) -> Option<Plot> {
         id: "creation",
         title: "What it costs to make one",
         says,
-        source: "creation-cost -- table",
+        source: "-p creation-cost -- table",
         form: Form::Bars { unit: "µs", marks },
     })
 }
@@ -131,7 +131,7 @@ fn fork_against_memory(facts: Facts<'_>) -> Option<Plot> {
         id: "fork-memory",
         title: "What a fork costs against the memory that its parent has touched",
         says,
-        source: "creation-cost -- sweep",
+        source: "-p creation-cost -- sweep",
         form: Form::Lines {
             x: Axis { name: "memory that the parent has touched, MiB".to_owned(), log: false },
             y: Axis { name: "CPU time of a fork, ms".to_owned(), log: false },
@@ -172,7 +172,7 @@ fn footprint(facts: Facts<'_>) -> Option<Plot> {
         id: "footprint",
         title: "What one that sleeps keeps in memory",
         says,
-        source: "memory-footprint -- idle",
+        source: "-p memory-footprint -- idle",
         form: Form::Stacked {
             unit: "KiB",
             parts: vec!["user memory", "page tables", "kernel stack", "other"],
@@ -213,7 +213,7 @@ fn latency_on_one_cpu(facts: Facts<'_>) -> Option<Plot> {
         id: "latency",
         title: "A round trip, both parties on one CPU",
         says,
-        source: "ipc-cost -- latency",
+        source: "-p ipc-cost -- latency",
         form: Form::Bars { unit: "µs", marks },
     })
 }
@@ -239,7 +239,7 @@ fn latency_across_cpus(facts: Facts<'_>) -> Option<Plot> {
         id: "latency-across",
         title: "A round trip across two CPUs",
         says,
-        source: "ipc-cost -- latency",
+        source: "-p ipc-cost -- latency",
         form: Form::Bars { unit: "µs", marks },
     })
 }
@@ -289,7 +289,7 @@ fn bandwidth(facts: Facts<'_>) -> Option<Plot> {
         id: "bandwidth",
         title: "Bandwidth against the size of a message",
         says,
-        source: "ipc-cost -- bandwidth",
+        source: "-p ipc-cost -- bandwidth",
         form: Form::Lines {
             x: Axis { name: "bytes of a message".to_owned(), log: true },
             y: Axis { name: "GB/s, the best batch".to_owned(), log: true },
@@ -318,7 +318,7 @@ fn pool(facts: Facts<'_>) -> Option<Plot> {
         id: "pool",
         title: "A thread for each task, against a pool",
         says,
-        source: "thread-pool -- cost",
+        source: "-p thread-pool -- cost",
         form: Form::Intervals { unit: "", about: Some(1.0), marks },
     })
 }
@@ -370,7 +370,7 @@ fn crashes(facts: Facts<'_>) -> Option<Plot> {
         id: "crashes",
         title: "Who lives on when one fails",
         says,
-        source: "crash-isolation",
+        source: "-p crash-isolation",
         form: Form::Grid {
             columns: vec!["other processes".to_owned(), "other threads".to_owned()],
             rows,
@@ -426,7 +426,7 @@ fn sharing(facts: Facts<'_>) -> Option<Plot> {
         id: "sharing",
         title: "What clone's flags share: from process to thread",
         says,
-        source: "clone-flags",
+        source: "-p clone-flags",
         form: Form::Grid { columns: sets.map(|(_, label)| label.to_owned()).to_vec(), rows },
     })
 }
@@ -455,7 +455,7 @@ fn ratios(facts: Facts<'_>) -> Option<Plot> {
         id: "ratios",
         title: "Process to thread, all ratios",
         says,
-        source: "compare",
+        source: "-- --json",
         form: Form::Intervals { unit: "", about: Some(1.0), marks },
     })
 }

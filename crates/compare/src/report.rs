@@ -161,7 +161,7 @@ fn statement(answer: &Answer) -> String {
     let _ = writeln!(
         text,
         "<p class=\"muted\">Chapter <code>{package}</code> of the book (<code>cargo book</code>). \
-         Shown by {}.{turned} <a class=\"back\" href=\"#table\">The table</a></p>\n</div>",
+         Shown by {}.{turned} <a class=\"back\" href=\"#counts\">All verdicts</a></p>\n</div>",
         commands.join(", ")
     );
     text + &facts(&answer.evidence) + "</article>\n"
