@@ -279,9 +279,14 @@ impl Svg {
     /// The axis below what was drawn since `top`: thin lines upwards, numbers, and the name.
     fn axis(&mut self, top: f64, scale: &Scale, name: &str) {
         let bottom = self.height;
+        // The lines come first, so that they lie below what was drawn.
+        let drawn = std::mem::take(&mut self.body);
+        for tick in scale.ticks() {
+            self.line((scale.at(tick), top), (scale.at(tick), bottom), "tick");
+        }
+        self.body += &drawn;
         for tick in scale.ticks() {
             let x = scale.at(tick);
-            self.line((x, top), (x, bottom), "tick");
             // The number at the very left stays on the drawing.
             self.text(x.max(5.0), bottom + 14.0, "small middle", &written(tick));
         }

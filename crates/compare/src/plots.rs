@@ -282,7 +282,7 @@ fn bandwidth(facts: Facts<'_>) -> Option<Plot> {
     );
     let rises = |series: &Series| series.points.windows(2).all(|pair| pair[0].1 < pair[1].1);
     says += match of("pointer").is_some_and(rises) {
-        true => "; a pointer's line rises throughout: handing it over costs the same at any size.",
+        true => "; what is handed over as a pointer came the faster the larger it was.",
         false => ".",
     };
     Some(Plot {
