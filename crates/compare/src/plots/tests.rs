@@ -68,6 +68,6 @@ fn bandwidth_is_bytes_by_time_and_sorted_by_size() {
     }
     let plot = bandwidth(Facts(&[found("ipc-cost", evidence)])).unwrap();
     let words = plot.words();
-    assert!(words.contains("pipe: 1.28 at 1024, 1.31 at 1 M"), "{words}");
+    assert!(words.contains("pipe: 1.28 at 1024, 1.31 at 1.05 M"), "{words}");
     assert!(plot.says.contains("At 1 MiB"), "{}", plot.says);
 }
