@@ -16,6 +16,7 @@ pub const PLOTS: &[fn(Facts<'_>) -> Option<Plot>] = &[
     latency_on_one_cpu,
     latency_across_cpus,
     bandwidth,
+    working_set,
     pool,
     crashes,
     sharing,
@@ -293,6 +294,47 @@ fn bandwidth(facts: Facts<'_>) -> Option<Plot> {
         form: Form::Lines {
             x: Axis { name: "bytes of a message".to_owned(), log: true },
             y: Axis { name: "GB/s, the best batch".to_owned(), log: true },
+            series,
+        },
+    })
+}
+
+fn working_set(facts: Facts<'_>) -> Option<Plot> {
+    const OF: &str = "context-switch";
+    let kinds = [
+        ("process", "process", Who::Process),
+        ("thread", "thread", Who::Thread),
+        ("thread, other pages", "own pages", Who::Thread),
+    ];
+    let series: Vec<Series> = kinds
+        .iter()
+        .map(|(kind, label, who)| {
+            let end = format!(" pages: {kind}");
+            let point = |fact: &Fact| {
+                let pages: f64 = fact.name.strip_suffix(&end)?.parse().ok()?;
+                Some((pages, fact.samples?.median))
+            };
+            let points = facts.of(OF).filter_map(point).collect();
+            Series { label: (*label).to_owned(), who: *who, points }
+        })
+        .collect();
+    series.iter().all(|series| series.points.len() > 1).then_some(())?;
+    let largest = facts.samples(OF, "working set: largest ratio")?;
+    let at = facts.number(OF, "working set: largest at")?;
+    let says = format!(
+        "A switch and the work on the same pages took at most {} as long with a process as with a \
+         thread, at {} pages of 4 KiB.",
+        times(largest),
+        Value::Number(at)
+    );
+    Some(Plot {
+        id: "working-set",
+        title: "A switch against the memory that is used between two",
+        says,
+        source: "-p context-switch -- working-set",
+        form: Form::Lines {
+            x: Axis { name: "pages that each turn writes to".to_owned(), log: true },
+            y: Axis { name: "CPU time of a round trip, µs".to_owned(), log: true },
             series,
         },
     })

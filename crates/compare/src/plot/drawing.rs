@@ -79,8 +79,8 @@ impl Svg {
         self.body += &drawn;
         for tick in scale.ticks() {
             let x = scale.at(tick);
-            // The number at the very left stays on the drawing.
-            self.text(x.max(5.0), bottom + 14.0, "small middle", &written(tick));
+            // The number at the very left and the one at the very right stay on the drawing.
+            self.text(x.clamp(5.0, WIDTH - 16.0), bottom + 14.0, "small middle", &written(tick));
         }
         let y = self.down(34.0);
         self.text(WIDTH / 2.0, y + 29.0, "small middle", name);
@@ -149,8 +149,8 @@ fn intervals(svg: &mut Svg, unit: &str, about: Option<f64>, marks: &[Mark]) {
         let x = scale.at(about);
         svg.line((x, top), (x, svg.height), "about");
     }
-    let unit = if unit.is_empty() { "times; the line at 1.0 is no difference" } else { unit };
-    svg.axis(top, &scale, &format!("{unit}; the bar reaches from p10 to p90"));
+    let unit = if unit.is_empty() { "times (1.0: no difference)" } else { unit };
+    svg.axis(top, &scale, &format!("{unit}; bars from p10 to p90"));
 }
 
 fn lines(svg: &mut Svg, x: &Axis, y: &Axis, series: &[Series]) {
