@@ -50,11 +50,7 @@ fn run(_: &Lab) -> Result<Evidence> {
     let switches = used()?.voluntary_context_switches() - switches;
     let ran_on = ran_on.borrow().len();
     say!("executor", "{under_way} tasks are under way; threads in /proc: {seen} more");
-    say!(
-        "executor",
-        "{steps} steps; threads they ran on: {ran_on}; tasks at their end: {}",
-        ended.get()
-    );
+    say!("executor", "{steps} steps on {ran_on} thread, {} tasks came to their end", ended.get());
     say!("executor", "meanwhile the thread itself went to sleep {switches} times");
 
     let more = started_threads()?;

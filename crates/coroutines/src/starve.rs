@@ -26,7 +26,7 @@ const LONG: Duration = Duration::from_millis(60);
 fn run(_: &Lab) -> Result<Evidence> {
     let _pinned = Pinned::to(*allowed_cpus().last().context("no CPU is allowed")?)?;
     let (ran_before, task) = beside_a_task(false)?;
-    say!("task", "computes for 60 ms and does not await; the other took {task} steps");
+    say!("task", "computes for 60 ms without an await; the other took {task} steps");
     let (_, polite) = beside_a_task(true)?;
     say!("task", "awaits every 1 ms; the other took {polite} steps");
     let (thread_before, thread, taken) = beside_a_thread()?;
