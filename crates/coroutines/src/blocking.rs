@@ -30,7 +30,13 @@ fn run(_: &Lab) -> Result<Evidence> {
     })?;
     say!("task", "sleeps in a system call; the other took {blocked} steps");
     let (_, handed_over) = steps_beside(on_another_thread(|| std::thread::sleep(LONG)))?;
-    say!("task", "has a thread sleep and awaits it: the other took {handed_over} steps");
+    match handed_over {
+        0 => say!("task", "has a thread sleep and awaits it; the other took 0 steps"),
+        _ => {
+            let each = LONG.as_secs_f64() * 1e6 / handed_over as f64;
+            say!("task", "has a thread sleep and awaits it; the other steps every {each:.2} µs");
+        }
+    }
 
     let across = is_free(true);
     say!("task", "keeps a guard across an await: for another the lock {}", state(across));

@@ -30,8 +30,15 @@ fn run(_: &Lab) -> Result<Evidence> {
     let (_, polite) = beside_a_task(true)?;
     say!("task", "awaits every 1 ms; the other took {polite} steps");
     let (thread_before, thread, taken) = beside_a_thread()?;
-    say!("thread", "computes for 60 ms beside another; that took {thread} steps");
-    say!("thread", "the kernel took the CPU away from it {taken} times");
+    let ran = if thread > 0 { "ran all the same" } else { "did not run" };
+    say!("thread", "computes for 60 ms on the same CPU; the other {ran}");
+    match taken {
+        0 => say!("thread", "the kernel never took the CPU away from it"),
+        _ => {
+            let every = LONG.as_secs_f64() * 1e3 / taken as f64;
+            say!("thread", "the kernel took the CPU away from it every {every:.1} ms");
+        }
+    }
     Ok(Evidence::new()
         .fact("starve: the other task ran before", ran_before)
         .fact("starve: steps beside a task that does not await", task)
