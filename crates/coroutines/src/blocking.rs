@@ -31,10 +31,10 @@ fn run(_: &Lab) -> Result<Evidence> {
     say!("task", "sleeps in a system call; the other took {blocked} steps");
     let (_, handed_over) = steps_beside(on_another_thread(|| std::thread::sleep(LONG)))?;
     match handed_over {
-        0 => say!("task", "has a thread sleep and awaits it; the other took 0 steps"),
+        0 => say!("task", "awaits a thread that sleeps; the other took 0 steps"),
         _ => {
             let each = LONG.as_secs_f64() * 1e6 / handed_over as f64;
-            say!("task", "has a thread sleep and awaits it; the other steps every {each:.2} µs");
+            say!("task", "awaits a thread that sleeps; the other steps every {each:.2} µs");
         }
     }
 

@@ -33,7 +33,7 @@ fn run(lab: &Lab) -> Result<Evidence> {
     }
     let threads = traces.len();
     let new = threads as f64 / f64::from(runs) * 100.0;
-    say!("threads", "3 threads, {TURNS} turns each: {new:.1} % of runs take an order not seen yet");
+    say!("threads", "3 threads, {TURNS} turns each: a new order in {new:.1} % of runs");
 
     let (mut made, mut dropped, mut halves) = (0, 0, 0);
     for steps in 1..=STEPS {

@@ -30,7 +30,7 @@ fn run(_: &Lab) -> Result<Evidence> {
     let (_, polite) = beside_a_task(true)?;
     say!("task", "awaits every 1 ms; the other took {polite} steps");
     let (thread_before, thread, taken) = beside_a_thread()?;
-    let ran = if thread > 0 { "ran all the same" } else { "did not run" };
+    let ran = if thread > 0 { "ran too" } else { "did not run" };
     say!("thread", "computes for 60 ms on the same CPU; the other {ran}");
     match taken {
         0 => say!("thread", "the kernel never took the CPU away from it"),
