@@ -94,20 +94,6 @@ pub const NOT_BUILT: &[Entry] = &[
         "Multithreading is an ability of the CPU.",
     ),
     entry(
-        54,
-        "coroutines-are-cooperative",
-        "coroutines",
-        Caveat,
-        "The system manages threads, the application its coroutines, cooperatively.",
-    ),
-    entry(
-        55,
-        "coroutines-finer-control",
-        "coroutines",
-        Holds,
-        "Coroutines give finer control over the order of execution.",
-    ),
-    entry(
         60,
         "choose-processes-when",
         "choosing",

@@ -33,4 +33,5 @@ pub const PACKAGES: &[&Package] = &[
     &supervision::PACKAGE,
     &scheduling::PACKAGE,
     &privilege_separation::PACKAGE,
+    &coroutines::PACKAGE,
 ];

@@ -1,0 +1,130 @@
+//! A task that blocks the thread blocks all tasks, by a system call or by a lock whose owner waits on
+//! the same thread.
+
+use std::cell::{Cell, RefCell};
+use std::future::{Future, poll_fn};
+use std::sync::{Arc, Mutex};
+use std::task::{Poll, Waker};
+use std::thread::{Builder, JoinHandle};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use lab::child::explain_io;
+use lab::{Evidence, Experiment, Lab, say};
+
+use crate::tasks::{Executor, yield_now};
+
+pub const EXPERIMENT: Experiment = Experiment {
+    name: "blocking",
+    question: "What if a task calls something that blocks?",
+    claims: &["coroutines-are-cooperative"],
+    run,
+};
+
+const LONG: Duration = Duration::from_millis(30);
+
+fn run(_: &Lab) -> Result<Evidence> {
+    let (ran_before, blocked) = steps_beside(async {
+        std::thread::sleep(LONG);
+        Ok(())
+    })?;
+    say!("task", "sleeps in a system call; the other took {blocked} steps");
+    let (_, handed_over) = steps_beside(on_another_thread(|| std::thread::sleep(LONG)))?;
+    match handed_over {
+        0 => say!("task", "awaits a thread that sleeps; the other took 0 steps"),
+        _ => {
+            let each = LONG.as_secs_f64() * 1e6 / handed_over as f64;
+            say!("task", "awaits a thread that sleeps; the other steps every {each:.2} µs");
+        }
+    }
+
+    let across = is_free(true);
+    say!("task", "keeps a guard across an await: for another the lock {}", state(across));
+    if !across {
+        say!("task", "lock() there puts the only thread to sleep: a deadlock");
+    }
+    let before = is_free(false);
+    say!("task", "drops it before the await: for another the lock {}", state(before));
+    Ok(Evidence::new()
+        .fact("blocking: the other task ran before", ran_before)
+        .fact("blocking: steps beside a task that blocks", blocked)
+        .fact("blocking: the other task ran beside one that awaits a thread", handed_over > 0)
+        .measured("blocking: steps beside a task that awaits a thread", handed_over, "steps")
+        .fact("blocking: guard across await: lock is free", across)
+        .fact("blocking: guard dropped before await: lock is free", before))
+}
+
+fn state(free: bool) -> &'static str {
+    if free { "is free" } else { "is taken" }
+}
+
+/// Whether another task ran before, and its steps while this one waits.
+fn steps_beside(waits: impl Future<Output = Result<()>>) -> Result<(bool, u64)> {
+    let (steps, over) = (Cell::new(0), Cell::new(false));
+    let (before, during, waited) = (Cell::new(0), Cell::new(0), RefCell::new(Ok(())));
+    let mut executor = Executor::default();
+    executor.spawn(async {
+        while !over.get() {
+            steps.set(steps.get() + 1);
+            yield_now().await;
+        }
+    });
+    executor.spawn(async {
+        before.set(steps.get());
+        *waited.borrow_mut() = waits.await;
+        during.set(steps.get() - before.get());
+        over.set(true);
+    });
+    executor.run();
+    drop(executor);
+    waited.into_inner()?;
+    Ok((before.get() > 0, during.get()))
+}
+
+// ANCHOR: thread
+/// Lets a thread make a call that blocks, and wakes the task when it has returned.
+async fn on_another_thread(call: impl FnOnce() + Send + 'static) -> Result<()> {
+    let shared = Arc::new(Mutex::new((false, None::<Waker>)));
+    let for_thread = shared.clone();
+    let thread: JoinHandle<()> = Builder::new()
+        .spawn(move || {
+            call();
+            let mut shared = for_thread.lock().expect("nobody panics while holding it");
+            shared.0 = true;
+            if let Some(waker) = shared.1.take() {
+                waker.wake();
+            }
+        })
+        .map_err(explain_io("thread"))?;
+    poll_fn(|context| {
+        let mut shared = shared.lock().expect("nobody panics while holding it");
+        if shared.0 {
+            return Poll::Ready(());
+        }
+        shared.1 = Some(context.waker().clone());
+        Poll::Pending
+    })
+    .await;
+    thread.join().ok().context("the thread has panicked")
+}
+// ANCHOR_END: thread
+
+// ANCHOR: guard
+/// Whether a lock is free for a second task while the first waits.
+#[expect(clippy::await_holding_lock, reason = "clippy warns of what is shown here")]
+fn is_free(across: bool) -> bool {
+    let (lock, free) = (Mutex::new(0), Cell::new(false));
+    let mut executor = Executor::default();
+    executor.spawn(async {
+        let mut guard = lock.lock().expect("nobody panics while holding it");
+        *guard += 1;
+        let kept = across.then_some(guard);
+        yield_now().await;
+        drop(kept);
+    });
+    executor.spawn(async { free.set(lock.try_lock().is_ok()) });
+    executor.run();
+    drop(executor);
+    free.get()
+}
+// ANCHOR_END: guard
