@@ -34,4 +34,5 @@ pub const PACKAGES: &[&Package] = &[
     &scheduling::PACKAGE,
     &privilege_separation::PACKAGE,
     &coroutines::PACKAGE,
+    &server_models::PACKAGE,
 ];
