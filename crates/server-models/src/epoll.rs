@@ -60,9 +60,7 @@ fn serve(listener: TcpListener, _: Stop) -> Result<()> {
                 }
             } else if let Some(client) = clients.get_mut(&number) {
                 match client.receive() {
-                    Ok(Some(request)) => {
-                        waiting.push_back((Instant::now() + WAIT, number, request))
-                    }
+                    Ok(Some(request)) => waiting.push_back((due(), number, request)),
                     Ok(None) => {}
                     Err(_) => drop(clients.remove(&number)),
                 }
@@ -74,7 +72,7 @@ fn serve(listener: TcpListener, _: Stop) -> Result<()> {
             let Some(client) = clients.get_mut(&number) else { continue };
             match client.reply(&request) {
                 Ok(None) => {}
-                Ok(Some(next)) => waiting.push_back((Instant::now() + WAIT, number, next)),
+                Ok(Some(next)) => waiting.push_back((due(), number, next)),
                 Err(_) => drop(clients.remove(&number)),
             }
         }
@@ -124,6 +122,11 @@ fn accept(listener: &TcpListener) -> Result<Option<TcpStream>> {
         }
         Err(error) => Err(explain_io("accept4")(error)),
     }
+}
+
+/// When the wait of a request that has come now is over.
+fn due() -> Instant {
+    Instant::now() + WAIT
 }
 
 /// How long epoll may sleep: whole milliseconds, rounded up.
