@@ -40,3 +40,22 @@ pub const PACKAGE: lab::Package = lab::Package {
     roles: &[],
     breaks: include_str!("../breaks.toml"),
 };
+
+/// Runs the server of one experiment alone, for a load generator such as ab(1); see
+/// `examples/serve.rs`.
+///
+/// # Errors
+///
+/// If there is no such experiment, or a call fails.
+pub fn serve(experiment: &str) -> anyhow::Result<()> {
+    let model = match experiment {
+        "iterative" => &iterative::MODEL,
+        "thread-per-connection" => &thread_per_connection::MODEL,
+        "pool" => &pool::MODEL,
+        "prefork" => &prefork::MODEL,
+        "epoll" => &epoll::MODEL,
+        "async" => &asynchronous::MODEL,
+        other => anyhow::bail!("there is no server {other:?}"),
+    };
+    server::alone(model)
+}

@@ -153,6 +153,16 @@ impl Drop for Server {
     }
 }
 
+/// Serves at a free port of this machine until somebody ends this process.
+pub fn alone(model: &Model) -> Result<()> {
+    let listener = listener()?;
+    let address = listener.local_addr().map_err(explain_io("getsockname"))?;
+    let (stop, _never_closed) = nix::unistd::pipe().map_err(explain("pipe"))?;
+    raise_limit_on_files();
+    lab::narrate::print(&format!("{} serves http://{address}/ until Ctrl-C\n", model.name))?;
+    (model.serve)(listener, stop)
+}
+
 /// A number before its unit, as in `  12 kB`.
 fn kib(text: &str) -> Result<f64> {
     text.split_whitespace()
