@@ -117,20 +117,19 @@ fn many_that_stay(model: &Model, clients: usize, found: Evidence) -> Result<(Evi
         (1, threads) => format!("{threads} threads"),
         (processes, _) => format!("{processes} processes"),
     };
-    say!("parent", "{clients} silent clients: {served} served at a time, by {by}");
+    say!("parent", "{clients} silent clients, {served} served at a time: {by}");
     let mut found = found
         .fact(&fact("clients that stay"), clients)
         .fact(&fact("served at a time"), served)
         .fact(&fact("threads and processes made"), tasks - tasks_before)
         .measured(&fact("user memory for each"), each, "KiB");
-    let mut line = format!("each holds {each:.1} KiB of the server");
+    say!("parent", "  each holds {each:.1} KiB of the server");
     // Of fewer the rest of the system would hide the part of the kernel.
     if let (MANY, Some(before), Some(now)) = (clients, kernel_before, kernel) {
         let kernel = (now - before) / clients as f64;
-        line += &format!(", {kernel:.0} KiB of the kernel (both ends)");
+        say!("parent", "  and {kernel:.0} KiB of the kernel, both ends together");
         found = found.measured(&fact("kernel memory for each, both ends"), kernel, "KiB");
     }
-    say!("parent", "  {line}");
     Ok((found, served))
 }
 
