@@ -4,7 +4,7 @@
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::os::fd::{AsRawFd, OwnedFd};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 use lab::TimeLimit;
@@ -18,6 +18,10 @@ use crate::server::{Server, raise_limit_on_files};
 
 /// So many clients are on their way at the same time; more wait until others are answered.
 const AT_ONCE: usize = 1000;
+/// How long the clients wait for something to happen, in ms: longer than a request waits.
+const LOOK: u8 = 10;
+/// After so many looks at which nothing happened and the server rested, nothing will.
+const IDLE_LOOKS: u32 = 5;
 
 /// What a client does when it was answered.
 #[derive(Clone, Copy, PartialEq)]
@@ -84,7 +88,7 @@ fn play(server: &Server, number: usize, then: Then) -> Result<Played> {
     let mut clients: Vec<Option<Client>> = Vec::with_capacity(number);
     let mut took = Vec::with_capacity(number);
     let mut events = [EpollEvent::empty(); 256];
-    let (mut limit, mut answered_last) = (TimeLimit::new(LIMIT), Instant::now());
+    let (mut limit, mut idle_looks) = (TimeLimit::new(LIMIT), 0);
     let begin = Instant::now();
     while took.len() < number {
         while clients.len() < number && clients.len() - took.len() < AT_ONCE {
@@ -94,7 +98,7 @@ fn play(server: &Server, number: usize, then: Then) -> Result<Played> {
             let line = format!("client {}\n", clients.len());
             clients.push(Some(Client { socket, began: Instant::now(), line, sent: false }));
         }
-        let ready = match epoll.wait(&mut events, EpollTimeout::from(10u8)) {
+        let ready = match epoll.wait(&mut events, EpollTimeout::from(LOOK)) {
             Err(Errno::EINTR) => 0,
             ready => ready.map_err(explain("epoll_wait"))?,
         };
@@ -107,19 +111,16 @@ fn play(server: &Server, number: usize, then: Then) -> Result<Played> {
                 epoll.modify(&client.socket, &mut input).map_err(explain("epoll_ctl"))?;
             } else if client.is_answered()? {
                 took.push(client.began.elapsed().as_secs_f64() * 1e3);
-                answered_last = Instant::now();
                 if then == Then::Leaves {
                     client.leave()?;
                     clients[at] = None;
                 }
             }
         }
-        const PATIENCE: Duration = Duration::from_millis(50);
-        if ready == 0
-            && then == Then::Stays
-            && answered_last.elapsed() > PATIENCE
-            && !server.is_at_work()
-        {
+        // What a server at rest has to say has been said, and is seen at the next look.
+        let idle = then == Then::Stays && ready == 0 && !server.is_at_work();
+        idle_looks = if idle { idle_looks + 1 } else { 0 };
+        if idle_looks == IDLE_LOOKS {
             break;
         }
         if ready > 0 {
