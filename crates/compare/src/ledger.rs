@@ -93,13 +93,6 @@ pub const NOT_BUILT: &[Entry] = &[
         "The choice depends on speed, security and complexity.",
     ),
     entry(
-        63,
-        "threaded-server",
-        "server-models",
-        Caveat,
-        "Threads suit servers with many connections.",
-    ),
-    entry(
         66,
         "word-processor",
         "responsiveness",

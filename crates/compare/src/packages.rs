@@ -35,4 +35,5 @@ pub const PACKAGES: &[&Package] = &[
     &privilege_separation::PACKAGE,
     &coroutines::PACKAGE,
     &parallelism::PACKAGE,
+    &server_models::PACKAGE,
 ];
