@@ -57,21 +57,7 @@ const fn entry(
 
 /// The statements that no program answers yet.
 pub const NOT_BUILT: &[Entry] = &[
-    entry(
-        44,
-        "threads-run-independently",
-        "responsiveness",
-        Caveat,
-        "Each thread runs independently of the others.",
-    ),
     entry(45, "threads-run-in-parallel", "parallelism", Caveat, "Threads run in parallel."),
-    entry(
-        46,
-        "threads-use-cpu-efficiently",
-        "responsiveness",
-        Caveat,
-        "Threads make good use of a CPU by doing several things at once.",
-    ),
     entry(
         47,
         "fine-grained-parallelism",
@@ -120,20 +106,6 @@ pub const NOT_BUILT: &[Entry] = &[
         "server-models",
         Caveat,
         "Threads suit servers with many connections.",
-    ),
-    entry(
-        66,
-        "word-processor",
-        "responsiveness",
-        Holds,
-        "A word processor checks, saves and takes input in separate threads.",
-    ),
-    entry(
-        70,
-        "browser",
-        "responsiveness",
-        Caveat,
-        "A browser uses threads for its window, downloads and network.",
     ),
 ];
 

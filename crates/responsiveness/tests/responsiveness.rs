@@ -1,0 +1,3 @@
+//! The responsiveness package as a user runs it.
+
+acceptance::tests!("responsiveness");
