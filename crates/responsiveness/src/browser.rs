@@ -39,7 +39,7 @@ fn run(lab: &Lab) -> Result<Evidence> {
     let cpu = allowed_cpus().last().copied().unwrap_or(0);
     let _pin = Pinned::to(cpu)?;
     let mut pairs = Vec::new();
-    for _ in 0..lab.by_effort(2, 4, 25) {
+    for _ in 0..lab.by_effort(2, 3, 25) {
         pairs.push([window_alone()?, window_beside_threads()?]);
     }
     let names = ["one thread: 99th percentile of a frame", "threads: 99th percentile of a frame"];
@@ -50,14 +50,14 @@ fn run(lab: &Lab) -> Result<Evidence> {
     say!("main", "on CPU {cpu}: a frame each {frame} ms, {DOWNLOADS} downloads");
     say!("window", "fetches by itself: 99 of 100 frames within {:.1} ms", one.median);
     say!("window", "a thread for each download: within {:.1} ms", threads.median);
-    say!("window", "one to the other: {:.1} ({})", late.ratio.median, late.ratio);
+    say!("window", "one to the other: {:.1} times ({})", late.ratio.median, late.ratio);
     let mut evidence =
         Evidence::new().compared("browser: p99 of a frame, one thread / threads", &late);
     // ANCHOR: tabs
     for (name, tab) in [("thread", tab_as_thread as Tab), ("process", tab_as_process)] {
         // ANCHOR_END: tabs
         let Seen { ended, tab, downloads, frames } = browse_and_crash(tab)?;
-        say!("main", "the page crashes in a {name}: the browser {ended},");
+        say!("main", "a page crashes in a {name}: the browser {ended},");
         say!("main", "  {downloads} of {DOWNLOADS} downloads are whole,");
         say!("main", "  {tab}");
         evidence = evidence

@@ -53,7 +53,9 @@ fn independent(facts: &Evidence) -> Result<Judgement, Absent> {
     let others = facts.number("others")?;
     let beside = facts.number("others that step while one is blocked in read")?;
     let stopped = facts.number("others that step after SIGSTOP to one")?;
-    let stand = facts.number("threads that stand and wait for one")?;
+    let stand = facts.number("threads that have come to a safepoint before the last")?;
+    let steps = facts.number("steps of those that have come")?;
+    let stand = if steps == 0.0 { stand } else { 0.0 };
     let before = facts.number("page faults of a thread before another forks")?;
     let after = facts.number("page faults of a thread after another forks")?;
     let seen = format!("while one is blocked in read {beside} of {others} others go on");
@@ -99,11 +101,11 @@ fn word_processor(facts: &Evidence) -> Result<Judgement, Absent> {
     let seen = format!("99 of 100 keys are taken {ratio:.1} times as soon as in one loop");
     Ok(if checks < alone || alone < 1.0 {
         Judgement::inconclusive(format!("{checks} checks beside keys, {alone} between them"))
-    } else if ratio < 1.5 {
+    } else if ratio < 2.0 {
         Judgement::does_not_hold(seen)
     } else if !saved {
         Judgement::caveat(format!("{seen}, but what was saved is not the text"))
-    } else if ratio < 2.5 {
+    } else if ratio < 3.0 {
         Judgement::inconclusive(format!("{seen}: too near to 1 to decide"))
     } else {
         Judgement::holds(format!("{seen}, with {checks} checks beside them on one CPU"))
@@ -118,9 +120,9 @@ fn browser(facts: &Evidence) -> Result<Judgement, Absent> {
     let cut = facts.number("browser: tab as thread: whole downloads")?;
     let seen =
         format!("with a thread for each download 99 of 100 frames come {ratio:.1} times as soon");
-    Ok(if ratio < 1.5 {
+    Ok(if ratio < 2.0 {
         Judgement::does_not_hold(seen)
-    } else if ratio < 2.5 {
+    } else if ratio < 3.0 {
         Judgement::inconclusive(format!("{seen}: too near to 1 to decide"))
     } else if thread {
         Judgement::holds(format!("{seen}, and a tab that ends takes nothing with it"))
@@ -150,7 +152,8 @@ mod tests {
                 .fact("others", 3)
                 .fact("others that step while one is blocked in read", beside)
                 .fact("others that step after SIGSTOP to one", stopped)
-                .fact("threads that stand and wait for one", stand)
+                .fact("threads that have come to a safepoint before the last", stand)
+                .fact("steps of those that have come", 0)
                 .fact("page faults of a thread before another forks", 0)
                 .fact("page faults of a thread after another forks", faults)
         };
@@ -188,7 +191,7 @@ mod tests {
         let id = "word-processor";
         assert_eq!(verdict(id, &facts(9.0, true, 8)), Verdict::Holds);
         assert_eq!(verdict(id, &facts(9.0, false, 8)), Verdict::Caveat);
-        assert_eq!(verdict(id, &facts(2.0, true, 8)), Verdict::Inconclusive);
+        assert_eq!(verdict(id, &facts(2.5, true, 8)), Verdict::Inconclusive);
         assert_eq!(verdict(id, &facts(1.0, true, 8)), Verdict::DoesNotHold);
         assert_eq!(verdict(id, &facts(9.0, true, 0)), Verdict::Inconclusive);
     }
@@ -207,7 +210,7 @@ mod tests {
         assert_eq!(verdict(id, &facts(20.0, false, true)), Verdict::Caveat);
         assert_eq!(verdict(id, &facts(20.0, false, false)), Verdict::Caveat);
         assert_eq!(verdict(id, &facts(20.0, true, true)), Verdict::Holds);
-        assert_eq!(verdict(id, &facts(2.0, false, true)), Verdict::Inconclusive);
+        assert_eq!(verdict(id, &facts(2.5, false, true)), Verdict::Inconclusive);
         assert_eq!(verdict(id, &facts(1.0, false, true)), Verdict::DoesNotHold);
     }
 

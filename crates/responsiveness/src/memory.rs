@@ -216,11 +216,8 @@ pub fn lock_of_all(evidence: Evidence, lab: &Lab) -> Result<Evidence> {
     let names = ["mmap beside a thread that calls mprotect", "mmap beside a process that does"];
     let waits = Comparison::paired(names, "µs", &pairs).context("no rounds")?;
     let (mib, ratio) = (memory.1 >> 20, waits.ratio);
-    say!("main", "one protects {mib} MiB again and again: mmap of a page takes");
-    say!(
-        "main",
-        "  {:.1} times as long if that is a thread, not a process ({ratio})",
-        ratio.median
-    );
+    let times = format!("{:.1} times as long ({ratio})", ratio.median);
+    say!("main", "mmap of a page takes {times}");
+    say!("main", "  while a thread protects {mib} MiB, instead of another process");
     Ok(evidence.compared("mmap beside a thread / beside a process", &waits))
 }

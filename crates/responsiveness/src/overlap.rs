@@ -89,10 +89,10 @@ fn run(lab: &Lab) -> Result<Evidence> {
         // Two that compute lose the CPU to each other too; so their CPU time is looked at.
         computing.push((twice.in_use().min(two.in_use()) > 0.85, [twice, two]));
     }
-    let two_in_use = Summary::of(computing.iter().map(|(_, [_, two])| two.in_use()).collect());
-    let two_in_use = two_in_use.context("no rounds")?;
     let (waiting, waiting_doubt) = undisturbed(waiting);
     let (computing, computing_doubt) = undisturbed(computing);
+    let two_in_use = Summary::of(computing.iter().map(|[_, two]| two.in_use()).collect());
+    let two_in_use = two_in_use.context("no rounds")?;
     let in_use = |arm: usize| Summary::of(waiting.iter().map(|arms| arms[arm].in_use()).collect());
     let (turn, both) = in_use(0).zip(in_use(1)).context("no rounds")?;
     let compared = |names, pairs: Vec<[&Taken; 2]>, doubt: &Option<String>| {
@@ -118,7 +118,7 @@ fn run(lab: &Lab) -> Result<Evidence> {
     say!("one", "waits, then computes: {:.2} of the CPU is in use", turn.median);
     say!("two", "one waits, one computes: {:.2} of it is in use", both.median);
     say!("two", "  all is done: {}", times_as_fast(&waits));
-    say!("one", "asks, computes, reads the answer: {}", times_as_fast(&asks));
+    say!("one", "asks, computes, reads: {}", times_as_fast(&asks));
     say!("two", "both compute: {}", times_as_fast(&computes));
     // ANCHOR: many
     let mut many = Vec::new();

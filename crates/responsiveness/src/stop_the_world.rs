@@ -232,17 +232,17 @@ fn safepoint(evidence: Evidence) -> Result<Evidence> {
         let before = sum();
         std::thread::sleep(WINDOW);
         let (arrived, steps) = (world.arrived.load(Ordering::Acquire), sum() - before);
-        say!("main", "a safepoint: {arrived} of {all} threads have come and stand; while the");
-        say!("main", "  last one does not look, they make {steps} steps");
+        say!("main", "a safepoint: {arrived} of {all} threads have come; while the last one");
+        say!("main", "  does not look, they make {steps} steps");
         world.look.store(true, Ordering::Release);
         until(|| world.arrived.load(Ordering::Acquire) == all, "the last one does not come")?;
         let before = sum();
         world.stop.store(false, Ordering::Release);
         until(|| sum() > before, "nobody goes on")?;
-        say!("main", "  it comes, the collector does its work, they go on");
+        say!("main", "  it comes, and they go on");
         Ok(evidence
-            .fact("threads that stand and wait for one", arrived)
-            .fact("steps of those that wait for one", steps))
+            .fact("threads that have come to a safepoint before the last", arrived)
+            .fact("steps of those that have come", steps))
     })
 }
 
