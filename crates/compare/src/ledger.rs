@@ -58,20 +58,6 @@ const fn entry(
 /// The statements that no program answers yet.
 pub const NOT_BUILT: &[Entry] = &[
     entry(
-        44,
-        "threads-run-independently",
-        "responsiveness",
-        Caveat,
-        "Each thread runs independently of the others.",
-    ),
-    entry(
-        46,
-        "threads-use-cpu-efficiently",
-        "responsiveness",
-        Caveat,
-        "Threads make good use of a CPU by doing several things at once.",
-    ),
-    entry(
         60,
         "choose-processes-when",
         "choosing",
@@ -91,20 +77,6 @@ pub const NOT_BUILT: &[Entry] = &[
         "choosing",
         Holds,
         "The choice depends on speed, security and complexity.",
-    ),
-    entry(
-        66,
-        "word-processor",
-        "responsiveness",
-        Holds,
-        "A word processor checks, saves and takes input in separate threads.",
-    ),
-    entry(
-        70,
-        "browser",
-        "responsiveness",
-        Caveat,
-        "A browser uses threads for its window, downloads and network.",
     ),
 ];
 

@@ -32,6 +32,7 @@ pub const PACKAGES: &[&Package] = &[
     &shared_state::PACKAGE,
     &supervision::PACKAGE,
     &scheduling::PACKAGE,
+    &responsiveness::PACKAGE,
     &privilege_separation::PACKAGE,
     &coroutines::PACKAGE,
     &parallelism::PACKAGE,
