@@ -25,6 +25,10 @@ pub fn main() -> ExitCode {
     };
     let outcome = match given.subcommand() {
         Some(("diff", given)) => diff(given),
+        Some(("choose", given)) => choosing::choose(given).map(|chosen| match chosen {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(wrong) => usage(&wrong),
+        }),
         _ => compare(&given),
     };
     outcome.unwrap_or_else(|error| fail(&error))
@@ -65,6 +69,7 @@ fn command() -> Command {
         .arg(html("Write a page with plots, the machine and all statements, too"))
         .arg(flag("list", "List the statements and the packages that answer them"))
         .arg(flag("markdown", "Print the statements as the book's page").hide(true))
+        .subcommand(choosing::command("choose"))
         .subcommand(
             Command::new("diff")
                 .about("Compare the --json of two machines")

@@ -1,9 +1,8 @@
 //! The ledger: the statements that this project answers, in its own words.
 //!
-//! A statement whose package exists stands in that package, as a [`lab::Claim`] beside its
-//! criterion. Here stand those that no program answers yet.
+//! Each statement stands in the package that answers it, as a [`lab::Claim`] beside its criterion.
 
-use lab::Verdict::{self, Caveat, DoesNotHold, Holds};
+use lab::Verdict;
 
 use crate::packages::PACKAGES;
 use crate::turns::{Turn, turns};
@@ -15,13 +14,13 @@ pub struct Entry {
     pub number: u32,
     /// The stable name.
     pub id: &'static str,
-    /// The package that answers it, or will.
+    /// The package that answers it.
     pub package: &'static str,
     /// The verdict that the book expects.
     pub expected: Verdict,
     /// The statement.
     pub says: &'static str,
-    /// What an expert would add; empty while no program answers the statement.
+    /// What an expert would add.
     pub nuance: &'static str,
     /// Why no break turns its verdict, where none can.
     pub cannot_turn: Option<&'static str>,
@@ -29,7 +28,7 @@ pub struct Entry {
 
 /// All statements, by number.
 pub fn ledger() -> Vec<Entry> {
-    let built = PACKAGES.iter().flat_map(|package| {
+    let claims = PACKAGES.iter().flat_map(|package| {
         package.claims.iter().map(|claim| Entry {
             number: claim.number,
             id: claim.id,
@@ -40,45 +39,10 @@ pub fn ledger() -> Vec<Entry> {
             cannot_turn: claim.cannot_turn,
         })
     });
-    let mut all: Vec<Entry> = built.chain(NOT_BUILT.iter().copied()).collect();
+    let mut all: Vec<Entry> = claims.collect();
     all.sort_by_key(|entry| entry.number);
     all
 }
-
-const fn entry(
-    number: u32,
-    id: &'static str,
-    package: &'static str,
-    expected: Verdict,
-    says: &'static str,
-) -> Entry {
-    Entry { number, id, package, expected, says, nuance: "", cannot_turn: None }
-}
-
-/// The statements that no program answers yet.
-pub const NOT_BUILT: &[Entry] = &[
-    entry(
-        60,
-        "choose-processes-when",
-        "choosing",
-        Caveat,
-        "Choose processes for independent tasks, stability and security.",
-    ),
-    entry(
-        61,
-        "choose-threads-when",
-        "choosing",
-        Caveat,
-        "Choose threads for related tasks that share data.",
-    ),
-    entry(
-        62,
-        "choice-depends",
-        "choosing",
-        Holds,
-        "The choice depends on speed, security and complexity.",
-    ),
-];
 
 /// The ledger as a page of the book.
 pub fn page() -> String {
@@ -91,18 +55,10 @@ pub fn page() -> String {
     );
     let turning = turns();
     for entry in ledger() {
-        let built = PACKAGES.iter().any(|package| package.name == entry.package);
         let Entry { number, id, package, expected, says, .. } = entry;
-        // What no program has computed is no verdict.
-        page += &match built {
-            true => format!(
-                "\n## {number}. {says}\n\n`{id}` · **{expected}** · [{package}]({package}.md)\n"
-            ),
-            false => format!(
-                "\n## {number}. {says}\n\n`{id}` · <span style=\"opacity: 0.7\">expected: \
-                 {expected}; {package} is not built yet</span>\n"
-            ),
-        };
+        page += &format!(
+            "\n## {number}. {says}\n\n`{id}` · **{expected}** · [{package}]({package}.md)\n"
+        );
         if !entry.nuance.is_empty() {
             page += &format!("\n{}\n", entry.nuance);
         }
@@ -138,13 +94,6 @@ mod tests {
         let mut ids: Vec<&str> = ledger().iter().map(|entry| entry.id).collect();
         ids.sort_unstable();
         assert!(ids.windows(2).all(|pair| pair[0] != pair[1]), "{ids:?}");
-    }
-
-    #[test]
-    fn what_is_not_built_belongs_to_no_package_that_is() {
-        for entry in NOT_BUILT {
-            assert!(!PACKAGES.iter().any(|package| package.name == entry.package), "{}", entry.id);
-        }
     }
 
     #[test]

@@ -37,4 +37,5 @@ pub const PACKAGES: &[&Package] = &[
     &coroutines::PACKAGE,
     &parallelism::PACKAGE,
     &server_models::PACKAGE,
+    &choosing::PACKAGE,
 ];

@@ -95,5 +95,6 @@ fn going_on(measured: &Measured, at_length: bool) -> String {
         line("One concept, shown:", &format!("cargo run -q -p {package}"));
     }
     line("Better figures:", "cargo run -q -- --full");
+    line("Which for your task:", "cargo run -q -- choose");
     text
 }

@@ -1,0 +1,424 @@
+//! What threads, processes and messages cost on this machine: the figures that a choice turns on.
+
+use std::hint::black_box;
+use std::io::{Read, Write};
+use std::os::fd::OwnedFd;
+use std::process::Stdio;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Condvar, Mutex, PoisonError, mpsc};
+use std::thread::{Builder, scope};
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use lab::child::{Child, LIMIT, explain, explain_io, failed, in_words};
+use lab::machine::{allowed_cpus, memory_available};
+use lab::proc::read;
+use lab::sample::{Contestant, Pinned, Sampling};
+use nix::errno::Errno;
+use nix::fcntl::OFlag;
+use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
+use nix::unistd::{Pid, pause, pipe, pipe2, write};
+
+use crate::memory::Memory;
+
+/// Microseconds or KiB that grow with a size: so much for nothing, and so much for each unit.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Line {
+    /// What is to be paid in any case.
+    pub fixed: f64,
+    /// What each unit adds.
+    pub each: f64,
+}
+
+impl Line {
+    /// The value at a size.
+    pub fn at(self, size: f64) -> f64 {
+        self.fixed + self.each * size
+    }
+
+    /// The line through what was measured at two sizes; it never falls.
+    fn through(small: (f64, f64), large: (f64, f64)) -> Line {
+        let each = ((large.1 - small.1) / (large.0 - small.0)).max(0.0);
+        Line { fixed: (small.1 - each * small.0).max(0.0), each }
+    }
+}
+
+/// Times are CPU time in µs, of all who take part; memory is in KiB.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Figures {
+    /// Start a thread and join it.
+    pub thread: f64,
+    /// Fork a process and reap it, by MiB that the parent has touched.
+    pub fork: Line,
+    /// Start a program and reap it.
+    pub program: f64,
+    /// Hand a task to a thread that sleeps, and wait for its end.
+    pub thread_task: f64,
+    /// Hand a task to a process that sleeps, and wait for its end.
+    pub process_task: f64,
+    /// Find one event with epoll and read it, without any switch.
+    pub event: f64,
+    /// A message through a pipe, by KiB.
+    pub pipe: Line,
+    /// A message into shared memory and out of it, by KiB.
+    pub shared: Line,
+    /// User memory and page tables of one more thread.
+    pub thread_kib: f64,
+    /// The same of one more forked process, by MiB that the parent has touched.
+    pub process_kib: Line,
+    /// A task of an event loop with a buffer of 1 KiB.
+    pub task_kib: f64,
+    /// MiB that this machine has free.
+    pub free_mib: f64,
+    /// CPUs that may be used.
+    pub cpus: f64,
+    /// Why the figures are not to be trusted much.
+    pub doubt: Option<String>,
+}
+
+/// The smallest message that is measured, in bytes.
+const SMALL: usize = 64;
+const MIB: f64 = 1048576.0;
+/// Threads and processes whose memory is looked at.
+const IDLE: usize = 16;
+
+/// Measures all of it, with `memory` bytes touched and messages of `size` bytes as the larger of two
+/// points; a quarter of the free memory and 256 MiB are not exceeded, nor 1 MiB of a message.
+pub fn measure(sampling: Sampling, memory: f64, size: f64) -> Result<Figures> {
+    let bound = (memory_available() / 4).clamp(16 << 20, 256 << 20) as f64;
+    let memory = memory.clamp(16.0 * MIB, bound) as usize;
+    let size = size.clamp(16384.0, MIB) as usize;
+    let mut touched = Memory::private(memory)?;
+    touched.touch();
+    let (thread_kib, process_kib) = memory_each(&touched)?;
+
+    let _pinned = Pinned::to(*allowed_cpus().last().context("no CPU is allowed")?)?;
+    let (mut asks, mut answers) = (Vec::new(), Vec::new());
+    let answering = {
+        let ((asked, ask), (answer, answered)) = (pipes()?, pipes()?);
+        asks.push(ask);
+        answers.push(answer);
+        // SAFETY: this process has one thread, so the child inherits no lock that someone else holds.
+        unsafe { Child::fork(move || answer_all(asked, answered)) }?
+    };
+    let (ask, mut answer) = (&asks[0], std::fs::File::from(answers.pop().context("a pipe")?));
+    let desk = std::sync::Arc::new(Desk::default());
+    let at_desk = std::sync::Arc::clone(&desk);
+    let worker = Builder::new().spawn(move || at_desk.work()).map_err(explain_io("thread"))?;
+    let (inside, outside) = pipe2(OFlag::O_NONBLOCK).map_err(explain("pipe"))?;
+    let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).map_err(explain("epoll_create1"))?;
+    let (event, eventful) = pipes()?;
+    epoll.add(&event, EpollEvent::new(EpollFlags::EPOLLIN, 1)).map_err(explain("epoll_ctl"))?;
+    let mut event = std::fs::File::from(event);
+    let mut slot = Memory::shared(size)?;
+    let (message, mut received) = (vec![1; size], vec![0; size]);
+
+    let fork = |inherited: bool| {
+        let touched = &touched;
+        move || {
+            touched.inherited(inherited)?;
+            // SAFETY: there is one more thread; the child makes system calls alone, and ends.
+            ended(unsafe { Child::fork(|| 0) }?)
+        }
+    };
+    let wake_thread = || desk.hand_over();
+    let wake_process = || {
+        write(ask, &[1]).map_err(explain("write"))?;
+        answer.read_exact(&mut [0]).map_err(explain_io("read"))
+    };
+    let find_event = || {
+        write(&eventful, &[1]).map_err(explain("write"))?;
+        epoll
+            .wait(&mut [EpollEvent::empty()], EpollTimeout::ZERO)
+            .map_err(explain("epoll_wait"))?;
+        event.read_exact(&mut [0]).map_err(explain_io("read"))
+    };
+    let pipe_small = || through(&inside, &outside, &message[..SMALL], &mut [0; SMALL]);
+    let pipe_large = || through(&inside, &outside, &message, &mut received);
+    let copied = |slot: &mut Memory, size: usize, kept: &mut [u8]| {
+        slot.bytes_mut()[..size].copy_from_slice(black_box(&message[..size]));
+        kept[..size].copy_from_slice(black_box(&slot.bytes()[..size]));
+        black_box(kept);
+        anyhow::Ok(())
+    };
+    let slot = std::cell::RefCell::new((&mut slot, vec![0; size]));
+    let shared = |size: usize| {
+        let slot = &slot;
+        move || {
+            let (slot, kept) = &mut *slot.borrow_mut();
+            copied(slot, size, kept)
+        }
+    };
+    // ANCHOR: measured
+    let rounds = sampling.measure(&mut [
+        Contestant::new("a thread", thread_each),
+        Contestant::new("a fork", fork(false)),
+        Contestant::new("a fork with memory", fork(true)),
+        Contestant::new("a program", program),
+        Contestant::new("a task for a thread", wake_thread),
+        Contestant::new("a task for a process", wake_process),
+        Contestant::new("an event", find_event),
+        Contestant::new("a small message by pipe", pipe_small),
+        Contestant::new("a message by pipe", pipe_large),
+        Contestant::new("a small message by shared memory", shared(SMALL)),
+        Contestant::new("a message by shared memory", shared(size)),
+    ])?;
+    // ANCHOR_END: measured
+    desk.set(Task::Last);
+    ensure!(worker.join().is_ok(), "the thread of the pool panicked");
+    drop(answering);
+    let of = |index: usize| rounds.microseconds(index).median;
+    let kib = |bytes: usize| bytes as f64 / 1024.0;
+    let line =
+        |small: usize, large: usize| Line::through((kib(SMALL), of(small)), (kib(size), of(large)));
+    Ok(Figures {
+        thread: of(0),
+        fork: Line::through((0.0, of(1)), (memory as f64 / MIB, of(2))),
+        program: of(3),
+        thread_task: of(4),
+        process_task: of(5),
+        event: of(6),
+        pipe: line(7, 8),
+        shared: line(9, 10),
+        thread_kib,
+        process_kib,
+        task_kib: task_size() / 1024.0,
+        free_mib: memory_available() as f64 / MIB,
+        cpus: allowed_cpus().len() as f64,
+        doubt: rounds.doubt().map(str::to_owned),
+    })
+}
+
+/// Where a task is handed to a thread of a pool: one task, one lock, one condition.
+#[derive(Default)]
+struct Desk {
+    task: Mutex<Task>,
+    changed: Condvar,
+}
+
+#[derive(Clone, Copy, Default, PartialEq)]
+enum Task {
+    #[default]
+    None,
+    Some,
+    Last,
+}
+
+impl Desk {
+    fn set(&self, task: Task) {
+        *self.task.lock().unwrap_or_else(PoisonError::into_inner) = task;
+        self.changed.notify_all();
+    }
+
+    /// Puts a task there and waits until it is done.
+    fn hand_over(&self) -> Result<()> {
+        self.set(Task::Some);
+        let task = self.task.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited = self.changed.wait_timeout_while(task, LIMIT, |task| *task == Task::Some);
+        let (task, _) = waited.ok().context("the thread of the pool panicked")?;
+        ensure!(*task != Task::Some, "the thread of the pool does not answer");
+        Ok(())
+    }
+
+    /// Does tasks until the last.
+    fn work(&self) {
+        let mut task = self.task.lock().unwrap_or_else(PoisonError::into_inner);
+        while *task != Task::Last {
+            if *task == Task::Some {
+                *task = Task::None;
+                self.changed.notify_all();
+            }
+            task = self.changed.wait(task).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+}
+
+fn pipes() -> Result<(OwnedFd, OwnedFd)> {
+    pipe().map_err(explain("pipe"))
+}
+
+fn thread_each() -> Result<()> {
+    let thread = Builder::new().spawn(|| ()).map_err(explain_io("thread"))?;
+    thread.join().ok().context("a thread panicked")
+}
+
+/// This program itself, which plays a role that does nothing.
+fn program() -> Result<()> {
+    let mut command = lab::role("choosing", "nothing");
+    command.stdin(Stdio::null());
+    let program = command.spawn().map_err(explain_io("execve"))?;
+    ended(Child::adopt(Pid::from_raw(program.id() as i32)))
+}
+
+fn ended(child: Child) -> Result<()> {
+    let status = in_words(child.wait()?);
+    ensure!(status == "exited with 0", "a child {status}");
+    Ok(())
+}
+
+/// Answers each byte with a byte, for ever: it is killed.
+fn answer_all(asked: OwnedFd, answered: OwnedFd) -> i32 {
+    let mut asked = std::fs::File::from(asked);
+    let mut answered = std::fs::File::from(answered);
+    while asked.read_exact(&mut [0]).is_ok() && answered.write_all(&[1]).is_ok() {}
+    0
+}
+
+/// Writes a message into a pipe and reads it, in as many pieces as the pipe asks for.
+fn through(inside: &OwnedFd, outside: &OwnedFd, message: &[u8], received: &mut [u8]) -> Result<()> {
+    let (mut sent, mut seen) = (0, 0);
+    while seen < message.len() {
+        match write(outside, &message[sent..]) {
+            Ok(more) => sent += more,
+            Err(Errno::EAGAIN) => {}
+            Err(errno) => return Err(explain("write")(errno)),
+        }
+        while seen < sent {
+            seen += nix::unistd::read(inside, &mut received[seen..]).map_err(explain("read"))?;
+        }
+    }
+    Ok(())
+}
+
+/// Bytes of a future that keeps a buffer while it waits, as a connection's task does.
+fn task_size() -> f64 {
+    let task = async {
+        let buffer = black_box([0u8; 1024]);
+        std::future::pending::<()>().await;
+        black_box(buffer);
+    };
+    size_of_val(&task) as f64
+}
+
+/// What one more idle thread and one more idle process hold, in KiB.
+fn memory_each(touched: &Memory) -> Result<(f64, Line)> {
+    touched.inherited(false)?;
+    let small = idle_process(|| ())?;
+    touched.inherited(true)?;
+    let large = idle_process(|| ())?;
+    let mib = touched.bytes().len() as f64 / MIB;
+    Ok((idle_thread()?, Line::through((0.0, small), (mib, large))))
+}
+
+/// What one more idle thread holds, in KiB: private memory and page tables. It is looked at in a new
+/// process, which has no stacks left of threads that have ended.
+pub fn idle_thread() -> Result<f64> {
+    let told = Memory::shared(8)?;
+    // SAFETY: this process has one thread, so the child inherits no lock that someone else holds.
+    let child = unsafe {
+        Child::fork(|| match idle_threads() {
+            Ok(kib) => {
+                told.word(0).store(kib.to_bits(), Relaxed);
+                0
+            }
+            Err(error) => failed(&error),
+        })
+    }?;
+    ended(child)?;
+    Ok(f64::from_bits(told.word(0).load(Relaxed)))
+}
+
+fn idle_threads() -> Result<f64> {
+    let (before, gate) = (holds(Pid::this())?, Mutex::new(()));
+    let now = scope(|threads| {
+        let closed = gate.lock().ok().context("nobody panics while holding it")?;
+        let (tell, told) = mpsc::channel();
+        for _ in 0..IDLE {
+            let (tell, gate) = (tell.clone(), &gate);
+            lab::thread::spawn(threads, "idle", move || {
+                let _ = tell.send(());
+                drop(gate.lock());
+            })?;
+        }
+        for _ in 0..IDLE {
+            told.recv_timeout(LIMIT).context("a thread did not start")?;
+        }
+        let now = holds(Pid::this());
+        drop(closed);
+        now
+    })?;
+    Ok((now - before).max(0.0) / IDLE as f64)
+}
+
+/// What a child that was forked from this process, has done its `work` and sleeps, holds, in KiB.
+pub fn idle_process(work: impl FnOnce()) -> Result<f64> {
+    let (asleep, tell) = pipes()?;
+    // SAFETY: this process has one thread, so the child inherits no lock that someone else holds.
+    let child = unsafe {
+        Child::fork(|| {
+            work();
+            let _ = write(&tell, &[1]);
+            loop {
+                pause();
+            }
+        })
+    }?;
+    drop(tell);
+    std::fs::File::from(asleep).read_exact(&mut [0]).map_err(explain_io("read"))?;
+    let held = holds(child.pid())?;
+    child.kill()?;
+    Ok(held)
+}
+
+/// Memory that a process has for itself and its page tables, in KiB, from smaps_rollup and status.
+fn holds(pid: Pid) -> Result<f64> {
+    let number = |text: &str, key: &str| -> Result<f64> {
+        text.lines()
+            .find_map(|line| line.strip_prefix(key)?.strip_prefix(':'))
+            .and_then(|rest| rest.split_whitespace().next()?.parse().ok())
+            .with_context(|| format!("there is no {key} in what the kernel reports"))
+    };
+    let memory = read(&format!("/proc/{pid}/smaps_rollup"))?;
+    let status = read(&format!("/proc/{pid}/status"))?;
+    Ok(number(&memory, "Private_Dirty")? + number(&status, "VmPTE")?)
+}
+
+/// How long and how often is measured, for so much effort.
+pub fn sampling(rounds: usize, batch: Duration) -> Sampling {
+    Sampling { rounds, batch, tolerance: 0.25 }
+}
+
+impl Figures {
+    /// Made-up figures of a plain machine, for tests.
+    #[cfg(test)]
+    pub fn made_up() -> Figures {
+        Figures {
+            thread: 25.0,
+            fork: Line { fixed: 150.0, each: 20.0 },
+            program: 800.0,
+            thread_task: 5.0,
+            process_task: 6.0,
+            event: 1.5,
+            pipe: Line { fixed: 1.0, each: 0.2 },
+            shared: Line { fixed: 0.02, each: 0.05 },
+            thread_kib: 20.0,
+            process_kib: Line { fixed: 120.0, each: 2.0 },
+            task_kib: 1.1,
+            free_mib: 8192.0,
+            cpus: 4.0,
+            doubt: None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_goes_through_both_points_and_never_falls() {
+        let line = Line::through((1.0, 3.0), (5.0, 11.0));
+        assert_eq!((line.fixed, line.each, line.at(10.0)), (1.0, 2.0, 21.0));
+        let noise = Line::through((1.0, 3.0), (5.0, 2.0));
+        assert_eq!((noise.fixed, noise.each), (3.0, 0.0));
+    }
+
+    #[test]
+    fn a_message_goes_through_a_pipe_that_is_smaller_than_itself() {
+        let (inside, outside) = pipe2(OFlag::O_NONBLOCK).unwrap();
+        let message: Vec<u8> = (0..300_000).map(|n| n as u8).collect();
+        let mut received = vec![0; message.len()];
+        through(&inside, &outside, &message, &mut received).unwrap();
+        assert_eq!(message, received);
+    }
+}
