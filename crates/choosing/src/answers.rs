@@ -229,7 +229,7 @@ pub fn short(number: f64) -> String {
         n if n >= 10.0 => write!(text, "{n:.1}"),
         n if n >= 0.01 => write!(text, "{n:.2}"),
         n if n >= 0.0005 => write!(text, "{n:.3}"),
-        _ => write!(text, "next to 0"),
+        _ => write!(text, "<0.001"),
     };
     text
 }

@@ -37,25 +37,22 @@ pub const PACKAGE: lab::Package = lab::Package {
     breaks: include_str!("../breaks.toml"),
 };
 
-/// The package's program. `advise` with answers, or alone on a terminal, is the command `choose`;
-/// everything else is as in every concept's program.
-pub fn main() -> ExitCode {
+/// What `advise` with answers does, and `advise` alone on a terminal: the same as `choose`. `None` if
+/// the command line is another one, as every concept's program has it.
+pub fn advised() -> Option<ExitCode> {
     let words: Vec<OsString> = std::env::args_os().skip(1).collect();
-    if let Some((first, rest)) = words.split_first()
-        && first == "advise"
-    {
-        let answers = |word: &OsString| {
-            let word = word.to_string_lossy();
-            let option = word.strip_prefix("--").and_then(|word| word.split('=').next());
-            option.is_some_and(|option| {
-                option == "help" || answers::QUESTIONS.iter().any(|it| it.option == option)
-            })
-        };
-        let terminal = || io::stdin().is_terminal() && io::stdout().is_terminal();
-        if rest.iter().any(answers) || rest.is_empty() && terminal() {
-            lab::serve(&[&PACKAGE]);
-            return command::main("choosing", rest.iter().cloned());
-        }
+    let (first, rest) = words.split_first()?;
+    let answers = |word: &OsString| {
+        let word = word.to_string_lossy();
+        let option = word.strip_prefix("--").and_then(|word| word.split('=').next());
+        option.is_some_and(|option| {
+            option == "help" || answers::QUESTIONS.iter().any(|it| it.option == option)
+        })
+    };
+    let terminal = || io::stdin().is_terminal() && io::stdout().is_terminal();
+    if first != "advise" || !(rest.iter().any(answers) || rest.is_empty() && terminal()) {
+        return None;
     }
-    lab::main(&PACKAGE)
+    lab::serve(&[&PACKAGE]);
+    Some(command::main("choosing", rest.iter().cloned()))
 }
