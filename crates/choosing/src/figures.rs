@@ -1,11 +1,12 @@
 //! What threads, processes and messages cost on this machine: the figures that a choice turns on.
 
+use std::fs::File;
 use std::hint::black_box;
 use std::io::{Read, Write};
 use std::os::fd::OwnedFd;
 use std::process::Stdio;
 use std::sync::atomic::Ordering::Relaxed;
-use std::sync::{Condvar, Mutex, PoisonError, mpsc};
+use std::sync::{Mutex, mpsc};
 use std::thread::{Builder, scope};
 use std::time::Duration;
 
@@ -93,23 +94,18 @@ pub fn measure(sampling: Sampling, memory: f64, size: f64) -> Result<Figures> {
     let (thread_kib, process_kib) = memory_each(&touched)?;
 
     let _pinned = Pinned::to(*allowed_cpus().last().context("no CPU is allowed")?)?;
-    let (mut asks, mut answers) = (Vec::new(), Vec::new());
-    let answering = {
-        let ((asked, ask), (answer, answered)) = (pipes()?, pipes()?);
-        asks.push(ask);
-        answers.push(answer);
-        // SAFETY: this process has one thread, so the child inherits no lock that someone else holds.
-        unsafe { Child::fork(move || answer_all(asked, answered)) }?
-    };
-    let (ask, mut answer) = (&asks[0], std::fs::File::from(answers.pop().context("a pipe")?));
-    let desk = std::sync::Arc::new(Desk::default());
-    let at_desk = std::sync::Arc::clone(&desk);
-    let worker = Builder::new().spawn(move || at_desk.work()).map_err(explain_io("thread"))?;
+    // Both wait in the same call for the same byte: only their address spaces differ.
+    let (mut process, process_answers) = desk()?;
+    // SAFETY: this process has one thread, so the child inherits no lock that someone else holds.
+    let answering = unsafe { Child::fork(move || answer_all(process_answers)) }?;
+    let (mut thread, thread_answers) = desk()?;
+    let worker = Builder::new().spawn(move || answer_all(thread_answers));
+    let worker = worker.map_err(explain_io("thread"))?;
     let (inside, outside) = pipe2(OFlag::O_NONBLOCK).map_err(explain("pipe"))?;
     let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).map_err(explain("epoll_create1"))?;
     let (event, eventful) = pipes()?;
     epoll.add(&event, EpollEvent::new(EpollFlags::EPOLLIN, 1)).map_err(explain("epoll_ctl"))?;
-    let mut event = std::fs::File::from(event);
+    let mut event = File::from(event);
     let mut slot = Memory::shared(size)?;
     let (message, mut received) = (vec![1; size], vec![0; size]);
 
@@ -121,11 +117,8 @@ pub fn measure(sampling: Sampling, memory: f64, size: f64) -> Result<Figures> {
             ended(unsafe { Child::fork(|| 0) }?)
         }
     };
-    let wake_thread = || desk.hand_over();
-    let wake_process = || {
-        write(ask, &[1]).map_err(explain("write"))?;
-        answer.read_exact(&mut [0]).map_err(explain_io("read"))
-    };
+    let wake_thread = || hand_over(&mut thread);
+    let wake_process = || hand_over(&mut process);
     let find_event = || {
         write(&eventful, &[1]).map_err(explain("write"))?;
         epoll
@@ -164,7 +157,7 @@ pub fn measure(sampling: Sampling, memory: f64, size: f64) -> Result<Figures> {
         Contestant::new("a message by shared memory", shared(size)),
     ])?;
     // ANCHOR_END: measured
-    desk.set(Task::Last);
+    drop(thread);
     ensure!(worker.join().is_ok(), "the thread of the pool panicked");
     drop(answering);
     let of = |index: usize| rounds.microseconds(index).median;
@@ -189,48 +182,25 @@ pub fn measure(sampling: Sampling, memory: f64, size: f64) -> Result<Figures> {
     })
 }
 
-/// Where a task is handed to a thread of a pool: one task, one lock, one condition.
-#[derive(Default)]
-struct Desk {
-    task: Mutex<Task>,
-    changed: Condvar,
+/// Two pipes' ends: where tasks come out or answers, and where the other goes in.
+type Desk = (File, File);
+
+/// The ends of who hands tasks over, and of who does them.
+fn desk() -> Result<(Desk, Desk)> {
+    let ((asked, ask), (answer, answered)) = (pipes()?, pipes()?);
+    Ok(((answer.into(), ask.into()), (asked.into(), answered.into())))
 }
 
-#[derive(Clone, Copy, Default, PartialEq)]
-enum Task {
-    #[default]
-    None,
-    Some,
-    Last,
+/// Hands a task to who sleeps in read(2), and waits for the answer.
+fn hand_over((answer, ask): &mut Desk) -> Result<()> {
+    ask.write_all(&[1]).map_err(explain_io("write"))?;
+    answer.read_exact(&mut [0]).map_err(explain_io("read"))
 }
 
-impl Desk {
-    fn set(&self, task: Task) {
-        *self.task.lock().unwrap_or_else(PoisonError::into_inner) = task;
-        self.changed.notify_all();
-    }
-
-    /// Puts a task there and waits until it is done.
-    fn hand_over(&self) -> Result<()> {
-        self.set(Task::Some);
-        let task = self.task.lock().unwrap_or_else(PoisonError::into_inner);
-        let waited = self.changed.wait_timeout_while(task, LIMIT, |task| *task == Task::Some);
-        let (task, _) = waited.ok().context("the thread of the pool panicked")?;
-        ensure!(*task != Task::Some, "the thread of the pool does not answer");
-        Ok(())
-    }
-
-    /// Does tasks until the last.
-    fn work(&self) {
-        let mut task = self.task.lock().unwrap_or_else(PoisonError::into_inner);
-        while *task != Task::Last {
-            if *task == Task::Some {
-                *task = Task::None;
-                self.changed.notify_all();
-            }
-            task = self.changed.wait(task).unwrap_or_else(PoisonError::into_inner);
-        }
-    }
+/// Answers each byte with a byte, until nobody asks any more.
+fn answer_all((mut asked, mut answered): Desk) -> i32 {
+    while asked.read_exact(&mut [0]).is_ok() && answered.write_all(&[1]).is_ok() {}
+    0
 }
 
 fn pipes() -> Result<(OwnedFd, OwnedFd)> {
@@ -254,14 +224,6 @@ fn ended(child: Child) -> Result<()> {
     let status = in_words(child.wait()?);
     ensure!(status == "exited with 0", "a child {status}");
     Ok(())
-}
-
-/// Answers each byte with a byte, for ever: it is killed.
-fn answer_all(asked: OwnedFd, answered: OwnedFd) -> i32 {
-    let mut asked = std::fs::File::from(asked);
-    let mut answered = std::fs::File::from(answered);
-    while asked.read_exact(&mut [0]).is_ok() && answered.write_all(&[1]).is_ok() {}
-    0
 }
 
 /// Writes a message into a pipe and reads it, in as many pieces as the pipe asks for.
@@ -354,7 +316,7 @@ pub fn idle_process(work: impl FnOnce()) -> Result<f64> {
         })
     }?;
     drop(tell);
-    std::fs::File::from(asleep).read_exact(&mut [0]).map_err(explain_io("read"))?;
+    File::from(asleep).read_exact(&mut [0]).map_err(explain_io("read"))?;
     let held = holds(child.pid())?;
     child.kill()?;
     Ok(held)

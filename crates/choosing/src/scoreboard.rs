@@ -41,8 +41,8 @@ fn run(lab: &Lab) -> Result<Evidence> {
     let cpu = *allowed_cpus().last().context("no CPU is allowed")?;
     let _pinned = Pinned::to(cpu)?;
     let work = Work::new(mib << 20)?;
-    say!("parent", "{JOBS} tiles of an image of {mib} MiB, all on CPU {cpu}; one in {JOBS}");
-    say!("parent", "crashes, one leaves a secret, the others look for it");
+    say!("parent", "{JOBS} tiles of an image of {mib} MiB, all on CPU {cpu}; again with a job");
+    say!("parent", "that crashes, and with one that leaves a secret for which all look");
     let heads: String = ARMS.map(|(name, _)| format!("{name:>13}")).concat();
     say!("parent", "{:<10}{heads}", "");
     let mut evidence = Evidence::new().fact("jobs", JOBS).measured("image", mib as f64, "MiB");
