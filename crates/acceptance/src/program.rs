@@ -357,7 +357,17 @@ fn finish(command: Command) -> Ended {
 
 fn try_finish(mut command: Command) -> std::io::Result<Ended> {
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
-    Ok(wait(command.spawn()?))
+    let mut left = 100;
+    loop {
+        match command.spawn() {
+            // Another test's child, between fork and exec, still has a copy open that was just made.
+            Err(error) if error.kind() == std::io::ErrorKind::ExecutableFileBusy && left > 0 => {
+                left -= 1;
+                std::thread::sleep(std::time::Duration::from_millis(10));
+            }
+            spawned => return Ok(wait(spawned?)),
+        }
+    }
 }
 
 /// Waits for the end, reading what the child prints; one that takes too long is killed.
