@@ -77,6 +77,8 @@ pub struct Figures {
     pub doubt: Option<String>,
 }
 
+/// The most memory that is touched to measure a fork, in bytes; beyond it the line is drawn on.
+pub const MOST_TOUCHED: f64 = 256.0 * MIB;
 /// The smallest message that is measured, in bytes.
 const SMALL: usize = 64;
 const MIB: f64 = 1048576.0;
@@ -86,7 +88,7 @@ const IDLE: usize = 16;
 /// Measures all of it, with `memory` bytes touched and messages of `size` bytes as the larger of two
 /// points; a quarter of the free memory and 256 MiB are not exceeded, nor 1 MiB of a message.
 pub fn measure(sampling: Sampling, memory: f64, size: f64) -> Result<Figures> {
-    let bound = (memory_available() / 4).clamp(16 << 20, 256 << 20) as f64;
+    let bound = (memory_available() / 4).clamp(16 << 20, MOST_TOUCHED as u64) as f64;
     let memory = memory.clamp(16.0 * MIB, bound) as usize;
     let size = size.clamp(16384.0, MIB) as usize;
     let mut touched = Memory::private(memory)?;

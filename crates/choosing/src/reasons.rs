@@ -2,7 +2,7 @@
 
 use crate::answers::{Answers, bytes, short};
 use crate::decide::{Choice, Cost, MIB, Model, NOTICED_CPU, cost, decide};
-use crate::figures::Figures;
+use crate::figures::{Figures, MOST_TOUCHED};
 
 /// A recommendation with all that speaks for it and against it.
 #[derive(Clone, Debug, PartialEq)]
@@ -132,7 +132,11 @@ fn sums(a: &Answers, f: &Figures) -> Vec<String> {
         false => ("fork", f.fork.at(memory)),
     };
     let (kib, touched) = (a.size / 1024.0, bytes(a.memory));
-    let beside = if a.programs { String::new() } else { format!(" beside {touched}") };
+    let beside = match a.programs {
+        true => String::new(),
+        false if a.memory <= MOST_TOUCHED => format!(" beside {touched}"),
+        false => format!(" beside {touched}, drawn on from {}", bytes(MOST_TOUCHED)),
+    };
     let (pipe, shared) = (f.pipe.at(kib), f.shared.at(kib));
     let rate = a.messages * 1e-6;
     vec![
