@@ -67,9 +67,13 @@ pub const ROWS: &[Row] = &[
     ),
     row(
         "switching",
-        "CPU time of a round trip on one CPU",
+        "CPU time of a round trip on one CPU, much memory in use",
         "context-switch",
-        ["round trip to a process", "round trip to a thread", "direct: process / thread"],
+        [
+            "working set: process at the largest",
+            "working set: thread at the largest",
+            "working set: largest ratio",
+        ],
         &["thread-switch-faster"],
     ),
     row(

@@ -38,7 +38,8 @@ fn thread_switch_faster(facts: &Evidence) -> Result<Judgement, Absent> {
     Ok(if direct.median >= SAME {
         Judgement::inconclusive(format!("too close to call: {seen}"))
     } else if memory.is_above(MATTERS) {
-        Judgement::caveat(seen).briefly("but only where both use much memory")
+        Judgement::caveat(seen)
+            .briefly(format!("but the switch alone costs {:.1} times as much", direct.median))
     } else if memory.is_below(MATTERS) {
         Judgement::does_not_hold(seen)
     } else {

@@ -57,15 +57,17 @@ fn run(lab: &Lab) -> Result<Evidence> {
             say!("asker", "{pages:>6}  not to be trusted: {why}");
         } else {
             let ratio = process.ratio;
-            let [to_process, to_thread, to_other] =
-                [0, 1, 2].map(|index| rounds.microseconds(index).median);
+            let sides = [0, 1, 2].map(|index| rounds.microseconds(index));
+            let [to_process, to_thread, to_other] = sides.map(|side| side.median);
             say!(
                 "asker",
                 "{pages:>6}{to_process:>10.1}{to_thread:>10.1}{to_other:>12.1}{:>8.2} x  {ratio}",
                 ratio.median
             );
-            if largest.is_none_or(|(_, largest): (usize, Summary)| largest.median < ratio.median) {
-                largest = Some((pages, ratio));
+            if largest
+                .is_none_or(|(_, ratio_so_far, _): Largest| ratio_so_far.median < ratio.median)
+            {
+                largest = Some((pages, ratio, [sides[0], sides[1]]));
             }
         }
         evidence = evidence
@@ -73,14 +75,17 @@ fn run(lab: &Lab) -> Result<Evidence> {
             .compared(&named("thread, other pages / thread"), &apart);
     }
     Ok(match largest {
-        Some((pages, ratio)) => evidence.sampled("working set: largest ratio", ratio, "").measured(
-            "working set: largest at",
-            pages,
-            "pages",
-        ),
+        Some((pages, ratio, [process, thread])) => evidence
+            .sampled("working set: largest ratio", ratio, "")
+            .sampled("working set: process at the largest", process, "µs")
+            .sampled("working set: thread at the largest", thread, "µs")
+            .measured("working set: largest at", pages, "pages"),
         None => evidence.missing("working set: largest ratio", "too noisy for any number of pages"),
     })
 }
+
+/// Pages, process to thread there, and what a round trip to each took, in µs.
+type Largest = (usize, Summary, [Summary; 2]);
 
 /// Memory for the largest number of pages, which the kernel is asked not to join to huge ones.
 fn small_pages() -> Result<MmapRaw> {
