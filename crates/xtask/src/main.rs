@@ -7,6 +7,7 @@
 mod breaks;
 mod draw;
 mod record;
+mod schedules;
 mod skeleton;
 mod surroundings;
 mod workspace;

@@ -22,6 +22,7 @@ pub mod panic;
 mod schedule;
 mod scheduler;
 mod shorten;
+pub mod states;
 pub mod sync;
 pub mod thread;
 pub mod time;
