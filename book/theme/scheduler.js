@@ -137,7 +137,7 @@ function playScheduler(section) {
     clearTimeout(timer);
   }
 
-  const every = section.querySelector(".every").textContent;
+  const every = section.querySelector("p.every, .every summary").textContent;
   // Plays the schedule that goes wrong with the fewest switches.
   function playEvery() {
     stop();

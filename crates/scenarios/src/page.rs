@@ -40,9 +40,14 @@ pub fn fragment(scenario: &Scenario) -> Result<String> {
         html.push_str("</ol></div>\n");
     }
     html.push_str("</div>\n");
-    writeln!(html, r#"<p class="every">{}</p>"#, sentence(&schedules))?;
-    if let Some(path) = &schedules.shortest {
-        html.push_str(&table(&graph, path)?);
+    let sentence = sentence(&schedules);
+    match &schedules.shortest {
+        Some(path) => {
+            writeln!(html, r#"<details class="every"><summary>{sentence}</summary>"#)?;
+            html.push_str(&table(&graph, path)?);
+            html.push_str("</details>\n");
+        }
+        None => writeln!(html, r#"<p class="every">{sentence}</p>"#)?,
     }
     let data = data(&graph, &schedules).to_string().replace('<', "\\u003c");
     writeln!(html, r#"<script type="application/json">{data}</script>"#)?;
