@@ -23,19 +23,21 @@ function playScheduler(section) {
     return element;
   };
   const board = section.querySelector(".threads");
+  const list = make("ul", section, "shared");
+  board.before(list);
+  const controls = make("div", section, "controls");
+  const said = make("p", controls, "said", "Nobody has run yet. A step goes on to the next operation that others can see.");
+  said.setAttribute("role", "status");
+  const runs = make("p", controls, "runs");
   const columns = [...board.children].map((element, number) => ({
     lines: [...element.querySelectorAll("li")],
     status: make("p", element, "status"),
-    buttons: make("p", element, "buttons-of-thread"),
+    buttons: make("span", runs, ""),
     number,
   }));
-  const list = make("ul", section, "shared");
-  board.before(list);
-  const tools = make("p", section, "tools");
-  const said = make("p", section, "said");
-  said.setAttribute("role", "status");
-  const trail = make("p", section, "trail");
-  board.after(said, tools, trail);
+  const tools = make("p", controls, "tools");
+  const trail = make("p", controls, "trail");
+  board.before(controls);
 
   const state = () => all[path.length ? path[path.length - 1].state : 0];
   const lineOf = (thread) => columns[thread].lines[state().at[thread][0]].textContent.trim();
@@ -55,8 +57,9 @@ function playScheduler(section) {
       for (const lock of now[3]) if (!then[3].includes(lock)) words.push(`${name} holds ${shared[lock]}`);
       for (const lock of then[3]) if (!now[3].includes(lock)) words.push(`${name} lets go of ${shared[lock]}`);
     });
+    const waits = threads.some((_, i) => was.at[i][1] !== WAITS && is.at[i][1] === WAITS);
     shared.forEach((name, i) => {
-      if (!words.length && is.values[i] !== null && ran.includes(name)) {
+      if (!words.length && !waits && is.values[i] !== null && ran.includes(name)) {
         words.push(`${name} is still ${is.values[i]}`);
       }
     });
@@ -67,7 +70,13 @@ function playScheduler(section) {
     return words.length ? `Now ${words.join("; ")}.` : "Nothing else changes.";
   }
 
-  function doing([line, status, waits]) {
+  // How far a step goes that runs more than its line.
+  function reaches(was, is, thread) {
+    const [from, to] = [was.at[thread], is.at[thread]].map(([line]) => line);
+    return is.at[thread][1] === READY && to !== from + 1 ? ` up to line ${to + 1}.` : "";
+  }
+
+  function doing([, status, waits]) {
     if (status === WAITS) return `waits for ${shared[waits]}`;
     return ["may run", "", "is woken", "has ended", "has panicked"][status];
   }
@@ -130,7 +139,7 @@ function playScheduler(section) {
     draw();
     const { wrong, says } = state();
     const outcome = says ? ` ${wrong ? "It went wrong" : "It went well"}: ${says}.` : "";
-    tell(`${threads[thread]} runs `, line, ` ${changes(was, state(), line)}${outcome}`);
+    tell(`${threads[thread]} runs `, line, `${reaches(was, state(), thread)} ${changes(was, state(), line)}${outcome}`);
   }
 
   function stop() {

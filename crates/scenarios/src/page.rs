@@ -29,13 +29,16 @@ pub fn fragment(scenario: &Scenario) -> Result<String> {
     let name = scenario.name;
     writeln!(html, r#"<section class="scheduler" aria-label="You are the scheduler: {name}">"#)?;
     let task = escaped(scenario.task);
-    writeln!(html, r#"<p class="task"><strong>You are the scheduler.</strong> {task}</p>"#)?;
+    writeln!(html, r#"<p class="task">{task}</p>"#)?;
     html.push_str("<div class=\"threads\">\n");
     for (name, _, lines) in &graph.threads {
         writeln!(html, r#"<div class="thread"><p class="name">{}</p>"#, escaped(name))?;
         html.push_str("<ol class=\"lines\">\n");
         for line in lines {
-            writeln!(html, "<li>{}</li>", escaped(line))?;
+            // Three columns stand side by side if lines begin further left.
+            let text = line.trim_start();
+            let indent = (line.len() - text.len()) / 2;
+            writeln!(html, "<li>{:indent$}{}</li>", "", escaped(text))?;
         }
         html.push_str("</ol></div>\n");
     }
@@ -90,7 +93,7 @@ fn grouped(number: u128) -> String {
 /// The steps of a schedule.
 fn table(graph: &Graph, path: &[usize]) -> Result<String> {
     let mut html = String::from(
-        "<table><thead><tr><th>Step</th><th>Thread</th><th>runs</th><th>Then</th></tr></thead><tbody>\n",
+        "<table><thead><tr><th>Step</th><th>Thread</th><th>Runs</th><th>Then</th></tr></thead><tbody>\n",
     );
     let mut state = &graph.states[0];
     for (step, way) in path.iter().enumerate() {
@@ -140,7 +143,9 @@ fn changes(graph: &Graph, before: &State, then: &State, line: &str) -> String {
             said.push(format!("{name} lets go of {}", graph.shared[*lock]));
         }
     }
-    if said.is_empty() {
+    let mut pairs = before.threads.iter().zip(&then.threads);
+    let waits = pairs.any(|(was, is)| was.status != is.status && is.status == Status::Waits);
+    if said.is_empty() && !waits {
         for (name, value) in graph.shared.iter().zip(&then.values) {
             if let Some(value) = value.as_ref().filter(|_| line.contains(name)) {
                 said.push(format!("{name} is still {value}"));

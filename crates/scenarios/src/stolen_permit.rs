@@ -9,18 +9,18 @@ use ::std::sync::atomic::{AtomicI32, Ordering::SeqCst};
 
 use crate::program::{Program, drop, show};
 
-fn give_two(semaphore: &Mutex<i32>, given: &Condvar) {
+fn give_two(count: &Mutex<i32>, given: &Condvar) {
     for round in [1, 2] {
         show("round", round);
-        let mut permits = semaphore.lock().unwrap();
+        let mut permits = count.lock().unwrap();
         *permits += 1;
         drop(permits);
         given.notify_one();
     }
 }
 
-fn take_if(semaphore: &Mutex<i32>, given: &Condvar) -> i32 {
-    let mut permits = semaphore.lock().unwrap();
+fn take_if(count: &Mutex<i32>, given: &Condvar) -> i32 {
+    let mut permits = count.lock().unwrap();
     if *permits == 0 {
         permits = given.wait(permits).unwrap();
     }
@@ -31,8 +31,8 @@ fn take_if(semaphore: &Mutex<i32>, given: &Condvar) -> i32 {
     left
 }
 
-fn take_while(semaphore: &Mutex<i32>, given: &Condvar) -> i32 {
-    let mut permits = semaphore.lock().unwrap();
+fn take_while(count: &Mutex<i32>, given: &Condvar) -> i32 {
+    let mut permits = count.lock().unwrap();
     while *permits == 0 {
         permits = given.wait(permits).unwrap();
     }
@@ -52,21 +52,21 @@ pub fn mended() -> Program {
 }
 
 fn taken(name: &'static str, take: fn(&Mutex<i32>, &Condvar) -> i32) -> Program {
-    let (semaphore, given) = (Arc::new(Mutex::new(0)), Arc::new(Condvar::new()));
+    let (count, given) = (Arc::new(Mutex::new(0)), Arc::new(Condvar::new()));
     let least = Arc::new(AtomicI32::new(0));
-    let all = || (Arc::clone(&semaphore), Arc::clone(&given), Arc::clone(&least));
+    let all = || (Arc::clone(&count), Arc::clone(&given), Arc::clone(&least));
     let (giver, first, second) = (all(), all(), all());
-    let keep = move |(semaphore, given, least): (Arc<_>, Arc<_>, Arc<AtomicI32>)| {
-        least.fetch_min(take(&semaphore, &given), SeqCst);
+    let keep = move |(count, given, least): (Arc<_>, Arc<_>, Arc<AtomicI32>)| {
+        least.fetch_min(take(&count, &given), SeqCst);
     };
     Program::new()
-        .shared("semaphore", &semaphore)
+        .shared("count", &count)
         .shared("given", &given)
         .thread("A", "give_two", move || give_two(&giver.0, &giver.1))
         .thread("B", name, move || keep(first))
         .thread("C", name, move || keep(second))
         .ends(move || match least.load(SeqCst) {
             0 => Ok("two permits were given, and two were taken".to_owned()),
-            least => Err(format!("a permit was taken that was not there: {least} were left")),
+            least => Err(format!("a permit was taken that was not there, which leaves {least}")),
         })
 }
