@@ -26,7 +26,12 @@ function playScheduler(section) {
   const list = make("ul", section, "shared");
   board.before(list);
   const controls = make("div", section, "controls");
-  const said = make("p", controls, "said", "Nobody has run yet. A step goes on to the next operation that others can see.");
+  const said = make(
+    "p",
+    controls,
+    "said",
+    "Nobody has run yet. A step goes on to the next operation that others can see.",
+  );
   said.setAttribute("role", "status");
   const runs = make("p", controls, "runs");
   const columns = [...board.children].map((element, number) => ({
@@ -52,10 +57,13 @@ function playScheduler(section) {
       const [then, now] = [was.at[i], is.at[i]];
       const known = JSON.stringify(then[4]);
       for (const local of now[4]) {
-        if (!known.includes(JSON.stringify(local))) words.push(`${name}'s ${local[0]} is ${local[1]}`);
+        if (!known.includes(JSON.stringify(local)))
+          words.push(`${name}'s ${local[0]} is ${local[1]}`);
       }
-      for (const lock of now[3]) if (!then[3].includes(lock)) words.push(`${name} holds ${shared[lock]}`);
-      for (const lock of then[3]) if (!now[3].includes(lock)) words.push(`${name} lets go of ${shared[lock]}`);
+      for (const lock of now[3])
+        if (!then[3].includes(lock)) words.push(`${name} holds ${shared[lock]}`);
+      for (const lock of then[3])
+        if (!now[3].includes(lock)) words.push(`${name} lets go of ${shared[lock]}`);
     });
     const waits = threads.some((_, i) => was.at[i][1] !== WAITS && is.at[i][1] === WAITS);
     shared.forEach((name, i) => {
@@ -93,10 +101,15 @@ function playScheduler(section) {
         else item.removeAttribute("aria-current");
       });
       const words = [doing(standing), ...held.map((lock) => `holds ${shared[lock]}`)];
-      status.textContent = words.concat(locals.map(([name, value]) => `${name} = ${value}`)).join(" · ");
+      status.textContent = words
+        .concat(locals.map(([name, value]) => `${name} = ${value}`))
+        .join(" · ");
       const mine = now.ways.map((way, i) => ({ way, i })).filter(({ way }) => way[0] === number);
       const wanted = Math.max(mine.length, 1);
-      while (buttons.children.length > wanted) buttons.lastChild.remove();
+      while (buttons.children.length > wanted) {
+        if (document.activeElement === buttons.lastChild) buttons.firstChild.focus();
+        buttons.lastChild.remove();
+      }
       while (buttons.children.length < wanted) make("button", buttons, "").type = "button";
       [...buttons.children].forEach((button, i) => {
         const wakes = mine[i]?.way.length > 2 ? `, wakes ${threads[mine[i].way[2]]}` : "";
@@ -109,7 +122,9 @@ function playScheduler(section) {
     list.replaceChildren();
     shared.forEach((name, i) => {
       const holder = threads.find((_, number) => now.at[number][3].includes(i));
-      const waiting = threads.filter((_, number) => now.at[number][1] === WAITS && now.at[number][2] === i);
+      const waiting = threads.filter(
+        (_, number) => now.at[number][1] === WAITS && now.at[number][2] === i,
+      );
       const words = [now.values[i] === null ? name : `${name} = ${now.values[i]}`];
       if (holder) words.push(`held by ${holder}`);
       if (waiting.length) words.push(`${waiting.join(", ")} waiting`);
@@ -139,7 +154,11 @@ function playScheduler(section) {
     draw();
     const { wrong, says } = state();
     const outcome = says ? ` ${wrong ? "It went wrong" : "It went well"}: ${says}.` : "";
-    tell(`${threads[thread]} runs `, line, `${reaches(was, state(), thread)} ${changes(was, state(), line)}${outcome}`);
+    tell(
+      `${threads[thread]} runs `,
+      line,
+      `${reaches(was, state(), thread)} ${changes(was, state(), line)}${outcome}`,
+    );
   }
 
   function stop() {
@@ -147,9 +166,10 @@ function playScheduler(section) {
   }
 
   const every = section.querySelector("p.every, .every summary").textContent;
-  // Plays the schedule that goes wrong with the fewest switches.
+  // Plays the schedule that goes wrong with the fewest switches. Its table stays, for who is slower.
   function playEvery() {
     stop();
+    section.classList.add("asked");
     path = [];
     draw();
     said.textContent = every + (shortest ? " Here it comes." : "");

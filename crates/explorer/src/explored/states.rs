@@ -270,7 +270,9 @@ mod tests {
                     drop(guard);
                 })
             });
-            threads.map(|thread| thread.join().unwrap());
+            for thread in threads {
+                thread.join().unwrap();
+            }
         };
         let moment = after(body, &path(&[1, 2]));
         let look = lock.borrow().as_ref().unwrap()();
