@@ -14,13 +14,15 @@ mod lost_update;
 mod lost_wakeup;
 pub mod page;
 mod program;
+mod schedules;
 mod source;
 mod stolen_permit;
 mod two_reasons;
 mod withdrawals;
 
-pub use graph::{End, Graph, Schedules, State, Status, explore};
+pub use graph::{End, Graph, Next, Standing, State, Status, explore};
 pub use program::Program;
+pub use schedules::Schedules;
 
 /// A program for the reader to schedule.
 pub struct Scenario {
