@@ -1,12 +1,13 @@
 //! `cargo xtask`: what contributors run.
 //!
-//! `record [PACKAGE...]` runs concepts' programs and rewrites their transcripts; `new PACKAGE`
-//! begins a concept; `break PACKAGE NAME` tries an edit that changes what an experiment finds;
+//! `record [PACKAGE...]` runs concepts' programs and rewrites their transcripts, and explores the
+//! scenarios of their chapters; `new PACKAGE` begins a concept; `break PACKAGE NAME` tries an edit that changes what an experiment finds;
 //! `draw TRACE FIGURE [ROLE...]` draws a trace as SVG.
 
 mod breaks;
 mod draw;
 mod record;
+mod schedules;
 mod skeleton;
 mod surroundings;
 mod workspace;

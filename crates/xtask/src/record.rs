@@ -5,8 +5,8 @@ use std::fs;
 use acceptance::transcript::{Grade, Section, Transcript, VERDICTS};
 use anyhow::{Context, Result, bail, ensure};
 
-use crate::breaks;
 use crate::workspace::{cargo, concepts, folder, top};
+use crate::{breaks, schedules};
 
 /// The package of the main job.
 const COMPARISON: &str = "compare";
@@ -18,13 +18,16 @@ const TRIALS: usize = 4;
 /// grade; a new one gets the strictest that several runs keep.
 pub fn record(packages: &[String]) -> Result<()> {
     let mut known = concepts()?;
-    known.push(COMPARISON.to_owned());
+    known.extend([COMPARISON, schedules::PACKAGE].map(str::to_owned));
     if let Some(unknown) = packages.iter().find(|name| !known.contains(name)) {
         bail!("there is no concept crate '{unknown}'");
     }
     for package in if packages.is_empty() { known.as_slice() } else { packages } {
         if package == COMPARISON {
             record_table()?;
+            continue;
+        }
+        if package == schedules::PACKAGE {
             continue;
         }
         let names: Vec<String> = run(package, &["--list"])?
@@ -54,7 +57,9 @@ pub fn record(packages: &[String]) -> Result<()> {
         fs::write(&path, transcript.text()).with_context(|| path.display().to_string())?;
     }
     let chosen = if packages.is_empty() { known } else { packages.to_vec() };
-    let concepts: Vec<String> = chosen.into_iter().filter(|name| name != COMPARISON).collect();
+    schedules::record(&chosen)?;
+    let programs = |name: &String| name != COMPARISON && name != schedules::PACKAGE;
+    let concepts: Vec<String> = chosen.into_iter().filter(programs).collect();
     breaks::record(&concepts)
 }
 

@@ -19,7 +19,7 @@ pub(super) fn diagnose(end: End, world: &mut World) -> Failure {
             (kind, world.waits_after_panics().unwrap_or_else(|| usual.to_owned()), None)
         }
         End::Endless => endless(world),
-        End::Done | End::Panicked => {
+        End::Done | End::Panicked | End::Stopped => {
             let panic = world.cause().unwrap_or_else(|| Panic {
                 task: 0,
                 message: "a panic without words".to_owned(),

@@ -78,6 +78,8 @@ pub(super) enum End {
     Deadlock,
     /// All steps were used up.
     Endless,
+    /// The scheduler wants to see no more of it.
+    Stopped,
 }
 
 /// Runs `body` as the first thread of an execution.
@@ -301,7 +303,8 @@ impl World {
 
     /// Where the running thread is.
     fn meet(&mut self, at: At) {
-        self.task().at = Some(at);
+        let task = self.task();
+        task.at = Some(task.drops.unwrap_or(at));
     }
 
     /// A step of the running thread; whether another one runs next.
@@ -329,6 +332,11 @@ impl World {
         self.choice |= !alone;
         let current = Some(self.current);
         let choice = Choice { ready: &self.ready, timed: &self.timed, current, yields, at };
+        if self.scheduler.stops(&choice) {
+            self.end = Some(End::Stopped);
+            self.next = None;
+            return;
+        }
         let next = self.scheduler.choose(&choice);
         self.schedule.push(next);
         if self.next != Some(next) {

@@ -1,7 +1,7 @@
 //! Runs a program under thousands of schedules and finds the shortest one that fails.
 //!
 //! The threads of the program are coroutines of one thread of the operating system, which run in the
-//! order that a [`scheduler`] chooses. `sync`, `thread`, `time`, `panic` and `hint` have the names of
+//! order that a scheduler chooses. `sync`, `thread`, `time`, `panic` and `hint` have the names of
 //! `std`, what they do is a step of a schedule, and all that the standard allows is tried: that waits
 //! end for no reason, that a weak exchange fails, that whoever sleeps wakes late.
 
@@ -22,6 +22,7 @@ pub mod panic;
 mod schedule;
 mod scheduler;
 mod shorten;
+pub mod states;
 pub mod sync;
 pub mod thread;
 pub mod time;

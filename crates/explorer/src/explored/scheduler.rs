@@ -36,6 +36,11 @@ impl Choice<'_> {
 pub(super) trait Scheduler: Any {
     fn choose(&mut self, choice: &Choice) -> usize;
 
+    /// Whether the execution is to stop here, before anybody is chosen.
+    fn stops(&self, _: &Choice) -> bool {
+        false
+    }
+
     /// 0 to 255.
     fn byte(&mut self) -> u8;
 }

@@ -34,6 +34,8 @@ pub(super) struct Task {
     pub(super) wants: Option<Want>,
     pub(super) holds: Vec<(usize, At)>,
     pub(super) at: Option<At>,
+    /// Where it is dropping something.
+    pub(super) drops: Option<At>,
     pub(super) ended: bool,
     /// Whether somebody has unparked it.
     pub(super) token: bool,
@@ -254,6 +256,12 @@ impl Tag {
 
     pub(super) const fn at(kind: &'static str, at: At) -> Tag {
         Tag { kind, at, known: Cell::new((0, 0)) }
+    }
+
+    /// Its number in the last execution, if it was used there.
+    pub(super) fn known(&self) -> Option<usize> {
+        let (execution, number) = self.known.get();
+        with(|world| execution == world.execution).then_some(number)
     }
 
     /// Its number in this execution, and whether it is left from an earlier one.

@@ -40,6 +40,11 @@ impl Condvar {
         Condvar(Tag::new("condition variable"))
     }
 
+    /// Its number in the last execution.
+    pub(in super::super) fn resource(&self) -> Option<usize> {
+        self.0.known()
+    }
+
     /// Gives the lock back and waits in one step.
     fn sleep(&self, lock: &Lock, limit: Option<Duration>, at: At) -> Woken {
         let (number, _) = self.0.number(at);

@@ -145,6 +145,16 @@ impl<T: ?Sized> Mutex<T> {
         self.poison.clear();
     }
 
+    /// The number of the lock in the last execution.
+    pub(in super::super) fn resource(&self) -> Option<usize> {
+        self.lock.tag.known()
+    }
+
+    /// The value, whoever has the lock.
+    pub(in super::super) fn value(&self) -> *const T {
+        self.value.get()
+    }
+
     /// The guard of whoever has just taken the lock.
     pub(super) fn guard(&self, at: At) -> LockResult<MutexGuard<'_, T>> {
         let unwinding = trace::unwinding();

@@ -109,9 +109,9 @@ fn run_thread(f: &mut dyn FnMut()) -> Result<()> {
 }
 
 /// What the first thread does: its end is not the end of the execution, but its panic is.
-pub(super) fn first(body: fn()) -> Body {
+pub(super) fn first(body: impl FnOnce() + 'static) -> Body {
     Box::new(move || {
-        let result = std::panic::catch_unwind(body);
+        let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(body));
         if let Err(payload) = result {
             note_without_words(payload.as_ref());
             execution::give_up(End::Panicked);
