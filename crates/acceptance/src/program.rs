@@ -131,6 +131,30 @@ impl Program {
         if let Err(difference) = recorded.compare(&ended.stdout) {
             panic!("{difference}\nIf the change is meant: scripts/record {}", self.name);
         }
+        self.finds_the_facts_that_the_book_compares();
+    }
+
+    /// Compares the names of the facts with those recorded, where the book keeps them. One that this
+    /// machine cannot show is missing here.
+    fn finds_the_facts_that_the_book_compares(&self) {
+        let path = Path::new(self.transcript).with_file_name("facts.json");
+        let Ok(text) = std::fs::read_to_string(path) else { return };
+        let recorded = serde_json::from_str(&text).expect("facts.json is well formed");
+        let names = |document: &serde_json::Value, of: &str| -> Vec<String> {
+            let list = |value: &serde_json::Value| value.as_array().cloned().unwrap_or_default();
+            let experiments = list(&document["experiments"]).into_iter().flat_map(|experiment| {
+                list(&experiment[of]).into_iter().map(move |fact| {
+                    let name = if of == "facts" { &fact["name"] } else { &fact[0] };
+                    format!("{}: {name}", experiment["name"])
+                })
+            });
+            experiments.collect()
+        };
+        let whole = self.whole();
+        let here = [names(whole, "facts"), names(whole, "missing")].concat();
+        let gone: Vec<String> =
+            names(&recorded, "facts").into_iter().filter(|name| !here.contains(name)).collect();
+        assert!(gone.is_empty(), "{gone:?} are gone; scripts/record {}", self.name);
     }
 
     /// Traces again what the book's figures were drawn from, and compares.

@@ -1,9 +1,11 @@
-//! Transcripts: runs a concept's program and keeps what it prints.
+//! Transcripts: runs a concept's program and keeps what it prints, and the facts of the same run.
 
 use std::fs;
+use std::path::Path;
 
 use acceptance::transcript::{Grade, Section, Transcript, VERDICTS};
 use anyhow::{Context, Result, bail, ensure};
+use serde_json::{Value, json};
 
 use crate::workspace::{cargo, concepts, folder, top};
 use crate::{breaks, schedules};
@@ -41,7 +43,11 @@ pub fn record(packages: &[String]) -> Result<()> {
             }
             Err(_) => Vec::new(),
         };
-        let mut transcript = Transcript::of_output(package, &run(package, &[])?, &names);
+        let facts = folder(package).join("facts.json");
+        let evidence = facts.to_str().context("the checkout's path is not UTF-8")?;
+        let output = run(package, &["--evidence", evidence])?;
+        keep_facts(&facts).with_context(|| facts.display().to_string())?;
+        let mut transcript = Transcript::of_output(package, &output, &names);
         let mut trials = Vec::new();
         for section in &mut transcript.sections {
             if let Some(kept) = before.iter().find(|kept| kept.name == section.name) {
@@ -61,6 +67,28 @@ pub fn record(packages: &[String]) -> Result<()> {
     let programs = |name: &String| name != COMPARISON && name != schedules::PACKAGE;
     let concepts: Vec<String> = chosen.into_iter().filter(programs).collect();
     breaks::record(&concepts)
+}
+
+/// Keeps of what a program wrote with `--evidence` the facts, a line each: the book compares with them
+/// what a reader predicts and finds.
+fn keep_facts(path: &Path) -> Result<()> {
+    let document: Value = serde_json::from_str(&fs::read_to_string(path)?)?;
+    let all = |list: &Value| list.as_array().cloned().unwrap_or_default();
+    let experiments = all(&document["experiments"]).into_iter().map(|experiment| {
+        let facts = all(&experiment["facts"]).into_iter().map(|fact| {
+            let kept =
+                json!({ "name": fact["name"], "value": fact["value"], "unit": fact["unit"] });
+            format!("      {kept}")
+        });
+        let facts: Vec<String> = facts.collect();
+        let name = &experiment["name"];
+        format!("    {{\"name\": {name}, \"facts\": [\n{}\n    ]}}", facts.join(",\n"))
+    });
+    let experiments: Vec<String> = experiments.collect();
+    Ok(fs::write(
+        path,
+        format!("{{\n  \"experiments\": [\n{}\n  ]\n}}\n", experiments.join(",\n")),
+    )?)
 }
 
 /// Keeps the table that the comparison prints. Its words are the same everywhere, its figures and
