@@ -9,7 +9,7 @@ use mdbook_driver::MDBook;
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, RenameFlags, renameat2};
 
-use crate::{check, glossary, listing};
+use crate::{check, glossary, listing, predictions, runnable};
 
 /// The folder that holds `book.toml`, in the checkout around the current directory: checkouts are
 /// moved and copied after this program was built.
@@ -42,7 +42,9 @@ pub fn build(root: &Path) -> Result<PathBuf> {
     // mdBook makes this folder again and copies nothing out of it into itself.
     book.config.build.build_dir = new.clone();
     book.with_preprocessor(listing::ToTheMargin);
+    book.with_preprocessor(runnable::Runnable);
     book.with_preprocessor(glossary::Links);
+    book.with_preprocessor(predictions::Predictions);
     let built = book.build().context("build the book");
     let faults = built.and_then(|()| {
         let mut faults = check::sources(&root.join(&book.config.book.src))?;
@@ -258,10 +260,36 @@ mod tests {
             ("![figure](gone.svg)", "gone.svg"),
             ("`cargo run -q -p gone -- it`", "there is no package gone"),
             ("`cargo run -q -p fork -- gone`", "fork has no experiment gone"),
+            (
+                "<!-- predict: number, gone it \"f\" -->\nHow?",
+                "no experiment 'it' of a package 'gone'",
+            ),
         ] {
             let found = fault_in(&format!("# One\n\n{chapter}\n"));
             assert!(found.contains(fault), "{chapter}: {found}");
         }
+    }
+
+    #[test]
+    fn mdbook_by_itself_makes_questions_of_predictions() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| {
+            let path = folder.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        };
+        write("book.toml", "[book]\ntitle = \"T\"\n");
+        write("src/SUMMARY.md", "# Summary\n\n- [One](one.md)\n");
+        write(
+            "src/one.md",
+            "# One\n\n<!-- predict: choice, fork it \"f\" -->\nWhich?\n\n- less <!-- < 3 -->\n\
+             - more <!-- >= 3 -->\n",
+        );
+        MDBook::load(folder.path()).unwrap().build().unwrap();
+        let page = fs::read_to_string(folder.path().join("book/one.html")).unwrap();
+        let main = page.split("<main>").nth(1).unwrap().split("</main>").next().unwrap();
+        assert!(main.contains("Which?") && main.contains("<li>less"), "{main}");
+        assert!(!main.contains("data-prediction") && !main.contains("button"), "{main}");
     }
 
     #[test]

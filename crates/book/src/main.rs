@@ -1,15 +1,23 @@
-//! `cargo book`: builds the book, checks it, and serves it on this machine.
+//! `cargo book`: builds the book, checks it, serves it on this machine, and runs what its pages show.
 
 mod build;
 mod check;
+mod door;
 mod glossary;
 mod listing;
+mod marks;
+mod peer;
+mod predictions;
 #[cfg(test)]
 mod reading;
+mod recorded;
+mod run;
+mod runnable;
 mod serve;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
@@ -45,7 +53,9 @@ fn run(given: &ArgMatches) -> Result<()> {
     }
     let listener = serve::listen(given.get_one("port").copied())?;
     let pages = build::build(&root)?;
-    serve::serve(&pages, listener, !given.get_flag("no-open"))
+    let seconds = given.get_one("limit").copied().unwrap_or(60);
+    let place = run::Place::new(&root, Duration::from_secs(seconds));
+    serve::serve(&pages, place, listener, !given.get_flag("no-open"))
 }
 
 /// Says what went wrong, and ends with `failure` then.
@@ -73,6 +83,13 @@ fn command() -> Command {
                 .long("no-open")
                 .action(ArgAction::SetTrue)
                 .help("Print the address only, and open no browser"),
+        )
+        .arg(
+            Arg::new("limit")
+                .long("limit")
+                .value_name("SECONDS")
+                .value_parser(value_parser!(u64).range(1..=3600))
+                .help("How long what a page runs may take, its build aside [default: 60]"),
         )
         .subcommand(
             Command::new("build").about("Build and check only, and say where the pages are"),

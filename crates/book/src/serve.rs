@@ -1,27 +1,29 @@
 //! Serves the pages on the loopback address, until Ctrl-C.
 //!
 //! Nobody who connects can hold the server up. No body is read, a connection carries one request and
-//! ends after [`TIME`] whatever its reader does, and there are at most [`CONNECTIONS`] of them.
+//! ends after [`TIME`] whatever its reader does, and there are at most [`CONNECTIONS`] of them. What a
+//! page may run, and who may ask, is the affair of [`door`](crate::door).
 
 use std::future::poll_fn;
 use std::io::{self, Write};
 use std::net::TcpListener;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Stdio;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use hyper::header::{CACHE_CONTROL, HeaderValue};
 use hyper::server::conn::http1;
+use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use hyper_util::service::TowerToHyperService;
 use tokio::process::Command;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Semaphore;
-use tower_http::services::{ServeDir, ServeFile};
-use tower_http::set_header::SetResponseHeader;
+
+use crate::door::Door;
+use crate::run::Place;
 
 /// How long one request with its answer may take.
 const TIME: Duration = Duration::from_secs(10);
@@ -55,7 +57,7 @@ pub fn listen(asked: Option<u16>) -> Result<TcpListener> {
 /// # Errors
 ///
 /// If the machine has no thread or descriptor left at the start. Later it waits until it has.
-pub fn serve(pages: &Path, listener: TcpListener, open: bool) -> Result<()> {
+pub fn serve(pages: &Path, place: Place, listener: TcpListener, open: bool) -> Result<()> {
     // Files are read by threads of the runtime. It panics where it gets none, so this asks first; the
     // one that it gets then is kept.
     std::thread::Builder::new()
@@ -73,35 +75,34 @@ pub fn serve(pages: &Path, listener: TcpListener, open: bool) -> Result<()> {
         tokio::task::spawn_blocking(|| ()).await.context("start the server")?;
         let mut interrupted = signal(SignalKind::interrupt()).context("wait for Ctrl-C")?;
         let mut terminated = signal(SignalKind::terminate()).context("wait for SIGTERM")?;
-        let url = format!("http://{}/", listener.local_addr().context("find the port")?);
+        let address = listener.local_addr().context("find the port")?;
+        let url = format!("http://{address}/");
+        let door = Arc::new(Door::new(pages, place.clone(), address)?);
         let listener = tokio::net::TcpListener::from_std(listener).context("start the server")?;
         announce(&format!("The book is at {url} until Ctrl-C."));
         if open {
             show(&url);
         }
-        tokio::spawn(accept(pages.to_owned(), listener));
+        tokio::spawn(accept(door, listener));
         let ended = poll_fn(|context| {
             let ended = [&mut interrupted, &mut terminated];
             let ended = ended.map(|signal| signal.poll_recv(context).is_ready());
             if ended.contains(&true) { Poll::Ready(()) } else { Poll::Pending }
         });
         ended.await;
+        place.close().await;
         Ok(())
     })
 }
 
 /// Accepts connections for ever. Where descriptors are short it waits for some to be closed.
-async fn accept(pages: PathBuf, listener: tokio::net::TcpListener) {
+async fn accept(door: Arc<Door>, listener: tokio::net::TcpListener) {
     let slots = Arc::new(Semaphore::new(CONNECTIONS));
-    let files = ServeDir::new(&pages).not_found_service(ServeFile::new(pages.join("404.html")));
-    // A book that was built again is not hidden by what the browser remembers.
-    let no_cache = HeaderValue::from_static("no-cache");
-    let files = SetResponseHeader::overriding(files, CACHE_CONTROL, no_cache);
     let mut silent = false;
     loop {
         let slot = Arc::clone(&slots).acquire_owned().await.expect("nobody closes it");
-        let stream = match listener.accept().await {
-            Ok((stream, _)) => stream,
+        let (stream, peer) = match listener.accept().await {
+            Ok(accepted) => accepted,
             Err(error) => {
                 if !std::mem::replace(&mut silent, true) {
                     warn(&format!("accept: {error}; the server goes on when that has passed"));
@@ -110,13 +111,23 @@ async fn accept(pages: PathBuf, listener: tokio::net::TcpListener) {
                 continue;
             }
         };
-        let service = TowerToHyperService::new(files.clone());
+        let door = Arc::clone(&door);
         tokio::spawn(async move {
-            let answer = http1::Builder::new()
-                .keep_alive(false)
-                .serve_connection(TokioIo::new(stream), service);
-            // A reader that goes away, sends nonsense or dawdles costs this answer alone.
-            let _ = tokio::time::timeout(TIME, answer).await;
+            let runs = Arc::new(AtomicBool::new(false));
+            let answer = http1::Builder::new().keep_alive(false).serve_connection(
+                TokioIo::new(stream),
+                service_fn(|request| {
+                    let (door, runs) = (Arc::clone(&door), Arc::clone(&runs));
+                    async move { door.answer(request, peer, &runs).await }
+                }),
+            );
+            tokio::pin!(answer);
+            // A reader that goes away, sends nonsense or dawdles costs this answer alone. Who runs
+            // something has as long as that may take.
+            let ended = tokio::time::timeout(TIME, &mut answer).await;
+            if ended.is_err() && runs.load(Ordering::Relaxed) {
+                let _ = tokio::time::timeout(door.longest(), answer).await;
+            }
             drop(slot);
         });
     }
