@@ -5,11 +5,11 @@ use std::sync::atomic::AtomicU8;
 
 use anyhow::{Context, Result};
 use lab::child::explain;
+use lab::machine::page_size;
 use lab::proc::{Mapping, mappings};
 use lab::{Evidence, Experiment, Lab, say};
 use nix::errno::Errno;
 use nix::sys::mman::{MapFlags, MmapAdvise, ProtFlags, madvise, mmap_anonymous, munmap};
-use nix::unistd::{SysconfVar, sysconf};
 
 pub const EXPERIMENT: Experiment = Experiment {
     name: "layout",
@@ -22,7 +22,7 @@ static GLOBAL: AtomicU8 = AtomicU8::new(0);
 const PAGES: usize = 1000;
 
 fn run(_: &Lab) -> Result<Evidence> {
-    let page = page_size()?;
+    let page = page_size();
     let length = NonZeroUsize::new(PAGES * page).context("the page size is zero")?;
     let (access, private) = (ProtFlags::PROT_READ | ProtFlags::PROT_WRITE, MapFlags::MAP_PRIVATE);
     // SAFETY: the kernel chooses the place of a new mapping; nothing is overlaid.
@@ -90,10 +90,4 @@ fn in_memory(first: *mut libc::c_void, pages: usize, page: usize) -> Result<usiz
     let result = unsafe { libc::mincore(first, pages * page, present.as_mut_ptr()) };
     Errno::result(result).map_err(explain("mincore"))?;
     Ok(present.iter().filter(|byte| **byte & 1 == 1).count())
-}
-
-/// The unit in which memory is mapped here, in bytes; sysconf(3).
-pub fn page_size() -> Result<usize> {
-    let size = sysconf(SysconfVar::PAGE_SIZE).context("sysconf")?.context("no page size")?;
-    usize::try_from(size).context("the page size")
 }

@@ -9,7 +9,7 @@ use lab::{Evidence, Experiment, Lab, say};
 use nix::sys::mman::{MapFlags, ProtFlags, mmap_anonymous, munmap};
 use nix::sys::wait::WaitStatus;
 
-use crate::layout::page_size;
+use lab::machine::page_size;
 
 pub const EXPERIMENT: Experiment = Experiment {
     name: "map-shared",
@@ -19,7 +19,7 @@ pub const EXPERIMENT: Experiment = Experiment {
 };
 
 fn run(_: &Lab) -> Result<Evidence> {
-    let length = NonZeroUsize::new(page_size()?).context("the page size is zero")?;
+    let length = NonZeroUsize::new(page_size()).context("the page size is zero")?;
     // ANCHOR: map
     let private = map(length, MapFlags::MAP_PRIVATE)?;
     let shared = map(length, MapFlags::MAP_SHARED)?;

@@ -319,7 +319,7 @@ fn working_set(facts: Facts<'_>) -> Option<Plot> {
         })
         .collect();
     series.iter().all(|series| series.points.len() > 1).then_some(())?;
-    let largest = facts.samples(OF, "working set: largest ratio")?;
+    let largest = facts.samples(OF, "largest working set: process / thread")?;
     let at = facts.number(OF, "working set: largest at")?;
     let says = format!(
         "A switch and the work on the same pages took at most {} as long with a process as with a \

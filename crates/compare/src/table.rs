@@ -72,7 +72,7 @@ pub const ROWS: &[Row] = &[
         [
             "working set: process at the largest",
             "working set: thread at the largest",
-            "working set: largest ratio",
+            "largest working set: process / thread",
         ],
         &["thread-switch-faster"],
     ),

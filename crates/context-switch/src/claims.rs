@@ -31,7 +31,7 @@ fn thread_switch_faster(facts: &Evidence) -> Result<Judgement, Absent> {
     if direct.is_above(SAME) {
         return Ok(Judgement::holds(seen));
     }
-    let memory = facts.samples("working set: largest ratio")?;
+    let memory = facts.samples("largest working set: process / thread")?;
     let pages = facts.number("working set: largest at")?;
     let seen =
         format!("{seen}, and {:.2} times with {pages} pages in use ({memory})", memory.median);
@@ -61,7 +61,7 @@ mod tests {
     fn verdict(direct: [f64; 3], memory: [f64; 3]) -> Verdict {
         let facts = Evidence::new()
             .sampled("direct: process / thread", of(direct), "")
-            .sampled("working set: largest ratio", of(memory), "")
+            .sampled("largest working set: process / thread", of(memory), "")
             .measured("working set: largest at", 2048, "pages");
         CLAIMS[0].verdict(&facts).verdict
     }
@@ -90,7 +90,7 @@ mod tests {
         assert_eq!(CLAIMS[0].verdict(&facts).verdict, Verdict::Inconclusive);
         let facts = Evidence::new()
             .sampled("direct: process / thread", of([1.0; 3]), "")
-            .missing("working set: largest ratio", "too noisy for any number of pages");
+            .missing("largest working set: process / thread", "too noisy for any number of pages");
         assert_eq!(CLAIMS[0].verdict(&facts).verdict, Verdict::Inconclusive);
         assert_eq!(CLAIMS[0].verdict(&Evidence::new()).verdict, Verdict::Failed);
     }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use lab::child::explain_io;
+use lab::machine::page_size;
 use lab::sample::{Sampling, TOLERANCE, allowed_cpus};
 use lab::{Evidence, Experiment, Lab, Summary, say};
 use memmap2::{Advice, MmapRaw};
@@ -20,7 +21,6 @@ pub const EXPERIMENT: Experiment = Experiment {
     run,
 };
 
-const PAGE: usize = 4096;
 const LINE: usize = 64;
 const PAGES: [usize; 5] = [64, 512, 1024, 2048, 3072];
 
@@ -76,11 +76,12 @@ fn run(lab: &Lab) -> Result<Evidence> {
     }
     Ok(match largest {
         Some((pages, ratio, [process, thread])) => evidence
-            .sampled("working set: largest ratio", ratio, "")
+            .sampled("largest working set: process / thread", ratio, "")
             .sampled("working set: process at the largest", process, "µs")
             .sampled("working set: thread at the largest", thread, "µs")
             .measured("working set: largest at", pages, "pages"),
-        None => evidence.missing("working set: largest ratio", "too noisy for any number of pages"),
+        None => evidence
+            .missing("largest working set: process / thread", "too noisy for any number of pages"),
     })
 }
 
@@ -89,7 +90,7 @@ type Largest = (usize, Summary, [Summary; 2]);
 
 /// Memory for the largest number of pages, which the kernel is asked not to join to huge ones.
 fn small_pages() -> Result<MmapRaw> {
-    let memory = shared_memory::memory::shared(PAGES[PAGES.len() - 1] * PAGE)?;
+    let memory = shared_memory::memory::shared(PAGES[PAGES.len() - 1] * page_size())?;
     // A kernel without huge pages refuses the advice, and needs none.
     let _ = memory.advise(Advice::NoHugePage).map_err(explain_io("madvise"));
     Ok(memory)
@@ -100,10 +101,11 @@ fn touch(memory: &MmapRaw, pages: usize) {
     // SAFETY: the mapping lives as long as the borrow, and all who use it do so by atomics.
     let bytes =
         unsafe { std::slice::from_raw_parts(memory.as_ptr().cast::<AtomicU8>(), memory.len()) };
+    let size = page_size();
     // ANCHOR: touch
     for page in 0..pages {
         // In each page another line, or all would compete for the same places of the cache.
-        bytes[page * PAGE + page % (PAGE / LINE) * LINE].store(1, Relaxed);
+        bytes[page * size + page % (size / LINE) * LINE].store(1, Relaxed);
     }
     // ANCHOR_END: touch
 }

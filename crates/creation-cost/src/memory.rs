@@ -6,7 +6,7 @@ use std::ptr::NonNull;
 
 use anyhow::{Context, Result};
 use lab::child::explain;
-use lab::machine::Cgroup;
+use lab::machine::{Cgroup, memory_available, page_size};
 use nix::sys::mman::{MapFlags, MmapAdvise, ProtFlags, madvise, mmap_anonymous, munmap};
 
 /// An anonymous mapping; unmapped when dropped.
@@ -95,25 +95,15 @@ impl Drop for Memory {
     }
 }
 
-/// The size of a page that the kernel gives: 4 KiB, on other CPUs than x86 also 16 or 64.
-pub fn page_size() -> usize {
-    let size = nix::unistd::sysconf(nix::unistd::SysconfVar::PAGE_SIZE).ok().flatten();
-    size.map_or(4096, |bytes| bytes as usize)
-}
-
-/// How many bytes this process may still use, and what limits them: what the machine has free,
-/// MemAvailable in proc(5), or its control group, cgroups(7), less what this process has.
+/// How many bytes this process may still use, and what limits them: what the machine has free, or
+/// its control group.
 pub fn available() -> (usize, &'static str) {
-    let number = |path: &str, key: &str| {
-        let text = fs::read_to_string(path).unwrap_or_default();
-        text.lines().find(|line| line.starts_with(key)).map_or(0, kib) << 10
+    let free = memory_available();
+    let whose = match Cgroup::here().memory_left {
+        Some(left) if left == free => "the limit of its control group",
+        _ => "MemAvailable",
     };
-    let free = number("/proc/meminfo", "MemAvailable:");
-    let own = number("/proc/self/status", "VmRSS:");
-    match Cgroup::here().memory.map(|most| (most as usize).saturating_sub(own)) {
-        Some(left) if left < free => (left, "the limit of its control group"),
-        _ => (free, "MemAvailable"),
-    }
+    (free as usize, whose)
 }
 
 fn kib(line: &str) -> usize {

@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use lab::machine::page_size;
 use lab::sample::{Contestant, Pinned, Sampling, allowed_cpus};
 use lab::{Evidence, Experiment, Lab, Unavailable, say};
 
 use crate::making::{self, Program, cpu_time};
-use crate::memory::{Memory, available, page_size};
+use crate::memory::{Memory, available};
 
 pub const EXPERIMENT: Experiment = Experiment {
     name: "sweep",
@@ -121,7 +122,12 @@ fn affordable(wanted: usize) -> Result<usize> {
         bytes /= 2;
     }
     if bytes * 4 > free {
-        let why = format!("only {} MiB of memory are left ({whose})", free / MIB);
+        let why = match free {
+            0 => {
+                "neither /proc/meminfo nor a control group says how much memory is left".to_owned()
+            }
+            _ => format!("only {} MiB of memory are left ({whose})", free / MIB),
+        };
         return Err(Unavailable::because(why).into());
     }
     Ok(bytes)

@@ -41,6 +41,23 @@ pub const CLAIMS: &[Claim] = &[
 /// Bytes that are copied because of the boundary have to cost this many pointers.
 const COPIED: f64 = 10.0;
 
+/// What this kernel does at a switch to another address space that makes it dearer, if it says so.
+fn what_makes_a_switch_dear(facts: &Evidence) -> String {
+    let untagged = facts.truth("translations are tagged (PCID)") == Ok(false);
+    let barrier =
+        facts.text("branch predictor, IBPB").ok().filter(|said| said.contains("disabled"));
+    let mut reasons = String::new();
+    if untagged {
+        reasons.push_str("; translations are not tagged (no PCID), so a switch flushes them");
+    }
+    if let Some(said) = barrier {
+        reasons.push_str(&format!(
+            "; indirect-branch speculation is {said}, so a barrier stands between processes"
+        ));
+    }
+    reasons
+}
+
 fn ipc_slower(facts: &Evidence) -> Result<Judgement, Absent> {
     let measured = facts.number("mechanisms measured")?;
     let same = facts.number("mechanisms that cost the same")?;
@@ -57,7 +74,7 @@ fn ipc_slower(facts: &Evidence) -> Result<Judgement, Absent> {
         copied.median
     );
     Ok(if 2.0 * slower > measured {
-        Judgement::holds(format!("{small}, and {bulk}"))
+        Judgement::holds(format!("{small}, and {bulk}{}", what_makes_a_switch_dear(facts)))
     } else if 2.0 * same <= measured {
         Judgement::inconclusive(format!("too noisy: {small}"))
     } else if copied.is_above(COPIED) {
@@ -142,6 +159,17 @@ mod tests {
         assert_eq!(verdict("ipc-slower", &trips(2, 2, 300.0)), Verdict::Inconclusive);
         assert_eq!(verdict("ipc-slower", &trips(6, 0, 10.0)), Verdict::Inconclusive);
         assert_eq!(verdict("ipc-slower", &Evidence::new()), Verdict::Failed);
+    }
+
+    #[test]
+    fn a_dearer_switch_names_what_the_kernel_flushes() {
+        let flushed = trips(0, 6, 2000.0)
+            .fact("translations are tagged (PCID)", false)
+            .fact("branch predictor, IBPB", "always disabled");
+        let said = ipc_slower(&flushed).unwrap().because;
+        assert!(said.contains("no PCID") && said.contains("always disabled"), "{said}");
+        let tagged = trips(0, 6, 2000.0).fact("translations are tagged (PCID)", true);
+        assert!(!ipc_slower(&tagged).unwrap().because.contains("PCID"));
     }
 
     #[test]

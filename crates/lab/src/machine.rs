@@ -56,6 +56,12 @@ fn line(files: Files<'_>, cpus: usize, cgroup: &Cgroup) -> String {
     parts.join(", ")
 }
 
+/// Bytes in a page of this kernel: 4 KiB on x86, on other CPUs also 16 or 64, sysconf(3).
+pub fn page_size() -> usize {
+    let size = nix::unistd::sysconf(nix::unistd::SysconfVar::PAGE_SIZE).ok().flatten();
+    size.map_or(4096, |bytes| bytes as usize)
+}
+
 /// Bytes that this process may still use: what the machine has free, MemAvailable in
 /// proc_meminfo(5), and what its cgroup leaves, memory.max in cgroups(7). 0 if nothing says so.
 pub fn memory_available() -> u64 {

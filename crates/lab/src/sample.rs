@@ -20,6 +20,7 @@ use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::unistd::Pid;
 
+use crate::Unavailable;
 use crate::evidence::Summary;
 pub use crate::machine::allowed_cpus;
 
@@ -359,7 +360,11 @@ impl Pinned {
     pub fn to(cpu: usize) -> Result<Pinned> {
         let before = sched_getaffinity(Pid::from_raw(0)).ok();
         let mut set = CpuSet::new();
-        set.set(cpu)?;
+        let within = set.set(cpu);
+        within.map_err(|_| {
+            let most = CpuSet::count();
+            Unavailable::because(format!("CPU {cpu}: these programs pin to the first {most} only"))
+        })?;
         sched_setaffinity(Pid::from_raw(0), &set)
             .map_err(crate::child::explain("sched_setaffinity"))?;
         Ok(Pinned(before))

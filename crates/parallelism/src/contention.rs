@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use lab::child::explain;
-use lab::machine::allowed_cpus;
+use lab::machine::{allowed_cpus, page_size};
 use lab::sample::{Contestant, Sampling};
 use lab::{Evidence, Experiment, Lab, say};
 use nix::errno::Errno;
@@ -23,7 +23,6 @@ pub const EXPERIMENT: Experiment = Experiment {
 
 /// More workers than this are not measured.
 const WORKERS: usize = 8;
-const PAGE: usize = 4096;
 const PAGES: usize = 16;
 /// Blocks that a worker holds, each too large for the caches that glibc keeps for a thread.
 const BLOCKS: usize = 32;
@@ -152,7 +151,8 @@ fn give_pages_back(times: u32) -> Result<()> {
     for _ in 0..times / 4 {
         touch(memory, PAGES);
         // SAFETY: the mapping is this worker's, and nothing refers to what is in it.
-        let given = unsafe { libc::madvise(memory.cast(), PAGES * PAGE, libc::MADV_DONTNEED) };
+        let given =
+            unsafe { libc::madvise(memory.cast(), PAGES * page_size(), libc::MADV_DONTNEED) };
         Errno::result(given).map_err(explain("madvise"))?;
     }
     unmap(memory, PAGES)
@@ -178,21 +178,21 @@ fn map(pages: usize) -> Result<*mut u8> {
         (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
     // SAFETY: a new mapping anywhere overlaps no other.
     let memory =
-        unsafe { libc::mmap(std::ptr::null_mut(), pages * PAGE, protection, flags, -1, 0) };
+        unsafe { libc::mmap(std::ptr::null_mut(), pages * page_size(), protection, flags, -1, 0) };
     if memory == libc::MAP_FAILED {
         return Err(explain("mmap")(Errno::last()));
     }
     if pages > PAGES {
         // A kernel without huge pages refuses the advice, and needs none.
         // SAFETY: advice about a mapping of this worker's changes nothing in it.
-        unsafe { libc::madvise(memory, pages * PAGE, libc::MADV_NOHUGEPAGE) };
+        unsafe { libc::madvise(memory, pages * page_size(), libc::MADV_NOHUGEPAGE) };
     }
     Ok(memory.cast())
 }
 
 fn unmap(memory: *mut u8, pages: usize) -> Result<()> {
     // SAFETY: the mapping came from `map`, has this size, and is not used afterwards.
-    let unmapped = unsafe { libc::munmap(memory.cast(), pages * PAGE) };
+    let unmapped = unsafe { libc::munmap(memory.cast(), pages * page_size()) };
     Errno::result(unmapped).map(drop).map_err(explain("munmap"))
 }
 
@@ -200,6 +200,6 @@ fn unmap(memory: *mut u8, pages: usize) -> Result<()> {
 fn touch(memory: *mut u8, pages: usize) {
     for page in 0..pages {
         // SAFETY: the mapping has at least so many pages and is this worker's alone.
-        unsafe { memory.add(page * PAGE).write_volatile(1) };
+        unsafe { memory.add(page * page_size()).write_volatile(1) };
     }
 }

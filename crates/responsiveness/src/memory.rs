@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow};
 use lab::child::{Child, LIMIT, explain, failed, late};
+use lab::machine::page_size;
 use lab::sample::{Comparison, Pinned, allowed_cpus};
 use lab::thread::spawn;
 use lab::{Evidence, Lab, TimeLimit, say};
@@ -19,7 +20,6 @@ use nix::sys::resource::{UsageWho, getrusage};
 use crate::board::Board;
 
 /// A page, as the kernel counts them on most machines.
-const PAGE: usize = 4096;
 /// So many pages a thread writes to, again and again.
 const PAGES: usize = 1000;
 
@@ -42,7 +42,7 @@ impl Memory {
 
     /// So many pages, each of which has been written to.
     fn touched(pages: usize) -> Result<Memory> {
-        let memory = Memory::map(pages * PAGE)?;
+        let memory = Memory::map(pages * page_size())?;
         // SAFETY: the mapping is this one's own. Pages of 2 MiB would make fewer faults; where the
         // kernel has none, it refuses the advice.
         let _ = unsafe { madvise(memory.0, memory.1, MmapAdvise::MADV_NOHUGEPAGE) };
@@ -52,7 +52,7 @@ impl Memory {
 
     /// Writes one byte to each page.
     fn write(&self) {
-        for offset in (0..self.1).step_by(PAGE) {
+        for offset in (0..self.1).step_by(page_size()) {
             // SAFETY: the address lies in the mapping, which is writable; one thread at a time
             // writes.
             unsafe { self.0.cast::<u8>().add(offset).write_volatile(1) }
@@ -152,7 +152,7 @@ fn map(changes: &Changes) -> Result<f64> {
     wait_for(1, &mut limit)?;
     let (start, until, mut times) = (Instant::now(), made() + CHANGES, 0);
     while made() < until && !limit.is_over() {
-        drop(Memory::map(PAGE)?);
+        drop(Memory::map(page_size())?);
         times += 1;
     }
     Ok(start.elapsed().as_secs_f64() * 1e6 / f64::from(times))

@@ -148,6 +148,19 @@ fn every_exercise_has_a_page_that_says_what_is_checked() {
     assert!(exercises >= 16, "a teacher may add some: {exercises}");
 }
 
+/// Pages have 16 or 64 KiB on some machines: `lab::machine::page_size` knows.
+#[test]
+fn no_concept_takes_the_size_of_a_page_for_granted() {
+    for name in concepts() {
+        for entry in fs::read_dir(top().join(format!("crates/{name}/src"))).unwrap() {
+            let path = entry.unwrap().path();
+            let text = fs::read_to_string(&path).unwrap_or_default();
+            let fixed = text.lines().find(|line| line.contains("const PAGE: usize = "));
+            assert_eq!(fixed, None, "{}", path.display());
+        }
+    }
+}
+
 #[test]
 fn folders_are_packages_and_nothing_else_stands_at_the_top() {
     for name in crates() {
