@@ -34,7 +34,7 @@ fn run(_: &Lab) -> Result<Evidence> {
     ensure!(ended == WaitStatus::Exited(pid, 0), "the sender {}", in_words(ended));
     let ended = in_words(ended);
     let waiting = mq_getattr(&queue.descriptor).map_err(explain("mq_getattr"))?.curmsgs();
-    say!("receiver", "{pid} sent by the name {} and {ended}", queue.name);
+    say!("receiver", "{pid} sent to {} and {ended}", queue.name);
     say!("receiver", "{waiting} messages wait in the kernel");
 
     // ANCHOR: receive

@@ -118,7 +118,7 @@ pub fn fork_of_another(evidence: Evidence, lab: &Lab) -> Result<Evidence> {
     say!("main", "a thread writes to {PAGES} pages: {before} page faults;");
     say!(
         "main",
-        "  after another has forked: {after} faults, {:.1} times the time",
+        "  after another has forked: {after} faults, {:.1} x the time",
         slower.ratio.median
     );
     Ok(evidence
