@@ -25,6 +25,10 @@ const LIMIT: Duration = Duration::from_secs(120);
 const KILLS: u32 = 1;
 /// How long a test injects failures.
 const INJECTING: Duration = Duration::from_millis(1200);
+/// The width of a terminal, for which all is written.
+const COLUMNS: usize = 80;
+/// Digits of the largest process id that Linux gives, proc_sys_kernel(5): below 4194304.
+const DIGITS: usize = 7;
 /// The user that a program runs as to show that it needs no privilege: nobody.
 const NOBODY: u32 = 65534;
 
@@ -60,6 +64,15 @@ fn alone() -> RwLockWriteGuard<'static, ()> {
 /// Tests that do neither run side by side.
 fn together() -> RwLockReadGuard<'static, ()> {
     QUIET.read().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// How wide a line is: the id in the head of `[role     1234] sentence` counts with the most digits
+/// that it can have.
+fn columns(line: &str) -> usize {
+    let head = line.strip_prefix('[').and_then(|rest| rest.split_once("] "));
+    let id = head.and_then(|(head, _)| head.rsplit_once(' ')).map_or("", |(_, id)| id);
+    let is_id = !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_digit());
+    line.chars().count() + if is_id { DIGITS.saturating_sub(id.len()) } else { 0 }
 }
 
 /// A mark that no other run has.
@@ -121,13 +134,16 @@ impl Program {
         found.unwrap_or_else(|| panic!("no fact `{fact}` in {json:#}"))["value"].clone()
     }
 
-    /// Compares a fresh run with the recorded transcript, each section by its grade.
+    /// Compares a fresh run with the recorded transcript, each section by its grade. No line of it
+    /// is wider than a terminal, whatever number the machine has come to with its process ids.
     pub fn prints_what_the_book_shows(&self) {
         let ended = self.run(&[]);
         assert!(ended.status.success() && ended.stderr.is_empty(), "{ended:?}");
         let text = std::fs::read_to_string(self.transcript).expect("transcript.txt");
         let recorded = Transcript::parse(&text).expect("transcript.txt is well formed");
         assert_eq!(recorded.command, transcript::command(self.name));
+        let wide: Vec<&str> = ended.stdout.lines().filter(|line| columns(line) > COLUMNS).collect();
+        assert!(wide.is_empty(), "more than {COLUMNS} columns:\n{}", wide.join("\n"));
         if let Err(difference) = recorded.compare(&ended.stdout) {
             panic!("{difference}\nIf the change is meant: scripts/record {}", self.name);
         }
@@ -427,5 +443,18 @@ impl Random {
         use std::hash::BuildHasher;
         self.1 += 1;
         self.0.hash_one(self.1) as f64 / u64::MAX as f64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_counts_with_seven_digits_wherever_a_line_has_one() {
+        assert_eq!(columns("[parent   42] says µs"), "[parent   1234567] says us".len());
+        assert_eq!(columns("[main     1234567] a"), 20);
+        assert_eq!(columns("[not a head] 42"), 15);
+        assert_eq!(columns("layout: Where is what?"), 22);
     }
 }

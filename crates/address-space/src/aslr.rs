@@ -6,7 +6,7 @@ use std::os::unix::process::CommandExt;
 
 use anyhow::{Context, Result, ensure};
 use lab::child::explain_io;
-use lab::{Evidence, Experiment, Lab, Role, say};
+use lab::{Evidence, Experiment, Lab, Role, say, say_why};
 
 pub const EXPERIMENT: Experiment = Experiment {
     name: "aslr",
@@ -47,7 +47,7 @@ fn run(_: &Lab) -> Result<Evidence> {
             Ok(places) => fixed.push(places),
             Err(error) => {
                 let why = format!("the layout cannot be fixed: {error:#}");
-                say!("main", "{why}");
+                say_why!("main", "{why}");
                 return Ok(evidence.missing("places of the stack without randomisation", why));
             }
         }

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, anyhow};
 use lab::sample::{Pinned, allowed_cpus};
 use lab::thread::spawn;
-use lab::{Evidence, Experiment, Lab, TimeLimit, say};
+use lab::{Evidence, Experiment, Lab, TimeLimit, say, say_why};
 
 pub const EXPERIMENT: Experiment = Experiment {
     name: "order",
@@ -33,12 +33,12 @@ fn run(lab: &Lab) -> Result<Evidence> {
 
     let [one, other, ..] = allowed_cpus()[..] else {
         let why = "one CPU is allowed here, and it runs the threads in turn";
-        say!("main", "{why}");
+        say_why!("main", "{why}");
         return Ok(evidence.missing(NEITHER, why));
     };
     let limit = Duration::from_millis(lab.by_effort(150, 300, 2000));
     let (rounds, neither) = write_then_read(STORE_AND_LOAD, [one, other], ROUNDS, limit)?;
-    say!("main", "{rounds} times two threads write, then read the other's variable:");
+    say!("main", "{rounds} times two threads write, then read the other's value:");
     say!("main", "by {STORE_AND_LOAD:?}, neither saw the other's write in {neither} rounds");
     let (again, none) = write_then_read(SeqCst, [one, other], rounds, limit)?;
     say!("main", "by SeqCst, neither saw it in {none} of {again} rounds");

@@ -70,7 +70,7 @@ fn run(_: &Lab) -> Result<Evidence> {
         say!("main", "nobody can receive any more; send fails, and {words}");
 
         let meets = rendezvous()?;
-        let words = if meets { "only when somebody takes it" } else { "at once" };
+        let words = if meets { "only when it is taken" } else { "at once" };
         say!("main", "in a channel of 0 a message goes in {words}");
         Ok(Evidence::new()
             .fact("bounded: messages that fit", fits)

@@ -9,7 +9,7 @@ use crossbeam::channel;
 use lab::child::explain;
 use lab::sample::{Contestant, Pinned, Rounds, allowed_cpus};
 use lab::thread::spawn;
-use lab::{Evidence, Experiment, Lab, say};
+use lab::{Evidence, Experiment, Lab, say, say_why};
 use nix::errno::Errno;
 
 pub const EXPERIMENT: Experiment = Experiment {
@@ -97,7 +97,7 @@ fn run(lab: &Lab) -> Result<Evidence> {
         }
         let ratios = [measured.compare(1, 0), measured.compare(3, 2), measured.compare(4, 1)];
         match measured.doubt() {
-            Some(why) => say!("main", "not to be compared here: {why}"),
+            Some(why) => say_why!("main", "not to be compared here: {why}"),
             None => {
                 let [std, crossbeam, copy] = ratios.each_ref().map(|c| c.ratio);
                 say!("main", "64 MiB take {std} times as long as 1 KiB by std's,");

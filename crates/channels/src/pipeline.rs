@@ -8,7 +8,7 @@ use anyhow::Result;
 use crossbeam::channel;
 use lab::sample::{Contestant, Pinned, Rounds, allowed_cpus};
 use lab::thread::spawn;
-use lab::{Evidence, Experiment, Lab, say};
+use lab::{Evidence, Experiment, Lab, say, say_why};
 
 pub const EXPERIMENT: Experiment = Experiment {
     name: "pipeline",
@@ -61,7 +61,7 @@ fn run(lab: &Lab) -> Result<Evidence> {
     }
     let ratios = [measured.compare(1, 0), measured.compare(2, 0)];
     match measured.doubt() {
-        Some(why) => say!("main", "not to be compared here: {why}"),
+        Some(why) => say_why!("main", "not to be compared here: {why}"),
         None => {
             let [std, crossbeam] = ratios.each_ref().map(|comparison| comparison.ratio);
             say!("main", "std's take {std} times as long as locks,");

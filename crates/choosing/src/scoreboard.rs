@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use lab::child::{Child, failed, in_words};
 use lab::sample::{Comparison, Contestant, Pinned, Sampling, allowed_cpus};
-use lab::{Evidence, Experiment, Lab, say};
+use lab::{Evidence, Experiment, Lab, say, say_why};
 
 use crate::arms::{self, Answers, JOBS, Job, Work};
 use crate::figures::{idle_process, idle_thread};
@@ -41,10 +41,10 @@ fn run(lab: &Lab) -> Result<Evidence> {
     let cpu = *allowed_cpus().last().context("no CPU is allowed")?;
     let _pinned = Pinned::to(cpu)?;
     let work = Work::new(mib << 20)?;
-    say!("parent", "{JOBS} tiles of an image of {mib} MiB, all on CPU {cpu}; again with a job");
-    say!("parent", "that crashes, and with one that leaves a secret for which all look");
+    say!("parent", "{JOBS} tiles of an image of {mib} MiB, all on CPU {cpu}; again with a");
+    say!("parent", "job that crashes; with one that leaves a secret all look for");
     let heads: String = ARMS.map(|(name, _)| format!("{name:>13}")).concat();
-    say!("parent", "{:<10}{heads}", "");
+    say!("parent", "{:<9}{heads}", "");
     let mut evidence = Evidence::new().fact("jobs", JOBS).measured("image", mib as f64, "MiB");
 
     evidence = speed(lab, &work, evidence)?;
@@ -59,7 +59,7 @@ fn run(lab: &Lab) -> Result<Evidence> {
         line += &format!("{:>13}", format!("{kept} of {JOBS}"));
         evidence = evidence.fact(&format!("{name}: jobs kept after a crash"), kept);
     }
-    say!("parent", "{:<10}{line}", "kept");
+    say!("parent", "{:<9}{line}", "kept");
 
     let mut jobs = [Job::Look; JOBS];
     jobs[LEAVES] = Job::Leave;
@@ -81,8 +81,8 @@ fn run(lab: &Lab) -> Result<Evidence> {
             .fact(&format!("{name}: another worker sees the secret"), seen.others[0] > 0)
             .fact(&format!("{name}: the worker's later job sees the secret"), seen.same[0] > 0);
     }
-    say!("parent", "{:<10}{others}", "secret");
-    say!("parent", "{:<10}{later}", "  later");
+    say!("parent", "{:<9}{others}", "secret");
+    say!("parent", "{:<9}{later}", "  later");
 
     let (mut lines, mut calls) = (String::new(), String::new());
     for (name, _) in ARMS {
@@ -93,9 +93,9 @@ fn run(lab: &Lab) -> Result<Evidence> {
             .fact(&format!("{name}: lines"), size.lines)
             .fact(&format!("{name}: system calls in its source"), size.calls);
     }
-    say!("parent", "{:<10}{lines}", "lines");
-    say!("parent", "{:<10}{calls}", "calls");
-    say!("parent", "secret: another worker sees it; later: a later job of the same");
+    say!("parent", "{:<9}{lines}", "lines");
+    say!("parent", "{:<9}{calls}", "calls");
+    say!("parent", "secret: another worker sees it; later: the same worker does");
     Ok(evidence)
 }
 
@@ -118,8 +118,8 @@ fn speed(lab: &Lab, work: &Work, evidence: Evidence) -> Result<Evidence> {
         .map(|arm| format!("{:>13.1}", rounds.microseconds(arm).median * 1e-3))
         .collect();
     match rounds.doubt() {
-        None => say!("parent", "{:<10}{line}", "ms"),
-        Some(why) => say!("parent", "{:<10}{why}", "ms"),
+        None => say!("parent", "{:<9}{line}", "ms"),
+        Some(why) => say_why!("parent", "{:<9}{why}", "ms"),
     }
     Ok(evidence
         .compared("a process each / a thread each", &rounds.compare(2, 0))
@@ -141,7 +141,7 @@ fn memory(lab: &Lab, work: &Work, evidence: Evidence) -> Result<Evidence> {
     let compared = Comparison::paired(names, "KiB", &pairs).context("nothing was made")?;
     let [(_, process), (_, thread)] = &compared.sides;
     let (process, thread) = (process.median, thread.median);
-    say!("parent", "{:<10}{thread:>13.0}{thread:>13.0}{process:>13.0}{process:>13.0}", "KiB each");
+    say!("parent", "{:<9}{thread:>13.0}{thread:>13.0}{process:>13.0}{process:>13.0}", "KiB each");
     let copied = process * 1024.0 > work.image.bytes().len() as f64 / 2.0;
     Ok(evidence
         .compared("memory: process / thread", &compared)

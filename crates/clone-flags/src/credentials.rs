@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicI32, Ordering::SeqCst};
 
 use anyhow::{Result, bail};
 use lab::child::{Child, explain, explain_io};
-use lab::{Evidence, Experiment, Lab, Unavailable, say};
+use lab::{Evidence, Experiment, Lab, Unavailable, say, say_why};
 use nix::errno::Errno;
 use nix::sys::wait::WaitStatus;
 
@@ -40,7 +40,7 @@ fn run(_: &Lab) -> Result<Evidence> {
     if let Some(why) = refused.first() {
         // The call and its errno; the facts that are missing carry the whole reason.
         let why: Vec<&str> = why.split(": ").take(2).collect();
-        say!("parent", "{} more cannot be shown here ({})", refused.len(), why.join(": "));
+        say_why!("parent", "{} more cannot be shown here ({})", refused.len(), why.join(": "));
     }
     Ok(evidence)
 }

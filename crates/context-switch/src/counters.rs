@@ -62,7 +62,7 @@ fn run(_: &Lab) -> Result<Evidence> {
     })?;
     // ANCHOR_END: compute
 
-    say!("first", "on CPU {cpu}, and its switches      voluntary  involuntary  perf");
+    say!("first", "{:<30} voluntary  involuntary  perf", format!("on CPU {cpu}, and its switches"));
     let rows = [
         ("calls", format!("calls the kernel {TIMES} times"), &calls),
         ("sleeping", format!("sleeps {SLEEPS} times"), &sleeping),
@@ -74,7 +74,7 @@ fn run(_: &Lab) -> Result<Evidence> {
     for (name, sentence, switches) in rows {
         let Switches { voluntary, involuntary } = switches.by_rusage;
         let by_perf = switches.by_perf.map_or("-".to_owned(), |count| count.to_string());
-        say!("first", "{sentence:<33}{voluntary:>10}{involuntary:>13}{by_perf:>6}");
+        say!("first", "{sentence:<30}{voluntary:>10}{involuntary:>13}{by_perf:>6}");
         evidence = evidence
             .measured(&format!("{name}: voluntary"), voluntary, "switches")
             .measured(&format!("{name}: involuntary"), involuntary, "switches");

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use lab::sample::{Sampling, TOLERANCE, allowed_cpus};
-use lab::{Evidence, Experiment, Lab, say};
+use lab::{Evidence, Experiment, Lab, say, say_why};
 
 use crate::round_trip::{Other, Time, Who, measure};
 
@@ -44,7 +44,7 @@ fn run(lab: &Lab) -> Result<Evidence> {
     say!("asker", "  to a thread on CPU {there:<3}    {thread:>7.2}");
     say!("asker", "  to a process on CPU {at_process:<3}   {process:>7.2}");
     match &place.doubt {
-        Some(why) => say!("asker", "the ratios are not to be trusted: {why}"),
+        Some(why) => say_why!("asker", "the ratios are not to be trusted: {why}"),
         None => {
             let (place, kind) = (place.ratio, kind.ratio);
             say!("asker", "CPU {there} to CPU {here} {:.2} ({place})", place.median);

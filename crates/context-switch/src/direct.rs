@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use lab::sample::{Sampling, TOLERANCE, allowed_cpus};
-use lab::{Evidence, Experiment, Lab, say};
+use lab::{Evidence, Experiment, Lab, say, say_why};
 
 use crate::round_trip::{Other, Time, Who, measure};
 
@@ -40,7 +40,7 @@ fn run(lab: &Lab) -> Result<Evidence> {
     say!("asker", "  the same calls without a switch     {:>7.2}", floor.median);
     match &trip.doubt {
         None => say!("asker", "process to thread {:.2} ({})", trip.ratio.median, trip.ratio),
-        Some(why) => say!("asker", "the ratio is not to be trusted: {why}"),
+        Some(why) => say_why!("asker", "the ratio is not to be trusted: {why}"),
     }
     let evidence = Evidence::new().compared("direct: process / thread", &trip).sampled(
         "the calls without a switch",

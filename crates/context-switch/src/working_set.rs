@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use lab::child::explain_io;
 use lab::machine::page_size;
 use lab::sample::{Sampling, TOLERANCE, allowed_cpus};
-use lab::{Evidence, Experiment, Lab, Summary, say};
+use lab::{Evidence, Experiment, Lab, Summary, say, say_why};
 use memmap2::{Advice, MmapRaw};
 
 use crate::round_trip::{Other, Time, Who, measure};
@@ -35,7 +35,7 @@ fn run(lab: &Lab) -> Result<Evidence> {
     say!("asker", "asks on CPU {cpu}; each turn writes to pages; CPU time, µs:");
     let head = |of: [&str; 5]| {
         let [pages, process, thread, other, ratio] = of;
-        say!("asker", "{pages:>6}{process:>10}{thread:>10}{other:>12}{ratio:>8}");
+        say!("asker", "{pages:>6}{process:>9}{thread:>8}{other:>12}{ratio:>8}");
     };
     head(["pages", "process", "thread", "thread", "process"]);
     head(["", "same", "same", "own memory", "/thread"]);
@@ -54,14 +54,14 @@ fn run(lab: &Lab) -> Result<Evidence> {
         let process = rounds.compare(0, 1).named(&named("process"), &named("thread"));
         let apart = rounds.compare(2, 1).named(&named("thread, other pages"), &named("thread"));
         if let Some(why) = &process.doubt {
-            say!("asker", "{pages:>6}  not to be trusted: {why}");
+            say_why!("asker", "{pages:>6}  not to be trusted: {why}");
         } else {
             let ratio = process.ratio;
             let sides = [0, 1, 2].map(|index| rounds.microseconds(index));
             let [to_process, to_thread, to_other] = sides.map(|side| side.median);
             say!(
                 "asker",
-                "{pages:>6}{to_process:>10.1}{to_thread:>10.1}{to_other:>12.1}{:>8.2} x  {ratio}",
+                "{pages:>6}{to_process:>9.1}{to_thread:>8.1}{to_other:>12.1}{:>8.2} x  {ratio}",
                 ratio.median
             );
             if largest

@@ -10,7 +10,7 @@ use anyhow::{Context, Result};
 use lab::child::{Child, explain_io, failed};
 use lab::sample::{Comparison, Contestant, Pinned, Rounds, allowed_cpus};
 use lab::thread::spawn;
-use lab::{Evidence, Experiment, Lab, proc, say};
+use lab::{Evidence, Experiment, Lab, proc, say, say_why};
 
 use crate::tasks::{Executor, yield_now};
 
@@ -31,7 +31,7 @@ fn run(lab: &Lab) -> Result<Evidence> {
     say!("main", "  two threads  {:>8.3} µs", thread.median);
     match &switches.doubt {
         None => say!("main", "a thread's takes {:.0} times a task's", switches.ratio.median),
-        Some(doubt) => say!("main", "not to be compared: {doubt}"),
+        Some(doubt) => say_why!("main", "not to be compared: {doubt}"),
     }
     say!("main", "a future that counts and waits: {future} bytes");
     let (task, thread) = (memory.sides[1].1, memory.sides[0].1);

@@ -30,13 +30,13 @@ fn run(lab: &Lab) -> Result<Evidence> {
     for mapping in &new {
         let (size, resident) = (mapping.size(), mapping.resident);
         let what = own.purpose(mapping, &after);
-        say!("parent", "  {size:>6} KiB, {resident:>3} KiB in use, {} {what}", mapping.access);
+        say!("parent", "  {size:>6} KiB, {resident:>3} in use, {} {what}", mapping.access);
     }
     let reserved: usize = new.iter().map(|mapping| mapping.size()).sum();
     let stack = new.iter().find(|mapping| mapping.addresses.contains(&own.local));
     let tls_on_stack = stack.is_some_and(|stack| stack.addresses.contains(&own.errno));
     if tls_on_stack {
-        say!("parent", "its thread-local variables, errno among them, lie on top of the stack");
+        say!("parent", "its thread-locals, errno among them, lie on top of the stack");
     }
     let mut found = Evidence::new()
         .fact("new mappings", new.len())

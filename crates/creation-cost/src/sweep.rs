@@ -28,7 +28,7 @@ fn run(lab: &Lab) -> Result<Evidence> {
     touched.touch(most);
     huge.touch(most);
     shared.touch(most);
-    say!("parent", "holds {mib} MiB in four ways; madvise says what a fork sees of it");
+    say!("parent", "holds {mib} MiB in four ways; madvise says what fork sees");
 
     let mut cases = vec![
         forking("nothing", &touched, 0),

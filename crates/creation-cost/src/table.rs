@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use lab::sample::{Contestant, Pinned, Rounds, allowed_cpus};
-use lab::{Evidence, Experiment, Lab, say};
+use lab::{Evidence, Experiment, Lab, say, say_why};
 
 use crate::making::{self, Borrowed, Program};
 use crate::tracing::{Event, kind, traced};
@@ -69,9 +69,9 @@ fn run(lab: &Lab) -> Result<Evidence> {
         };
     }
     let control = measured.control();
-    say!("parent", "a thread took {:.2} times itself ({control}): so far is noise", control.median);
+    say!("parent", "a thread took {:.2} times itself ({control}): that is noise", control.median);
     if let Some(doubt) = measured.doubt() {
-        say!("parent", "measured {} times, and {doubt}", measured.attempts());
+        say_why!("parent", "measured {} times, and {doubt}", measured.attempts());
     }
     found = found.compared("thread / pthread_create", &measured.compare(THREAD, PTHREAD));
     Ok(match program {

@@ -6,7 +6,7 @@ use lab::{Absent, Claim, Evidence, Judgement, Verdict};
 pub const CLAIMS: &[Claim] = &[Claim {
     id: "creation-duplicates-parent",
     number: 20,
-    says: "Creating a process duplicates the parent, with a memory space and resources of its own.",
+    says: "Making a process duplicates the parent, with memory and resources of its own.",
     expected: Verdict::Caveat,
     nuance: "fork copies a page when one of the two writes to it, copies the calling thread alone, \
              and shares open file descriptions. posix_spawn copies descriptors and no memory: the \

@@ -36,7 +36,7 @@ fn run(_: &Lab) -> Result<Evidence> {
     unsafe { libc::mallopt(libc::M_ARENA_MAX, 1) };
     let lock = Mutex::new(());
     let free = fork_and_look(|| lock.lock().is_ok())?;
-    say!("forker", "forks while nobody holds the lock: child {} {}", free.child, free.end);
+    say!("forker", "forks while the lock is free: child {} {}", free.child, free.end);
 
     let is_held = AtomicBool::new(false);
     // ANCHOR: holder
@@ -66,7 +66,7 @@ fn run(_: &Lab) -> Result<Evidence> {
             let _guard = std::io::stdout().lock();
             true
         },
-        |look| say!("forker", "the same with the lock of Rust's stdout: the child {}", look.seen),
+        |look| say!("forker", "with the lock of Rust's stdout: the child {}", look.seen),
     )?;
     let c = forked_while(
         |meanwhile| {
@@ -81,7 +81,7 @@ fn run(_: &Lab) -> Result<Evidence> {
             unsafe { flockfile(stdout) };
             true
         },
-        |look| say!("forker", "the same with the lock of C's stdout: the child {}", look.seen),
+        |look| say!("forker", "with the lock of C's stdout: the child {}", look.seen),
     )?;
     let in_malloc = children_that_hang_in_malloc(FORKS, false)?;
     say!("forker", "{in_malloc} of {FORKS} children hang in malloc, which a thread kept busy");

@@ -4,7 +4,7 @@ use std::io::{Read, Write, pipe};
 
 use anyhow::{Context, Result};
 use lab::child::{Child, die_with, exit};
-use lab::{Evidence, Experiment, Lab, say};
+use lab::{Evidence, Experiment, Lab, say, say_why};
 use nix::errno::Errno;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::wait::waitpid;
@@ -53,7 +53,7 @@ fn run(_: &Lab) -> Result<Evidence> {
     let facts = ["fork under the limit", "fork without it"];
     if tried.read_exact(&mut limited).is_err() {
         let why = "root may not become another user here (setuid)";
-        say!("parent", "nothing was tried: {why}");
+        say_why!("parent", "nothing was tried: {why}");
         return Ok(facts.iter().fold(Evidence::new(), |found, fact| found.missing(fact, why)));
     }
     tried.read_exact(&mut without).context("read what fork returned")?;

@@ -12,7 +12,7 @@ use nix::sys::memfd::{MFdFlags, memfd_create};
 
 pub const EXPERIMENT: Experiment = Experiment {
     name: "shared-offset",
-    question: "If the child reads from an open file, where does the parent continue?",
+    question: "If the child reads an open file, where does the parent continue?",
     claims: &["creation-duplicates-parent"],
     run,
 };

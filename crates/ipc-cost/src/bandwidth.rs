@@ -112,8 +112,8 @@ fn large_messages(lab: &Lab, evidence: Evidence, cpu: usize) -> Result<Evidence>
     let faster = if median(pipe) < median(socket) { pipe } else { socket };
     let compared = measured.compare(faster, pointer).named(NAMES[0], NAMES[1]);
     let (name, size, ratio) = (WAYS[faster].0, in_words(LARGE), compared.ratio);
-    say!("receiver", "both on CPU {cpu}, CPU time: {size} by a {name} cost as much as");
-    say!("receiver", "{:.0} pointers ({ratio})", ratio.median);
+    say!("receiver", "both on CPU {cpu}, CPU time: {size} by a {name} cost");
+    say!("receiver", "as much as {:.0} pointers ({ratio})", ratio.median);
     Ok(evidence
         .fact("the faster stream of the kernel", name)
         .compared("through the kernel / as a pointer", &compared))

@@ -42,20 +42,14 @@ fn run(_: &Lab) -> Result<Evidence> {
     let numbers: Vec<u64> = (0..NUMBERS).collect();
     let should = NUMBERS * (NUMBERS - 1) / 2;
     say!("counter", "the sum of {NUMBERS} numbers by {WORKERS} workers, as each was written:");
+    row("", ["lines", "calls to the system", "places to fail"]);
     let mut evidence = Evidence::new();
     for version in &VERSIONS {
         let sum = (version.sum)(&numbers)?;
         ensure!(sum == should, "{} found {sum}, not {should}", version.name);
         let size = Size::of(version.source);
         let made = system_calls::count(|| (version.sum)(&numbers).map(drop))?;
-        say!(
-            "counter",
-            "{:<14} {:>3} lines, {:>2} calls to the system, {:>2} places where it can fail",
-            version.name,
-            size.lines,
-            size.calls,
-            size.failures
-        );
+        row(version.name, [size.lines, size.calls, size.failures]);
         let fact = |what: &str| format!("{}: {what}", version.name);
         evidence = evidence
             .fact(&fact("lines"), size.lines)
@@ -74,6 +68,10 @@ fn run(_: &Lab) -> Result<Evidence> {
         }
     }
     Ok(evidence)
+}
+
+fn row(name: &str, [lines, calls, failures]: [impl std::fmt::Display; 3]) {
+    say!("counter", "{name:<14}{lines:>5}{calls:>21}{failures:>18}");
 }
 
 /// What one had to write, and a reader has to understand.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use lab::child::{Child, explain_io};
 use lab::sample::{Comparison, Contestant, Pinned, Rounds, allowed_cpus};
-use lab::{Evidence, Experiment, Lab, Summary, say};
+use lab::{Evidence, Experiment, Lab, Summary, say, say_why};
 use shared_memory::distance::Distance;
 
 use crate::link::{Event, Futex, Link, Pipe, Queue, Spin, Tcp, Unix};
@@ -143,7 +143,7 @@ fn row<L: Link>(lab: &Lab, name: &'static str, place: Place) -> Result<Row> {
             thread.median,
             ratio.median
         ),
-        (why, _) => say!("asker", "{}", why.unwrap_or_default()),
+        (why, _) => say_why!("asker", "{}", why.unwrap_or_default()),
     }
     Ok(row)
 }

@@ -17,6 +17,9 @@ static HUES: AtomicPtr<Hues> = AtomicPtr::new(std::ptr::null_mut());
 static HUES_FD: AtomicI32 = AtomicI32::new(-1);
 static TRACE: AtomicI32 = AtomicI32::new(-1);
 
+/// Width of a line in columns, of which its head may take as many as a role of 8 letters and a tid
+/// of seven digits need.
+const COLUMNS: usize = 80;
 /// Longest line in bytes; the rest of a longer sentence is cut.
 const LINE: usize = 1024;
 /// Room for the colours and line breaks that a terminal gets.
@@ -175,6 +178,31 @@ pub fn say(role: &'static str, sentence: fmt::Arguments<'_>) {
     shown.write_to(libc::STDOUT_FILENO);
 }
 
+/// Says a sentence that ends in a reason from elsewhere, which may be of any length, in as many lines
+/// of 80 columns as it takes; it allocates. Use [`say_why!`](crate::say_why).
+pub fn say_why(role: &'static str, sentence: fmt::Arguments<'_>) {
+    let head = format!("[{role:<8} 1234567] ").len();
+    for line in lines(&sentence.to_string(), COLUMNS - head) {
+        say(role, format_args!("{line}"));
+    }
+}
+
+/// Text in lines of at most `width` columns, broken between words; the further ones are indented.
+fn lines(text: &str, width: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for piece in text.split_inclusive(' ') {
+        let line = lines.last_mut().expect("there is one");
+        let letters = piece.trim_end_matches(' ').chars().count();
+        if line.chars().count() + letters > width && !line.trim().is_empty() {
+            line.truncate(line.trim_end().len());
+            lines.push(format!("  {piece}"));
+        } else {
+            line.push_str(piece);
+        }
+    }
+    lines
+}
+
 /// Records a sentence in the trace alone. Use [`mark!`](crate::mark).
 pub fn mark(role: &'static str, sentence: fmt::Arguments<'_>) {
     event(role, "i", sentence);
@@ -188,7 +216,7 @@ pub(crate) fn columns() -> usize {
         libc::ioctl(libc::STDOUT_FILENO, libc::TIOCGWINSZ, &mut size);
         size.ws_col
     };
-    if width == 0 { 80 } else { usize::from(width) }
+    if width == 0 { COLUMNS } else { usize::from(width) }
 }
 
 /// Writes a line with its first `head` bytes in a colour, broken between words into lines of at most
@@ -253,6 +281,14 @@ impl Drop for Span {
 #[macro_export]
 macro_rules! say {
     ($role:expr, $($sentence:tt)+) => { $crate::narrate::say($role, format_args!($($sentence)+)) };
+}
+
+/// Says a sentence that ends in a reason of any length, in as many lines as it takes.
+#[macro_export]
+macro_rules! say_why {
+    ($role:expr, $($sentence:tt)+) => {
+        $crate::narrate::say_why($role, format_args!($($sentence)+))
+    };
 }
 
 /// Says one sentence and returns the [`Span`] that it begins.
@@ -359,6 +395,14 @@ mod tests {
         let narrow = fitted(line, 31);
         assert_eq!(narrow, "[a 1234] one two three four \n         five six seven");
         assert!(fitted(line, 12).lines().skip(1).all(|line| line.starts_with("  ")));
+    }
+
+    #[test]
+    fn a_reason_takes_as_many_lines_as_it_needs() {
+        let told = lines("not to be trusted: too noisy: a took 3.00 times itself", 30);
+        assert_eq!(told, ["not to be trusted: too noisy:", "  a took 3.00 times itself"]);
+        assert_eq!(lines("  64  short", 30), ["  64  short"]);
+        assert!(lines(&"word ".repeat(40), 61).iter().all(|line| line.len() <= 61));
     }
 
     #[test]

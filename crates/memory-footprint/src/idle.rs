@@ -14,7 +14,7 @@ use anyhow::{Context, Result, bail};
 use lab::child::{Child, die_with, explain, explain_io};
 use lab::proc::comes_to_block_in;
 use lab::sample::Comparison;
-use lab::{Evidence, Experiment, Lab, NoEvidence, Summary, Unavailable, say};
+use lab::{Evidence, Experiment, Lab, NoEvidence, Summary, Unavailable, say, say_why};
 use nix::unistd::{Pid, pause, pipe};
 
 use crate::proc::{page_tables, system, user};
@@ -48,7 +48,7 @@ fn run(lab: &Lab) -> Result<Evidence> {
     let (wanted, rounds) = lab.by_effort((150, 3), (300, 3), (1000, 7));
     let has_sleep = std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default())
         .any(|folder| folder.join("sleep").is_file());
-    say!("parent", "makes {wanted} threads, forks {wanted} processes, and runs sleep(1) {wanted}");
+    say!("parent", "makes {wanted} threads, forks {wanted} processes, runs sleep(1) {wanted}");
     say!("parent", "times, all of it {rounds} times in turn; each of them only sleeps");
     let mut taken: Vec<Vec<Footprint>> = Vec::new();
     let mut disturbed = 0;
@@ -60,7 +60,7 @@ fn run(lab: &Lab) -> Result<Evidence> {
         if all.iter().any(|each| each.made < ENOUGH) {
             let made: Vec<String> = all.iter().map(|each| each.made.to_string()).collect();
             let why = format!("only {} of {wanted} could be made", made.join(", "));
-            say!("parent", "gives up: {why}");
+            say_why!("parent", "gives up: {why}");
             return Ok(missing(Evidence::new(), 1, &why));
         }
         // All have one stack in the kernel, of the same size. Where the system's counters say
@@ -72,7 +72,7 @@ fn run(lab: &Lab) -> Result<Evidence> {
             taken.push(all);
         } else if disturbed == SPARE {
             let why = format!("other programs moved the kernel's counters {disturbed} times");
-            say!("parent", "gives up: {why}");
+            say_why!("parent", "gives up: {why}");
             return Ok(missing(Evidence::new(), 1, &why));
         } else {
             say!("parent", "other programs moved the kernel's counters, makes them again");

@@ -7,7 +7,7 @@ use std::thread;
 
 use anyhow::{Context, Result};
 use lab::child::{Child, die_with, explain, explain_io};
-use lab::{Evidence, Experiment, Lab, say};
+use lab::{Evidence, Experiment, Lab, say, say_why};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::unistd::{Gid, Pid, Uid, getpid, getuid, pause, pipe, setgroups, setresgid, setresuid};
 
@@ -22,13 +22,14 @@ pub const EXPERIMENT: Experiment = Experiment {
 
 fn run(_: &Lab) -> Result<Evidence> {
     let found = allowed()?;
+    say!("parent", "limits of the kernel here:");
     for (what, path, remark) in [
         ("tasks of all users", "/proc/sys/kernel/threads-max", "threads and processes alike"),
         ("ids", "/proc/sys/kernel/pid_max", "a thread takes one as well"),
         ("mappings of a process", "/proc/sys/vm/max_map_count", "a thread takes two or more"),
     ] {
         let limit = read(path).unwrap_or_else(|_| "unknown".to_owned());
-        say!("parent", "the limit on {what} is {}: {remark}", limit.trim());
+        say!("parent", "{:>9} {what}: {remark}", limit.trim());
     }
     let why = match found {
         Ok((processes, threads)) if processes > 0 && threads > 0 => {
@@ -39,7 +40,7 @@ fn run(_: &Lab) -> Result<Evidence> {
         Ok(_) => "this user may not make another process or thread".to_owned(),
         Err(why) => why,
     };
-    say!("parent", "cannot show the limit on a user's processes: {why}");
+    say_why!("parent", "cannot show the limit on a user's processes: {why}");
     Ok(Evidence::new().missing("more processes allowed", why))
 }
 

@@ -65,7 +65,7 @@ fn run(lab: &Lab) -> Result<Evidence> {
     let programs = (0..count).map(|_| executed(&tell)).collect::<Result<Vec<_>>>()?;
     asleep.read_exact(&mut vec![0; count]).context("read")?;
     let program = user(programs[0].pid())?;
-    say!("parent", "starts this program {count} times; all map the same pages of its file");
+    say!("parent", "starts this program {count} times; all map the same pages");
     row("one of the programs", program);
     Ok(Evidence::new()
         .measured("forked: RSS of all", sum.rss, "KiB")

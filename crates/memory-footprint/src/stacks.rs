@@ -28,7 +28,7 @@ const DEEP: usize = 256 * KIB;
 fn run(lab: &Lab) -> Result<Evidence> {
     let count = lab.by_effort(50, 100, 1000);
     let before = Memory::now()?;
-    say!("main", "{:<41} {:>13} {:>11}", "MiB more than before", "address space", "in use");
+    say!("main", "{:<37}{:>14}{:>8}", "MiB more than before", "address space", "in use");
     let threads = Threads::make(count, LARGE)?;
     let idle = before.until_now(&idle_threads(count, LARGE))?;
     let arenas = arenas()?;
@@ -44,11 +44,11 @@ fn run(lab: &Lab) -> Result<Evidence> {
     // ANCHOR_END: run
     match arenas {
         0 => say!("main", "beyond the stacks nothing large is reserved"),
-        _ => say!("main", "{arenas} arenas of the allocator were reserved besides, 64 MiB each"),
+        _ => say!("main", "{arenas} arenas of the allocator were reserved too, 64 MiB each"),
     }
     let (touched, kept) = (deep.in_use - idle.in_use, ended.in_use);
     if touched > 0.0 && kept < deep.in_use / 2.0 {
-        say!("main", "a stack costs memory by its depth, once reached, until its thread ends");
+        say!("main", "a stack costs the depth once reached, until its thread ends");
     }
     let each = |all: f64| all / count as f64;
     Ok(Evidence::new()
@@ -80,7 +80,7 @@ fn arenas() -> Result<usize> {
 }
 
 fn idle_threads(count: usize, stack: usize) -> String {
-    format!("{count} threads with {} KiB of stack, idle", stack / KIB)
+    format!("{count} idle threads, stacks of {} KiB", stack / KIB)
 }
 
 /// What this process has reserved and what it uses, in KiB.
@@ -100,7 +100,7 @@ impl Memory {
     fn until_now(&self, what: &str) -> Result<Memory> {
         let now = Memory::now()?;
         let (reserved, in_use) = (now.reserved - self.reserved, now.in_use - self.in_use);
-        say!("main", "{what:<41} {:>13.1} {:>11.1}", reserved / 1024.0, in_use / 1024.0);
+        say!("main", "{what:<37}{:>14.1}{:>8.1}", reserved / 1024.0, in_use / 1024.0);
         Ok(Memory { reserved, in_use })
     }
 }

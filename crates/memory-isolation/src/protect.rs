@@ -46,12 +46,12 @@ fn run(_: &Lab) -> Result<Evidence> {
     say!("main", "my local variable is 7; another thread, given its address,");
     say!("main", "writes 42 to it; now it is {found}");
     let mut evidence = Evidence::new().fact("protect: another's stack is written", found == 42);
-    say!("main", "{:<27}{:<13}the other thread writes", "", "I write");
+    say!("main", "{:<26}{:<12}the other thread writes", "", "I write");
     for (name, page) in TRIES {
         let writers = [Writer::SameThread, Writer::OtherThread];
         let facts = ["same thread", "other thread"].map(|who| format!("{name}: {who}"));
         if let Some(why) = if page == Page::WithKey { no_keys() } else { None } {
-            say!("main", "{name:<27}not here: {why}");
+            say!("main", "{name:<26}not here: {why}");
             for fact in facts {
                 evidence = evidence.missing(&fact, why.clone());
             }
@@ -64,7 +64,7 @@ fn run(_: &Lab) -> Result<Evidence> {
             evidence = evidence.fact(fact, found);
             words.push(found);
         }
-        say!("main", "{name:<27}{:<13}{}", words[0], words[1]);
+        say!("main", "{name:<26}{:<12}{}", words[0], words[1]);
     }
     Ok(evidence)
 }

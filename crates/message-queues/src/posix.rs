@@ -34,7 +34,7 @@ fn run(_: &Lab) -> Result<Evidence> {
     ensure!(ended == WaitStatus::Exited(pid, 0), "the sender {}", in_words(ended));
     let ended = in_words(ended);
     let waiting = mq_getattr(&queue.descriptor).map_err(explain("mq_getattr"))?.curmsgs();
-    say!("receiver", "{pid} has sent by the name {} and {ended}", queue.name);
+    say!("receiver", "{pid} sent to {} and {ended}", queue.name);
     say!("receiver", "{waiting} messages wait in the kernel");
 
     // ANCHOR: receive
@@ -50,7 +50,7 @@ fn run(_: &Lab) -> Result<Evidence> {
     let urgent_first = received.is_sorted_by_key(|(_, priority)| std::cmp::Reverse(*priority));
 
     let stream = through_a_pipe()?;
-    say!("receiver", "the same three through a pipe, in one read: \"{stream}\"");
+    say!("receiver", "the same by a pipe, one read: \"{stream}\"");
 
     let mut fit = 0;
     let full = loop {

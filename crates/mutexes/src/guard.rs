@@ -10,7 +10,7 @@ use anyhow::{Context, Result, ensure};
 use lab::child::{explain, give_up};
 use lab::proc::comes_to_block_in;
 use lab::sample::{Contestant, Pinned, Rounds, allowed_cpus};
-use lab::{Evidence, Experiment, Lab, say, span};
+use lab::{Evidence, Experiment, Lab, say, say_why, span};
 use nix::errno::Errno;
 use nix::unistd::Pid;
 
@@ -138,7 +138,7 @@ fn without_the_kernel(evidence: Evidence) -> Result<Evidence> {
         (Ok(alone), Ok(waiting)) => (alone, waiting),
         (Err(why), _) | (_, Err(why)) => {
             say!("main", "whether a lock calls the kernel is not to be seen here:");
-            say!("main", "{why}");
+            say_why!("main", "{why}");
             return Ok(names.into_iter().fold(evidence, |all, name| all.missing(name, &*why)));
         }
     };

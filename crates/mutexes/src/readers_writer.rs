@@ -12,7 +12,7 @@ use anyhow::{Result, anyhow, ensure};
 use lab::child::{explain_io, give_up};
 use lab::sample::{Contestant, Pinned, Rounds, allowed_cpus};
 use lab::thread::spawn;
-use lab::{Evidence, Experiment, Lab, say};
+use lab::{Evidence, Experiment, Lab, say, say_why};
 
 pub const EXPERIMENT: Experiment = Experiment {
     name: "readers-writer",
@@ -104,7 +104,7 @@ fn short_reads(lab: &Lab, evidence: Evidence) -> Result<Evidence> {
             shared.ratio.median,
             shared.ratio
         ),
-        Some(doubt) => say!("main", "not to be compared: {doubt}"),
+        Some(doubt) => say_why!("main", "not to be compared: {doubt}"),
     }
     Ok(evidence.compared(facts[0], &shared).compared(facts[1], &against))
 }

@@ -9,7 +9,7 @@ use anyhow::Result;
 use lab::child::explain;
 use lab::machine::{allowed_cpus, page_size};
 use lab::sample::{Contestant, Sampling};
-use lab::{Evidence, Experiment, Lab, say};
+use lab::{Evidence, Experiment, Lab, say, say_why};
 use nix::errno::Errno;
 
 use crate::crew::{Kind, Worker, together};
@@ -57,7 +57,7 @@ fn run(lab: &Lab) -> Result<Evidence> {
         tolerance: 0.2,
     };
     say!("main", "{all} at once, each on a CPU; time over that of one alone");
-    say!("main", "                    threads  processes  threads / processes");
+    say!("main", "{:<17}{:>8}{:>10}  threads / processes", "", "threads", "processes");
     for (name, work) in WORK {
         let times = lab.by_effort(100, 200, 1_000);
         // ANCHOR: arm
@@ -79,13 +79,13 @@ fn run(lab: &Lab) -> Result<Evidence> {
         let named = |who: &str| format!("{name}: {who}");
         let kinds = rounds.compare(1, 2).named(&named("threads"), &named("processes"));
         match &kinds.doubt {
-            Some(why) => say!("main", "  {name:<16} {why}"),
+            Some(why) => say_why!("main", "  {name:<16} {why}"),
             None => {
                 let [threads, processes] = [1, 2].map(|arm| rounds.ratio(arm, 0).median);
                 let ratio = kinds.ratio;
                 say!(
                     "main",
-                    "  {name:<16}{threads:>9.2}{processes:>11.2}{:>9.2} ({ratio})",
+                    "  {name:<15}{threads:>8.2}{processes:>10.2}{:>7.2} ({ratio})",
                     ratio.median
                 );
             }

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, ensure};
 use lab::child::{Child, die_with, explain_io};
 use lab::machine::allowed_cpus;
 use lab::sample::{Contestant, Sampling};
-use lab::{Evidence, Experiment, Lab, Unavailable, say};
+use lab::{Evidence, Experiment, Lab, Unavailable, say, say_why};
 use nix::unistd::{Pid, getpid};
 
 pub const EXPERIMENT: Experiment = Experiment {
@@ -24,7 +24,7 @@ const PROCESSES: &str = "gil: two processes / one after the other";
 
 fn run(lab: &Lab) -> Result<Evidence> {
     let none = |why: String| {
-        say!("main", "{why}");
+        say_why!("main", "{why}");
         let evidence = Evidence::new().missing("gil: lock", why.as_str());
         evidence.missing(THREADS, why.as_str()).missing(PROCESSES, why.as_str())
     };
@@ -88,7 +88,7 @@ fn run(lab: &Lab) -> Result<Evidence> {
         let compared = rounds.compare(arm, 0);
         let ratio = compared.ratio;
         match &compared.doubt {
-            Some(why) => say!("main", "{name}: {why}"),
+            Some(why) => say_why!("main", "{name}: {why}"),
             None => {
                 say!("main", "two {name}: {:.2} times as long as in turn ({ratio})", ratio.median)
             }

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering::{AcqRel, Relaxed};
 use anyhow::{Result, ensure};
 use lab::machine::{Busy, allowed_cpus};
 use lab::sample::{Contestant, Sampling};
-use lab::{Evidence, Experiment, Lab, Summary, say};
+use lab::{Evidence, Experiment, Lab, Summary, say, say_why};
 
 use crate::crew::{AtOnce, Kind, MOST, Worker, cpus_at_once, together};
 
@@ -95,7 +95,7 @@ fn run(lab: &Lab) -> Result<Evidence> {
     let speed = rounds.compare(0, count).named("one thread", "all threads");
     say!(
         "main",
-        "{all} processes take {:.2} times as long as {all} threads ({})",
+        "{all} processes: {:.2} times as long as threads ({})",
         kinds.ratio.median,
         kinds.ratio
     );
@@ -107,7 +107,7 @@ fn run(lab: &Lab) -> Result<Evidence> {
     let fitted = fitted_serial_part(&fits);
     say!("main", "Amdahl's curve that fits best has {:.0} % of serial work", fitted * 100.0);
     if let Some(why) = rounds.doubt() {
-        say!("main", "not to be trusted: {why}");
+        say_why!("main", "not to be trusted: {why}");
     }
     Ok(evidence
         .compared("scaling: all threads: speed-up", &speed)

@@ -11,7 +11,7 @@ use lab::child::{explain, give_up};
 use lab::machine::allowed_cpus;
 use lab::sample::{Comparison, Pinned};
 use lab::thread::spawn;
-use lab::{Evidence, Experiment, Lab, say};
+use lab::{Evidence, Experiment, Lab, say, say_why};
 use nix::time::{ClockId, clock_gettime};
 
 use crate::crew::{Kind, together};
@@ -48,7 +48,7 @@ fn run(lab: &Lab) -> Result<Evidence> {
     match &siblings {
         Ok(Some([first, second])) => say!("main", "CPUs {first} and {second} are one core"),
         Ok(None) => say!("main", "no two of the CPUs allowed here share a core: no SMT is seen"),
-        Err(why) => say!("main", "{why}"),
+        Err(why) => say_why!("main", "{why}"),
     }
     let none = |what: &str| format!("no two CPUs that are allowed here {what}");
     let places = [

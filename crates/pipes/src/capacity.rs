@@ -22,7 +22,7 @@ fn run(_: &Lab) -> Result<Evidence> {
     let (mut reader, writer) = std::io::pipe().context("pipe")?;
     let says = fcntl(&writer, FcntlArg::F_GETPIPE_SZ).map_err(explain("fcntl"))?;
     let fits = fill(writer.as_fd())?;
-    say!("writer", "the kernel says that the pipe holds {says} bytes; {fits} went in");
+    say!("writer", "the kernel says the pipe holds {says} bytes; {fits} went in");
 
     // ANCHOR: full
     // SAFETY: this process has one thread, so the child inherits no lock that someone else holds.

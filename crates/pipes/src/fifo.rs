@@ -35,7 +35,7 @@ fn run(_: &Lab) -> Result<Evidence> {
     let writer = Child::adopt(Pid::from_raw(writer.id() as i32));
     let waits = comes_to_block_in(writer.pid(), libc::SYS_openat, LIMIT)?;
     // ANCHOR_END: fifo
-    say!("reader", "{} opens the name to write, and {}", writer.pid(), sleeps(waits));
+    say!("reader", "{} opens it to write, and {}", writer.pid(), sleeps(waits));
     let mut text = String::new();
     let mut fifo = OpenOptions::new().read(true).open(&path).map_err(explain_io("open"))?;
     fifo.read_to_string(&mut text).context("read")?;

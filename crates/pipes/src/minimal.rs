@@ -66,7 +66,7 @@ fn run(_: &Lab) -> Result<Evidence> {
     let pairs: Vec<String> =
         arrived.iter().map(|(sent, seen)| format!("{sent} as {seen}")).collect();
     let eight_bits = arrived.iter().all(|(sent, seen)| sent & 0xff == *seen);
-    say!("parent", "statuses arrive: {}", pairs.join(", "));
+    say!("parent", "{}", pairs.join(", ").replacen(" as ", " arrives as ", 1));
     let bits = if eight_bits { "the lowest eight bits of each" } else { "not eight bits of each" };
     say!("parent", "that is {bits}");
     Ok(Evidence::new()

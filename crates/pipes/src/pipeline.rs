@@ -61,7 +61,7 @@ fn run(_: &Lab) -> Result<Evidence> {
         well &= in_words(status) == "exited with 0";
     }
     let same = sum == alone && lines == LINES;
-    say!("parent", "three processes, {}, have worked on {lines} lines", pids.join(" | "));
+    say!("parent", "{} have worked on {lines} lines", pids.join(" | "));
     let words = if same { "the same as" } else { "something else than" };
     say!("parent", "the result is {words} one process makes of them alone");
     let ended = if well { "all three ended by themselves" } else { "not all ended well" };

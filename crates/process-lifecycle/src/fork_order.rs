@@ -49,7 +49,7 @@ fn run(_: &Lab) -> Result<Evidence> {
     let family = unsafe { Child::fork(|| three_forks(seen)) }?;
     family.wait()?;
     let processes = seen.processes.load(Ordering::Acquire);
-    say!("parent", "a child forked three times in a row: {processes} processes came out of it");
+    say!("parent", "a child forked three times in a row: {processes} processes came of it");
     // SAFETY: `seen` is not used after this.
     unsafe { munmap(memory, length.get()) }.context("munmap")?;
     Ok(Evidence::new()

@@ -34,7 +34,7 @@ fn run(_: &Lab) -> Result<Evidence> {
     if goes_on {
         let state = leader.map_or("?".to_owned(), String::from);
         say!("parent", "the first thread of {pid} has ended, its state is {state}");
-        say!("parent", "yet the process has {threads} threads, and the worker says that it runs");
+        say!("parent", "yet the process has {threads} threads, and the worker says it runs");
     } else {
         say!("parent", "the first thread of {pid} has ended, and nobody says anything");
     }

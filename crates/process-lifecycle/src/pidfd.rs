@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use lab::child::{Child, exit, explain, in_words, pidfd_open};
-use lab::{Evidence, Experiment, Lab, Unavailable, say};
+use lab::{Evidence, Experiment, Lab, Unavailable, say, say_why};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sched::{CloneFlags, unshare};
@@ -52,14 +52,14 @@ fn run(_: &Lab) -> Result<Evidence> {
     let reused = match in_a_namespace() {
         Ok(reused) => reused,
         Err(error) if error.is::<Unavailable>() => {
-            say!("parent", "cannot have a number given away here: {error:#}");
+            say_why!("parent", "cannot have a number given away here: {error:#}");
             return Ok(found.missing("pid reused: the number reaches", format!("{error:#}")));
         }
         Err(error) => return Err(error),
     };
     say!("parent", "in a namespace, 100 has ended and a stranger has its number");
     say!("parent", "SIGTERM to number 100: the stranger {}", ended(reused.by_number));
-    say!("parent", "SIGTERM to the descriptor of the first: {}", word(reused.by_descriptor));
+    say!("parent", "SIGTERM to the first's descriptor: {}", word(reused.by_descriptor));
     let who = if reused.by_number { "the stranger" } else { "nobody" };
     Ok(found
         .fact("pid reused: the number reaches", who)

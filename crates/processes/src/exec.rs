@@ -31,7 +31,7 @@ fn run(_: &Lab) -> Result<Evidence> {
     let rows = before.rows().into_iter().zip(after.rows());
     for ((what, before), (_, after)) in rows.clone() {
         let mark = if before == after { "stays" } else { "changes" };
-        say!("parent", "  {what:<22} {before:<15} {after:<15} {mark}");
+        say!("parent", "  {what:<22} {before:<13} {after:<13} {mark}");
     }
     let stays = rows.filter(|((_, before), (_, after))| before == after).count();
     let files = 1 + usize::from(before.file != after.file);

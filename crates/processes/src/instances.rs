@@ -81,7 +81,7 @@ fn counts(processes: usize, programs: usize, states: usize) -> String {
         "{} of {}, with {} in A1",
         many(processes, "process", "processes"),
         many(programs, "program", "programs"),
-        many(states, "value", "different values")
+        many(states, "value", "values")
     )
 }
 

@@ -40,13 +40,13 @@ fn run(_: &Lab) -> Result<Evidence> {
     // ANCHOR: states
     let sleeps = see('S', "reads from an empty pipe");
     child.signal(Signal::SIGSTOP);
-    let stops = see('T', "was sent SIGSTOP");
+    let stops = see('T', "got SIGSTOP");
     child.signal(Signal::SIGCONT);
-    let goes_on = see('S', "was sent SIGCONT; the pipe is empty");
+    let goes_on = see('S', "got SIGCONT; the pipe is empty");
     open.write_all(b"g").context("write")?;
-    let runs = see('R', "can read, and has something to compute");
+    let runs = see('R', "can read, and has work to do");
     child.signal(Signal::SIGTERM);
-    let is_zombie = see('Z', "was sent SIGTERM; nobody has waited");
+    let is_zombie = see('Z', "got SIGTERM; nobody has waited");
     let status = child.wait()?;
     let gone = state(pid).is_none();
     say!("parent", "-  {:<9} waitpid says: child {pid} {}", gone_word(gone), in_words(status));

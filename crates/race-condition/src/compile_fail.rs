@@ -11,7 +11,7 @@ use std::thread::Builder;
 
 use anyhow::{Context, Result};
 use lab::child::{die_with, explain_io};
-use lab::{Evidence, Experiment, Lab, say};
+use lab::{Evidence, Experiment, Lab, say, say_why};
 use nix::unistd::getpid;
 
 use crate::side_by_side::side_by_side;
@@ -100,7 +100,7 @@ fn run(_: &Lab) -> Result<Evidence> {
                 "none".to_owned()
             }
             Answer::None(why) => {
-                say!("rustc", "{why}: the programs are not tried here");
+                say_why!("rustc", "{why}: the programs are not tried here");
                 evidence = evidence.missing("refused programs", why);
                 return Ok(evidence.missing("repaired programs that run", "nothing was refused"));
             }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use lab::sample::{Comparison, Pinned, allowed_cpus};
-use lab::{Evidence, Experiment, Lab, say};
+use lab::{Evidence, Experiment, Lab, say, say_why};
 
 use crate::side_by_side::{Meeting, side_by_side};
 
@@ -70,7 +70,7 @@ fn run(lab: &Lab) -> Result<Evidence> {
 const RATIO: &str = "neighbours against alone";
 
 fn untold(evidence: Evidence, why: &str) -> Evidence {
-    say!("main", "{why}");
+    say_why!("main", "{why}");
     evidence.missing(RATIO, why)
 }
 

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use lab::sample::{Pinned, allowed_cpus};
-use lab::{Evidence, Experiment, Lab, say};
+use lab::{Evidence, Experiment, Lab, say, say_why};
 
 use crate::side_by_side::{Meeting, side_by_side};
 use crate::store_buffer::{Order, Schedule, Step, explore};
@@ -72,7 +72,7 @@ fn here(lab: &Lab, evidence: Evidence) -> Result<Evidence> {
     let cpus = allowed_cpus();
     let [one, other, ..] = cpus[..] else {
         let why = "one CPU sees its own stores in order: two are needed to look here";
-        say!("here", "{why}");
+        say_why!("here", "{why}");
         return Ok(HERE.into_iter().fold(evidence, |all, name| all.missing(name, why)));
     };
     let publish = |turn, data: &AtomicU32, flag: &AtomicU32, order| match turn {

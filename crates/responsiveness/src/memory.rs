@@ -115,8 +115,12 @@ pub fn fork_of_another(evidence: Evidence, lab: &Lab) -> Result<Evidence> {
     }
     let names = ["1000 writes after a fork by another", "1000 writes before it"];
     let slower = Comparison::paired(names, "µs", &pairs).context("no rounds")?;
-    say!("main", "a thread writes to {PAGES} pages: {before} page faults; after another one");
-    say!("main", "  has forked: {after} faults, {:.1} times the time", slower.ratio.median);
+    say!("main", "a thread writes to {PAGES} pages: {before} page faults;");
+    say!(
+        "main",
+        "  after another has forked: {after} faults, {:.1} x the time",
+        slower.ratio.median
+    );
     Ok(evidence
         .fact("page faults of a thread before another forks", before)
         .fact("page faults of a thread after another forks", after)

@@ -45,7 +45,7 @@ fn run(lab: &Lab) -> Result<Evidence> {
     let apart = apart
         .compare(["usual process, own session", "nicer process, own session"], 0, 1)
         .context("no interval")?;
-    say!("main", "two processes, the same nice values, each in a session of its own:");
+    say!("main", "the same, but two processes, each in a session of its own:");
     say!("main", "  the other gets {:.2} times as much ({})", apart.ratio.median, apart.ratio);
     Ok(Evidence::new()
         .compared("nice: usual / nicer", &two)

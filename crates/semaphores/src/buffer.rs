@@ -69,11 +69,11 @@ fn run(_: &Lab) -> Result<Evidence> {
         anyhow::Ok((longest, got.into_iter().eq((0..ITEMS).map(Some))))
     })?;
     let order = if in_order { "all in order" } else { "not all in order" };
-    say!("main", "{ITEMS} items went through, {order}; at most {longest} were in the buffer");
+    say!("main", "{ITEMS} items passed, {order}; the buffer held at most {longest}");
 
     let stuck = lock_first()?;
     let outcome = if stuck { "wait for each other" } else { "go on" };
-    say!("main", "the lock is taken first and the permit then: both {outcome}");
+    say!("main", "the lock first and then the permit: both {outcome}");
     Ok(Evidence::new()
         .fact("buffer: room", ROOM)
         .fact("buffer: most items", longest)

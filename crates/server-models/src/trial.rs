@@ -3,7 +3,7 @@
 
 use anyhow::{Context, Result};
 use lab::sample::Comparison;
-use lab::{Evidence, Lab, Summary, say};
+use lab::{Evidence, Lab, Summary, say, say_why};
 
 use crate::client::{Client, newcomer_is_answered};
 use crate::load::{Load, Then, put};
@@ -97,7 +97,7 @@ fn many_that_stay(model: &Model, clients: usize, found: Evidence) -> Result<(Evi
     let (files, needed) = (most_files(), clients as u64 + 100);
     if files < needed {
         let why = format!("{needed} open files are needed, {files} are allowed (ulimit -Hn)");
-        say!("parent", "{clients} clients that stay: not here, {why}");
+        say_why!("parent", "{clients} clients that stay: not here, {why}");
         return Ok((found.missing(&fact("served at a time"), why), 0));
     }
     let server = warm(model, Plan::Lives)?;

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail, ensure};
 use lab::child::{Child, LIMIT, in_words, late};
 use lab::sample::{Comparison, Pinned, TOLERANCE, allowed_cpus};
-use lab::{Evidence, Experiment, Lab, Summary, TimeLimit, say};
+use lab::{Evidence, Experiment, Lab, Summary, TimeLimit, say, say_why};
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::wait::WaitStatus;
 
@@ -48,7 +48,7 @@ fn run(lab: &Lab) -> Result<Evidence> {
     }
     let each = calls as f64 / in_order.max(1) as f64;
     if in_order == sent {
-        say!("consumer", "all {sent} messages came in order, {calls} system calls in all");
+        say!("consumer", "all {sent} messages came in order, by {calls} system calls");
     } else {
         say!("consumer", "message {in_order} was lost, doubled or changed");
     }
@@ -230,7 +230,7 @@ fn tell(compared: &Comparison) {
             compared.ratio.median,
             compared.ratio
         ),
-        Some(doubt) => say!("consumer", "not to be compared: {doubt}"),
+        Some(doubt) => say_why!("consumer", "not to be compared: {doubt}"),
     }
 }
 

@@ -180,8 +180,8 @@ fn run(_: &Lab) -> Result<Evidence> {
         ("two buffers", &double),
         ("three buffers", &triple),
     ];
-    say!("main", "{FRAMES} frames each, drawn while a tick is half done, and drawn so");
-    say!("main", "slowly that the logic is at work on its second tick meanwhile:");
+    say!("main", "{FRAMES} frames each, drawn while a tick is half done, and");
+    say!("main", "so slowly that the logic is at its second tick meanwhile:");
     say!("main", "{:<15}{:<20}slow renderer", "", "half-done tick");
     let mut evidence = Evidence::new().fact("game: frames each", FRAMES);
     for (name, shared) in ways {

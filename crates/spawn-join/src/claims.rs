@@ -169,7 +169,7 @@ mod tests {
             .fact("python thread: thread id", thread_id)
             .fact("python thread: variable after it", after)
             .fact("python fork: variable after it", "unchanged")
-            .fact("python fork: a task that raises", "exit code 1")
+            .fact("python fork: a task that raises", "exitcode 1")
             .fact("python thread: a task that raises", raises);
         CLAIMS[1].verdict(&facts)
     }
@@ -177,8 +177,8 @@ mod tests {
     #[test]
     fn equivalent_are_a_thread_and_a_process_only_if_nothing_tells_them_apart() {
         let judged = |after, raises| thread("the same", "another", after, raises);
-        assert_eq!(judged("unchanged", "exit code 1").verdict, Verdict::Holds);
-        assert_eq!(judged("changed", "exit code 1").verdict, Verdict::Caveat);
+        assert_eq!(judged("unchanged", "exitcode 1").verdict, Verdict::Holds);
+        assert_eq!(judged("changed", "exitcode 1").verdict, Verdict::Caveat);
         let lost = judged("unchanged", "lost");
         assert_eq!(lost.verdict, Verdict::Caveat);
         assert!(lost.because.contains("lost with a thread"), "{}", lost.because);

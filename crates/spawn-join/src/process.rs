@@ -42,8 +42,8 @@ fn run(_: &Lab) -> Result<Evidence> {
     }
     let sent = STATUSES.map(|status| format!("{status:>4}")).join(" ");
     let received = arrived.iter().map(|words| format!("{:>4}", words.replace("exited with ", "")));
-    say!("parent", "of children that exit with  {sent}");
-    say!("parent", "waitpid says                {}", received.collect::<Vec<_>>().join(" "));
+    say!("parent", "of children that exit with {sent}");
+    say!("parent", "waitpid says               {}", received.collect::<Vec<_>>().join(" "));
     let (by, that_is) = match bits(&arrived) {
         Some(bits) => (format!("exit status, {bits} bits"), format!("the lowest {bits} bits")),
         None => ("exit status, other bits".to_owned(), "not the lowest bits".to_owned()),
@@ -64,7 +64,7 @@ fn run(_: &Lab) -> Result<Evidence> {
     }?;
     let pid = child.pid();
     let killed = in_words(child.kill()?);
-    say!("parent", "kills another: waitpid says: child {pid} {killed}");
+    say!("parent", "kills another; waitpid: child {pid} {killed}");
     Ok(Evidence::new()
         .fact("process: process id differs", pid != getpid())
         .fact("process: status", status)

@@ -2,7 +2,7 @@
 //! and what a `Process` starts with depends on the start method.
 
 use anyhow::{Context, Result, anyhow, ensure};
-use lab::{Absent, Effort, Evidence, Experiment, Lab, Summary, say};
+use lab::{Absent, Effort, Evidence, Experiment, Lab, Summary, say, say_why};
 
 use crate::interpreter::{Python, Ran};
 
@@ -33,7 +33,7 @@ fn run(lab: &Lab) -> Result<Evidence> {
         .collect();
     let Some(observed) = python.run(OBSERVE, &methods)? else {
         let why = "there is no python3 (3.8 or newer) here";
-        say!("main", "{why}, so neither can be run");
+        say_why!("main", "{why}, so neither can be run");
         return Ok(Evidence::new().missing("python: version", why));
     };
     ensure!(observed.ended_well, "python3: {}", observed.last_error);
@@ -53,7 +53,7 @@ fn run(lab: &Lab) -> Result<Evidence> {
         evidence = evidence.missing(&prints("forkserver"), why.clone());
     }
     if let Err(why) = &python.leaves_nothing {
-        say!("main", "forkserver is not tried: {why}");
+        say_why!("main", "forkserver is not tried: {why}");
     }
     tell(&evidence, &methods).map_err(|absent| anyhow!("{absent:?}"))?;
     if lab.effort != Effort::Quick {
@@ -78,7 +78,7 @@ fn printed(ran: Option<Ran>) -> String {
 fn tell(facts: &Evidence, methods: &[&str]) -> Result<(), Absent> {
     say!(
         "main",
-        "Python {} with the GIL {}; its default start method is {}",
+        "Python {} with the GIL {}; default start method: {}",
         facts.text("python: version")?,
         facts.text("python: GIL")?,
         facts.text("python: default start method")?,
@@ -96,7 +96,7 @@ fn tell(facts: &Evidence, methods: &[&str]) -> Result<(), Absent> {
 }
 
 fn row(question: &str, cells: &[impl AsRef<str>]) {
-    let cells: String = cells.iter().map(|cell| format!("{:<13}", cell.as_ref())).collect();
+    let cells: String = cells.iter().map(|cell| format!("{:<11}", cell.as_ref())).collect();
     say!("main", "{question:<19}{}", cells.trim_end());
 }
 

@@ -32,7 +32,7 @@ fn run(_: &Lab) -> Result<Evidence> {
     say!("main", "join returned {} primes at {:p}", primes.len(), primes.as_ptr());
     // ANCHOR_END: story
     let payload = panicking()?;
-    say!("main", "join of a thread that panics returns an error: \"{payload}\"");
+    say!("main", "join of a thread that panics returns Err: \"{payload}\"");
     Ok(Evidence::new()
         .fact("thread: same process id", pid == getpid())
         .fact("thread: thread id differs", tid != gettid())

@@ -89,7 +89,7 @@ impl Left {
         let place = format!("{when} {task}:");
         say!(
             "main",
-            "{place:<19} global {global}, {VARIABLE} {variable}, in {directory}, file: {bytes} bytes"
+            "{place:<19} global {global}, {VARIABLE} {variable}, in {directory}, file: {bytes} B"
         );
     }
 

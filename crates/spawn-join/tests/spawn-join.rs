@@ -51,6 +51,6 @@ fn where_python_is_installed_its_listings_are_run_by_each_start_method() {
         assert_eq!(fact("the listing prints"), "a task in a process of its own");
         assert_eq!(fact("process id"), "another");
         assert_eq!(fact("variable it finds"), found);
-        assert_eq!(fact("a task that raises"), "exit code 1");
+        assert_eq!(fact("a task that raises"), "exitcode 1");
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use lab::child::{Child, explain, failed, late};
 use lab::sample::{Pinned, allowed_cpus};
-use lab::{Evidence, Experiment, Lab, Summary, TimeLimit, say};
+use lab::{Evidence, Experiment, Lab, Summary, TimeLimit, say, say_why};
 use nix::sys::mman::{MapFlags, ProtFlags, mmap_anonymous};
 use nix::unistd::{Gid, Pid, Uid, getppid, getsid, setgroups, setresgid, setresuid};
 
@@ -96,7 +96,7 @@ fn run(lab: &Lab) -> Result<Evidence> {
 
     match users {
         Err(why) => {
-            say!("manager", "all run as one user here: {why}");
+            say_why!("manager", "all run as one user here: {why}");
             Ok(evidence.missing("another user's memory map is readable", why))
         }
         Ok(()) => {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use lab::child::{LIMIT, explain_io};
 use lab::sample::{Comparison, Contestant, Pinned, Sampling, TOLERANCE, allowed_cpus};
-use lab::{Evidence, Experiment, Lab, say};
+use lab::{Evidence, Experiment, Lab, say, say_why};
 
 use crate::pool::Pool;
 use crate::work::Speed;
@@ -58,7 +58,7 @@ fn run(lab: &Lab) -> Result<Evidence> {
                 pool.ratio.median,
                 pool.ratio
             ),
-            Some(why) => say!("main", "{name:<12}{why}"),
+            Some(why) => say_why!("main", "{name:<12}{why}"),
         }
         let named = |way: &str| format!("{name}: {way}");
         evidence = evidence

@@ -17,7 +17,7 @@ use crate::proc::{at, own_stack};
 
 pub const EXPERIMENT: Experiment = Experiment {
     name: "stacks",
-    question: "Where does a thread keep its local variables, and how much room do they have?",
+    question: "Where are a thread's local variables, and how much room do they have?",
     claims: &["stack-inside-process"],
     run,
 };

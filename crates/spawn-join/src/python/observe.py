@@ -46,7 +46,7 @@ def observe(way, kind):
     failed, returned = run(kind, fail, sender)
     code = getattr(failed, "exitcode", None)
     is_raised = "raised" if isinstance(returned, ValueError) else "lost"
-    tell(way, "a task that raises", is_raised if code is None else f"exit code {code}")
+    tell(way, "a task that raises", is_raised if code is None else f"exitcode {code}")
 
 
 def tell(way, fact, value):
