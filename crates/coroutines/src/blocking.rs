@@ -41,7 +41,7 @@ fn run(_: &Lab) -> Result<Evidence> {
     let across = is_free(true);
     say!("task", "keeps a guard across an await: for another the lock {}", state(across));
     if !across {
-        say!("task", "lock() there puts the only thread to sleep: a deadlock");
+        say!("task", "lock() there may put the only thread to sleep: a deadlock");
     }
     let before = is_free(false);
     say!("task", "drops it before the await: for another the lock {}", state(before));

@@ -39,7 +39,10 @@ fn run(lab: &Lab) -> Result<Evidence> {
     let mut evidence = Evidence::new().fact("scaling: workers", all);
     for (kind, name) in [(Kind::Threads, "threads"), (Kind::Processes, "processes")] {
         let AtOnce { cpus: at_once, places } = cpus_at_once(kind, all, &own)?;
-        say!("main", "{all} {name}: seen to run at the same instant on {at_once} CPUs");
+        match at_once {
+            0 | 1 => say!("main", "{all} {name}: no two were seen to run at the same instant"),
+            _ => say!("main", "{all} {name}: seen to run at the same instant on {at_once} CPUs"),
+        }
         let fact = format!("scaling: CPUs at once, {name}");
         // Who has a CPU of its own and is still not seen there may have lost it to others.
         evidence = match (at_once < places).then(|| watch.so_far()).flatten() {
