@@ -18,6 +18,7 @@ use crate::escape;
 use crate::process;
 use crate::toolchain::{Toolchain, places};
 use crate::usage::usage;
+use crate::workers;
 use sandbox::{Account, Channel, Content, End, File, How, Job, Limits, Question, Spec};
 
 /// How a submission is to be judged.
@@ -241,24 +242,20 @@ fn run_checks(
     let next = AtomicUsize::new(0);
     let enough = AtomicBool::new(false);
     let results: Vec<Slot> = checks.iter().map(|_| Mutex::new(None)).collect();
-    std::thread::scope(|scope| {
-        for _ in 0..processors {
-            scope.spawn(|| {
-                loop {
-                    let index = next.fetch_add(1, Ordering::Relaxed);
-                    if index >= checks.len() || enough.load(Ordering::Relaxed) {
-                        return;
-                    }
-                    let result = run(index, left());
-                    let failed = result.as_ref().is_ok_and(|(judged, _)| !judged.passed);
-                    // A decoy is meant to fail.
-                    let tells = manner.briefly && failed && index < genuine;
-                    enough.fetch_or(tells, Ordering::Relaxed);
-                    if let Ok(mut slot) = results[index].lock() {
-                        *slot = Some(result);
-                    }
-                }
-            });
+    workers::share(processors, || {
+        loop {
+            let index = next.fetch_add(1, Ordering::Relaxed);
+            if index >= checks.len() || enough.load(Ordering::Relaxed) {
+                return;
+            }
+            let result = run(index, left());
+            let failed = result.as_ref().is_ok_and(|(judged, _)| !judged.passed);
+            // A decoy is meant to fail.
+            let tells = manner.briefly && failed && index < genuine;
+            enough.fetch_or(tells, Ordering::Relaxed);
+            if let Ok(mut slot) = results[index].lock() {
+                *slot = Some(result);
+            }
         }
     });
     let mut untidy: Vec<Finding> = Vec::new();

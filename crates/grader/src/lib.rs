@@ -27,6 +27,7 @@ mod toolchain;
 mod usage;
 mod verify;
 mod watch;
+mod workers;
 
 use std::io::IsTerminal;
 use std::path::PathBuf;

@@ -15,6 +15,7 @@ use crate::judge::{Manner, Verdict, judge};
 use crate::share::Share;
 use crate::show::{self, Style};
 use crate::toolchain::Toolchain;
+use crate::workers;
 
 /// What is wanted of a proof.
 pub struct Wanted {
@@ -78,30 +79,25 @@ pub fn verify(exercises: &[Exercise], wanted: &Wanted) -> Result<bool> {
     let tasks: Vec<&Task> = tasks_each.iter().flatten().collect();
     let mut proofs = Vec::new();
     let next = AtomicUsize::new(0);
-    let workers = std::thread::available_parallelism().map_or(1, usize::from) * AT_A_TIME;
+    let most = std::thread::available_parallelism().map_or(1, usize::from) * AT_A_TIME;
     std::thread::scope(|scope| {
         let (sender, done) = mpsc::channel();
-        for _ in 0..workers.min(tasks.len()) {
-            let sender = sender.clone();
-            let (next, tasks) = (&next, &tasks);
-            scope.spawn(move || {
-                while let Some((index, task)) = take(next, tasks) {
-                    let start = Instant::now();
-                    let verdict = run(task, wanted);
-                    // Nobody listens any more if an exercise could not be judged.
-                    if sender.send((index, verdict.map(|it| (it, start.elapsed())))).is_err() {
-                        return;
-                    }
-                }
-            });
-        }
-        drop(sender);
+        let one_more = || {
+            let (index, task) = take(&next, &tasks)?;
+            let start = Instant::now();
+            Some((index, run(task, wanted).map(|verdict| (verdict, start.elapsed()))))
+        };
+        let started = workers::start(scope, most.min(tasks.len()), move || {
+            // Nobody listens any more if an exercise could not be judged.
+            while one_more().is_some_and(|done| sender.send(done).is_ok()) {}
+        });
         let mut verdicts: Vec<Option<Done>> = tasks.iter().map(|_| None).collect();
         let mut before = 0;
         for (exercise, tasks) in exercises.iter().zip(&tasks_each) {
             let own = before..before + tasks.len();
             while verdicts[own.clone()].iter().any(Option::is_none) {
-                let (index, verdict) = done.recv().context("a file was not judged")?;
+                let judged = if started > 0 { done.recv().ok() } else { one_more() };
+                let (index, verdict) = judged.context("a file was not judged")?;
                 verdicts[index] = Some(verdict?);
             }
             let own: Vec<Done> = verdicts[own].iter_mut().filter_map(Option::take).collect();

@@ -22,6 +22,7 @@ use crate::catalogue::Exercise;
 use crate::escape::{cell, plain};
 use crate::toolchain::Toolchain;
 use crate::usage::usage;
+use crate::workers;
 
 /// One directory of the class.
 struct Entry {
@@ -58,20 +59,16 @@ pub fn command(class: &Path, names: &[String], jobs: Option<usize>, out: &Path) 
     let bar = progress_bar(entries.len(), kept);
     let next = AtomicUsize::new(0);
     let results = Mutex::new(Vec::new());
-    std::thread::scope(|scope| {
-        for _ in 0..jobs.min(pending.len()) {
-            scope.spawn(|| {
-                while let Some(at) = pending.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let entry = &entries[*at];
-                    bar.set_message(plain(&entry.name.to_string_lossy()));
-                    let outcome = judge(entry, &names, out, patience);
-                    let outcome = outcome.map_err(|error| format!("{error:#}"));
-                    if let Ok(mut results) = results.lock() {
-                        results.push((*at, outcome));
-                    }
-                    bar.inc(1);
-                }
-            });
+    workers::share(jobs.min(pending.len()), || {
+        while let Some(at) = pending.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let entry = &entries[*at];
+            bar.set_message(plain(&entry.name.to_string_lossy()));
+            let outcome = judge(entry, &names, out, patience);
+            let outcome = outcome.map_err(|error| format!("{error:#}"));
+            if let Ok(mut results) = results.lock() {
+                results.push((*at, outcome));
+            }
+            bar.inc(1);
         }
     });
     bar.finish_and_clear();
