@@ -40,11 +40,15 @@ pub fn output(command: &Command) -> Result<Output> {
 /// Holds the program that the arguments name; never returns.
 pub(crate) fn main(mut arguments: impl Iterator<Item = OsString>) -> ! {
     let _ = nix::sys::prctl::set_child_subreaper(true);
-    std::thread::spawn(|| {
+    let watcher = std::thread::Builder::new().spawn(|| {
         let _ = std::io::stdin().read(&mut [0]);
         kill_all(false);
         std::process::exit(1);
     });
+    if let Err(error) = watcher {
+        eprintln!("there is no thread to watch over what is run (ulimit -u): {error}");
+        std::process::exit(1);
+    }
     let mut command = Command::new(arguments.next().unwrap_or_default());
     let status = command.args(arguments).stdin(Stdio::null()).status();
     std::process::exit(match status {
