@@ -47,6 +47,7 @@ use verify::Wanted;
 /// Does what the command line says.
 pub fn main() -> ExitCode {
     sandbox::enter(|_, archive| inspect::archive(archive));
+    output::too_large_is_an_error();
     let matches = teacher::add(command()).try_get_matches();
     let result = output::printing(|| match &matches {
         Ok(matches) => run(matches),
@@ -265,18 +266,15 @@ fn grade(exercise: &Exercise, matches: &ArgMatches, style: Style) -> Result<bool
     let checks = exercise.file("checks.rs")?;
     let sources = [(file.as_str(), &*text), (harness::CHECKS, checks.as_str())];
     let remembers = manner.replay.is_none() && !matches.contains_id("file");
-    let remembered = if remembers {
-        submission::remember(exercise, verdict.passed(), verdict.points())
-    } else {
-        Ok(())
-    };
+    if remembers {
+        submission::remember(exercise, verdict.passed(), verdict.points());
+    }
     print!("{}", show::verdict(&verdict, &sources, style));
     for missing in &verdict.missing {
         eprintln!("Isolation is incomplete: {missing} (see `cargo grade doctor`).");
     }
-    remembered?;
     if remembers && std::io::stdout().is_terminal() {
-        submission::what_next(exercise, verdict.passed())?;
+        submission::what_next(exercise, verdict.passed());
     }
     Ok(verdict.passed())
 }

@@ -9,6 +9,7 @@ use std::io::{self, ErrorKind, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use anyhow::{Context, Result};
+use nix::sys::signal::{SigHandler, Signal, signal};
 
 /// What could not be printed, and why.
 struct Unprinted(io::Error);
@@ -47,6 +48,14 @@ fn unless_printed(result: io::Result<()>) {
         // No panic: nobody has made a mistake, so no hook has anything to say.
         resume_unwind(Box::new(Unprinted(error)));
     }
+}
+
+/// A file that may not grow as much (`ulimit -f`) is an error of the call that writes to it, and not
+/// the end of this program: see setrlimit(2). Programs that it starts have their signals as usual.
+pub fn too_large_is_an_error() {
+    extern "C" fn go_on(_: libc::c_int) {}
+    // SAFETY: the handler does nothing.
+    let _ = unsafe { signal(Signal::SIGXFSZ, SigHandler::Handler(go_on)) };
 }
 
 /// Runs what prints. `Ok(false)` without a word if its reader has gone, since that is not worth one.

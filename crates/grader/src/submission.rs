@@ -1,13 +1,17 @@
 //! The learner's files, and how far the learner is.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, OpenOptions};
-use std::io::{ErrorKind, Read};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs::{self, File, OpenOptions, Permissions, TryLockError};
+use std::io::{self, ErrorKind, Read, Write};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
+use nix::errno::Errno;
+use nix::fcntl::{AT_FDCWD, RenameFlags, renameat2};
 use serde::{Deserialize, Serialize};
+use tempfile::NamedTempFile;
 
 use crate::catalogue::{self, Exercise};
 use crate::show::Style;
@@ -28,32 +32,35 @@ fn progress_file() -> PathBuf {
 }
 
 impl Progress {
-    /// What is kept; nothing if it cannot be understood, which is said.
-    fn read() -> Result<Progress> {
-        Ok(Progress::understood()?.unwrap_or_else(|why| {
-            let path = progress_file();
-            eprintln!("Your progress in {} cannot be understood: {why}.", shown(&path));
+    /// What is kept; nothing if it cannot be understood or read, which is said.
+    fn read() -> Progress {
+        let said = |why: &str| {
+            eprintln!("Your progress in {} {why}.", shown(&progress_file()));
             Progress::default()
-        }))
+        };
+        match Progress::understood() {
+            Ok(Ok(progress)) => progress,
+            Ok(Err(why)) => said(&format!("cannot be understood: {why:#}")),
+            Err(why) => said(&format!("cannot be read: {why:#}")),
+        }
     }
 
     /// What is kept, or why it makes no sense.
-    fn understood() -> Result<Result<Progress, serde_json::Error>> {
+    fn understood() -> Result<Result<Progress>> {
         let path = progress_file();
-        match fs::read(&path) {
-            Ok(text) => Ok(serde_json::from_slice(&text)),
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(Ok(Progress::default())),
-            Err(error) => Err(error).with_context(|| format!("the progress in {}", shown(&path))),
+        if !is_there(&path)? {
+            return Ok(Ok(Progress::default()));
         }
+        if !fs::symlink_metadata(&path)?.is_file() {
+            return Ok(Err(anyhow::anyhow!("it is not a plain file")));
+        }
+        Ok(serde_json::from_slice(&read(&path)?).map_err(anyhow::Error::from))
     }
 
     /// Puts aside what is there and cannot be understood, so that it is not written over.
     fn put_aside() -> Result<()> {
-        let path = progress_file();
-        let mut names = (1..1000).map(|n| path.with_extension(format!("{n}.json")));
-        let free = names.find(|name| !name.exists()).context("there are too many kept files")?;
-        fs::rename(&path, &free)?;
-        eprintln!("It is kept as {}, and a new one begun.", shown(&free));
+        let kept = keep(&progress_file(), "json")?;
+        eprintln!("It is kept as {}, and a new one begun.", shown(&kept));
         Ok(())
     }
 
@@ -62,36 +69,129 @@ impl Progress {
         let path = progress_file();
         let write = || -> Result<()> {
             fs::create_dir_all(path.parent().context("a directory")?)?;
-            let lock = fs::File::create(path.with_extension("lock"))?;
-            lock.lock()?;
-            let mut progress = Progress::read()?;
-            if Progress::understood()?.is_err() {
-                Progress::put_aside()?;
-            }
+            let _lock = lock(&path.with_extension("lock"))?;
+            let mut progress = match Progress::understood()? {
+                Ok(progress) => progress,
+                Err(_) => {
+                    let progress = Progress::read();
+                    Progress::put_aside()?;
+                    progress
+                }
+            };
             change(&mut progress);
+            // A grader that was killed may have left one behind.
             let new = path.with_extension("new");
-            fs::write(&new, serde_json::to_vec_pretty(&progress)?)?;
+            let _ = fs::remove_file(&new);
+            let text = serde_json::to_vec_pretty(&progress)?;
+            File::create_new(&new)?.write_all(&text)?;
             Ok(fs::rename(new, &path)?)
         };
         write().with_context(|| format!("the progress in {}", shown(&path)))
     }
+
+    /// The same where a verdict or a hint is what was asked for: only said if it fails.
+    fn change_if_possible(change: impl FnOnce(&mut Progress)) {
+        if let Err(error) = Progress::change(change) {
+            eprintln!("This is not remembered: {error:#}.");
+        }
+    }
+}
+
+/// How long one grader waits for another that changes the progress, which takes no time.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The lock that the graders of one learner hold while they change the progress.
+fn lock(path: &Path) -> Result<File> {
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK);
+    let lock = options.open(path)?;
+    let step = Duration::from_millis(10);
+    for _ in 0..PATIENCE.as_millis() / step.as_millis() {
+        match lock.try_lock() {
+            Ok(()) => return Ok(lock),
+            Err(TryLockError::WouldBlock) => std::thread::sleep(step),
+            // Some file systems have no locks; there, of two changes at a time one may be lost.
+            Err(TryLockError::Error(error)) if has_no_locks(&error) => return Ok(lock),
+            Err(TryLockError::Error(error)) => return Err(error.into()),
+        }
+    }
+    bail!("another grader holds {} for a long time", shown(path))
+}
+
+fn has_no_locks(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::ENOLCK | libc::ENOTSUP | libc::ENOSYS | libc::EINVAL))
 }
 
 /// The file that the learner edits; made from the starter if it is not there.
 pub fn begin(exercise: &Exercise) -> Result<PathBuf> {
     let path = exercise.submission();
-    if !path.try_exists().with_context(|| shown(&path))? {
-        let starter = exercise.file("starter.rs")?;
-        let write = || -> Result<()> {
-            fs::create_dir_all(path.parent().context("a directory")?)?;
-            Ok(fs::write(&path, starter)?)
-        };
-        write().with_context(|| shown(&path))?;
-        let task = format!("{} (chapter: {})", exercise.task, exercise.concept);
-        println!("{}", Style::of_terminal().wrapped(&task));
-        println!("Your file is {}.\n", shown(&path));
+    if !is_there(&path)? {
+        put(starter_beside(exercise, &path)?, &path)?;
+        said_of_new(exercise, &path);
     }
     Ok(path)
+}
+
+/// The starter, whole, in a file beside the one that it is to become: if there is no room for it,
+/// no half of it is taken for the learner's.
+fn starter_beside(exercise: &Exercise, path: &Path) -> Result<NamedTempFile> {
+    let starter = exercise.file("starter.rs")?;
+    let write = || -> Result<NamedTempFile> {
+        let directory = path.parent().context("a directory")?;
+        fs::create_dir_all(directory)?;
+        let mut new = tempfile::Builder::new();
+        // What the umask leaves of it, as for every new file.
+        new.prefix(".new-").permissions(Permissions::from_mode(0o666));
+        let mut new = new.tempfile_in(directory)?;
+        new.write_all(starter.as_bytes())?;
+        Ok(new)
+    };
+    write().with_context(|| shown(path))
+}
+
+/// Gives a new file its name, unless another has it by now: then that one stays.
+fn put(new: NamedTempFile, path: &Path) -> Result<()> {
+    match new.persist_noclobber(path) {
+        Err(refused) if refused.error.kind() != ErrorKind::AlreadyExists => {
+            Err(refused.error).with_context(|| shown(path))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn said_of_new(exercise: &Exercise, path: &Path) {
+    let task = format!("{} (chapter: {})", exercise.task, exercise.concept);
+    println!("{}", Style::of_terminal().wrapped(&task));
+    println!("Your file is {}.\n", shown(path));
+}
+
+/// Whether anything has this name, be it a link that leads nowhere.
+fn is_there(path: &Path) -> Result<bool> {
+    match fs::symlink_metadata(path) {
+        Ok(_) => Ok(true),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error).with_context(|| shown(path)),
+    }
+}
+
+/// Gives a file another name, `NAME.1.rs` or the next that is free, and writes over none.
+fn keep(path: &Path, extension: &str) -> Result<PathBuf> {
+    for n in 1..1000 {
+        let kept = path.with_extension(format!("{n}.{extension}"));
+        let flags = RenameFlags::RENAME_NOREPLACE;
+        match renameat2(AT_FDCWD, path, AT_FDCWD, &kept, flags) {
+            Ok(()) => return Ok(kept),
+            Err(Errno::EEXIST) => {}
+            // Not every file system can look and rename in one step.
+            Err(Errno::EINVAL | Errno::ENOSYS) if is_there(&kept)? => {}
+            Err(Errno::EINVAL | Errno::ENOSYS) => {
+                fs::rename(path, &kept).with_context(|| shown(path))?;
+                return Ok(kept);
+            }
+            Err(errno) => return Err(errno).with_context(|| shown(path)),
+        }
+    }
+    bail!("there are too many kept files beside {}", shown(path))
 }
 
 /// A path as it is seen from the current directory.
@@ -116,15 +216,15 @@ pub fn read(path: &Path) -> Result<Vec<u8>> {
     Ok(source)
 }
 
-/// Keeps whether the exercise is passed, and the points.
-pub fn remember(exercise: &Exercise, passed: bool, points: u32) -> Result<()> {
-    Progress::change(|progress| {
+/// Keeps whether the exercise is passed, and the points. A verdict is one also if it cannot be kept.
+pub fn remember(exercise: &Exercise, passed: bool, points: u32) {
+    Progress::change_if_possible(|progress| {
         progress.passed.insert(exercise.name.clone(), passed);
         progress.points.insert(exercise.name.clone(), points);
         if passed {
             progress.solved.insert(exercise.name.clone());
         }
-    })
+    });
 }
 
 /// The exercise to do after `name`, or first: one that has not passed, if there is any. What has
@@ -134,29 +234,30 @@ pub fn next(name: Option<&str>) -> Result<String> {
     if let Some(at) = name.and_then(|name| names.iter().position(|it| it == name)) {
         names.rotate_left(at + 1);
     }
-    let progress = Progress::read()?;
+    let progress = Progress::read();
     let begun = names.iter().find(|it| name.is_none() && progress.passed.get(*it) == Some(&false));
     let open = || names.iter().find(|name| progress.passed.get(*name) != Some(&true));
     begun.or_else(open).or(names.first()).cloned().context("there are no exercises")
 }
 
 /// Says what can be done after a verdict.
-pub fn what_next(exercise: &Exercise, passed: bool) -> Result<()> {
+pub fn what_next(exercise: &Exercise, passed: bool) {
     let name = &exercise.name;
     if passed {
         let why = format!("Why it is right, and why others fail: cargo grade solution {name}");
         println!("{}", Style::of_terminal().wrapped(&why));
-        println!("Next: cargo grade {}", next(Some(name))?);
+        if let Ok(next) = next(Some(name)) {
+            println!("Next: cargo grade {next}");
+        }
     } else {
         println!("Stuck? cargo grade hint {name}");
     }
-    Ok(())
 }
 
 /// Lists the exercises in the order of teaching, with their state, points and a bar.
 pub fn list(style: Style) -> Result<bool> {
     let names = catalogue::names()?;
-    let progress = Progress::read()?;
+    let progress = Progress::read();
     let exercises: Vec<Exercise> =
         names.iter().map(|name| catalogue::load(name)).collect::<Result<_>>()?;
     let longest = |length: fn(&Exercise) -> usize| exercises.iter().map(length).max().unwrap_or(0);
@@ -214,7 +315,7 @@ pub fn list(style: Style) -> Result<bool> {
 /// Shows the next hint, or the one asked for.
 pub fn hint(exercise: &Exercise, level: Option<usize>, style: Style) -> Result<bool> {
     let hints = exercise.hints()?;
-    let seen = Progress::read()?.hints.get(&exercise.name).copied().unwrap_or(0);
+    let seen = Progress::read().hints.get(&exercise.name).copied().unwrap_or(0);
     let level = level.unwrap_or(seen + 1).min(hints.len());
     let hint = level.checked_sub(1).and_then(|index| hints.get(index)).context("no such hint")?;
     println!("Hint {level} of {}:\n\n{}", hints.len(), style.wrapped(hint));
@@ -222,9 +323,9 @@ pub fn hint(exercise: &Exercise, level: Option<usize>, style: Style) -> Result<b
         let name = &exercise.name;
         println!("\nThis is the last one. The solution: cargo grade solution {name} --give-up");
     }
-    Progress::change(|progress| {
+    Progress::change_if_possible(|progress| {
         progress.hints.insert(exercise.name.clone(), level.max(seen));
-    })?;
+    });
     Ok(true)
 }
 
@@ -232,34 +333,31 @@ pub fn hint(exercise: &Exercise, level: Option<usize>, style: Style) -> Result<b
 pub fn reset(exercise: &Exercise) -> Result<bool> {
     let path = exercise.submission();
     // The solution stays open to who has passed once.
-    Progress::change(|progress| {
+    let anew = |progress: &mut Progress| {
         progress.passed.entry(exercise.name.clone()).and_modify(|passed| *passed = false);
         progress.points.remove(&exercise.name);
-    })?;
-    let mut kept = None;
-    if path.try_exists()? {
-        if fs::read(&path).ok() == Some(exercise.file("starter.rs")?.into_bytes()) {
-            println!("{} is as it was in the beginning.", shown(&path));
-            return Ok(true);
-        }
-        let mut names = (1..1000).map(|n| path.with_extension(format!("{n}.rs")));
-        let Some(free) = names.find(|name| !name.exists()) else {
-            bail!("there are too many kept files beside {}", shown(&path));
-        };
-        fs::rename(&path, &free).with_context(|| shown(&path))?;
-        kept = Some(free);
+    };
+    if !is_there(&path)? {
+        begin(exercise)?;
+    } else if read(&path).ok() == Some(exercise.file("starter.rs")?.into_bytes()) {
+        println!("{} is as it was in the beginning.", shown(&path));
+    } else {
+        // Where there is no room for the starter, all stays as it is.
+        let new = starter_beside(exercise, &path)?;
+        let kept = keep(&path, "rs")?;
+        let kept_as = format!("What was there is kept as {}.", shown(&kept));
+        put(new, &path).with_context(|| kept_as.clone())?;
+        said_of_new(exercise, &path);
+        println!("{kept_as}");
     }
-    begin(exercise)?;
-    if let Some(kept) = kept {
-        println!("What was there is kept as {}.", shown(&kept));
-    }
+    Progress::change_if_possible(anew);
     Ok(true)
 }
 
 /// Shows the solution and the explanation to who has passed, or gives up.
 pub fn solution(exercise: &Exercise, give_up: bool, style: Style) -> Result<bool> {
     ensure!(exercise.has_solution(), "this is a handout: it has no solutions");
-    if !give_up && !Progress::read()?.solved.contains(&exercise.name) {
+    if !give_up && !Progress::read().solved.contains(&exercise.name) {
         println!("Yours has not passed yet. Try a hint: cargo grade hint {}", exercise.name);
         println!(
             "To see the solution all the same: cargo grade solution {} --give-up",

@@ -152,25 +152,37 @@ impl Watch {
             match key {
                 b'h' => {
                     println!();
-                    submission::hint(&self.exercise, None, Style::of_terminal())?;
+                    said(submission::hint(&self.exercise, None, Style::of_terminal()));
                     self.keys();
                 }
                 b'l' => {
                     println!();
-                    submission::list(Style::of_terminal())?;
+                    said(submission::list(Style::of_terminal()));
                     self.keys();
                 }
-                b'n' => {
-                    self.exercise = catalogue::load(&submission::next(Some(&self.exercise.name))?)?;
-                    submission::begin(&self.exercise)?;
-                    self.judge()?;
-                }
+                b'n' => match self.next() {
+                    Some(next) => {
+                        self.exercise = next;
+                        self.judge()?;
+                    }
+                    None => self.keys(),
+                },
                 b'r' | b'\n' => self.judge()?,
                 b'q' | 4 => return Ok(Then::Quit(None)),
                 _ => {}
             }
         }
         Ok(Then::GoOn)
+    }
+
+    /// The next exercise, begun.
+    fn next(&self) -> Option<Exercise> {
+        let begin = |name: String| -> Result<Exercise> {
+            let exercise = catalogue::load(&name)?;
+            submission::begin(&exercise)?;
+            Ok(exercise)
+        };
+        said(submission::next(Some(&self.exercise.name)).and_then(begin))
     }
 
     /// Begins to judge, and ends a judgement that runs.
@@ -193,7 +205,7 @@ impl Watch {
         self.judgement = None;
         print!("{said}");
         if status.success() {
-            submission::what_next(&self.exercise, true)?;
+            submission::what_next(&self.exercise, true);
         }
         self.keys();
         Ok(())
@@ -203,6 +215,11 @@ impl Watch {
         let keys = "Save to judge again. Keys: h hint, n next, l list, r run again, q quit";
         println!("\n{}", Style::of_terminal().wrapped(keys));
     }
+}
+
+/// What a key asked for. If that fails, it is said, and watching goes on.
+fn said<T>(result: Result<T>) -> Option<T> {
+    result.map_err(|error| eprintln!("{error:#}.")).ok()
 }
 
 /// A judgement that runs. It ends when this is dropped, and everything that it started with it.

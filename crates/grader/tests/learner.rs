@@ -2,14 +2,19 @@
 
 use std::fs::{self, File};
 use std::io::{Read, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use nix::pty::{OpenptyResult, openpty};
+use nix::sys::resource::{Resource, setrlimit};
+use nix::sys::stat::Mode;
 use nix::sys::termios::{LocalFlags, tcgetattr};
+use nix::unistd::{geteuid, mkfifo};
 
 const EXERCISE: &str = "bounded-queue";
 
@@ -106,6 +111,163 @@ fn progress_that_cannot_be_read_is_kept_and_said() {
     assert_eq!(kept, "{\"passed\": {\"reap\": tr");
     let (_, said, errors) = grade(directory.path(), &["hint", EXERCISE]);
     assert!(said.starts_with("Hint 2") && errors.is_empty(), "{said}{errors}");
+}
+
+fn names_in(directory: &Path) -> Vec<String> {
+    let entries = fs::read_dir(directory).unwrap();
+    let mut names: Vec<String> =
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+/// Files may not grow at all: `ulimit -f 0`.
+fn on_a_full_disk(directory: &Path, arguments: &[&str]) -> (Option<i32>, String) {
+    let mut command = command(directory);
+    // SAFETY: between fork and exec only one system call is made.
+    unsafe {
+        command.pre_exec(|| Ok(setrlimit(Resource::RLIMIT_FSIZE, 0, 0)?));
+    }
+    let output = command.args(arguments).output().unwrap();
+    (output.status.code(), String::from_utf8(output.stderr).unwrap())
+}
+
+#[test]
+fn a_full_disk_leaves_no_half_of_a_file_and_takes_none_away() {
+    let directory = tempfile::tempdir().unwrap();
+    let here = directory.path();
+    let exercises = here.join("exercises");
+    for arguments in [&[EXERCISE] as &[&str], &["reset", EXERCISE]] {
+        let (code, errors) = on_a_full_disk(here, arguments);
+        assert_eq!(code, Some(1), "{errors}");
+        assert!(errors.contains("bounded-queue.rs: File too large"), "{errors}");
+        assert_eq!(names_in(&exercises), [""; 0]);
+    }
+    let mine = exercises.join("bounded-queue.rs");
+    fs::write(&mine, "// Mine.\n").unwrap();
+    let (code, errors) = on_a_full_disk(here, &["reset", EXERCISE]);
+    assert_eq!((code, names_in(&exercises).len()), (Some(1), 1), "{errors}");
+    assert_eq!(fs::read_to_string(&mine).unwrap(), "// Mine.\n");
+
+    let (code, said, _) = grade(here, &["reset", EXERCISE]);
+    assert!(code == Some(0) && said.contains("is kept as"), "{said}");
+    assert_eq!(names_in(&exercises), ["bounded-queue.1.rs", "bounded-queue.rs"]);
+    assert_eq!(fs::read_to_string(&mine).unwrap(), file_of(EXERCISE, "starter.rs"));
+    // As any other file that is made here, so that others may read what they could read before.
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode();
+    assert_eq!(mode(&mine), mode(&exercises.join("bounded-queue.1.rs")));
+    // What is kept is not written over, be it a link that leads nowhere.
+    let kept = exercises.join("bounded-queue.2.rs");
+    std::os::unix::fs::symlink("nowhere", &kept).unwrap();
+    fs::write(&mine, "// Mine again.\n").unwrap();
+    assert_eq!(grade(here, &["reset", EXERCISE]).0, Some(0));
+    assert!(kept.is_symlink());
+    let kept = fs::read_to_string(exercises.join("bounded-queue.3.rs")).unwrap();
+    assert_eq!(kept, "// Mine again.\n");
+}
+
+/// A pipe has no end, and nobody writes to it.
+#[test]
+fn what_is_no_plain_file_holds_no_command_up() {
+    for (name, arguments, expected) in [
+        ("exercises/bounded-queue.rs", ["reset", EXERCISE], (Some(0), "")),
+        (".grade/progress.json", ["hint", EXERCISE], (Some(0), "it is not a plain file")),
+        (".grade/progress.lock", ["hint", EXERCISE], (Some(0), "This is not remembered: ")),
+        (".grade/progress.new", ["hint", EXERCISE], (Some(0), "")),
+    ] {
+        let directory = tempfile::tempdir().unwrap();
+        let pipe = directory.path().join(name);
+        fs::create_dir_all(pipe.parent().unwrap()).unwrap();
+        mkfifo(&pipe, Mode::from_bits_truncate(0o600)).unwrap();
+        let mut command = command(directory.path());
+        command.args(arguments).stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut child = Watching(command.spawn().unwrap());
+        let end = Instant::now() + Duration::from_secs(120);
+        let status = loop {
+            match child.0.try_wait().unwrap() {
+                Some(status) => break status,
+                None => assert!(Instant::now() < end, "{name} is waited for"),
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        };
+        let mut errors = String::new();
+        child.0.stderr.take().unwrap().read_to_string(&mut errors).unwrap();
+        assert!(status.code() == expected.0 && errors.contains(expected.1), "{name}: {errors}");
+        let remembered = directory.path().join(".grade/progress.json").is_file();
+        assert_eq!(remembered, !expected.1.contains("not remembered"), "{name}: {errors}");
+    }
+}
+
+/// A grader that may not write to what is read-only, which root else may.
+fn bound(directory: &Path) -> Command {
+    const CAP_DAC_OVERRIDE: libc::c_ulong = 1;
+    let mut command = command(directory);
+    if geteuid().is_root() {
+        // SAFETY: between fork and exec only one system call is made.
+        unsafe {
+            command.pre_exec(|| {
+                match libc::prctl(libc::PR_CAPBSET_DROP, CAP_DAC_OVERRIDE, 0, 0, 0) {
+                    0 => Ok(()),
+                    _ => Err(std::io::Error::last_os_error()),
+                }
+            });
+        }
+    }
+    command
+}
+
+#[test]
+fn a_verdict_that_cannot_be_remembered_is_one() {
+    let directory = tempfile::tempdir().unwrap();
+    let here = directory.path();
+    let progress = here.join(".grade");
+    for part in [&progress, &here.join("exercises")] {
+        fs::create_dir(part).unwrap();
+    }
+    fs::set_permissions(&progress, PermissionsExt::from_mode(0o555)).unwrap();
+    let not_remembered = |arguments: &[&str], expected: i32, why: &str| {
+        let output = bound(here).args(arguments).output().unwrap();
+        let said = String::from_utf8(output.stdout).unwrap();
+        let errors = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(expected), "{arguments:?}: {said}{errors}");
+        let sentences = errors.lines().filter(|line| line.contains("This is not remembered: "));
+        let sentences: Vec<&str> = sentences.collect();
+        assert!(matches!(sentences[..], [one] if one.contains(why)), "{arguments:?}: {errors}");
+        said
+    };
+    let denied = "Permission denied";
+    not_remembered(&[EXERCISE], 1, denied);
+    let mine = here.join("exercises/bounded-queue.rs");
+    fs::write(&mine, file_of(EXERCISE, "solution.rs")).unwrap();
+    assert!(not_remembered(&[EXERCISE], 0, denied).contains("passed, 14 of 14 points"));
+    assert!(not_remembered(&["hint", EXERCISE], 0, denied).starts_with("Hint 1"));
+
+    let pty = terminal();
+    let mut watching = watch_by(bound(here), &pty);
+    let mut keyboard = File::from(pty.master.try_clone().unwrap());
+    let mut screen = Screen::of(File::from(pty.master));
+    screen.wait_for("passed, 14 of 14 points");
+    screen.wait_for("Next: cargo grade ");
+    for _ in 0..2 {
+        screen.wait_for("Keys: ");
+        keyboard.write_all(b"h").unwrap();
+        screen.wait_for("Hint 1 of 3:");
+        screen.wait_for("This is not remembered: ");
+    }
+    screen.wait_for("Keys: ");
+    keyboard.write_all(b"q").unwrap();
+    assert_eq!(watching.0.wait().unwrap().code(), Some(0));
+    assert_eq!(names_in(&progress), [""; 0]);
+
+    not_remembered(&["reset", EXERCISE], 0, denied);
+    assert_eq!(fs::read_to_string(&mine).unwrap(), file_of(EXERCISE, "starter.rs"));
+    // Nor where there is no directory at all.
+    fs::remove_dir(&progress).unwrap();
+    fs::write(&progress, "").unwrap();
+    not_remembered(&["hint", EXERCISE], 0, "");
+    let (code, said, errors) = grade(here, &[]);
+    assert!(code == Some(0) && errors.contains("cannot be read: "), "{errors}");
+    assert!(said.contains("\n0 of "), "{said}");
 }
 
 /// A checkout that was copied, with the grader that Cargo has built in it, or in neither of two.
@@ -256,8 +418,11 @@ impl Drop for Watching {
 }
 
 fn watch(directory: &Path, pty: &OpenptyResult) -> Watching {
+    watch_by(command(directory), pty)
+}
+
+fn watch_by(mut command: Command, pty: &OpenptyResult) -> Watching {
     let slave = || Stdio::from(pty.slave.try_clone().unwrap());
-    let mut command = command(directory);
     command.args(["--watch", EXERCISE]).env("NO_COLOR", "1");
     command.stdin(slave()).stdout(slave()).stderr(slave());
     Watching(command.spawn().unwrap())
