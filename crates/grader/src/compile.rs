@@ -13,7 +13,7 @@ use crate::catalogue::{Exercise, Kind};
 use crate::inspect::Shape;
 use crate::model::in_the_words_of_std;
 use crate::tokens;
-use crate::toolchain::{Toolchain, places};
+use crate::toolchain::{Toolchain, in_short, places};
 use sandbox::{Allow, Content, End, File, How, Job, Limits, Spec};
 
 /// What compiling came to.
@@ -67,7 +67,7 @@ pub fn compile(
         // known to compile.
         let starter = exercise.file("starter.rs")?;
         if let (_, Made::Hindered { why, .. }) = build.attempt(&starter)? {
-            bail!("this machine hinders the compiler: {}", why.trim());
+            bail!("this machine hinders the compiler: {}", in_short(&why));
         }
         if again {
             (program, made) = build.attempt(source)?;

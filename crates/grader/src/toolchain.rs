@@ -107,6 +107,17 @@ impl Toolchain {
     }
 }
 
+/// What a compiler said that could not go on: of a panic the reason, and not where it was.
+pub fn in_short(said: &str) -> &str {
+    let mut lines = said.trim().lines();
+    match lines.find(|line| line.contains("panicked at ")).and_then(|_| lines.next()) {
+        // EAGAIN of clone(2), by way of std.
+        Some(why) if why.contains("code: 11,") => "it may have no more threads (ulimit -u)",
+        Some(why) => why,
+        None => said.trim(),
+    }
+}
+
 /// Where the compiler is that is used for the workspace, whoever calls this program and from where:
 /// by `cargo grade`, rustup has chosen it already; by hand, it chooses now.
 fn sysroot() -> Result<PathBuf> {
@@ -114,7 +125,7 @@ fn sysroot() -> Result<PathBuf> {
     rustc.args(["--print", "sysroot"]).current_dir(workspace());
     let output = rustc.output().context("rustc")?;
     let said = String::from_utf8_lossy(&output.stderr);
-    ensure!(output.status.success(), "rustc: {}", said.trim());
+    ensure!(output.status.success(), "rustc: {}", in_short(&said));
     let sysroot = PathBuf::from(String::from_utf8(output.stdout)?.trim());
     let rustc = compiler(&sysroot);
     ensure!(rustc.is_file(), "there is no compiler at {}", rustc.display());

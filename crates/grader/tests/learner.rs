@@ -558,6 +558,25 @@ fn libraries_are_built_once_whoever_starts_the_grader() {
     }
 }
 
+/// As it does if it may not make a thread.
+#[test]
+fn a_compiler_that_breaks_down_is_a_sentence() {
+    let directory = tempfile::tempdir().unwrap();
+    let compiler = directory.path().join("rustc");
+    let breaks = "#!/bin/sh
+        echo \"thread 'rustc' (4) panicked at jobserver.rs:1:2:\" >&2
+        echo 'failed to create helper thread: Os { code: 11, kind: WouldBlock }' >&2
+        echo 'stack backtrace:' >&2
+        exit 101";
+    fs::write(&compiler, breaks).unwrap();
+    fs::set_permissions(&compiler, PermissionsExt::from_mode(0o755)).unwrap();
+    let mut command = command(directory.path());
+    let output = command.arg(EXERCISE).env("RUSTC", &compiler).output().unwrap();
+    let errors = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{errors}");
+    assert_eq!(errors, "grade: rustc: it may have no more threads (ulimit -u)\n");
+}
+
 fn with<'a>(command: &'a mut Command, variables: &[(&str, Option<&str>)]) -> &'a mut Command {
     for (name, value) in variables {
         match value {
