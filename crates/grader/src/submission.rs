@@ -32,29 +32,21 @@ fn progress_file() -> PathBuf {
 }
 
 impl Progress {
-    /// What is kept; nothing if it cannot be understood or read, which is said.
-    fn read() -> Progress {
-        let said = |why: &str| {
-            eprintln!("Your progress in {} {why}.", shown(&progress_file()));
+    /// What is kept; nothing if it cannot be understood, which is said.
+    fn read() -> Result<Progress> {
+        Ok(Progress::understood()?.unwrap_or_else(|why| {
+            let path = progress_file();
+            eprintln!("Your progress in {} cannot be understood: {why}.", shown(&path));
             Progress::default()
-        };
-        match Progress::understood() {
-            Ok(Ok(progress)) => progress,
-            Ok(Err(why)) => said(&format!("cannot be understood: {why:#}")),
-            Err(why) => said(&format!("cannot be read: {why:#}")),
-        }
+        }))
     }
 
     /// What is kept, or why it makes no sense.
-    fn understood() -> Result<Result<Progress>> {
+    fn understood() -> Result<Result<Progress, serde_json::Error>> {
         let path = progress_file();
-        if !is_there(&path)? {
-            return Ok(Ok(Progress::default()));
-        }
-        if !fs::symlink_metadata(&path)?.is_file() {
-            return Ok(Err(anyhow::anyhow!("it is not a plain file")));
-        }
-        Ok(serde_json::from_slice(&read(&path)?).map_err(anyhow::Error::from))
+        let text = || if is_there(&path)? { read(&path).map(Some) } else { Ok(None) };
+        let text = text().with_context(|| format!("the progress in {}", shown(&path)))?;
+        Ok(text.map_or_else(|| Ok(Progress::default()), |text| serde_json::from_slice(&text)))
     }
 
     /// Puts aside what is there and cannot be understood, so that it is not written over.
@@ -70,14 +62,10 @@ impl Progress {
         let write = || -> Result<()> {
             fs::create_dir_all(path.parent().context("a directory")?)?;
             let _lock = lock(&path.with_extension("lock"))?;
-            let mut progress = match Progress::understood()? {
-                Ok(progress) => progress,
-                Err(_) => {
-                    let progress = Progress::read();
-                    Progress::put_aside()?;
-                    progress
-                }
-            };
+            let mut progress = Progress::read()?;
+            if Progress::understood()?.is_err() {
+                Progress::put_aside()?;
+            }
             change(&mut progress);
             // A grader that was killed may have left one behind.
             let new = path.with_extension("new");
@@ -234,7 +222,7 @@ pub fn next(name: Option<&str>) -> Result<String> {
     if let Some(at) = name.and_then(|name| names.iter().position(|it| it == name)) {
         names.rotate_left(at + 1);
     }
-    let progress = Progress::read();
+    let progress = Progress::read()?;
     let begun = names.iter().find(|it| name.is_none() && progress.passed.get(*it) == Some(&false));
     let open = || names.iter().find(|name| progress.passed.get(*name) != Some(&true));
     begun.or_else(open).or(names.first()).cloned().context("there are no exercises")
@@ -257,7 +245,7 @@ pub fn what_next(exercise: &Exercise, passed: bool) {
 /// Lists the exercises in the order of teaching, with their state, points and a bar.
 pub fn list(style: Style) -> Result<bool> {
     let names = catalogue::names()?;
-    let progress = Progress::read();
+    let progress = Progress::read()?;
     let exercises: Vec<Exercise> =
         names.iter().map(|name| catalogue::load(name)).collect::<Result<_>>()?;
     let longest = |length: fn(&Exercise) -> usize| exercises.iter().map(length).max().unwrap_or(0);
@@ -315,7 +303,7 @@ pub fn list(style: Style) -> Result<bool> {
 /// Shows the next hint, or the one asked for.
 pub fn hint(exercise: &Exercise, level: Option<usize>, style: Style) -> Result<bool> {
     let hints = exercise.hints()?;
-    let seen = Progress::read().hints.get(&exercise.name).copied().unwrap_or(0);
+    let seen = Progress::read()?.hints.get(&exercise.name).copied().unwrap_or(0);
     let level = level.unwrap_or(seen + 1).min(hints.len());
     let hint = level.checked_sub(1).and_then(|index| hints.get(index)).context("no such hint")?;
     println!("Hint {level} of {}:\n\n{}", hints.len(), style.wrapped(hint));
@@ -357,7 +345,7 @@ pub fn reset(exercise: &Exercise) -> Result<bool> {
 /// Shows the solution and the explanation to who has passed, or gives up.
 pub fn solution(exercise: &Exercise, give_up: bool, style: Style) -> Result<bool> {
     ensure!(exercise.has_solution(), "this is a handout: it has no solutions");
-    if !give_up && !Progress::read().solved.contains(&exercise.name) {
+    if !give_up && !Progress::read()?.solved.contains(&exercise.name) {
         println!("Yours has not passed yet. Try a hint: cargo grade hint {}", exercise.name);
         println!(
             "To see the solution all the same: cargo grade solution {} --give-up",
