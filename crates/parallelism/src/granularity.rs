@@ -52,8 +52,8 @@ fn run(lab: &Lab) -> Result<Evidence> {
         tolerance: 0.2,
     };
     let each = steps_in_a_microsecond();
-    say!("main", "at least {batch} µs of work in tasks: how many times as fast as one");
-    say!("main", "thread they are done by {} CPUs:", cpus.len());
+    say!("main", "at least {batch} µs of work in tasks: how many times as fast");
+    say!("main", "as one thread they are done by {} CPUs:", cpus.len());
     say!("main", "task, µs  tasks  {:>16}{:>8}{:>16}", WAYS[0], WAYS[1], WAYS[2]);
     let mut evidence = Evidence::new();
     let mut gains: [Vec<(u32, Option<f64>)>; 3] = Default::default();
