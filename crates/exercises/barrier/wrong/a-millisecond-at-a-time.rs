@@ -1,4 +1,4 @@
-// Wrong. Waits for a millisecond at most, and then again: it wakes up a thousand times for nothing.
+//! Waits for a millisecond at most, and then again: it wakes up a thousand times for nothing.
 
 use std::sync::{Condvar, Mutex};
 use std::time::Duration;
