@@ -12,6 +12,7 @@ use corosensei::stack::{DefaultStack, Stack};
 use corosensei::{Coroutine, CoroutineResult, Yielder};
 
 use super::scheduler::{Choice, Scheduler};
+use super::time;
 use super::trace::{At, World, with};
 use crate::report::Obstacle;
 
@@ -26,6 +27,11 @@ const THREADS: usize = 2048;
 
 /// How often a thread gives way in vain before it does so in truth, in executions that ignore it.
 const HURRY: u32 = 32;
+
+/// How long a thread may be held up by the machine while time passes for others: a limit that is not
+/// farther off may be over before somebody else has made a step. A farther one passes only when
+/// nobody can run.
+const DELAY: Duration = Duration::from_secs(60);
 
 pub(super) type Body = Box<dyn FnOnce()>;
 type Thread = Coroutine<(), (), (), DefaultStack>;
@@ -215,7 +221,26 @@ pub(super) fn block(key: Key, verb: &'static str, of: Obstacle, at: At) {
     with(|world| world.goes_on());
 }
 
-/// As [`block`], but not for ever; whether somebody called [`unblock`] before the time was up.
+/// The running thread sleeps, which is a way to give way: in every second execution it is passed over,
+/// as time in which nobody else gets anywhere.
+pub(super) fn sleep(limit: Duration, at: At) {
+    let passed_over = with(|world| {
+        let hurried = world.hurried && limit <= DELAY;
+        let task = world.task();
+        task.hurry += 1;
+        let passed_over = hurried && task.hurry < HURRY;
+        if passed_over {
+            world.clock += limit;
+        }
+        passed_over
+    });
+    if !passed_over {
+        block_for(limit, (0, Part::Never), "sleeping", Obstacle::Unnamed, at);
+    }
+}
+
+/// As [`block`], but not for ever, unless there is no instant when the time is up; whether somebody
+/// called [`unblock`] before.
 pub(super) fn block_for(
     limit: Duration,
     key: Key,
@@ -223,22 +248,10 @@ pub(super) fn block_for(
     of: Obstacle,
     at: At,
 ) -> bool {
-    let passed_over = with(|world| {
-        let end = world.clock.saturating_add(limit);
-        let hurried = world.hurried;
-        let task = world.task();
-        task.hurry += 1;
-        if hurried && task.hurry < HURRY {
-            // Time passes in which nobody else gets anywhere.
-            world.clock = end;
-            return true;
-        }
-        world.block(key, State::Timed(end), verb, of, at);
-        false
+    with(|world| {
+        let state = time::passed_at(world.clock, limit).map_or(State::Blocked, State::Timed);
+        world.block(key, state, verb, of, at);
     });
-    if passed_over {
-        return false;
-    }
     suspend();
     with(|world| {
         world.goes_on();
@@ -322,16 +335,33 @@ impl World {
         self.next != Some(self.current)
     }
 
+    /// Whose time may be up now: soon, or, if nobody can run and nobody's is up soon, next of all.
+    pub(super) fn due(&self) -> Vec<usize> {
+        let end = |number: usize| match self.tasks[number].state {
+            State::Timed(end) => end,
+            _ => Duration::MAX,
+        };
+        let soon = self.clock.saturating_add(DELAY);
+        let timed = || self.timed.iter().copied();
+        let due: Vec<usize> = timed().filter(|number| end(*number) <= soon).collect();
+        if !due.is_empty() || !self.ready.is_empty() {
+            return due;
+        }
+        let next = timed().map(end).min();
+        timed().filter(|number| Some(end(*number)) == next).collect()
+    }
+
     /// Asks the scheduler who runs next.
     fn choose(&mut self, at: Option<At>, yields: bool) {
         if self.ready.is_empty() && self.timed.is_empty() {
             self.next = None;
             return;
         }
-        let alone = self.ready.len() + self.timed.len() == 1;
+        let timed = self.due();
+        let alone = self.ready.len() + timed.len() == 1;
         self.choice |= !alone;
         let current = Some(self.current);
-        let choice = Choice { ready: &self.ready, timed: &self.timed, current, yields, at };
+        let choice = Choice { ready: &self.ready, timed: &timed, current, yields, at };
         if self.scheduler.stops(&choice) {
             self.end = Some(End::Stopped);
             self.next = None;

@@ -64,7 +64,7 @@ pub fn until_others_block() {
     let at = std::panic::Location::caller();
     let others = || {
         trace::with(|world| {
-            let can_run = world.ready.iter().chain(&world.timed).copied();
+            let can_run = world.ready.iter().copied().chain(world.due());
             let others = can_run.filter(|number| *number != world.current);
             others.map(|number| (number, world.tasks[number].steps)).collect::<Vec<_>>()
         })

@@ -97,8 +97,9 @@ impl Follower {
             return current;
         }
         let waits = |it: &usize| self.last_run.get(*it).copied().unwrap_or(0);
-        // Those whose time may be up have their turn as well.
-        let timed = choice.timed.iter().filter(|it| self.now.saturating_sub(waits(it)) > 200);
+        // Those whose time may be up have their turn as well, and sooner if somebody gives way.
+        let after = if choice.yields { 16 } else { 200 };
+        let timed = choice.timed.iter().filter(|it| self.now.saturating_sub(waits(it)) > after);
         let others = others.iter().chain(timed).copied().filter(|it| Some(*it) != current);
         others.min_by_key(waits).or(stays).or(choice.timed.first().copied()).unwrap_or(0)
     }

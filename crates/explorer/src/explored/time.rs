@@ -1,5 +1,7 @@
 //! `std::time` under a scheduler: the clock stands still while threads run, and goes on to the end of
-//! a sleep, or of a wait with a limit, when the scheduler lets that end.
+//! a sleep, or of a wait with a limit, when the scheduler lets that end. What ends within a minute may
+//! do so at any time, since threads may be held up for so long; what ends later does so only when
+//! nobody can run, and what ends after the last instant that there is, never.
 
 use std::fmt;
 use std::ops::{Add, AddAssign, Sub, SubAssign};
@@ -12,6 +14,15 @@ pub struct Instant(Duration);
 
 /// What the clock shows when a check begins: there are instants before.
 const BEGINNING: Duration = Duration::from_secs(1 << 32);
+
+/// The last second that there is: Linux counts them in an `i64`.
+const LAST: u64 = i64::MAX as u64;
+
+/// What the clock shows, for the program, when so much more time has passed; `None` if there is no
+/// such instant.
+pub(super) fn passed_at(clock: Duration, more: Duration) -> Option<Duration> {
+    Instant::after(clock).checked_add(more).map(|end| end.0 - BEGINNING)
+}
 
 impl Instant {
     pub(super) fn after(passed: Duration) -> Instant {
@@ -45,7 +56,7 @@ impl Instant {
 
     /// As [`std::time::Instant::checked_add`].
     pub fn checked_add(&self, duration: Duration) -> Option<Instant> {
-        self.0.checked_add(duration).map(Instant)
+        self.0.checked_add(duration).filter(|end| end.as_secs() <= LAST).map(Instant)
     }
 
     /// As [`std::time::Instant::checked_sub`].

@@ -7,7 +7,7 @@ use std::sync::atomic::{self as real, Ordering::*};
 
 pub use std::sync::atomic::{Ordering, compiler_fence, fence};
 
-use super::execution::{self, Operation, spurious};
+use super::execution::{self, Operation};
 use super::memory::Order;
 
 /// The ordering of a load that belongs to a read-modify-write.
@@ -20,6 +20,36 @@ fn of_load(order: Ordering) -> Ordering {
     }
 }
 
+/// The same ordering, as the explorer names it.
+fn known(order: Ordering) -> Order {
+    match order {
+        Relaxed => Order::Relaxed,
+        Acquire => Order::Acquire,
+        Release => Order::Release,
+        AcqRel => Order::AcqRel,
+        _ => Order::SeqCst,
+    }
+}
+
+/// The bits of a value of so many bytes.
+fn mask(size: usize) -> u64 {
+    u64::MAX >> (64 - 8 * size)
+}
+
+/// A compare-and-exchange that may fail for no reason: what was read, as an error if nothing was
+/// stored. `None` outside of executions, and for orderings of failure that there are not.
+pub fn exchanged_weak(
+    (address, size): (usize, usize),
+    (expected, new): (u64, u64),
+    (success, failure): (Ordering, Ordering),
+) -> Option<Result<u64, u64>> {
+    if matches!(failure, Release | AcqRel) {
+        return None;
+    }
+    let values = (expected & mask(size), new & mask(size));
+    execution::exchange_weak((address, size), values, (known(success), known(failure)))
+}
+
 /// A read-modify-write that the instrumentation does not know; `None` outside of executions.
 pub fn changed(
     name: &'static str,
@@ -27,21 +57,14 @@ pub fn changed(
     change: &dyn Fn(u64) -> u64,
     order: Ordering,
 ) -> Option<u64> {
-    let order = match order {
-        Relaxed => Order::Relaxed,
-        Acquire => Order::Acquire,
-        Release => Order::Release,
-        AcqRel => Order::AcqRel,
-        _ => Order::SeqCst,
-    };
-    let mask = u64::MAX >> (64 - 8 * size);
-    let change = |old: u64| Some(change(old) & mask);
+    let change = |old: u64| Some(change(old) & mask(size));
+    let order = known(order);
     execution::atomic(name, address, size, Operation::Update(&change, order), order)
 }
 
 /// The part that all types have. Each method is as that of std of the same name.
 macro_rules! atomic {
-    ($name:ident $initial:expr, $value:ty, [$($generic:ident)?]) => {
+    ($name:ident $initial:expr, $value:ty, $to_bits:expr, $of_bits:expr, [$($generic:ident)?]) => {
         #[doc = concat!("As [`std::sync::atomic::", stringify!($name), "`].")]
         #[repr(transparent)]
         pub struct $name$(<$generic>)?(real::$name$(<$generic>)?);
@@ -118,10 +141,13 @@ macro_rules! atomic {
                 success: Ordering,
                 failure: Ordering,
             ) -> Result<$value, $value> {
-                if spurious() {
-                    return Err(self.0.load(failure));
+                let place = (self.as_ptr() as usize, size_of::<$value>());
+                let values = (($to_bits)(current), ($to_bits)(new));
+                match exchanged_weak(place, values, (success, failure)) {
+                    Some(Ok(_)) => Ok(current),
+                    Some(Err(bits)) => Err(($of_bits)(bits)),
+                    None => self.0.compare_exchange_weak(current, new, success, failure),
                 }
-                self.0.compare_exchange(current, new, success, failure)
             }
 
             #[inline]
@@ -199,7 +225,7 @@ macro_rules! fetch {
 macro_rules! integers {
     ($($name:ident $init:ident $value:ident)*) => {
         $(
-            atomic!($name 0, $value, []);
+            atomic!($name 0, $value, |it: $value| it as u64, |bits: u64| bits as $value, []);
             fetch!($name, $value, [], fetch_add $value, fetch_sub $value, fetch_and $value,
                 fetch_nand $value, fetch_or $value, fetch_xor $value);
 
@@ -246,7 +272,7 @@ integers! {
     AtomicUsize ATOMIC_USIZE_INIT usize
 }
 
-atomic!(AtomicBool false, bool, []);
+atomic!(AtomicBool false, bool, u64::from, |bits: u64| bits != 0, []);
 fetch!(AtomicBool, bool, [], fetch_and bool, fetch_nand bool, fetch_or bool, fetch_xor bool);
 
 #[allow(missing_docs)]
@@ -261,7 +287,8 @@ impl AtomicBool {
 #[deprecated(since = "1.34.0", note = "the `new` function is now preferred")]
 pub const ATOMIC_BOOL_INIT: AtomicBool = AtomicBool::new(false);
 
-atomic!(AtomicPtr std::ptr::null_mut(), *mut T, [T]);
+atomic!(AtomicPtr std::ptr::null_mut(), *mut T, |it: *mut T| it.expose_provenance() as u64,
+    |bits: u64| std::ptr::with_exposed_provenance_mut(bits as usize), [T]);
 fetch!(AtomicPtr, *mut T, [T], fetch_ptr_add usize, fetch_ptr_sub usize, fetch_byte_add usize,
     fetch_byte_sub usize, fetch_or usize, fetch_and usize, fetch_xor usize);
 

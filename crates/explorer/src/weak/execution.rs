@@ -130,6 +130,10 @@ enum Status {
     Ended,
 }
 
+/// How often a weak compare-and-exchange fails for no reason, for one thread of one execution. So
+/// whoever tries again gets on in the end, as on a machine.
+const SPURIOUS: u32 = 3;
+
 /// One thread.
 struct Thread {
     status: Status,
@@ -147,6 +151,8 @@ struct Thread {
     alone: u32,
     /// How often it has waited.
     waits: u32,
+    /// How often a compare-and-exchange of it has failed for no reason.
+    spurious: u32,
     token: Option<View>,
     /// What has happened when its result was there.
     left: Option<View>,
@@ -318,6 +324,8 @@ pub enum Operation<'a> {
     Store(u64),
     /// A read-modify-write, with the ordering it has if it changes nothing.
     Update(Change<'a>, Order),
+    /// The same, which may also fail for no reason.
+    Weak(Change<'a>, Order),
 }
 
 /// Makes an atomic operation of the thread that runs, when it is its turn. Returns what was read;
@@ -329,6 +337,29 @@ pub fn atomic(
     operation: Operation<'_>,
     order: Order,
 ) -> Option<u64> {
+    made(name, address, size, operation, order).map(|done| done.value)
+}
+
+/// As [`atomic`], for a weak compare-and-exchange with its ordering if it succeeds and if it fails:
+/// what was read, as an error if nothing was stored.
+pub fn exchange_weak(
+    (address, size): (usize, usize),
+    (expected, new): (u64, u64),
+    (success, failure): (Order, Order),
+) -> Option<Result<u64, u64>> {
+    let change = |old: u64| (old == expected).then_some(new);
+    let operation = Operation::Weak(&change, failure);
+    let done = made("compare_exchange_weak", address, size, operation, success)?;
+    Some(if done.stored.is_some() { Ok(done.value) } else { Err(done.value) })
+}
+
+fn made(
+    name: &'static str,
+    address: usize,
+    size: usize,
+    operation: Operation<'_>,
+    order: Order,
+) -> Option<Done> {
     turn()?;
     with(|execution| execution.atomic(name, address, size, operation, order))?.or_else(stop)
 }
@@ -350,15 +381,6 @@ pub fn plain(address: usize, length: usize, kind: AccessKind) {
     if went == Some(false) {
         stop::<()>();
     }
-}
-
-/// Whether a `compare_exchange_weak` of the thread that runs is to fail for no reason.
-pub fn spurious() -> bool {
-    with(|execution| {
-        let fails = execution.path.choose(2) == 1;
-        execution.remember(16 + u64::from(fails));
-        fails
-    }) == Some(true)
 }
 
 /// Adds a thread that will do this. Returns its number.
@@ -636,6 +658,7 @@ impl Execution {
             idle: 0,
             alone: 0,
             waits: 0,
+            spurious: 0,
             token: None,
             left: None,
             panicked: false,
@@ -695,7 +718,7 @@ impl Execution {
         size: usize,
         operation: Operation<'_>,
         order: Order,
-    ) -> Option<u64> {
+    ) -> Option<Done> {
         // SAFETY: compiled code asks for an atomic operation on this address, so it is readable.
         let initial = unsafe { read(address, size) };
         if self.memory.last(address).is_some_and(|last| last != initial) {
@@ -712,6 +735,7 @@ impl Execution {
             event: self.events(),
         };
         let known = self.memory.known(me, address);
+        let may_fail = self.threads[me].spurious < SPURIOUS;
         let Execution { memory, path, .. } = self;
         let at = (address, size, initial);
         let choose = &mut |of| path.choose(of);
@@ -719,7 +743,10 @@ impl Execution {
             Operation::Load => memory.load((me, step), at, order, choose),
             Operation::Store(value) => memory.store((me, step), at, value, order, choose),
             Operation::Update(change, otherwise) => {
-                memory.update((me, step), at, (order, otherwise), change, choose)
+                memory.update((me, step), at, (order, otherwise), (change, false), choose)
+            }
+            Operation::Weak(change, otherwise) => {
+                memory.update((me, step), at, (order, otherwise), (change, may_fail), choose)
             }
         };
         if done.stored.is_some() {
@@ -731,17 +758,23 @@ impl Execution {
         }
         let from =
             done.from.map_or(0, |(thread, step)| (thread as u64 + 1) << 32 | u64::from(step));
-        let sort = u64::from(done.stored.is_some()) + 2 * u64::from(done.message.is_some());
+        let sort = u64::from(done.stored.is_some())
+            + 2 * u64::from(done.message.is_some())
+            + 4 * u64::from(done.spurious);
         self.remember(mix(mix(address as u64, from), sort));
         let new_value = done.stored.is_some_and(|new| done.message.is_none() || new != done.value);
         if new_value {
             self.changed();
+        } else if done.spurious {
+            // What it has looked at is no reason to wait: next time it may succeed.
+            self.threads[me].spurious += 1;
+            self.threads[me].looked.clear();
         } else if let Some(message) = done.message {
             self.look(address, message, known == Some(message) || done.stored.is_some());
         }
         self.note(step, || What::Atomic(name, address, order, done));
         self.record_access(access);
-        self.failed.is_none().then_some(done.value)
+        self.failed.is_none().then_some(done)
     }
 
     /// Notes that the thread that runs has read a store, and whether that was nothing new.

@@ -53,6 +53,11 @@ fn exchange(at: &AtomicU64, old: u64, new: u64, order: Order) -> bool {
     execution::atomic("exchange", at.as_ptr() as usize, 8, operation, order) == Some(old)
 }
 
+fn exchange_weak(at: &AtomicU64, old: u64, new: u64) -> bool {
+    let place = (at.as_ptr() as usize, 8);
+    execution::exchange_weak(place, (old, new), (Acquire, Relaxed)).unwrap().is_ok()
+}
+
 fn fence(order: Order) {
     execution::fence(order);
 }
@@ -506,4 +511,40 @@ fn loops_that_wait_are_finite() {
     .0
     .failure;
     assert_eq!(failure.unwrap().kind, Kind::Livelock);
+}
+
+/// A weak exchange may fail though the value is there, some times, and whoever tries again succeeds,
+/// whether it says that it waits or not.
+#[test]
+fn a_weak_exchange_fails_for_no_reason_but_not_for_ever() {
+    let seen = outcomes(&[|v| vec![u64::from(exchange_weak(&v[0], 0, 1))]]);
+    assert_eq!(seen, [[0], [1]]);
+    let silent: Thread = |v| {
+        let tries = (1..).find(|_| exchange_weak(&v[0], 0, 1));
+        vec![tries.unwrap(), u64::from(execution::silent_spins())]
+    };
+    assert_eq!(outcomes(&[silent]), pairs(&[[1, 0], [2, 0], [3, 0], [4, 0]]));
+    // A lock: the most usual loop, with the load that is often put before it, and without.
+    let lock: Thread = |v| {
+        while !exchange_weak(&v[0], 0, 1) {
+            execution::spin();
+        }
+        let before = load(&v[1], Relaxed);
+        store(&v[1], before + 1, Relaxed);
+        store(&v[0], 0, Release);
+        NONE
+    };
+    let looks_first: Thread = |v| {
+        while load(&v[0], Relaxed) == 1 || !exchange_weak(&v[0], 0, 1) {
+            execution::spin();
+        }
+        let before = load(&v[1], Relaxed);
+        store(&v[1], before + 1, Relaxed);
+        store(&v[0], 0, Release);
+        NONE
+    };
+    for threads in [[lock, lock], [looks_first, looks_first], [lock, looks_first]] {
+        let seen = with_last(&threads);
+        assert_eq!(seen, [[0, 2, 0]]);
+    }
 }

@@ -144,6 +144,8 @@ pub struct Done {
     pub message: Option<usize>,
     /// Whether there was a newer store, which was not read, or before which this one came.
     pub stale: bool,
+    /// Whether it is a weak compare-and-exchange that could have stored, and has failed all the same.
+    pub spurious: bool,
 }
 
 /// What the execution chooses: one of so many possibilities.
@@ -311,7 +313,8 @@ impl Memory {
         self.in_sequence(thread, order, step);
         self.tick(thread);
         let Message { value, maker, .. } = self.locations[location].messages[message];
-        Done { value, stored: None, from: maker, message: Some(message), stale: position < newest }
+        let stale = position < newest;
+        Done { value, stored: None, from: maker, message: Some(message), stale, spurious: false }
     }
 
     /// An atomic store.
@@ -333,23 +336,24 @@ impl Memory {
         self.in_sequence(thread, order, step);
         self.put(thread, location, (value, position, order, step), None);
         let stale = position < last;
-        Done { value, stored: Some(value), from: None, message: None, stale }
+        Done { value, stored: Some(value), from: None, message: None, stale, spurious: false }
     }
 
-    /// A read-modify-write; without a change it is a load with the ordering `otherwise`.
+    /// A read-modify-write; without a change it is a load with the ordering `otherwise`. One that
+    /// `may_fail` may also change nothing for no reason.
     pub fn update(
         &mut self,
         (thread, step): (usize, u32),
         (address, size, initial): (usize, usize, u64),
         (order, otherwise): (Order, Order),
-        change: Change<'_>,
+        (change, may_fail): (Change<'_>, bool),
         choose: Choose<'_>,
     ) -> Done {
         let location = self.location(address, size, initial);
         let (changes, keeps) =
             (self.floor(thread, location, order), self.floor(thread, location, otherwise));
         let at = &self.locations[location];
-        let mut possible = Vec::new();
+        let (mut possible, mut failing) = (Vec::new(), Vec::new());
         for position in (changes.min(keeps)..at.order.len()).rev() {
             let message = &at.messages[at.order[position]];
             let new = change(message.value);
@@ -360,8 +364,14 @@ impl Memory {
             if can_be_read {
                 possible.push((position, new));
             }
+            if may_fail && new.is_some() && position >= keeps {
+                failing.push((position, None));
+            }
         }
-        let (position, new) = possible[choose(possible.len())];
+        let with_a_reason = possible.len();
+        possible.append(&mut failing);
+        let chosen = choose(possible.len());
+        let ((position, new), spurious) = (possible[chosen], chosen >= with_a_reason);
         let message = at.order[position];
         let Message { value, maker, .. } = at.messages[message];
         let stale = position + 1 < at.order.len();
@@ -376,7 +386,7 @@ impl Memory {
             }
             None => self.tick(thread),
         }
-        Done { value, stored: new, from: maker, message: Some(message), stale }
+        Done { value, stored: new, from: maker, message: Some(message), stale, spurious }
     }
 
     /// A fence.

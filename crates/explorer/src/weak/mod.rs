@@ -10,9 +10,10 @@
 //!
 //! # What is modelled
 //!
-//! Atomics of all sizes and orderings, fences, release sequences, compare-and-exchange that fails for
-//! no reason, plain accesses wherever they are, memory that is used after it was freed, threads,
-//! scopes, parking. All executions that C++20 allows are visited, except
+//! Atomics of all sizes and orderings, fences, release sequences, weak compare-and-exchange that fails
+//! for no reason (at most three times for each thread), plain accesses wherever they are, memory that
+//! is used after it was freed, threads, scopes, parking. All executions that C++20 allows are visited,
+//! except
 //!
 //! - those in which a load reads a store that its own thread makes possible only later (load
 //!   buffering): no processor and compiler that Rust is used with does this to code like that of the

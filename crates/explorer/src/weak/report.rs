@@ -230,6 +230,9 @@ impl Story<'_> {
             (None, _) if name == "load" => {
                 format!("load({order:?}) {{}}: {read} ({source}{old})")
             }
+            (None, _) if done.spurious => {
+                format!("{name}({order:?}) {{}}: fails for no reason, stays {read} ({source}{old})")
+            }
             (None, _) => format!("{name}({order:?}) {{}}: stays {read} ({source}{old})"),
             (Some(new), None) => {
                 let before = if done.stale { ", before one that is there" } else { "" };

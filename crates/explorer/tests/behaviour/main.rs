@@ -7,6 +7,7 @@ mod channels;
 mod locks;
 mod once;
 mod threads;
+mod time;
 
 use explorer::Search;
 use explorer::explored::explore;
@@ -17,7 +18,8 @@ pub type Case = (&'static str, fn(), Option<Kind>);
 
 #[test]
 fn programs_come_to_what_they_come_to_with_std() {
-    let cases: Vec<Case> = [channels::CASES, locks::CASES, once::CASES, threads::CASES].concat();
+    let cases: Vec<Case> =
+        [channels::CASES, locks::CASES, once::CASES, threads::CASES, time::CASES].concat();
     let mut wrong = Vec::new();
     let mut schedules = 0;
     for (name, body, expected) in &cases {

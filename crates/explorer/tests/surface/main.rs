@@ -5,6 +5,7 @@
 //! declared. `SURFACE=record cargo test -p explorer --test surface` writes the list anew.
 
 mod documentation;
+mod prelude;
 mod probes;
 
 use std::fs;
@@ -84,10 +85,11 @@ impl Library {
         Library { directory: tempfile::tempdir().unwrap(), arguments: Vec::new() }
     }
 
-    fn stand_in() -> Library {
+    /// What stands in for `std` where schedules are `explored`, or where memory is `weak`.
+    fn stand_in(word: &str) -> Library {
         let directory = tempfile::tempdir().unwrap();
         let mut cargo = Command::new(env!("CARGO"));
-        cargo.args(["build", "--quiet", "--package", "explorer", "--features", "explored"]);
+        cargo.args(["build", "--quiet", "--package", "explorer", "--features", "explored,weak"]);
         cargo.args(["--message-format", "json"]).current_dir(env!("CARGO_MANIFEST_DIR"));
         let built = said(&mut cargo);
         let of_explorer =
@@ -99,11 +101,12 @@ impl Library {
             true => dependencies.to_owned(),
             false => dependencies.join("deps"),
         };
-        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("std/explored.rs");
-        let std = directory.path().join("libstd_explored.rlib");
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("std/{word}.rs"));
+        let std = directory.path().join(format!("libstd_{word}.rlib"));
         let mut rustc = rustc();
-        rustc.args(["--edition", "2024", "--crate-type", "rlib", "--crate-name", "std_explored"]);
-        rustc.arg(&source).arg("--extern").arg(format!("explorer={library}"));
+        rustc.args(["--edition", "2024", "--crate-type", "rlib"]);
+        rustc.arg("--crate-name").arg(format!("std_{word}")).arg(&source);
+        rustc.arg("--extern").arg(format!("explorer={library}"));
         rustc.arg("-L").arg(format!("dependency={}", dependencies.display())).arg("-o").arg(&std);
         assert!(rustc.status().unwrap().success(), "{} does not compile", source.display());
         let arguments =
@@ -178,7 +181,7 @@ fn every_stable_item_is_there_as_in_std() {
         .filter(|number| unusable.iter().all(|(other, _)| other != number))
         .map(|number| &all[number])
         .collect();
-    let missing = failing(&Library::stand_in(), &usable);
+    let missing = failing(&Library::stand_in("explored"), &usable);
     let unexplained: Vec<String> = missing
         .iter()
         .map(|(number, why)| format!("{}: {why}", usable[*number].item))
@@ -275,7 +278,7 @@ fn auto_traits_are_implemented_for_the_same_types() {
     }
     source.push_str("}\n");
     let real = Library::real().run("traits", &source);
-    let model = Library::stand_in().run("traits", &source);
+    let model = Library::stand_in("explored").run("traits", &source);
     let pairs = real.lines().zip(model.lines());
     let different: Vec<_> = pairs.filter(|(real, model)| real != model).collect();
     println!("{answers} answers compared, {} differ", different.len());

@@ -267,8 +267,7 @@ pub fn yield_now() {
 pub fn sleep(time: Duration) {
     let at = Location::caller();
     trace::act(None, at, || "sleeps, which orders nothing".to_owned());
-    let key = (0, Part::Never);
-    execution::block_for(time, key, "sleeping", Obstacle::Unnamed, at);
+    execution::sleep(time, at);
 }
 
 /// As [`std::thread::sleep_ms`].
