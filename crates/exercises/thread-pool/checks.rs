@@ -238,9 +238,6 @@ fn idle_asleep() {
 /// Many threads, many jobs, many panics.
 fn many() {
     set_most_steps(ENOUGH);
-    meet(130, 130);
-    meet(300, 300);
-
     let pool = ThreadPool::new(1);
     let (go, wait) = channel();
     let runs = Arc::new(AtomicUsize::new(0));
@@ -272,6 +269,8 @@ fn many() {
     for _ in 0..2 {
         end.recv().expect("two jobs run at the same time, after 300 that panicked");
     }
+
+    meet(300, 300);
 }
 
 /// Steps for a check with hundreds of threads, or thousands of operations.
