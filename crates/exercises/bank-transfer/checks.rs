@@ -6,7 +6,7 @@ use std::sync::{Arc, Barrier};
 use std::thread::{Builder, JoinHandle, yield_now};
 
 use bank_transfer::{Bank, NotEnough};
-use harness::{Check, serve};
+use harness::{Check, EDGES, serve, set_most_steps};
 
 /// The types that a submission must have: with others, `==` would be its own.
 const _: fn(&[u64]) -> Bank = Bank::new;
@@ -30,8 +30,12 @@ fn main() {
         Check::explored("holds-still", holds_still),
         Check::explored("no-global-lock", no_global_lock),
         Check::explored("nobody-in-the-way", nobody_in_the_way),
+        Check::explored("many-accounts", many_accounts),
     ]);
 }
+
+/// Steps for checks with hundreds of threads, or thousands of operations.
+const ENOUGH: u64 = 400_000;
 
 fn start<T: Send + 'static>(name: &str, f: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
     Builder::new().name(name.to_owned()).spawn(f).unwrap()
@@ -60,6 +64,27 @@ fn one_thread() {
     assert_eq!(balances(&rich), after, "the balances of seven accounts after one transfer");
     assert_eq!(rich.total(), (1 << 40) + 7, "the sum of seven balances");
     assert_eq!(balances(&bank), [0, 20, 40], "the balances of another bank");
+
+    for amount in EDGES {
+        for balance in EDGES {
+            pays(amount, balance);
+        }
+    }
+}
+
+/// Of all the money that a `u64` can count, so much is on one account, and the rest on another.
+fn pays(amount: u64, balance: u64) {
+    let bank = Bank::new(&[balance, u64::MAX - balance]);
+    let enough = amount <= balance;
+    let to = |whom| format!("whether an account with {balance} can pay {amount} to {whom}");
+    assert_eq!(bank.transfer(0, 0, amount).is_ok(), enough, "{}", to("itself"));
+    let unchanged = [balance, u64::MAX - balance];
+    assert_eq!(balances(&bank), unchanged, "the balances after {amount} from {balance} to itself");
+    assert_eq!(bank.transfer(0, 1, amount).is_ok(), enough, "{}", to("another"));
+    let left = if enough { balance - amount } else { balance };
+    let after = [left, u64::MAX - left];
+    assert_eq!(balances(&bank), after, "the balances after {amount} from {balance} to another");
+    assert_eq!(bank.total(), u64::MAX, "the sum of the balances");
 }
 
 /// Two want the same money.
@@ -120,6 +145,18 @@ fn total_is_constant() {
     for _ in 0..2 {
         assert_eq!(bank.total(), 30, "the sum of the balances while money moves");
     }
+    clerk.join().unwrap();
+
+    // To and fro, so that who looks twice may see the same twice.
+    let bank = Arc::new(Bank::new(&[10, 10]));
+    let at_work = bank.clone();
+    let clerk = start("clerk", move || {
+        for _ in 0..3 {
+            at_work.transfer(0, 1, 5).unwrap();
+            at_work.transfer(1, 0, 5).unwrap();
+        }
+    });
+    assert_eq!(bank.total(), 20, "the sum of the balances while money moves to and fro");
     clerk.join().unwrap();
 }
 
@@ -224,4 +261,43 @@ fn while_a_clerk_waits(account: usize, (from, to): (usize, usize), expected: [u6
     auditor.join().unwrap();
     waiting.join().unwrap();
     assert_eq!(balances(&bank), expected, "the balances after two transfers of 5 and one of 4");
+}
+
+/// How many accounts a large bank has.
+const MANY: usize = 1100;
+
+/// One account is looked at until all others have been looked at, and money has moved between them.
+/// Then twenty pairs pay each other.
+fn many_accounts() {
+    set_most_steps(ENOUGH);
+    let bank = Arc::new(Bank::new(&[10; MANY]));
+    let (looking, looked_at) = channel();
+    let (paid, wait) = channel();
+    let at_work = bank.clone();
+    let auditor = start("auditor", move || {
+        at_work.inspect(1, |_| {
+            looking.send(()).unwrap();
+            wait.recv().unwrap();
+        });
+    });
+    looked_at.recv().unwrap();
+    for from in 2..MANY {
+        let to = if from + 1 == MANY { 0 } else { from + 1 };
+        bank.inspect(to, |balance: u64| assert_eq!(balance, 10, "a balance before a transfer"));
+        bank.transfer(from, to, 1).unwrap();
+        bank.inspect(to, |balance: u64| assert_eq!(balance, 11, "10, after receiving 1"));
+    }
+    paid.send(()).unwrap();
+    auditor.join().unwrap();
+    let clerks: Vec<_> = (100..140)
+        .map(|from: usize| {
+            let (bank, to) = (bank.clone(), from ^ 1);
+            let pay = move || bank.transfer(from, to, 5).is_ok();
+            start(&format!("clerk {from}"), pay)
+        })
+        .collect();
+    for clerk in clerks {
+        assert!(clerk.join().unwrap(), "a transfer of 5 from an account with 10 failed");
+    }
+    assert_eq!(bank.total(), 10 * MANY as u64, "the sum of {MANY} balances");
 }

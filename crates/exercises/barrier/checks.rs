@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::thread::{Builder, JoinHandle};
 
 use barrier::Barrier;
-use harness::{Check, barriers, serve, until_others_block};
+use harness::{Check, barriers, serve, set_most_steps, until_others_block};
 
 /// The types that a submission must have: with others, `==` would be its own.
 const _: fn(usize) -> Barrier = Barrier::new;
@@ -22,6 +22,9 @@ fn main() {
         Check::explored("many", many),
     ]);
 }
+
+/// Steps for checks with hundreds of threads, or thousands of operations.
+const ENOUGH: u64 = 400_000;
 
 fn start<T: Send + 'static>(name: &str, f: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
     Builder::new().name(name.to_owned()).spawn(f).unwrap()
@@ -129,28 +132,36 @@ fn laps(names: &[&str]) {
     assert_eq!(in_time, vec![true; number], "whether each left its rounds after all had arrived");
 }
 
-/// Three hundred rounds, then seventy threads.
+/// More than a byte can count.
+const MANY: usize = 300;
+
+/// Three hundred rounds, then as many threads.
 fn many() {
+    set_most_steps(ENOUGH);
     let barrier = Arc::new(Barrier::new(2));
     let there = barrier.clone();
-    let other = start("other", move || (0..300).filter(|_| there.wait()).count());
-    let led = (0..300).filter(|_| barrier.wait()).count();
-    assert_eq!(led + other.join().unwrap(), 300, "how often wait returned true in 300 rounds");
+    let other = start("other", move || (0..MANY).filter(|_| there.wait()).count());
+    let led = (0..MANY).filter(|_| barrier.wait()).count();
+    assert_eq!(led + other.join().unwrap(), MANY, "how often wait returned true in {MANY} rounds");
 
-    let barrier = Arc::new(Barrier::new(70));
+    let barrier = Arc::new(Barrier::new(MANY));
     let arrived = Arc::new(AtomicUsize::new(0));
     let arrive = |number| {
         let (barrier, arrived) = (barrier.clone(), arrived.clone());
         start(&format!("thread {number}"), move || {
             arrived.fetch_add(1, SeqCst);
             let leads = barrier.wait();
-            assert_eq!(arrived.load(SeqCst), 70, "threads that had arrived when one of 70 went on");
+            assert_eq!(
+                arrived.load(SeqCst),
+                MANY,
+                "threads that had arrived when one of {MANY} went on"
+            );
             leads
         })
     };
-    let threads: Vec<_> = (0..70).map(arrive).collect();
+    let threads: Vec<_> = (0..MANY).map(arrive).collect();
     let led = threads.into_iter().map(|it| it.join().unwrap()).filter(|it| *it);
-    assert_eq!(led.count(), 1, "how many of 70 threads wait returned true to");
+    assert_eq!(led.count(), 1, "how many of {MANY} threads wait returned true to");
     assert_eq!(barriers(), 0, "waits at a std::sync::Barrier, which you are to build yourself");
 }
 

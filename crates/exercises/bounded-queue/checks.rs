@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::thread::{Builder, JoinHandle};
 
 use bounded_queue::BoundedQueue;
-use harness::{Check, serve, until_others_block};
+use harness::{Check, serve, set_most_steps, until_others_block};
 
 /// The types that a submission must have: with others, `==` would be its own.
 const _: fn(usize) -> BoundedQueue<i32> = BoundedQueue::new;
@@ -31,8 +31,12 @@ fn main() {
         Check::explored("waits-asleep", waits_asleep),
         Check::explored("close-wakes-all", close_wakes_all),
         Check::explored("close-keeps-items", close_keeps_items),
+        Check::explored("many", many),
     ]);
 }
+
+/// Steps for checks with hundreds of threads, or thousands of operations.
+const ENOUGH: u64 = 400_000;
 
 fn start<T: Send + 'static>(name: &str, f: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
     Builder::new().name(name.to_owned()).spawn(f).unwrap()
@@ -61,6 +65,22 @@ fn one_thread() {
     assert_eq!(options.push(None), Err(None), "pushing into a queue that was closed twice");
     assert_eq!([options.pop(), options.pop()], [None, None], "popping from it twice");
     assert_eq!(queue.push(5), Ok(()), "pushing after another queue was closed");
+
+    // Closed when it is full, half full, and nearly empty.
+    for inside in 1..=7 {
+        let queue = BoundedQueue::new(7);
+        let numbers: Vec<_> = (1..=inside).collect();
+        for number in &numbers {
+            assert_eq!(queue.push(*number), Ok(()), "pushing into a queue with room");
+        }
+        queue.close();
+        assert_eq!(all(&queue), numbers, "what was inside at the close, in order");
+    }
+}
+
+/// All that is in a closed queue.
+fn all(queue: &BoundedQueue<i32>) -> Vec<i32> {
+    std::iter::from_fn(|| -> Option<i32> { queue.pop() }).collect()
 }
 
 fn nothing_lost() {
@@ -243,4 +263,59 @@ fn close_keeps_items() {
     got.sort();
     assert_eq!(got, [Some(1), Some(2)], "what was inside when the queue was closed");
     assert_eq!(queue.pop(), None, "popping from a closed and empty queue");
+}
+
+/// More than the numbers that a byte can hold.
+const MANY: usize = 300;
+
+/// Room for hundreds, then for more than two bytes can count; then dozens who wait.
+fn many() {
+    set_most_steps(ENOUGH);
+    one_too_many(MANY);
+    let numbers: Vec<_> = (0..MANY as i32).collect();
+    let queue = BoundedQueue::new(MANY);
+    for number in &numbers {
+        assert_eq!(queue.push(*number), Ok(()), "pushing into a queue with room for {MANY}");
+    }
+    for number in &numbers {
+        assert_eq!(queue.pop(), Some(*number), "popping the oldest item of up to {MANY}");
+        assert_eq!(queue.push(*number), Ok(()), "pushing again after a pop");
+    }
+    queue.close();
+    assert_eq!(all(&queue), numbers, "what was inside at the close, in order");
+    let queue = BoundedQueue::new((1 << 16) + 2);
+    for number in 0..3 {
+        assert_eq!(queue.push(number), Ok(()), "pushing into a queue with room for 2^16 + 2");
+    }
+
+    let queue = Arc::new(BoundedQueue::new(2));
+    let consumers: Vec<_> = (0..40)
+        .map(|number| {
+            let queue = queue.clone();
+            start(&format!("consumer {number}"), move || queue.pop())
+        })
+        .collect();
+    until_others_block();
+    for number in 0..30 {
+        assert_eq!(queue.push(number), Ok(()), "pushing into a queue from which 40 pop");
+    }
+    queue.close();
+    let got = consumers.into_iter().map(|consumer| -> Option<i32> { consumer.join().unwrap() });
+    let mut got: Vec<_> = got.flatten().collect();
+    got.sort();
+    assert_eq!(got, Vec::from_iter(0..30), "what 40 consumers got of 30 items before the close");
+
+    let queue = Arc::new(BoundedQueue::new(1));
+    queue.push(1).unwrap();
+    let producers: Vec<_> = (0..40)
+        .map(|number| {
+            let queue = queue.clone();
+            start(&format!("producer {number}"), move || queue.push(2))
+        })
+        .collect();
+    until_others_block();
+    queue.close();
+    for producer in producers {
+        assert_eq!(producer.join().unwrap(), Err(2), "pushing into a queue that is closed");
+    }
 }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Barrier};
 use std::thread::{Builder, yield_now};
 
-use harness::{Check, serve};
+use harness::{Check, EDGES, serve, set_most_steps};
 use parallel_sum::parallel_sum;
 
 /// The types that a submission must have: with others, `==` would be its own.
@@ -24,6 +24,7 @@ fn main() {
         Check::explored("at-the-same-time", at_the_same_time),
         Check::explored("not-more-threads", not_more_threads),
         Check::explored("panic-travels", panic_travels),
+        Check::explored("many", many),
     ]);
 }
 
@@ -155,3 +156,47 @@ fn panic_of(index: usize) {
     let bad = payload.downcast_ref::<Bad>();
     assert_eq!(bad, Some(&Bad(index)), "the payload of the panic that came out");
 }
+
+/// Every number of items and threads up to nine; numbers near the end of their types; then many
+/// threads, each of which waits until all are at work.
+fn many() {
+    set_most_steps(ENOUGH);
+    for number in 0..=9 {
+        for threads in 1..=9 {
+            let numbers: Vec<u64> = (0..number).map(|place| 1 << place).collect();
+            let expected = (1 << number) - 1;
+            let what = format!("the sum of {number} items on {threads} threads");
+            assert_eq!(total(&numbers, threads), expected, "{what}");
+        }
+    }
+    for number in EDGES {
+        let parts = [number, u64::MAX - number];
+        assert_eq!(
+            total(&parts, 2),
+            u64::MAX,
+            "the sum of {} and {} on 2 threads",
+            parts[0],
+            parts[1]
+        );
+    }
+    let numbers: Vec<u64> = (1..=1000).collect();
+    for threads in [3, 64, 70] {
+        let sum = total(&numbers, threads);
+        assert_eq!(sum, 500_500, "the sum of 1 to 1000 on {threads} threads");
+    }
+    for threads in [9, 33, MANY] {
+        let meeting = Barrier::new(threads);
+        let numbers = vec![1; threads];
+        let sum = parallel_sum(&numbers, threads, |item| {
+            meeting.wait();
+            *item
+        });
+        assert_eq!(sum, threads as u64, "the sum of {threads} times 1 on {threads} threads");
+    }
+}
+
+/// How many threads are many.
+const MANY: usize = 300;
+
+/// Steps for a check with hundreds of threads, or thousands of operations.
+const ENOUGH: u64 = 400_000;

@@ -5,7 +5,7 @@ use std::sync::mpsc::channel;
 use std::sync::{Arc, Barrier};
 use std::thread::{Builder, JoinHandle};
 
-use harness::{Check, serve, until_others_block};
+use harness::{Check, serve, set_most_steps, until_others_block};
 use philosophers::Table;
 
 /// The types that a submission must have: with others, `==` would be its own.
@@ -27,8 +27,12 @@ fn main() {
         Check::explored("neighbours-only", neighbours_only),
         Check::explored("waits-asleep", waits_asleep),
         Check::explored("nobody-starves", nobody_starves),
+        Check::explored("many", many),
     ]);
 }
+
+/// Steps for checks with hundreds of threads, or thousands of operations.
+const ENOUGH: u64 = 400_000;
 
 fn start<T: Send + 'static>(seat: usize, f: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
     Builder::new().name(format!("philosopher {seat}")).spawn(f).unwrap()
@@ -174,12 +178,44 @@ fn neighbours_only() {
 fn waits_asleep() {
     while_a_neighbour_waits(&Arc::new(Table::new(3)), 0, 1, until_others_block);
     while_a_neighbour_waits(&Arc::new(Table::new(4)), 0, 3, until_others_block);
+    while_a_neighbour_waits(&Arc::new(Table::new(2)), 1, 0, until_others_block);
+
+    // Both neighbours eat.
+    let table = Arc::new(Table::new(5));
+    let at_table = table.clone();
+    let (finish, wait) = channel();
+    let other = start(2, move || at_table.dine(2, || wait.recv().unwrap()));
+    until_others_block();
+    while_a_neighbour_waits(&table, 0, 1, || {
+        until_others_block();
+        finish.send(()).unwrap();
+        until_others_block();
+    });
+    other.join().unwrap();
 }
 
 fn nobody_starves() {
     for [eats, waits, beyond] in [[0, 1, 2], [1, 0, 3], [3, 0, 1], [0, 3, 2]] {
         eats_first(eats, waits, beyond);
     }
+    for (seats, eats, waits) in [(2, 0, 1), (2, 1, 0), (3, 2, 0), (3, 1, 0), (5, 4, 3), (5, 4, 0)] {
+        eats_before(&Arc::new(Table::new(seats)), eats, waits);
+    }
+}
+
+/// Philosopher `waits` waits while `eats` eats, and nobody else is hungry.
+fn eats_before(table: &Arc<Table>, eats: usize, waits: usize) {
+    let eaten = Arc::new(AtomicBool::new(false));
+    let other = table.dine(eats, || {
+        let (at_table, ate) = (table.clone(), eaten.clone());
+        let other = start(waits, move || at_table.dine(waits, || ate.store(true, SeqCst)));
+        until_others_block();
+        assert!(!eaten.load(SeqCst), "philosopher {waits} eats while {eats} eats");
+        other
+    });
+    let first = table.dine(eats, || eaten.load(SeqCst));
+    assert!(first, "philosopher {eats} eats again before {waits}, who waited for the meal before");
+    other.join().unwrap();
 }
 
 /// Philosopher `waits` waits while `eats` eats. Then `beyond`, who sits on the other side, may eat,
@@ -203,5 +239,25 @@ fn eats_first(eats: usize, waits: usize, beyond: usize) {
     assert!(first, "philosopher {eats} eats again before {waits}, who waited for the meal before");
     for other in others {
         other.join().unwrap();
+    }
+}
+
+/// A large table, at which every second one eats, then the others; and a table at which hundreds of
+/// meals have been eaten before somebody has to wait.
+fn many() {
+    set_most_steps(ENOUGH);
+    for begin in [0, 1] {
+        meet(300, &Vec::from_iter((begin..300).step_by(2)));
+    }
+    // The 256th meal is, in turn, each of the three of which such a scene consists.
+    for meals in 250..253 {
+        let table = Arc::new(Table::new(5));
+        for meal in 0..meals {
+            let seat = meal % 5;
+            assert_eq!(table.dine(seat, || meal), meal, "what dine returned to philosopher {seat}");
+        }
+        eats_before(&table, 0, 1);
+        eats_before(&table, 1, 0);
+        eats_before(&table, 3, 4);
     }
 }

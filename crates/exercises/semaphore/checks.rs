@@ -5,8 +5,9 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Barrier, Mutex};
 use std::thread::{Builder, JoinHandle};
+use std::time::{Duration, Instant};
 
-use harness::{Check, serve, until_others_block};
+use harness::{Check, serve, set_most_steps, until_others_block};
 use semaphore::{Permit, Semaphore};
 
 /// The types that a submission must have: with others, `==` would be its own.
@@ -26,8 +27,12 @@ fn main() {
         Check::explored("waits-asleep", waits_asleep),
         Check::explored("try-beside-others", try_beside_others),
         Check::explored("panic-gives-back", panic_gives_back),
+        Check::explored("many", many),
     ]);
 }
+
+/// Steps for checks with hundreds of threads, or thousands of operations.
+const ENOUGH: u64 = 400_000;
 
 fn start<T: Send + 'static>(name: &str, f: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
     Builder::new().name(name.to_owned()).spawn(f).unwrap()
@@ -69,6 +74,24 @@ fn try_never_waits() {
     assert!(!other.join().unwrap(), "the only permit is in use, but try_acquire got one");
     drop(permit);
     assert!(semaphore.try_acquire().is_some(), "a permit was dropped, but try_acquire got none");
+
+    // The clock stands still unless somebody sleeps, or waits for a time.
+    let none = Semaphore::new(0);
+    let begin = Instant::now();
+    assert!(none.try_acquire().is_none(), "there was no permit, but try_acquire got one");
+    assert_eq!(begin.elapsed(), Duration::ZERO, "time that try_acquire waited for a permit");
+
+    // Somebody else may take the only permit at any time, and keeps it until this one has tried.
+    let (tried, wait) = channel();
+    let at_work = semaphore.clone();
+    let keeps = start("keeps", move || {
+        let permit = at_work.acquire();
+        wait.recv().unwrap();
+        drop(permit);
+    });
+    drop(semaphore.try_acquire());
+    tried.send(()).unwrap();
+    keeps.join().unwrap();
 }
 
 fn not_too_many() {
@@ -230,6 +253,16 @@ fn try_beside_others() {
     }
     acquires.join().unwrap();
     assert!(adds.join().unwrap(), "a permit was added, but try_acquire got none");
+
+    // One waits, and two permits are added: one is for whoever tries.
+    let semaphore = Arc::new(Semaphore::new(0));
+    let at_work = semaphore.clone();
+    let waits = start("waits", move || drop(at_work.acquire()));
+    until_others_block();
+    semaphore.add(2);
+    let permit = semaphore.try_acquire();
+    assert!(permit.is_some(), "one waits and two permits were added, but try_acquire got none");
+    waits.join().unwrap();
 }
 
 /// A permit that is dropped because its thread panics goes back as any other, and wakes who waits.
@@ -246,4 +279,50 @@ fn panic_gives_back() {
     waits.join().unwrap();
     let permit = semaphore.try_acquire();
     assert!(permit.is_some(), "a permit was dropped in a panic, but try_acquire got none");
+}
+
+/// As many as try_acquire gives, up to `most`; all go back.
+fn count(semaphore: &Semaphore, most: usize) -> usize {
+    let permits: Vec<_> = (0..most).map_while(|_| semaphore.try_acquire()).collect();
+    permits.len()
+}
+
+/// Hundreds of permits, from the beginning and added later; more than two bytes can count; and dozens
+/// who wait.
+fn many() {
+    set_most_steps(ENOUGH);
+    for permits in [300, 2000] {
+        let semaphore = Semaphore::new(permits);
+        let got = count(&semaphore, permits + 2);
+        assert_eq!(got, permits, "permits that try_acquire got of {permits}");
+        for _ in 0..300 {
+            drop(semaphore.acquire());
+        }
+        semaphore.add(permits);
+        let got = count(&semaphore, 2 * permits + 2);
+        assert_eq!(got, 2 * permits, "permits that try_acquire got of {permits} and as many more");
+    }
+    let large = Semaphore::new((1 << 16) + 1);
+    assert_eq!(count(&large, 3), 3, "permits that try_acquire got of 2^16 + 1, tried 3 times");
+
+    let semaphore = Arc::new(Semaphore::new(0));
+    let free = Arc::new(AtomicUsize::new(0));
+    let threads: Vec<_> = (0..40)
+        .map(|number| {
+            let (semaphore, got) = (semaphore.clone(), free.clone());
+            start(&format!("thread {number}"), move || {
+                std::mem::forget(semaphore.acquire());
+                got.fetch_add(1, SeqCst);
+            })
+        })
+        .collect();
+    until_others_block();
+    for (added, now) in [(1, 1), (30, 31), (9, 40)] {
+        semaphore.add(added);
+        until_others_block();
+        assert_eq!(free.load(SeqCst), now, "threads of 40 that got one of {now} permits");
+    }
+    for thread in threads {
+        thread.join().unwrap();
+    }
 }

@@ -1,12 +1,14 @@
 //! What counters must do under every schedule.
 
 use std::cell::Cell;
-use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Barrier};
-use std::thread::{Builder, JoinHandle};
+use std::thread::{Builder, JoinHandle, sleep};
+use std::time::Duration;
 
-use harness::{Check, serve};
+use harness::{Check, EDGES, serve, set_most_steps};
 use shared_counter::Counters;
 
 /// The types that a submission must have: with others, `==` would be its own.
@@ -29,8 +31,13 @@ fn main() {
         Check::explored("own-result", own_result),
         Check::explored("no-big-lock", no_big_lock),
         Check::explored("reads-go-on", reads_go_on),
+        Check::explored("outlasts", outlasts),
+        Check::explored("many-counters", many_counters),
     ]);
 }
+
+/// Steps for checks with hundreds of threads, or thousands of operations.
+const ENOUGH: u64 = 400_000;
 
 fn start<T: Send + 'static>(name: &str, f: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
     Builder::new().name(name.to_owned()).spawn(f).unwrap()
@@ -47,7 +54,7 @@ fn one_thread() {
 
     // No value is special.
     let other = Counters::new(130);
-    for value in [u64::MAX, 1 << 63, (1 << 32) + 1, 1, 0] {
+    for value in EDGES.into_iter().chain([1, 0]) {
         assert_eq!(other.update(129, |_| value), value, "the value of a counter after a change");
         assert_eq!(other.get(129), value, "the value of the last of 130 counters");
         assert_eq!(other.update(129, |x| x), value, "the value after a change to the same");
@@ -57,6 +64,17 @@ fn one_thread() {
     let others = (0..129).map(|slot| other.get(slot)).sum::<u64>();
     assert_eq!(others, 0, "the sum of 129 counters that nobody has changed");
     assert_eq!(counters.total(), 11, "the sum of the counters, after others were changed");
+
+    for slot in [3, 4, 6, 259, usize::MAX] {
+        let panics = |does: fn(&Counters, usize) -> u64| {
+            let counters = Counters::new(3);
+            catch_unwind(AssertUnwindSafe(|| does(&counters, slot))).is_err()
+        };
+        assert!(panics(Counters::get), "get of counter {slot}, of counters 0 to 2, did not panic");
+        let update = panics(|counters, slot| counters.update(slot, |x| x + 1));
+        assert!(update, "update of counter {slot}, of counters 0 to 2, did not panic");
+    }
+    assert_eq!(Counters::new(0).total(), 0, "the sum of no counters");
 }
 
 fn nothing_lost() {
@@ -164,14 +182,63 @@ fn reads_go_on() {
     slow.join().unwrap();
     assert_eq!(counters.get(0), 11, "the value of a counter after adding 10 and, slowly, 1");
 
-    slow_change_of(0);
-    slow_change_of(7);
+    slow_change_of(0, 20);
+    slow_change_of(7, 20);
 }
 
-/// Of 20 counters, one is changed slowly. All others can be changed and read, also if somebody waits
-/// to read that one, or the sum of all.
-fn slow_change_of(slot: usize) {
-    let counters = Arc::new(Counters::new(20));
+/// So many counters that two of them would share something, if there were fewer of it.
+fn many_counters() {
+    set_most_steps(ENOUGH);
+    slow_change_of(0, 1100);
+}
+
+/// While a change is made, somebody else changes the same counter, each time that it is made anew: a
+/// hundred times. Where changes wait for each other, it is made once.
+fn outlasts() {
+    set_most_steps(ENOUGH);
+    const TIMES: u64 = 100;
+    let counters = Arc::new(Counters::new(1));
+    let added = Arc::new(AtomicU64::new(0));
+    let (asks, asked) = channel();
+    let (at_work, adds) = (counters.clone(), added.clone());
+    let other = start("other", move || {
+        for () in asked {
+            at_work.update(0, |x| x + 1);
+            adds.fetch_add(1, SeqCst);
+        }
+    });
+    let calls = Cell::new(0);
+    let result = counters.update(0, |x| {
+        if calls.get() < TIMES {
+            calls.set(calls.get() + 1);
+            asks.send(()).unwrap();
+            // Not longer, because the other one may have to wait for this change.
+            let done = || added.load(SeqCst) == calls.get();
+            let _ = (0..100).find(|_| {
+                done() || {
+                    sleep(Duration::from_millis(1));
+                    done()
+                }
+            });
+        }
+        x + 1000
+    });
+    drop(asks);
+    other.join().unwrap();
+    let calls = calls.get();
+    assert!(result >= 1000, "an update that adds 1000 returned {result}");
+    let now = counters.get(0);
+    assert_eq!(
+        now,
+        1000 + calls,
+        "the counter, after adding 1000, and 1 for each of {calls} times"
+    );
+}
+
+/// Of so many counters, one is changed slowly. All others can be changed and read, also if somebody
+/// waits to read that one, or the sum of all.
+fn slow_change_of(slot: usize, number: usize) {
+    let counters = Arc::new(Counters::new(number));
     counters.update(slot, |_| 5);
     let (begins, begun) = channel();
     let (go, wait) = channel();
@@ -189,12 +256,9 @@ fn slow_change_of(slot: usize) {
     begun.recv().unwrap();
     let looker = counters.clone();
     let looker = start("looker", move || looker.get(slot));
-    // Who adds up may hold what it has counted, from the first counter on.
-    let adder = (slot == 0).then(|| {
-        let counters = counters.clone();
-        start("adder", move || counters.total())
-    });
-    for other in (0..20).filter(|other| *other != slot) {
+    let adder = counters.clone();
+    let adder = start("adder", move || adder.total());
+    for other in (0..number).filter(|other| *other != slot) {
         assert_eq!(counters.update(other, |x| x + 1), 1, "counter {other} after adding 1");
         assert_eq!(counters.get(other), 1, "counter {other} after adding 1");
     }
@@ -202,8 +266,7 @@ fn slow_change_of(slot: usize) {
     assert_eq!(slow.join().unwrap(), 6, "the value of a counter after adding 1 to 5, slowly");
     let seen = looker.join().unwrap();
     assert!([5, 6].contains(&seen), "a counter that was changed from 5 to 6 was seen at {seen}");
-    if let Some(adder) = adder {
-        adder.join().unwrap();
-    }
-    assert_eq!(counters.total(), 25, "the sum of 19 counters that are 1 and one that is 6");
+    adder.join().unwrap();
+    let sum = number as u64 - 1 + 6;
+    assert_eq!(counters.total(), sum, "the sum of {number} counters, one of them 6, the others 1");
 }

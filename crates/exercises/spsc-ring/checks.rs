@@ -26,6 +26,7 @@ fn main() {
         Check::modelled("dropped", dropped),
         Check::modelled("last-one-out", last_one_out),
         Check::plain("bounds", bounds),
+        Check::plain("goes-on", goes_on),
     ]);
 }
 
@@ -79,6 +80,13 @@ fn in_order() {
     let popped = (of_first.pop(), of_second.pop());
     assert_eq!(popped, (Some(1), Some(2)), "what is popped from two rings");
     drop(first);
+    let (mut producer, mut consumer) = ring(2);
+    for turn in 1..=2 {
+        let pushed = [(); 3].map(|item| -> Result<(), ()> { producer.push(item) });
+        assert_eq!(pushed, [Ok(()), Ok(()), Err(())], "three items of size 0 into a ring for two");
+        let popped = [(); 3].map(|()| -> Option<()> { consumer.pop() });
+        assert_eq!(popped, [Some(()), Some(()), None], "popping items of size 0, turn {turn}");
+    }
     let (mut producer, mut consumer) = ring(5);
     assert_eq!(producer.push([1_u64; 5]), Ok(()), "pushing an item of 40 bytes");
     drop(producer);
@@ -296,4 +304,24 @@ fn bounds() {
     assert!(Probe::<Consumer<i32>>::SEND, "a consumer of i32 cannot be sent to another thread");
     assert!(!Probe::<Producer<i32>>::CLONE, "a producer can be cloned, and there are two then");
     assert!(!Probe::<Consumer<i32>>::CLONE, "a consumer can be cloned, and there are two then");
+}
+
+/// Room for more items than a byte can count, and more items than two bytes can count.
+fn goes_on() {
+    let (mut producer, mut consumer) = ring(300);
+    for item in 0..300 {
+        assert_eq!(producer.push(item), Ok(()), "pushing into a ring for 300 with {item} inside");
+    }
+    assert_eq!(producer.push(300), Err(300), "pushing into a ring for 300 with 300 inside");
+    for item in 0..300 {
+        assert_eq!(consumer.pop(), Some(item), "popping from a ring for 300, filled once");
+    }
+    assert_eq!(consumer.pop(), None, "popping from a ring for 300, filled and emptied");
+
+    let (mut producer, mut consumer) = ring(3);
+    for item in 0..(1 << 16) + 8 {
+        assert_eq!(producer.push(item), Ok(()), "pushing item {item} into a ring for three");
+        let popped = if item == 0 { continue } else { consumer.pop() };
+        assert_eq!(popped, Some(item - 1), "popping from a ring for three after item {item}");
+    }
 }

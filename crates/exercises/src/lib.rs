@@ -137,6 +137,8 @@
 //!   the check go on only when the other has happened. Over-synchronisation is then a deadlock, and
 //!   the clock decides nothing. To prove that a thread sleeps instead of spinning,
 //!   `harness::until_others_block` (not with `exhaustive`).
+//! - What holds for every number is tried with `harness::EDGES`, and what holds however many there are
+//!   in a check with hundreds and few schedules, which `harness::set_most_steps` gives time to end.
 //! - A body is run thousands of times in one process, so it must not depend on state that survives
 //!   it, nor do what cannot be taken back.
 //! - Each check runs in a process of its own, so that one that crashes or hangs costs only itself.

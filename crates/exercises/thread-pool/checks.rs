@@ -1,12 +1,12 @@
 //! What a thread pool must do under every schedule.
 
-use std::panic::resume_unwind;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Barrier, Mutex};
 use std::thread;
 
-use harness::{Check, serve, until_others_block};
+use harness::{Check, serve, set_most_steps, threads, until_others_block};
 use thread_pool::ThreadPool;
 
 /// The types that a submission must have: with others, `==` would be its own.
@@ -29,6 +29,7 @@ fn main() {
         Check::explored("returns-at-once", returns_at_once),
         Check::explored("panic-costs-nothing", panic_costs_nothing),
         Check::explored("idle-asleep", idle_asleep),
+        Check::explored("many", many),
     ]);
 }
 
@@ -61,6 +62,23 @@ fn drop_waits() {
     }
     drop(pool);
     assert_eq!(ended.load(SeqCst), 3, "jobs that had ended when the drop of the pool returned");
+
+    // Whoever has the pool panics, and it is dropped by that.
+    let ended = Arc::new(AtomicUsize::new(0));
+    let panics = catch_unwind(AssertUnwindSafe(|| {
+        let pool = ThreadPool::new(2);
+        for _ in 0..3 {
+            let ended = ended.clone();
+            pool.execute(move || {
+                thread::yield_now();
+                ended.fetch_add(1, SeqCst);
+            });
+        }
+        resume_unwind(Box::new("on purpose"));
+    }));
+    assert!(panics.is_err(), "a panic was swallowed");
+    let ended = ended.load(SeqCst);
+    assert_eq!(ended, 3, "jobs that had ended when a pool had been dropped by a panic");
 }
 
 fn in_parallel() {
@@ -183,7 +201,11 @@ fn panic_costs_nothing() {
 
 /// One job after the other, each for a pool whose threads are asleep.
 fn idle_asleep() {
+    let before = threads();
     let pool = ThreadPool::new(2);
+    until_others_block();
+    let started = threads() - before;
+    assert!(started >= 2, "a pool of 2 threads has started {started}, and waits for jobs");
     let mut threads = Vec::new();
     for _ in 0..3 {
         until_others_block();
@@ -212,3 +234,44 @@ fn idle_asleep() {
         end.recv().expect("two jobs of an idle pool run at the same time");
     }
 }
+
+/// Many threads, many jobs, many panics.
+fn many() {
+    set_most_steps(ENOUGH);
+    let pool = ThreadPool::new(1);
+    let (go, wait) = channel();
+    let runs = Arc::new(AtomicUsize::new(0));
+    pool.execute(move || wait.recv().unwrap());
+    let caller = thread::current().id();
+    for _ in 0..1100 {
+        let runs = runs.clone();
+        pool.execute(move || {
+            runs.fetch_add(usize::from(thread::current().id() != caller), SeqCst);
+        });
+    }
+    go.send(()).unwrap();
+    drop(pool);
+    assert_eq!(runs.load(SeqCst), 1100, "jobs of 1100 that ran in the pool behind a long one");
+
+    let pool = ThreadPool::new(2);
+    for _ in 0..300 {
+        pool.execute(|| resume_unwind(Box::new("on purpose")));
+    }
+    let meeting = Arc::new(Barrier::new(2));
+    let (ends, end) = channel();
+    for _ in 0..2 {
+        let (meeting, ends) = (meeting.clone(), ends.clone());
+        pool.execute(move || {
+            meeting.wait();
+            ends.send(()).unwrap();
+        });
+    }
+    for _ in 0..2 {
+        end.recv().expect("two jobs run at the same time, after 300 that panicked");
+    }
+
+    meet(300, 300);
+}
+
+/// Steps for a check with hundreds of threads, or thousands of operations.
+const ENOUGH: u64 = 400_000;

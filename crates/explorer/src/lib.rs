@@ -58,7 +58,8 @@
 //!   execution.
 //!
 //! What is found: assertions that fail (`wrong`, `panic`), threads that wait for ever (`deadlock`),
-//! that run on for 20,000 steps (`livelock`), and that are left when all others have ended (`thread`).
+//! that run on for 20,000 steps, or as many as the program allows (`livelock`), and that are left when
+//! all others have ended (`thread`).
 //!
 //! # What is not
 //!

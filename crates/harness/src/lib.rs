@@ -23,9 +23,32 @@ use explorer::{Search, panics};
 pub use channel::{ANSWER, DESCRIPTOR, LONGEST, WHERE_ARE_YOU};
 pub use explorer::CHECKS;
 #[cfg(feature = "explored")]
-pub use explorer::explored::{barriers, set_processors, until_others_block};
+pub use explorer::explored::{
+    barriers, set_most_steps, set_processors, threads, until_others_block,
+};
 #[cfg(feature = "weak")]
 pub use explorer::weak::{operations, silent_spins, waits};
+
+/// Numbers at which some type, or the sign of one, comes to its end: for checks of what holds for every
+/// value.
+pub const EDGES: [u64; 16] = [
+    0,
+    1,
+    u8::MAX as u64,
+    1 << 8,
+    u16::MAX as u64,
+    1 << 16,
+    1 << 31,
+    u32::MAX as u64,
+    1 << 32,
+    (1 << 32) + 1,
+    (1 << 53) + 1,
+    i64::MAX as u64,
+    1 << 63,
+    (1 << 63) + 1,
+    u64::MAX - 1,
+    u64::MAX,
+];
 
 /// One check of an exercise.
 #[derive(Clone, Copy, Debug)]

@@ -1,6 +1,6 @@
 //! What the end of an execution means, and what its panics have said.
 
-use super::execution::{End, STEPS};
+use super::execution::End;
 use super::trace::{self, Panic, World};
 use crate::panics::{innermost, words};
 use crate::report::{Failure, Kind, Place};
@@ -58,8 +58,9 @@ fn endless(world: &World) -> (Kind, String, Option<Place>) {
         number => format!(", and the {number} that are blocked are not woken"),
     };
     let message = format!(
-        "after {STEPS} steps {who} still {verb}: the same is looked at again and again, and nobody \
-         changes it{others}"
+        "after {} steps {who} still {verb}: the same is looked at again and again, and nobody \
+         changes it{others}",
+        world.most_steps
     );
     (Kind::Livelock, message, place)
 }

@@ -16,7 +16,7 @@ use super::time;
 use super::trace::{At, World, with};
 use crate::report::Obstacle;
 
-/// Steps of one execution, after which it is held to run for ever.
+/// Steps of one execution, after which it is held to run for ever, unless it says otherwise.
 pub(super) const STEPS: u64 = 20_000;
 
 /// The stack of a thread, in bytes: as in std.
@@ -327,7 +327,7 @@ impl World {
             self.task().in_a_row = 0;
         }
         self.steps += 1;
-        if self.steps > STEPS {
+        if self.steps > self.most_steps {
             self.end = Some(End::Endless);
             return true;
         }
@@ -395,7 +395,7 @@ impl World {
             self.timed.push(me);
         }
         self.steps += 1;
-        if self.steps > STEPS {
+        if self.steps > self.most_steps {
             self.end = Some(End::Endless);
             return;
         }

@@ -46,11 +46,22 @@ pub fn set_processors(number: std::num::NonZero<usize>) {
     trace::with(|world| world.processors = number.get());
 }
 
+/// After how many steps this execution is held to run for ever, from now on; without it, 20,000. For
+/// checks with hundreds of threads or thousands of operations, and few schedules.
+pub fn set_most_steps(number: u64) {
+    trace::with(|world| world.most_steps = number);
+}
+
 /// How often threads have waited at a [`sync::Barrier`] in this execution.
 ///
 /// For checks of a program that is to do without.
 pub fn barriers() -> usize {
     trace::with(|world| world.barriers)
+}
+
+/// How many threads there have been in this execution, with the first one.
+pub fn threads() -> usize {
+    trace::with(|world| world.tasks.len())
 }
 
 /// Lets the other threads run until each of them is blocked or has ended. A thread that does

@@ -20,38 +20,39 @@ pub(super) fn shorter(best: Found, other: Option<Found>) -> Found {
 /// threads that can run, so each schedule is one that a machine may choose, and in the end it is
 /// fair, so nothing comes of a thread that is never let run.
 pub(super) fn step_by_step(body: fn(), mut best: Found, end: Instant) -> Found {
-    let mut again = true;
-    while again {
-        again = false;
-        let mut tries: Vec<Steps> = Vec::new();
-        if best.steps.length().1 > 0 {
-            tries.push(Steps { chances: Vec::new(), ..best.steps.clone() });
-            for index in 0..best.steps.chances.len() {
-                let mut fewer = best.steps.clone();
-                if fewer.chances[index] < 255 {
-                    fewer.chances[index] = 255;
-                    tries.push(fewer);
-                }
-            }
+    let mut number = 0;
+    // Made one by one: all together would take the square of the schedule's memory.
+    while number < 1 + best.steps.chances.len() + best.steps.runs.len() {
+        if Instant::now() > end {
+            return best;
         }
-        for index in 0..best.steps.runs.len() {
-            let mut fewer = best.steps.clone();
-            fewer.runs.remove(index);
-            tries.push(fewer);
-        }
-        for steps in tries {
-            if Instant::now() > end {
-                return best;
-            }
+        if let Some(steps) = without(&best.steps, number) {
             let before = best.steps.length();
             best = shorter(best, follow(body, &steps, false));
             if best.steps.length() < before {
-                again = true;
-                break;
+                number = 0;
+                continue;
             }
         }
+        number += 1;
     }
     best
+}
+
+/// The schedule without one of its parts: all that chance decided, one such decision, or one run. If
+/// there is nothing to leave out, nothing.
+fn without(steps: &Steps, part: usize) -> Option<Steps> {
+    let Some(index) = part.checked_sub(1) else {
+        let decided = steps.length().1 > 0;
+        return decided.then(|| Steps { chances: Vec::new(), ..steps.clone() });
+    };
+    let mut fewer = steps.clone();
+    match index.checked_sub(steps.chances.len()) {
+        None if steps.chances[index] == 255 => return None,
+        None => fewer.chances[index] = 255,
+        Some(index) => drop(fewer.runs.remove(index)),
+    }
+    Some(fewer)
 }
 
 /// For threads that run for ever, a short beginning of the schedule, after which they do so also in

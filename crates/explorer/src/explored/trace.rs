@@ -97,6 +97,8 @@ pub(super) struct World {
     pub(super) steps: u64,
     /// How much time has passed, for the program.
     pub(super) clock: Duration,
+    /// After how many steps this execution is held to run for ever.
+    pub(super) most_steps: u64,
     /// How many processors the program sees.
     pub(super) processors: usize,
     /// How often threads have waited at barriers.
@@ -153,6 +155,7 @@ impl World {
             choice: false,
             steps: 0,
             clock: Duration::ZERO,
+            most_steps: super::execution::STEPS,
             processors: PROCESSORS,
             barriers: 0,
             tasks: Vec::new(),

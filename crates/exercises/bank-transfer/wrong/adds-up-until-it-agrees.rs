@@ -1,0 +1,44 @@
+//! Adds up one by one, and believes a sum that comes twice.
+
+use std::sync::Mutex;
+
+pub struct Bank {
+    accounts: Vec<Mutex<u64>>,
+}
+
+#[derive(Debug)]
+pub struct NotEnough;
+
+impl Bank {
+    pub fn new(balances: &[u64]) -> Bank {
+        Bank { accounts: balances.iter().map(|balance| Mutex::new(*balance)).collect() }
+    }
+
+    pub fn transfer(&self, from: usize, to: usize, amount: u64) -> Result<(), NotEnough> {
+        if from == to {
+            let balance = self.accounts[from].lock().unwrap();
+            return if *balance < amount { Err(NotEnough) } else { Ok(()) };
+        }
+        let lower = self.accounts[from.min(to)].lock().unwrap();
+        let upper = self.accounts[from.max(to)].lock().unwrap();
+        let (mut source, mut target) = if from < to { (lower, upper) } else { (upper, lower) };
+        *source = source.checked_sub(amount).ok_or(NotEnough)?;
+        *target += amount;
+        Ok(())
+    }
+
+    pub fn inspect<T>(&self, account: usize, look: impl FnOnce(u64) -> T) -> T {
+        let balance = self.accounts[account].lock().unwrap();
+        look(*balance)
+    }
+
+    pub fn total(&self) -> u64 {
+        let add_up = || self.accounts.iter().map(|account| *account.lock().unwrap()).sum::<u64>();
+        loop {
+            let sum = add_up();
+            if sum == add_up() {
+                return sum;
+            }
+        }
+    }
+}

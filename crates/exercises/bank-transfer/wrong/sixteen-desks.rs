@@ -1,0 +1,43 @@
+//! A desk for whoever looks, of which there are sixteen.
+
+use std::sync::Mutex;
+
+pub struct Bank {
+    accounts: Vec<Mutex<u64>>,
+    desks: [Mutex<()>; 16],
+}
+
+#[derive(Debug)]
+pub struct NotEnough;
+
+impl Bank {
+    pub fn new(balances: &[u64]) -> Bank {
+        let accounts = balances.iter().map(|balance| Mutex::new(*balance)).collect();
+        Bank { accounts, desks: Default::default() }
+    }
+
+    pub fn transfer(&self, from: usize, to: usize, amount: u64) -> Result<(), NotEnough> {
+        if from == to {
+            let balance = self.accounts[from].lock().unwrap();
+            return if *balance < amount { Err(NotEnough) } else { Ok(()) };
+        }
+        let lower = self.accounts[from.min(to)].lock().unwrap();
+        let upper = self.accounts[from.max(to)].lock().unwrap();
+        let (mut source, mut target) = if from < to { (lower, upper) } else { (upper, lower) };
+        *source = source.checked_sub(amount).ok_or(NotEnough)?;
+        *target += amount;
+        Ok(())
+    }
+
+    pub fn inspect<T>(&self, account: usize, look: impl FnOnce(u64) -> T) -> T {
+        let _desk = self.desks[account % self.desks.len()].lock().unwrap();
+        let balance = self.accounts[account].lock().unwrap();
+        look(*balance)
+    }
+
+    /// Holds all accounts at once; in their order, as everybody does.
+    pub fn total(&self) -> u64 {
+        let all: Vec<_> = self.accounts.iter().map(|account| account.lock().unwrap()).collect();
+        all.iter().map(|balance| **balance).sum()
+    }
+}

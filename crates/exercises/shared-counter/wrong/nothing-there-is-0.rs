@@ -1,0 +1,33 @@
+//! A counter that does not exist is 0.
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+pub struct Counters {
+    slots: Vec<AtomicU64>,
+}
+
+impl Counters {
+    pub fn new(slots: usize) -> Counters {
+        Counters { slots: (0..slots).map(|_| AtomicU64::new(0)).collect() }
+    }
+
+    pub fn update(&self, slot: usize, change: impl Fn(u64) -> u64) -> u64 {
+        let counter = &self.slots[slot];
+        let mut old = counter.load(Relaxed);
+        loop {
+            let new = change(old);
+            match counter.compare_exchange_weak(old, new, Relaxed, Relaxed) {
+                Ok(_) => return new,
+                Err(now) => old = now,
+            }
+        }
+    }
+
+    pub fn get(&self, slot: usize) -> u64 {
+        self.slots.get(slot).map_or(0, |slot| slot.load(Relaxed))
+    }
+
+    pub fn total(&self) -> u64 {
+        self.slots.iter().map(|slot| slot.load(Relaxed)).sum()
+    }
+}
