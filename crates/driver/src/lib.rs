@@ -57,6 +57,7 @@ mod run;
 pub mod session;
 pub mod shim;
 mod stage;
+pub mod stepping;
 mod wire;
 
 use std::any::Any;
@@ -64,7 +65,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, panic_any};
 
 pub use channel::{DESCRIPTOR, LONGEST, Order};
 pub use nix;
-pub use random::{Random, mixed, sum_below};
+pub use random::{Random, mixed, sum_of_multiples};
 pub use report::{Finding, Report};
 pub use run::{PUPPET, Puppet, Role, Run, words};
 #[doc(inline)]

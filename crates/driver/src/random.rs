@@ -10,9 +10,9 @@ pub fn mixed(number: u64) -> u64 {
     Random(number).number()
 }
 
-/// The sum of [`mixed`] of all numbers below this one.
-pub fn sum_below(end: u64) -> u64 {
-    (0..end).fold(0, |sum, number| sum.wrapping_add(mixed(number)))
+/// The sum of [`mixed`] of so many multiples of this number, from 0 on.
+pub fn sum_of_multiples(number: u64, count: u64) -> u64 {
+    (0..count).fold(0, |sum, times| sum.wrapping_add(mixed(times.wrapping_mul(number))))
 }
 
 impl Random {

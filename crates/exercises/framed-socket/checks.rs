@@ -35,10 +35,12 @@ struct Script {
     /// How many bytes a call moves at most; as many as it likes if 0.
     at_most: usize,
     /// How often each call is interrupted before it does anything.
-    interruptions: usize,
-    interrupted: usize,
+    interruptions: u64,
+    interrupted: bool,
     /// After so many bytes, calls end with this error; `Ok` with nothing if it is empty.
     error: Option<(usize, &'static str)>,
+    /// Whether only one call does, and the next ones go on as if nothing had been.
+    once: bool,
     moved: usize,
     /// How many calls there were after that error.
     after: usize,
@@ -55,15 +57,18 @@ impl Script {
 
     /// How many of `wanted` bytes a call moves.
     fn call(&mut self, wanted: usize) -> Result<usize, String> {
-        if self.interrupted < self.interruptions {
-            self.interrupted += 1;
-            return Err("Interrupted".to_owned());
+        // The shim makes all of the interruptions of a call, so that there may be very many.
+        self.interrupted = !self.interrupted && self.interruptions > 0;
+        if self.interrupted {
+            return Err(format!("Interrupted {}", self.interruptions));
         }
-        self.interrupted = 0;
         let mut count = if self.at_most == 0 { wanted } else { wanted.min(self.at_most) };
         if let Some((after, kind)) = self.error {
             count = count.min(after - self.moved);
             if count == 0 && wanted > 0 {
+                if self.once {
+                    self.error = None;
+                }
                 self.after += 1;
                 if self.after > 100 {
                     fail("stuck", format!("a call of the stream that ends with {} is repeated for ever", name(kind)));
@@ -244,7 +249,10 @@ fn partial(run: &Run) {
 
 fn interrupted(run: &Run) {
     let submission = played(run);
-    for interruptions in [1, 2, 9] {
+    let some = run.random().within(10..1000);
+    // More than anybody counts to who wants to be done with it.
+    let many = run.random().within((1 << 16) + 1..1 << 17);
+    for interruptions in [1, 2, some, many] {
         let message = run.random().bytes(8);
         let mut script = Script { at_most: 3, interruptions, ..Script::default() };
         let sent = send(&submission, &mut script, &message);
@@ -306,26 +314,58 @@ fn dies_within(run: &Run) {
     hang_up(&submission);
 }
 
-/// Errors of the stream, at the beginning and in the middle of both parts of a message.
+/// Errors that a stream may have, beside interruptions, and the ends that have kinds of their own.
+const KINDS: [&str; 11] = [
+    "WouldBlock",
+    "ConnectionReset",
+    "TimedOut",
+    "BrokenPipe",
+    "ConnectionAborted",
+    "ConnectionRefused",
+    "NotConnected",
+    "PermissionDenied",
+    "Unsupported",
+    "OutOfMemory",
+    "Other",
+];
+
+/// Errors of the stream, after any number of bytes, of an empty message too. Some streams go on after
+/// one; it is an error all the same.
 fn errors(run: &Run) {
     let submission = played(run);
-    let message = run.random().bytes(12);
-    for kind in ["WouldBlock", "ConnectionReset", "TimedOut"] {
-        for after in [0, 2, 4, 9] {
+    let length = run.random().within(2..14) as usize;
+    let message = run.random().bytes(length);
+    for (message, after) in [(&message[..], length + 4), (&[], 4)]
+        .into_iter()
+        .flat_map(|(message, end)| (0..end).map(move |after| (message, after)))
+    {
+        let any = run.random().within(0..KINDS.len() as u64) as usize;
+        for (kind, once) in [("WouldBlock", false), (KINDS[any], true), (KINDS[any], false)] {
             submission.call::<()>("new", &false);
             let error = Some((after, kind));
-            let what = format!("receiving, when reading ends with {kind} after {after} bytes");
-            let mut script = Script { error, ..Script::giving(&framed(&message)) };
+            let once_only = if once { ", once," } else { "" };
+            let what = format!(
+                "receiving {} bytes, when reading ends{once_only} with {kind} after {after} bytes",
+                message.len()
+            );
+            let mut script = Script { error, once, ..Script::giving(&framed(message)) };
             run.expect(&what, &receive(&submission, &mut script), &Err(kind.to_owned()));
-            let what = format!("sending, when writing ends with {kind} after {after} bytes");
-            let mut script = Script { error, ..Script::default() };
-            run.expect(&what, &send(&submission, &mut script, &message), &Err(kind.to_owned()));
+            let what = format!(
+                "sending {} bytes, when writing ends{once_only} with {kind} after {after} bytes",
+                message.len()
+            );
+            let mut script = Script { error, once, ..Script::default() };
+            run.expect(&what, &send(&submission, &mut script, message), &Err(kind.to_owned()));
         }
-    }
-    for after in [0, 2, 4, 9] {
-        let mut script = Script { error: Some((after, "")), ..Script::default() };
-        let what = format!("sending, when nothing more is taken after {after} bytes");
-        run.expect(&what, &send(&submission, &mut script, &message), &Err("WriteZero".to_owned()));
+        for once in [false, true] {
+            let mut script = Script { error: Some((after, "")), once, ..Script::default() };
+            let what = format!(
+                "sending {} bytes, when a write takes nothing after {after} bytes",
+                message.len()
+            );
+            let sent = send(&submission, &mut script, message);
+            run.expect(&what, &sent, &Err("WriteZero".to_owned()));
+        }
     }
 }
 
@@ -333,7 +373,8 @@ fn promises_too_much(run: &Run) {
     let submission = played(run);
     let memory = || observe::status_number(submission.pid(), "VmPeak", 10).unwrap_or(0);
     let before = memory();
-    for length in [LONGEST as u32 + 1, 1 << 24, 600 << 20, u32::MAX] {
+    let any = run.random().within(LONGEST as u64 + 2..1 << 32) as u32;
+    for length in [LONGEST as u32 + 1, any, 1 << 24, 600 << 20, 1 << 31, u32::MAX] {
         let came = receive(&submission, &mut Script::giving(&length.to_be_bytes()));
         run.expect(&format!("a length of {length}"), &came, &Err("InvalidData".to_owned()));
     }
@@ -348,7 +389,8 @@ fn promises_too_much(run: &Run) {
 
 fn too_long(run: &Run) {
     let submission = played(run);
-    for length in [LONGEST + 1, 3 * LONGEST] {
+    let any = run.random().within(LONGEST as u64 + 2..3 * LONGEST as u64) as usize;
+    for length in [LONGEST + 1, any, 3 * LONGEST] {
         let message = run.random().bytes(length);
         let mut script = Script::default();
         let sent = send(&submission, &mut script, &message);

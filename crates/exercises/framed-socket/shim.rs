@@ -14,26 +14,46 @@ const _: fn(&mut Framed<UnixStream>) -> io::Result<Option<Vec<u8>>> = Framed::re
 const _: () = assert!(LONGEST == 1_usize << 20, "LONGEST is 1 << 20");
 
 /// A stream that the driver plays.
-struct Played;
+#[derive(Default)]
+struct Played {
+    /// How many more calls are interrupted before the driver is asked again.
+    interruptions: u64,
+}
 
-/// What the driver lets a call come to.
-fn played<T>(result: Result<T, String>) -> io::Result<T> {
-    result.map_err(|kind| {
-        let known = [
-            ErrorKind::Interrupted,
-            ErrorKind::WouldBlock,
-            ErrorKind::ConnectionReset,
-            ErrorKind::TimedOut,
-            ErrorKind::BrokenPipe,
-        ];
-        let kind = known.into_iter().find(|known| format!("{known:?}") == kind);
-        io::Error::from(kind.unwrap_or(ErrorKind::Other))
-    })
+impl Played {
+    /// Asks the driver what a call comes to.
+    fn ask<T: Wire>(&mut self, name: &str, argument: &impl Wire) -> io::Result<T> {
+        if self.interruptions > 0 {
+            self.interruptions -= 1;
+            return Err(ErrorKind::Interrupted.into());
+        }
+        let result: Result<T, String> = ask(name, argument);
+        result.map_err(|kind| {
+            if let Some(times) = kind.strip_prefix("Interrupted ") {
+                self.interruptions = times.parse::<u64>().map_or(0, |times| times - 1);
+                return ErrorKind::Interrupted.into();
+            }
+            let known = [
+                ErrorKind::WouldBlock,
+                ErrorKind::ConnectionReset,
+                ErrorKind::TimedOut,
+                ErrorKind::BrokenPipe,
+                ErrorKind::ConnectionAborted,
+                ErrorKind::ConnectionRefused,
+                ErrorKind::NotConnected,
+                ErrorKind::PermissionDenied,
+                ErrorKind::Unsupported,
+                ErrorKind::OutOfMemory,
+            ];
+            let kind = known.into_iter().find(|known| format!("{known:?}") == kind);
+            io::Error::from(kind.unwrap_or(ErrorKind::Other))
+        })
+    }
 }
 
 impl Read for Played {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let bytes: Vec<u8> = played(ask("read", &(buffer.len() as u64)))?;
+        let bytes: Vec<u8> = self.ask("read", &(buffer.len() as u64))?;
         buffer[..bytes.len()].copy_from_slice(&bytes);
         Ok(bytes.len())
     }
@@ -41,7 +61,7 @@ impl Read for Played {
 
 impl Write for Played {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let taken: u64 = played(ask("write", &bytes.to_vec()))?;
+        let taken: u64 = self.ask("write", &bytes.to_vec())?;
         Ok(taken as usize)
     }
 
@@ -57,12 +77,12 @@ enum Stream {
 }
 
 fn main() {
-    let mut stream = Stream::Played(Framed::new(Played));
+    let mut stream = Stream::Played(Framed::new(Played::default()));
     answer(move |name, arguments| match name {
         "new" => {
             stream = match arguments.take() {
                 true => Stream::Real(Framed::new(socket().into())),
-                false => Stream::Played(Framed::new(Played)),
+                false => Stream::Played(Framed::new(Played::default())),
             };
             ().to_bytes()
         }

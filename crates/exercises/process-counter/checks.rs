@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use driver::nix::sys::signal::Signal;
 use driver::session::{DESCRIPTORS, MEMORY};
-use driver::{Check, Failure, Run, Session, Wire, fail, mixed, observe, serve, sum_below};
+use driver::{Check, Failure, Run, Session, Wire, fail, mixed, observe, serve, sum_of_multiples};
 
 fn main() {
     serve(&[
@@ -78,17 +78,25 @@ fn children(run: &Run) {
     run.expect("the sum, when both have ended", &get(&submission, 0), &sum);
 }
 
-/// How often each of several processes adds 1 at the same time.
+/// How often each of several processes adds at the same time.
 const TIMES: u64 = 1_500_000;
+
+/// What is added again and again: 1, or a number whose multiples have both halves of 64 bits change
+/// together.
+fn any_number(run: &Run) -> u64 {
+    let mut random = run.random();
+    if random.within(0..4) == 0 { 1 } else { random.within(1 << 30..1 << 33) | 1 }
+}
 
 fn together(run: &Run) {
     let submission = run.submission();
     new(&submission);
+    let number = any_number(run);
     let children = [(); 4].map(|()| submission.fork());
-    children.iter().for_each(|child| child.begin("add often", &(0_u64, TIMES)));
+    children.iter().for_each(|child| child.begin("add often", &(0_u64, (TIMES, number))));
     children.iter().for_each(|child| child.answer());
-    let what = format!("the sum, when four processes have each added 1 {TIMES} times");
-    run.expect(&what, &get(&submission, 0), &(4 * TIMES));
+    let what = format!("the sum, when four processes have each added {number} {TIMES} times");
+    run.expect(&what, &get(&submission, 0), &(4 * TIMES * number));
     children.into_iter().for_each(|child| child.ends(&submission));
 }
 
@@ -99,12 +107,17 @@ const STOPS: (usize, usize) = (60, 400);
 /// How long it is stopped again and again, beyond the least.
 const STOPPING: Duration = Duration::from_millis(400);
 
-/// A child adds 1 on and on, and is stopped again and again. While it stands still, the parent adds 1.
-/// Returns what the parent's additions returned, and the child's answer.
-fn add_while_stopped<T: Wire>(run: &Run, submission: &Session, request: &str) -> (Vec<u64>, T) {
+/// A child adds a number on and on, and is stopped again and again. While it stands still, the parent
+/// adds the same. Returns what the parent's additions returned, and the child's answer.
+fn add_while_stopped<T: Wire>(
+    run: &Run,
+    submission: &Session,
+    request: &str,
+    number: u64,
+) -> (Vec<u64>, T) {
     new(submission);
     let child = submission.fork();
-    child.begin(request, &0_u64);
+    child.begin(request, &(0_u64, number));
     let mut returned = Vec::new();
     let begun = Instant::now();
     while returned.len() < STOPS.0 || (returned.len() < STOPS.1 && begun.elapsed() < STOPPING) {
@@ -119,7 +132,15 @@ fn add_while_stopped<T: Wire>(run: &Run, submission: &Session, request: &str) ->
             std::hint::spin_loop();
         }
         child.stops();
-        returned.push(add(submission, 0, 1));
+        let seen = get(submission, 0);
+        let before = add(submission, 0, number);
+        run.ensure(seen == before && before % number == 0, || {
+            format!(
+                "while a process that adds {number} on and on was stopped, get returned {seen}, and then \
+                 add {before}; both should be the same multiple of {number}"
+            )
+        });
+        returned.push(before);
         child.goes_on();
     }
     let answer = child.is_enough();
@@ -128,45 +149,88 @@ fn add_while_stopped<T: Wire>(run: &Run, submission: &Session, request: &str) ->
 }
 
 fn stopped(run: &Run) {
+    step_by_step(run);
     let submission = run.submission();
-    let (by_parent, by_child): (_, u64) = add_while_stopped(run, &submission, "add on and on");
+    let number = any_number(run);
+    let (by_parent, by_child): (_, u64) =
+        add_while_stopped(run, &submission, "add on and on", number);
     let made = by_child + by_parent.len() as u64;
     let what = format!(
-        "the sum of {made} additions of 1, while a process that adds is stopped again and again"
+        "the sum of {made} additions of {number}, while a process that adds is stopped again and again"
     );
-    run.expect(&what, &get(&submission, 0), &made);
+    run.expect(&what, &get(&submission, 0), &(made * number));
+}
+
+/// A child is stopped after each of its instructions, or after some of them, and each time the parent
+/// adds.
+fn step_by_step(run: &Run) {
+    let submission = run.submission();
+    submission.call::<()>("line", &true);
+    new(&submission);
+    let (mut made, mut sum) = (0, 0_u64);
+    let number = any_number(run);
+    for one_in in [1, run.random().within(2..30)] {
+        let child = submission.fork();
+        submission.begin("add when told", &(0_u64, number));
+        child.begin("add step by step", &(0_u64, (number, one_in)));
+        let (by_child, of_child): (u64, u64) = child.answer();
+        let (by_parent, of_parent, odd): (u64, u64, u64) = submission.answer();
+        child.ends(&submission);
+        made += by_child + by_parent;
+        sum = sum.wrapping_add(of_child).wrapping_add(of_parent);
+        run.ensure(odd == 0, || {
+            format!(
+                "while a process that adds was stopped between two instructions, add returned something \
+                 else than get just before, {odd} of {by_parent} times"
+            )
+        });
+    }
+    let what = format!(
+        "the sum of {made} additions of {number}, of which one process made its own whenever another one \
+         was stopped between two instructions"
+    );
+    run.expect(&what, &get(&submission, 0), &(made * number));
+    run.ensure(sum == sum_of_multiples(number, made), || {
+        format!("{made} additions of {number}, in two processes, have not each returned another number")
+    });
+    submission.call::<()>("line", &false);
 }
 
 /// A child is killed while it adds; what others add is not lost, and nobody waits for it.
 fn killed(run: &Run) {
     let submission = run.submission();
     new(&submission);
-    let mut last = 0;
+    let (mut last, number) = (0, any_number(run));
     for _ in 0..30 {
         let child = submission.fork();
-        child.begin("add often", &(0_u64, 10_000_000_u64));
+        child.begin("add often", &(0_u64, (10_000_000_u64, number)));
         let moment = Duration::from_nanos(run.random().within(50_000..300_000));
         std::thread::sleep(moment);
         child.signal(Signal::SIGSTOP);
         child.is_killed(&submission);
-        let before = add(&submission, 0, 5);
-        run.ensure(before >= last, || {
-            format!("a process was killed while it added: the sum was {last}, and then {before}")
+        let before = add(&submission, 0, number);
+        run.ensure(before >= last && before % number == 0, || {
+            format!(
+                "a process was killed while it added {number} on and on: the sum was {last}, and then \
+                 {before}"
+            )
         });
-        last = before + 5;
-        run.expect("the sum after 5 was added", &get(&submission, 0), &last);
+        last = before + number;
+        let what = format!("the sum after {number} was added");
+        run.expect(&what, &get(&submission, 0), &last);
     }
-    run.ensure(last > 30 * 5, || "what a child adds before it is killed is not seen".into());
+    run.ensure(last > 30 * number, || "what a child adds before it is killed is not seen".into());
 }
 
 fn tickets(run: &Run) {
     let submission = run.submission();
+    let number = any_number(run);
     let (by_parent, (by_child, mut sum)) =
-        add_while_stopped::<(u64, u64)>(run, &submission, "draw on and on");
+        add_while_stopped::<(u64, u64)>(run, &submission, "draw on and on", number);
     let made = by_child + by_parent.len() as u64;
-    by_parent.iter().for_each(|number| sum = sum.wrapping_add(mixed(*number)));
-    run.ensure(sum == sum_below(made), || {
-        format!("{made} additions of 1, in two processes, have not each returned another number")
+    by_parent.iter().for_each(|before| sum = sum.wrapping_add(mixed(*before)));
+    run.ensure(sum == sum_of_multiples(number, made), || {
+        format!("{made} additions of {number}, in two processes, have not each returned another number")
     });
 }
 
@@ -205,13 +269,17 @@ fn unmapped(run: &Run) {
     // A child that drops its counter takes it away from nobody else.
     let child = submission.fork();
     add(&child, 0, 2);
+    let in_child = || observe::shared_mappings(child.pid()).len();
+    let with_it = in_child();
     child.call::<()>("drop", &0_u64);
+    let what = "shared mappings of a forked process that has dropped its counter";
+    run.expect(what, &in_child(), &with_it.saturating_sub(1));
     child.ends(&submission);
     add(&submission, 0, 5);
     let what = "a counter to which a child added 2 before it dropped it, and the parent 5";
     run.expect(what, &get(&submission, 0), &7);
     submission.call::<()>("drop", &0_u64);
-    run.expect("shared mappings when no counter is left", &mappings(), &(before - 1));
+    run.expect("shared mappings when no counter is left", &mappings(), &before.saturating_sub(1));
 }
 
 /// No address space, or no descriptor, is left for another counter.

@@ -57,6 +57,90 @@ struct Story {
     pauses: Vec<Duration>,
 }
 
+/// What the page says of a command that goes like this.
+fn as_the_page_says(policy: &Policy, courses: &[Course], mut now: Duration) -> Story {
+    let (mut pauses, mut starts) = (Vec::new(), Vec::new());
+    let mut pause = policy.first.min(policy.longest);
+    for (index, (lasts, ending)) in courses.iter().enumerate() {
+        now += *lasts;
+        let status = if *ending >= 0 { ending << 8 } else { -ending };
+        let young = starts.iter().filter(|start| now - **start < policy.window).count() as u64;
+        if status == 0 || young >= policy.restarts {
+            let end = (status != 0).then_some(status);
+            return Story { end, runs: index + 1, pauses };
+        }
+        if *lasts >= policy.steady {
+            pause = policy.first.min(policy.longest);
+        }
+        pauses.push(pause);
+        now += pause;
+        starts.push(now);
+        pause = pause.saturating_mul(2).min(policy.longest);
+    }
+    unreachable!("the last run succeeds")
+}
+
+/// Any time up to this one, which may be as short as a nanosecond or as long as it is.
+fn any_time(run: &Run, most: Duration) -> Duration {
+    let mut random = run.random();
+    let bits = random.within(1..u64::from(most.as_nanos().ilog2()) + 1);
+    Duration::from_nanos(random.within(1..1 << bits))
+}
+
+/// A command whose runs last for any time, many of them just as long as makes a difference, or a
+/// nanosecond less; by a policy whose times are no whole seconds.
+fn any_story(run: &Run, restarts: u64) {
+    const HOUR: Duration = Duration::from_secs(3600);
+    let policy = Policy {
+        first: any_time(run, ms(10_000)),
+        longest: any_time(run, HOUR),
+        steady: any_time(run, HOUR),
+        window: any_time(run, HOUR) + any_time(run, ms(10_000)),
+        restarts,
+    };
+    let mut play = Play::new(run);
+    let count = run.random().within(6..11);
+    let mut courses = Vec::new();
+    let (mut now, mut start) = (play.now, play.now);
+    for _ in 0..count {
+        let nanosecond = Duration::from_nanos(run.random().within(0..2));
+        let kind = run.random().within(0..5);
+        let lasts = match kind {
+            0 => policy.steady - nanosecond,
+            1 => any_time(run, policy.steady + nanosecond),
+            // Until the last but one restart, or the first, is as old as the window, or nearly.
+            2 => (start + policy.window).saturating_sub(now + nanosecond),
+            3 => any_time(run, policy.window / 2 + nanosecond),
+            _ => any_time(run, HOUR),
+        };
+        let ending = run.random().within(0..3) as usize;
+        let ending = [1, 255, -9][ending];
+        courses.push((lasts, ending));
+        let so_far = [&courses[..], &[(Duration::ZERO, 0)]].concat();
+        let story = as_the_page_says(&policy, &so_far, play.now);
+        if story.end.is_some() {
+            break;
+        }
+        now = play.now
+            + courses.iter().map(|(lasts, _)| *lasts).sum::<Duration>()
+            + story.pauses.iter().sum::<Duration>();
+        if run.random().within(0..3) == 0 || start == play.now {
+            start = now;
+        }
+    }
+    courses.push((Duration::ZERO, 0));
+    let expected = as_the_page_says(&policy, &courses, play.now);
+    let lasting: Vec<Duration> = courses[..expected.runs].iter().map(|(lasts, _)| *lasts).collect();
+    let Policy { first, longest, steady, window, .. } = policy;
+    let what = format!(
+        "a command whose runs last {lasting:?}; the policy: first {first:?}, longest {longest:?}, steady \
+         {steady:?}, {restarts} restarts in {window:?}"
+    );
+    let story = play.supervise(&policy, &courses);
+    expect_pauses(run, &what, &story, &expected.pauses);
+    expect(run, &what, &story, expected.end, expected.runs);
+}
+
 /// How the command is played.
 struct Play<'a> {
     run: &'a Run,
@@ -238,6 +322,7 @@ fn recovers(run: &Run) {
         expect_pauses(run, &what, &story, &expected.map(ms));
         expect(run, &what, &story, DONE, 5);
     }
+    (0..3).for_each(|_| any_story(run, 1000));
     // The pause itself is no part of a run.
     let policy = Policy { first: ms(70_000), longest: ms(200_000), ..POLICY };
     let story = play.supervise(&policy, &at_once(&[1, 1, 1, 0]));
@@ -258,6 +343,45 @@ fn gives_up(run: &Run) {
     // It succeeds at the last moment.
     let story = play.supervise(&policy, &at_once(&[1, 2, 3, 0]));
     expect(run, "a command that succeeds at the last restart", &story, DONE, 4);
+    hundreds(run);
+}
+
+/// Hundreds of restarts are counted too, if that does not take a submission too long which looks now and
+/// then whether a run has ended.
+fn hundreds(run: &Run) {
+    let submission = run.submission();
+    let some = run.random().within(12..20);
+    let begun = std::time::Instant::now();
+    fail_always(run, &submission, some);
+    let in_time = (2.0 / (begun.elapsed().as_secs_f64() / some as f64)) as u64;
+    let many = run.random().within(257..300);
+    fail_always(run, &submission, many.min(in_time.max(some)));
+}
+
+/// Supervises a program that always fails, with so many restarts.
+fn fail_always(run: &Run, submission: &Session, restarts: u64) {
+    let Policy { first, longest, steady, window, .. } = POLICY;
+    let rest = ((first, longest, steady), (restarts, window));
+    submission.begin("supervise", &(vec!["false".to_owned()], rest));
+    let (mut now, mut pauses) = (Duration::ZERO, Vec::new());
+    let what = format!("a command that always fails, with {restarts} restarts");
+    while let Event::Question(name, mut arguments) = submission.next() {
+        if name == "sleep" {
+            let time: Duration = arguments.take();
+            pauses.push(time);
+            now = now.saturating_add(time);
+            let count = pauses.len() as u64;
+            run.ensure(count <= restarts, || format!("{what}: pause {count}, before another restart"));
+            submission.reply(&());
+        } else {
+            submission.reply(&now);
+        }
+    }
+    let end: Result<Option<i32>, Failure> = submission.answer();
+    run.expect(&format!("the status with which {what}, is given up"), &end, &Ok(exit(1)));
+    let expected: Vec<Duration> =
+        (0..restarts).map(|pause| (first * (1 << pause.min(20))).min(longest)).collect();
+    run.expect(&format!("the pauses of {what}"), &pauses, &expected);
 }
 
 fn window(run: &Run) {
@@ -284,6 +408,10 @@ fn window(run: &Run) {
     let story = play.supervise(&policy, &courses);
     let what = "a command that runs for 1, 1, 61 and 1 s, with 3 restarts in 100 s, 60 s being steady";
     expect(run, what, &story, exit(1), 4);
+    for _ in 0..4 {
+        let restarts = run.random().within(1..5);
+        any_story(run, restarts);
+    }
     // One restart is as old as the window when the run ends: it does not count any more.
     let exact = Policy { restarts: 1, first: ms(0), window: ms(5000), ..POLICY };
     let story = play.supervise(&exact, &lasting(5000, 3));
@@ -298,6 +426,7 @@ fn window(run: &Run) {
 
 /// `Duration::MAX` is how one says that there is no limit.
 fn no_limit(run: &Run) {
+    ages_without_end(run);
     let mut play = Play::new(run);
     let (max, most) = (Duration::MAX, u64::MAX);
     let policy = Policy { longest: max, steady: max, window: max, restarts: most, ..POLICY };
@@ -312,6 +441,30 @@ fn no_limit(run: &Run) {
     let policy = Policy { first: max, longest: max, ..POLICY };
     let story = play.supervise(&policy, &at_once(&[1, 0]));
     expect_pauses(run, "a command whose first pause is Duration::MAX", &story, &[max]);
+}
+
+/// A window of `Duration::MAX`, or nearly, keeps every restart, and a restart at the very beginning of
+/// the clock is one too.
+fn ages_without_end(run: &Run) {
+    let restarts = run.random().within(1..6);
+    let nearly = Duration::MAX - Duration::from_nanos(run.random().within(1..1 << 62));
+    let later = ms(run.random().within(1..1 << 40));
+    for (window, now) in [
+        (Duration::MAX, Duration::ZERO),
+        (nearly, Duration::ZERO),
+        (Duration::MAX, later),
+        (ms(1), Duration::ZERO),
+    ] {
+        let mut play = Play { now, ..Play::new(run) };
+        let first = if window == ms(1) { Duration::ZERO } else { POLICY.first };
+        let policy = Policy { first, restarts, window, ..POLICY };
+        let story = play.supervise(&policy, &at_once(&[3]));
+        let what = format!(
+            "a command that always fails, with {restarts} restarts in {window:?}, when the clock says \
+             {now:?} at the beginning"
+        );
+        expect(run, &what, &story, exit(3), restarts as usize + 1);
+    }
 }
 
 /// The clock looks for children in every pause, and there are never two runs at once.
