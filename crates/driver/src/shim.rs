@@ -158,7 +158,11 @@ fn own(
         // A child of the caller that is none of the submission's business.
         "start" => {
             let child = arguments.command().spawn();
-            child.map(|child| children.push(child)).map_err(Failure::from).to_bytes()
+            let started = child.map(|child| {
+                children.push(child);
+                children[children.len() - 1].id() as i32
+            });
+            started.map_err(Failure::from).to_bytes()
         }
         // Collects the next of these.
         "collect" => {

@@ -176,8 +176,12 @@ fn few_descriptors(run: &Run) {
     // From the moment at which the command has been started. On a busy machine the limit comes too late
     // now and then, and nothing fails: so again, until something has failed twice.
     for free in 0..2 {
-        let mut failed = 0;
-        for _ in 0..8 {
+        let (mut failed, begun) = (0, Instant::now());
+        for attempt in 0..8 {
+            // Who looks now and then needs no descriptor, and takes its time.
+            if attempt > 0 && begun.elapsed() > ms(1000) {
+                break;
+            }
             submission.limit_after(1, DESCRIPTORS, 4 + free);
             failed += i32::from(with_few_descriptors(run, &submission, free));
             if failed == 2 {
@@ -225,10 +229,51 @@ fn asks_first(run: &Run) {
     expect(run, &submission, "a command without a handler for SIGTERM", (false, TERM));
 }
 
+/// Longer than anybody waits who thinks that no limit and no grace is so long.
+const AGE: std::ops::Range<u64> = 1300..1900;
+
+/// Three times that are not over for long, and are waited for together: a limit, a grace, and both.
+fn not_soon(run: &Run) {
+    let submissions = [(); 3].map(|()| run.submission());
+    let mut long = || ms(run.random().within(20_000..3_600_000));
+    let (limit, grace) = (long(), long());
+    let role = run.command();
+    let start = Instant::now();
+    begin(&submissions[0], &role, limit, SHORT);
+    let unlimited = run.started(&submissions[0], &role);
+    let ready = |puppet: &Puppet| puppet.handles(TERM);
+    let (asked, (), ..) = begin_ready(run, &submissions[1], grace, ready);
+    run.ensure(asked.gets(TERM), || "a command was ended without SIGTERM".into());
+    let role = run.command();
+    begin(&submissions[2], &role, Duration::MAX, grace);
+    let forever = run.started(&submissions[2], &role);
+    let age = ms(run.random().within(AGE));
+    let begun = Instant::now();
+    while begun.elapsed() < age {
+        let passed = start.elapsed();
+        for (puppet, what, time) in [
+            (&unlimited, "a command with a limit of", limit),
+            (&asked, "a command that has been asked to end, with a grace of", grace),
+            (&forever, "a command with a limit of", Duration::MAX),
+        ] {
+            run.ensure(!puppet.has_ended(), || format!("{what} {time:?} was ended within {passed:?}"));
+        }
+        std::thread::sleep(ms(5));
+    }
+    for ((puppet, submission), in_time) in
+        [&unlimited, &asked, &forever].into_iter().zip(&submissions).zip([true, false, true])
+    {
+        puppet.exits(2);
+        expect(run, submission, "a command that takes more than a second", (in_time, exit(2)));
+    }
+}
+
 fn not_before(run: &Run) {
+    not_soon(run);
     let submission = run.submission();
     let role = run.command();
-    let (limit, grace) = (Duration::from_millis(120), Duration::from_millis(90));
+    let limit = ms(run.random().within(100..400));
+    let grace = ms(run.random().within(80..300));
     let start = Instant::now();
     begin(&submission, &role, limit, grace);
     let puppet = run.started(&submission, &role);
@@ -257,6 +302,12 @@ fn insists(run: &Run) {
     let stop = |puppet: &Puppet| puppet.stops();
     let (_, (), ..) = begin_ready(run, &submission, SHORT, stop);
     expect(run, &submission, "a command that is stopped, and has not ended", (false, KILL));
+    // 0 has passed at once, be it the grace or the limit, before which a command may do nothing at all.
+    let ignore = |puppet: &Puppet| puppet.ignores(TERM);
+    let (_, (), ..) = begin_ready(run, &submission, Duration::ZERO, ignore);
+    expect(run, &submission, "a command that ignores SIGTERM, with a grace of 0", (false, KILL));
+    begin(&submission, &run.command(), Duration::ZERO, LONG);
+    expect(run, &submission, "a command with a limit of 0", (false, TERM));
 }
 
 /// The child of a command, which must have been sent this signal. The kernel takes a moment to end it.
@@ -317,6 +368,19 @@ fn background(run: &Run) {
     }
 }
 
+/// Ends the check if the submission has sent a signal to a process, or to a group, whose number nobody
+/// had any more: it may be anybody's.
+fn expect_no_stray(run: &Run, submission: &Session, what: &str) {
+    let strays: Vec<i32> = submission.call("strays", &());
+    run.ensure(strays.is_empty(), || {
+        format!(
+            "{what} had been collected when signal {} was sent to its number, which may be somebody \
+             else's by then",
+            strays[0]
+        )
+    });
+}
+
 /// One child of the caller has ended and waits to be collected, another one is at work.
 fn nobody_else(run: &Run) {
     let submission = run.submission();
@@ -331,6 +395,15 @@ fn nobody_else(run: &Run) {
     run.ensure(puppet.gets(TERM), || "a command was ended without SIGTERM".into());
     puppet.exits(2);
     expect(run, &submission, "a command that ends when it is asked", (false, exit(2)));
+    expect_no_stray(run, &submission, "a command that ends when it is asked");
+    let (_, (), ..) = begin_ready(run, &submission, SHORT, |puppet| puppet.ignores(TERM));
+    expect(run, &submission, "a command that ignores SIGTERM", (false, KILL));
+    expect_no_stray(run, &submission, "a command that ignores SIGTERM");
+    let role = run.command();
+    begin(&submission, &role, LONG, LONG);
+    run.started(&submission, &role).exits(1);
+    expect(run, &submission, "a command that ends in time", (true, exit(1)));
+    expect_no_stray(run, &submission, "a command that ends in time");
     run.ensure(!works.has_ended(), || "another child of the caller was ended".into());
     run.ensure(!works.has_got(TERM), || "another child of the caller got SIGTERM".into());
     works.exits(8);
@@ -361,4 +434,28 @@ fn interrupted(run: &Run) {
     });
     puppet.exits(7);
     expect(run, &submission, "a command that is asked, while signals interrupt the wait", (false, exit(7)));
+    // Signals that come on and on do not put the end of the limit off, nor that of the grace.
+    let time = ms(run.random().within(100..250));
+    let role = run.command();
+    begin(&submission, &role, time, time);
+    let on_and_on = |what: &str, is_over: &dyn Fn() -> bool| {
+        while !is_over() && !submission.has_answered() {
+            submission.interrupt(1);
+            std::thread::sleep(ms(8));
+            run.ensure_in_time(&format!("{what}, while signals interrupt the wait on and on"));
+        }
+    };
+    on_and_on("no command is started", &|| run.appeared(&role).is_some());
+    if let Some(puppet) = run.appeared(&role) {
+        puppet.handles(TERM);
+        on_and_on(&format!("SIGTERM has not come after {time:?}"), &|| {
+            puppet.has_got(TERM) || puppet.has_ended()
+        });
+        on_and_on(&format!("SIGKILL has not come {time:?} after SIGTERM"), &|| puppet.has_ended());
+    }
+    // On a busy machine, SIGTERM may come before there is a handler for it.
+    let (in_time, status) = outcome(&submission, "a command that does not end");
+    run.ensure(!in_time && matches!(status & 0x7f, TERM | KILL), || {
+        format!("a command that is ended, while signals interrupt the wait: {}", said((in_time, status)))
+    });
 }
