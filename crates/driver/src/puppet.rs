@@ -83,7 +83,7 @@ extern "C" fn note_signals() {
     unsafe {
         let mut mask: libc::sigset_t = std::mem::zeroed();
         libc::sigprocmask(libc::SIG_SETMASK, std::ptr::null(), &mut mask);
-        for signal in 1..=31 {
+        for signal in 1..=64 {
             let mut action: libc::sigaction = std::mem::zeroed();
             libc::sigaction(signal, std::ptr::null(), &mut action);
             let bit = 1 << (signal - 1);
@@ -108,7 +108,11 @@ static STRINGS: AtomicI32 = AtomicI32::new(-1);
 pub(crate) fn play(name: &str) -> ! {
     // Whoever started this may have had few descriptors.
     crate::shim::limit(libc::RLIMIT_NOFILE, None);
-    let strings = crate::stage::hand_over(crate::stage::who::PUPPET, name);
+    let Ok(strings) = crate::stage::try_to_hand_over(crate::stage::who::PUPPET, name) else {
+        // Its standard error is another one. It stays for a while, so that this can be seen.
+        std::thread::sleep(crate::run::SEEN);
+        end(125)
+    };
     STRINGS.store(strings, SeqCst);
     if IGNORED.load(SeqCst) & (1 << (libc::SIGPIPE - 1)) == 0 {
         // SAFETY: no handler is installed.

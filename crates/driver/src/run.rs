@@ -164,6 +164,9 @@ pub(crate) fn same_program(pid: i32, path: &str) -> bool {
 /// them. This one may not, so that nobody can look into it.
 pub const PUPPET: &str = "puppet";
 
+/// How long a command stays that cannot say that it is there, for the driver to see it.
+pub(crate) const SEEN: Duration = Duration::from_millis(400);
+
 /// The submission's program.
 pub(crate) const PROGRAM: &str = "./submission";
 
@@ -234,14 +237,40 @@ impl Run {
     /// Waits until the submission has started this command.
     pub fn started(&self, session: &Session, role: &Role) -> Puppet {
         let what = || format!("{} is not started", role.name);
+        let (begun, mut looked) = (Instant::now(), Duration::ZERO);
         self.wait(what, || {
             let puppet = self.appeared(role);
+            if puppet.is_none() && begun.elapsed() > looked + SEEN / 8 {
+                looked = begun.elapsed();
+                self.ensure_errors_arrive(session);
+            }
             if puppet.is_none() && session.has_answered() {
                 let asked = session.asked();
                 fail("wrong", format!("{asked} returned without having started {}", role.name));
             }
             puppet
         })
+    }
+
+    /// Ends the check if a command has been started whose standard error is not that of the caller:
+    /// it cannot say that it is there.
+    fn ensure_errors_arrive(&self, session: &Session) {
+        let path = |pid: i32| std::fs::read_link(format!("/proc/{pid}/fd/2")).ok();
+        let Some(of_caller) = path(session.pid()) else { return };
+        for (pid, _) in observe::descendants(session.pid()) {
+            let is_command = same_program(pid, PUPPET);
+            if let Some(own) = path(pid).filter(|own| is_command && *own != of_caller) {
+                let asked = session.asked();
+                let own = own.display();
+                fail(
+                    "wrong",
+                    format!(
+                        "{asked} has started a command whose standard error does not reach the caller: \
+                         it is {own}. It should be the caller's."
+                    ),
+                );
+            }
+        }
     }
 
     /// The puppet of this role, if it is there.
@@ -690,6 +719,12 @@ impl Puppet {
         });
     }
 
+    /// Lets it go on after it was stopped.
+    pub fn goes_on(&self) {
+        let pid = nix::unistd::Pid::from_raw(self.pid());
+        let _ = nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGCONT);
+    }
+
     /// Whether a handler has told of this signal so far.
     pub fn has_got(&self, signal: i32) -> bool {
         self.run.look(Duration::ZERO);
@@ -727,10 +762,10 @@ impl Puppet {
         all.into_iter().filter(|(fd, _)| *fd != strings).collect()
     }
 
-    /// Whether it was started with this signal ignored, or blocked.
-    pub fn deaf_to(&self, signal: i32) -> bool {
-        let bit = 1 << (signal - 1);
-        self.line(|player| (player.ignored | player.blocked) & bit != 0)
+    /// The signals that were ignored when it was started, or blocked.
+    pub fn deaf_to(&self) -> Vec<i32> {
+        let bits = self.line(|player| player.ignored | player.blocked);
+        (1..=64).filter(|signal| bits & (1 << (signal - 1)) != 0).collect()
     }
 
     /// How it ended, if its parent is gone and it has become this process's child: a raw status.

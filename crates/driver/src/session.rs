@@ -229,9 +229,10 @@ impl Session {
         match started {
             // A check that fails does not come to collect it.
             Ok(pid) => self.run.world.borrow_mut().pardoned.push(pid),
-            Err(error) => {
-                fail("wrong", format!("the caller cannot start a child of its own any more: {error}"))
-            }
+            Err(error) => fail(
+                "wrong",
+                format!("the caller cannot start a child of its own any more: {error}"),
+            ),
         }
     }
 
@@ -239,6 +240,26 @@ impl Session {
     /// else has.
     pub fn collect_stranger(&self) -> Result<i32, crate::Failure> {
         self.call("collect", &())
+    }
+
+    /// Lets the caller ignore these signals from now on.
+    pub fn is_deaf_to(&self, signals: &[i32]) {
+        self.call::<()>("be-deaf", &signals.to_vec());
+    }
+
+    /// Lets it take these signals as they come.
+    pub fn hears(&self, signals: &[i32]) {
+        self.call::<()>("hear", &signals.to_vec());
+    }
+
+    /// Lets the caller have these descriptors open, and leave them to what it executes.
+    pub fn opens(&self, descriptors: &[i32]) {
+        self.call::<()>("open", &descriptors.to_vec());
+    }
+
+    /// Lets it close them. Says whether all of them were still open.
+    pub fn closes(&self, descriptors: &[i32]) -> bool {
+        self.call("close", &descriptors.to_vec())
     }
 
     /// Lowers a limit, or with `None` raises it to the most that is allowed.

@@ -170,6 +170,27 @@ fn own(
             use std::os::unix::process::ExitStatusExt;
             child.wait().map(|status| status.into_raw()).map_err(Failure::from).to_bytes()
         }
+        // Signals that the caller ignores, or takes as they come.
+        "be-deaf" => set_signals(&arguments.take::<Vec<i32>>(), libc::SIG_IGN).to_bytes(),
+        "hear" => set_signals(&arguments.take::<Vec<i32>>(), libc::SIG_DFL).to_bytes(),
+        // Descriptors that the caller leaves to what it executes.
+        "open" => {
+            for descriptor in arguments.take::<Vec<i32>>() {
+                // SAFETY: the path is text with a NUL; dup2(2) takes two integers.
+                unsafe {
+                    let null = libc::open(c"/dev/null".as_ptr(), libc::O_RDWR | libc::O_CLOEXEC);
+                    libc::dup2(null, descriptor);
+                    libc::close(null);
+                }
+            }
+            ().to_bytes()
+        }
+        "close" => {
+            let all = arguments.take::<Vec<i32>>();
+            // SAFETY: close(2) takes an integer; these descriptors are the caller's own.
+            let gone = all.into_iter().filter(|fd| unsafe { libc::close(*fd) } != 0).count();
+            (gone == 0).to_bytes()
+        }
         // Lowers a limit, or puts it back to the most that it may be.
         "limit" => {
             let resource: i32 = arguments.take();
@@ -220,6 +241,14 @@ fn own(
         }
         _ => return None,
     }))
+}
+
+/// Sets what is done at these signals.
+fn set_signals(signals: &[i32], to: libc::sighandler_t) {
+    for signal in signals {
+        // SAFETY: no handler is installed.
+        unsafe { libc::signal(*signal, to) };
+    }
 }
 
 static WATCHING: AtomicBool = AtomicBool::new(false);

@@ -79,18 +79,17 @@ impl Stage {
 
 /// Makes a pair and hands one of it over; the process ends if nobody takes it.
 pub(crate) fn hand_over(who: u8, name: &str) -> i32 {
-    let attempt = || -> nix::Result<OwnedFd> {
-        let (mine, given) =
-            socketpair(AddressFamily::Unix, SockType::Stream, None, SockFlag::SOCK_CLOEXEC)?;
-        let words = [&[who], name.as_bytes()].concat();
-        let rights = [given.as_raw_fd()];
-        let rights = [ControlMessage::ScmRights(&rights)];
-        sendmsg::<()>(2, &[IoSlice::new(&words)], &rights, MsgFlags::MSG_NOSIGNAL, None)?;
-        Ok(mine)
-    };
-    match attempt() {
-        Ok(mine) => mine.into_raw_fd(),
-        // SAFETY: _exit(2) is always safe to call.
-        Err(_) => unsafe { libc::_exit(125) },
-    }
+    // SAFETY: _exit(2) is always safe to call.
+    try_to_hand_over(who, name).unwrap_or_else(|_| unsafe { libc::_exit(125) })
+}
+
+/// The same, unless nobody takes it.
+pub(crate) fn try_to_hand_over(who: u8, name: &str) -> nix::Result<i32> {
+    let (mine, given) =
+        socketpair(AddressFamily::Unix, SockType::Stream, None, SockFlag::SOCK_CLOEXEC)?;
+    let words = [&[who], name.as_bytes()].concat();
+    let rights = [given.as_raw_fd()];
+    let rights = [ControlMessage::ScmRights(&rights)];
+    sendmsg::<()>(2, &[IoSlice::new(&words)], &rights, MsgFlags::MSG_NOSIGNAL, None)?;
+    Ok(mine.into_raw_fd())
 }

@@ -7,7 +7,6 @@ use std::os::fd::OwnedFd;
 
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
-use nix::sys::signal::{SigHandler, Signal, signal};
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{ForkResult, Pid, dup2_stdin, dup2_stdout, execvp, fork, pipe2};
 
@@ -64,8 +63,12 @@ fn become_program(words: &[CString], input: Option<&OwnedFd>, output: &OwnedFd) 
         dup2_stdin(input)?;
     }
     dup2_stdout(output)?;
-    // SAFETY: no handler is installed. Rust's runtime ignores the signal, and that is inherited.
-    unsafe { signal(Signal::SIGPIPE, SigHandler::SigDfl) }?;
+    for number in 1..=64 {
+        // SAFETY: no handler is installed. What Rust's runtime or the caller ignores is inherited.
+        unsafe { libc::signal(number, libc::SIG_DFL) };
+    }
+    // SAFETY: nothing is closed before the program is executed, and of that process nothing is left.
+    unsafe { libc::close_range(3, u32::MAX, libc::CLOSE_RANGE_CLOEXEC as i32) };
     execvp(&words[0], words)?;
     Ok(())
 }

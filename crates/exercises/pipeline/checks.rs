@@ -1,7 +1,7 @@
 //! What a pipeline must come to. Most programs are puppets: what each prints, when it reads and how it
 //! ends is decided here, once it runs.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use driver::session::DESCRIPTORS;
 use driver::{Check, Failure, Puppet, Role, Run, Session, fail, serve, words};
@@ -113,7 +113,10 @@ fn one_and_none(run: &Run) {
 fn codes(run: &Run) {
     let submission = run.submission();
     let any = run.random().within(1..126) as i32;
-    let mut endings = [any, 200, 255, 0, -15, -9];
+    // Signals that end a process which does nothing about them.
+    let ending = [1, 2, 3, 4, 5, 8, 10, 12, 13, 14, 24, 25, 26, 27, 30, 31];
+    let signal = ending[run.random().within(0..ending.len() as u64) as usize];
+    let mut endings = [any, 200, 255, 0, -15, -9, -signal];
     run.random().shuffle(&mut endings);
     let roles = begin(run, &submission, endings.len());
     // From the first to the last, which is how they end if they do not run together.
@@ -122,11 +125,31 @@ fn codes(run: &Run) {
         if ending >= 0 { puppet.exits(ending) } else { puppet.dies(-ending) }
     }
     let shell = endings.map(|ending| if ending >= 0 { ending } else { 128 - ending });
-    expect(run, &submission, "six programs of which two were ended by signals", b"", &shell);
+    expect(run, &submission, "seven programs of which three were ended by signals", b"", &shell);
     let roles = begin(run, &submission, 2);
     run.started(&submission, &roles[0]).dies_with_core(6);
     run.started(&submission, &roles[1]).exits(1);
     expect(run, &submission, "a program that aborts, and one that exits with 1", b"", &[134, 1]);
+    // All output has ended, and both are at work for some time. One is stopped meanwhile: no end.
+    let roles = begin(run, &submission, 2);
+    let puppets = all(run, &submission, &roles);
+    puppets.iter().for_each(|puppet| puppet.closes(1));
+    puppets[0].stops();
+    let age = Duration::from_millis(run.random().within(1300..1900));
+    let begun = Instant::now();
+    while begun.elapsed() < age {
+        run.ensure(!submission.has_answered(), || {
+            let codes = outcome(&submission, "two programs").1;
+            format!("pipeline returned {codes:?} when its output had ended, and its programs had not")
+        });
+        run.ensure(!puppets.iter().any(Puppet::has_ended), || {
+            format!("a program that had closed its output was ended after {:?}", begun.elapsed())
+        });
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    puppets[0].goes_on();
+    puppets.iter().zip([3, 4]).for_each(|(puppet, code)| puppet.exits(code));
+    expect(run, &submission, "two programs that close their output first", b"", &[3, 4]);
 }
 
 /// The last ends first.
@@ -156,14 +179,20 @@ fn end_of_file(run: &Run) {
     expect(run, &submission, "four programs", b"", &[0; 4]);
 }
 
+/// Ends the check if a program was started with a signal ignored or blocked.
+fn expect_no_deafness(run: &Run, puppet: &Puppet) {
+    let signals = puppet.deaf_to();
+    run.ensure(signals.is_empty(), || {
+        format!("a program was started with these signals ignored or blocked: {signals:?}")
+    });
+}
+
 /// A program is ended by SIGPIPE if its reader has gone, and others run.
 fn broken_pipe(run: &Run) {
     let submission = run.submission();
     let roles = begin(run, &submission, 3);
     let puppets = all(run, &submission, &roles);
-    for puppet in &puppets {
-        run.ensure(!puppet.deaf_to(PIPE), || "a program was started with SIGPIPE ignored or blocked".into());
-    }
+    puppets.iter().for_each(|puppet| expect_no_deafness(run, puppet));
     puppets[1].exits(1);
     puppets[0].begins_to_print(&[b'x'; 1 << 17]);
     run.ensure(puppets[0].has_printed().is_err(), || {
@@ -199,17 +228,42 @@ fn much(run: &Run) {
     }
 }
 
+/// First as the caller is, and then with what it has to leave to a program: descriptors, some of them
+/// with a large number, and signals that it ignores. What it blocks may be left blocked, as std does.
 fn only_three(run: &Run) {
     let submission = run.submission();
-    let roles = begin(run, &submission, 3);
-    let puppets = all(run, &submission, &roles);
+    expect_only_three(run, &submission, "");
+    let mut open = vec![64, 255];
+    for range in [4..16, 16..63, 65..128, 128..255] {
+        open.push(run.random().within(range) as i32);
+    }
+    // SIGKILL and SIGSTOP cannot be ignored, and SIGCHLD not if one waits for children. By two of them
+    // the check itself asks something, and two more say where a program has crashed.
+    let others = |signal: &i32| ![7, 9, 10, 11, 17, 19, 32, 33, 62].contains(signal);
+    let signals: Vec<i32> = (1..65).filter(others).collect();
+    submission.opens(&open);
+    submission.is_deaf_to(&signals);
+    let what = ", of a caller that has more open, and ignores signals,";
+    expect_only_three(run, &submission, what);
+    submission.hears(&signals);
+    run.ensure(submission.closes(&open), || {
+        "a descriptor that the caller had open before was closed in the caller".to_owned()
+    });
+}
+
+fn expect_only_three(run: &Run, submission: &Session, of_whom: &str) {
+    let roles = begin(run, submission, 3);
+    let puppets = all(run, submission, &roles);
     for (puppet, which) in puppets.iter().zip(["first", "second", "third"]) {
         let all = puppet.descriptors();
         let numbers: Vec<i32> = all.iter().map(|(fd, _)| *fd).collect();
-        run.ensure(numbers == [0, 1, 2], || format!("the {which} of three programs has {all:?}"));
+        run.ensure(numbers == [0, 1, 2], || {
+            format!("the {which} of three programs{of_whom} has {all:?}")
+        });
+        expect_no_deafness(run, puppet);
     }
     puppets.iter().for_each(|puppet| puppet.exits(0));
-    expect(run, &submission, "three programs", b"", &[0; 3]);
+    expect(run, submission, "three programs", b"", &[0; 3]);
 }
 
 /// Programs that cannot be started, for one reason or another, first, last, in the middle.
@@ -219,6 +273,7 @@ fn cannot_start(run: &Run) {
     // A new file has no right to be executed.
     std::fs::write(&file, "not executable").expect("a file");
     let missing = || run.no_such_program();
+    let empty = || Role { words: vec![String::new()], ..missing() };
     let with_nul = || Role { words: vec!["cat".into(), "a\0b".into()], ..missing() };
     let not_executable = || Role { words: vec![file.display().to_string()], ..missing() };
     for (what, at, cannot) in [
@@ -227,6 +282,7 @@ fn cannot_start(run: &Run) {
         ("the first is not executable", 0, not_executable()),
         ("the second has a NUL in an argument", 1, with_nul()),
         ("the last has a NUL in an argument", 2, with_nul()),
+        ("the second has an empty name", 1, empty()),
     ] {
         let mut roles = run.commands(3);
         roles[at] = cannot;
@@ -265,7 +321,7 @@ fn few_descriptors(run: &Run) {
     let submission = run.submission();
     for free in 0..9 {
         submission.limit(DESCRIPTORS, Some(4 + free));
-        with_few_descriptors(run, &submission, free);
+        with_few_descriptors(run, &submission, free, free >= 2);
     }
     // From the moment at which some have been started. On a busy machine the limit comes too late now
     // and then, and nothing fails: so again, until something has failed twice.
@@ -273,7 +329,7 @@ fn few_descriptors(run: &Run) {
         let mut failed = 0;
         for _ in 0..8 {
             submission.limit_after(started, DESCRIPTORS, 4 + free);
-            failed += i32::from(with_few_descriptors(run, &submission, free));
+            failed += i32::from(with_few_descriptors(run, &submission, free, true));
             if failed == 2 {
                 break;
             }
@@ -281,8 +337,9 @@ fn few_descriptors(run: &Run) {
     }
 }
 
-/// Runs three programs while the limit is in force; whether a pipe or a program has failed.
-fn with_few_descriptors(run: &Run, submission: &Session, free: u64) -> bool {
+/// Runs three programs while the limit is in force; whether a pipe or a program has failed. `pipes` says
+/// whether there can be one.
+fn with_few_descriptors(run: &Run, submission: &Session, free: u64, pipes: bool) -> bool {
     let roles = run.commands(3);
     submission.begin("pipeline", &words(&roles));
     while !submission.has_answered() {
@@ -297,6 +354,13 @@ fn with_few_descriptors(run: &Run, submission: &Session, free: u64) -> bool {
     submission.limit(DESCRIPTORS, None);
     let begun: Vec<i32> = roles.iter().map(|role| run.appeared(role).map_or(127, |_| 3)).collect();
     let failed = came.is_err() || begun.contains(&127);
+    run.ensure(came.is_err() || pipes, || {
+        format!(
+            "with {free} descriptors free there was no pipe, which takes two, and that is an error; \
+             but pipeline returned the codes {:?}",
+            came.as_ref().map(|(_, codes)| codes)
+        )
+    });
     if let Ok((_, codes)) = came {
         let what = format!("the codes of three programs, with {free} descriptors free");
         run.expect(&what, &codes, &begun);

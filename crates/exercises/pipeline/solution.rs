@@ -1,7 +1,7 @@
 //! One pipe a program, and each end closed by the parent as soon as the child that needs it has it.
 
 use std::io::{self, PipeReader, Read};
-use std::os::unix::process::ExitStatusExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, ExitStatus, Stdio};
 
 /// What a pipeline came to.
@@ -38,11 +38,29 @@ fn start(
         let (reader, writer) = io::pipe()?;
         let input = previous.replace(reader).map_or_else(Stdio::null, Stdio::from);
         // The command owns both ends that it was given, and is dropped at the end of the statement.
-        let child =
-            Command::new(program[0]).args(&program[1..]).stdin(input).stdout(writer).spawn();
+        let child = command(program).stdin(input).stdout(writer).spawn();
         children.push(child.ok());
     }
     Ok(previous)
+}
+
+/// A command of these words that starts with the descriptors 0, 1 and 2 and with every signal as it is
+/// by default, whatever the caller has open or ignores.
+fn command(words: &[&str]) -> Command {
+    let mut command = Command::new(words[0]);
+    command.args(&words[1..]);
+    // SAFETY: the closure makes system calls only, and on numbers.
+    unsafe {
+        command.pre_exec(|| {
+            for signal in 1..=64 {
+                libc::signal(signal, libc::SIG_DFL);
+            }
+            // Not closed, but closed on exec: std has one more open until then.
+            libc::close_range(3, u32::MAX, libc::CLOSE_RANGE_CLOEXEC as i32);
+            Ok(())
+        });
+    }
+    command
 }
 
 fn code(status: ExitStatus) -> i32 {

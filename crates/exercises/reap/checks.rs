@@ -56,6 +56,11 @@ impl Ending {
     }
 }
 
+/// Asks for these commands to be run.
+fn begin(submission: &Session, roles: &[Role]) {
+    submission.begin("run_all", &(words(roles), false));
+}
+
 /// The answer of `run_all`, which must be codes.
 fn codes_of(submission: &Session, what: &str) -> Vec<i32> {
     let answer: Result<Vec<i32>, Failure> = submission.answer();
@@ -84,7 +89,7 @@ fn end_all(run: &Run, submission: &Session, roles: &[Role], endings: &[Ending]) 
 /// Runs commands that end like this, and compares the codes.
 fn expect_codes(run: &Run, submission: &Session, endings: &[Ending]) {
     let roles = run.commands(endings.len());
-    submission.begin("run_all", &words(&roles));
+    begin(submission, &roles);
     end_all(run, submission, &roles, endings);
     let said: Vec<String> = endings.iter().map(|ending| ending.said()).collect();
     let what = format!(
@@ -111,51 +116,88 @@ fn none(run: &Run) {
     let submission = run.submission();
     let any = run.random().within(1..126) as i32;
     expect_codes(run, &submission, &[Code(any)]);
-    submission.begin("run_all", &words(&[]));
+    begin(&submission, &[]);
     run.expect("no commands", &codes_of(&submission, "no commands"), &Vec::<i32>::new());
 }
 
+/// Signals that end a process which does nothing about them.
+const ENDING: [i32; 16] = [1, 2, 3, 4, 5, 8, 10, 12, 13, 14, 24, 25, 26, 27, 30, 31];
+
 fn signals(run: &Run) {
     let submission = run.submission();
-    let mut endings = [Signal(15), Code(1), Signal(9), Core(6), Core(11), Code(129)];
+    let any = ENDING[run.random().within(0..ENDING.len() as u64) as usize];
+    // Those in real time have numbers up to 64.
+    let real_time = run.random().within(35..65) as i32;
+    let mut endings = [
+        Signal(15),
+        Code(1),
+        Signal(9),
+        Signal(any),
+        Signal(real_time),
+        Signal(64),
+        Core(6),
+        Core(11),
+        Code(129),
+    ];
     run.random().shuffle(&mut endings);
     expect_codes(run, &submission, &endings);
 }
 
-/// No command ends before all have been started.
+/// No command ends before all have been started, however many they are.
 fn together(run: &Run) {
     let submission = run.submission();
-    let roles = run.commands(4);
-    submission.begin("run_all", &words(&roles));
-    let puppets = roles.iter().map(|role| run.started(&submission, role)).collect::<Vec<_>>();
-    let codes: Vec<i32> = (0..4).map(|_| run.random().within(1..126) as i32).collect();
-    puppets.iter().zip(&codes).for_each(|(puppet, code)| puppet.exits(*code));
-    run.expect("four commands at the same time", &codes_of(&submission, "four commands"), &codes);
+    let some = run.random().within(2..12) as usize;
+    let many = run.random().within(66..101) as usize;
+    for count in [some, many] {
+        let roles = run.commands(count);
+        begin(&submission, &roles);
+        let puppets = roles.iter().map(|role| run.started(&submission, role)).collect::<Vec<_>>();
+        let codes: Vec<i32> = (0..count).map(|_| run.random().within(1..126) as i32).collect();
+        puppets.iter().zip(&codes).for_each(|(puppet, code)| puppet.exits(*code));
+        let what = format!("{count} commands at the same time");
+        run.expect(&what, &codes_of(&submission, &what), &codes);
+    }
 }
 
 /// One command takes longer than anybody sleeps; and when all have ended, nobody sleeps on.
 fn waits(run: &Run) {
     let submission = run.submission();
     let roles = run.commands(2);
-    submission.begin("run_all", &words(&roles));
+    begin(&submission, &roles);
     let long = run.started(&submission, &roles[0]);
     let start = Instant::now();
-    while start.elapsed() < Duration::from_millis(620) {
+    let age = Duration::from_millis(run.random().within(2150..2600));
+    // Meanwhile it is stopped for a while, which is no end.
+    let (stop, go_on) = (age / 4, age / 2);
+    let mut stopped = Some(false);
+    while start.elapsed() < age {
+        if stopped == Some(false) && start.elapsed() > stop {
+            long.stops();
+            stopped = Some(true);
+        }
+        if stopped == Some(true) && start.elapsed() > go_on {
+            long.goes_on();
+            stopped = None;
+        }
         run.ensure(!submission.has_answered(), || {
             let codes = codes_of(&submission, "two commands");
-            format!("run_all returned {codes:?} although command 1 had not ended")
+            let why = if stopped == Some(true) { ": it was stopped" } else { "" };
+            format!("run_all returned {codes:?} although command 1 had not ended{why}")
+        });
+        run.ensure(!long.has_ended(), || {
+            format!("command 1 was ended after {:?}", start.elapsed())
         });
         std::thread::sleep(Duration::from_millis(5));
     }
     long.exits(6);
     run.started(&submission, &roles[1]).exits(5);
-    let codes = codes_of(&submission, "a command that takes 0.6 s, and one that does not");
-    run.expect("a command that takes 0.6 s, and one that does not", &codes, &[6, 5]);
+    let codes = codes_of(&submission, "a command that takes 2 s, and one that does not");
+    run.expect("a command that takes 2 s, and one that does not", &codes, &[6, 5]);
 
     // A busy machine may take its time once, and not three times.
     let slow = (0..3).all(|_| {
         let roles = run.commands(1);
-        submission.begin("run_all", &words(&roles));
+        begin(&submission, &roles);
         run.started(&submission, &roles[0]).exits(0);
         let start = Instant::now();
         codes_of(&submission, "one command");
@@ -189,7 +231,7 @@ fn cannot_start(run: &Run) {
         let roles: Vec<Role> = roles.into_iter().map(|it| it.unwrap_or_else(|| run.command())).collect();
         let good = roles.iter().zip(&cannot).filter(|(_, cannot)| !**cannot);
         let good: Vec<Role> = good.map(|(role, _)| role.clone()).collect();
-        submission.begin("run_all", &words(&roles));
+        begin(&submission, &roles);
         end_all(run, &submission, &good, &vec![Code(7); good.len()]);
         let expected: Vec<i32> = cannot.iter().map(|cannot| if *cannot { 127 } else { 7 }).collect();
         run.expect(&format!("commands of which {what}"), &codes_of(&submission, what), &expected);
@@ -197,12 +239,14 @@ fn cannot_start(run: &Run) {
     let _ = std::fs::remove_file(file);
 }
 
-/// With few descriptors, starting fails at one command or another: that is 127 for it.
+/// With few descriptors, starting fails at one command or another: that is 127 for it. The caller has
+/// said that the commands read from `/dev/null`, which takes a descriptor when one is started.
 fn few_descriptors(run: &Run) {
     let submission = run.submission();
     for free in 0..6 {
         submission.limit(DESCRIPTORS, Some(4 + free));
-        with_few_descriptors(run, &submission, free);
+        let failed = with_few_descriptors(run, &submission, free);
+        run.ensure(failed || free > 0, || "commands were started without a descriptor".to_owned());
     }
     // From the moment at which some have been started. On a busy machine the limit comes too late now
     // and then, and nothing fails: so again, until something has failed twice.
@@ -221,8 +265,8 @@ fn few_descriptors(run: &Run) {
 /// Runs three commands while the limit is in force; whether one of them could not be started.
 fn with_few_descriptors(run: &Run, submission: &Session, free: u64) -> bool {
     let roles = run.commands(3);
-    submission.begin("run_all", &words(&roles));
-    let what = format!("three commands, {free} descriptors free");
+    submission.begin("run_all", &(words(&roles), true));
+    let what = format!("three commands that read from /dev/null, {free} descriptors free");
     let codes = loop {
         for puppet in run.gather(&roles, Duration::from_millis(15)).into_iter().flatten() {
             if !puppet.has_ended() {
@@ -251,7 +295,7 @@ fn only_its_own(run: &Run) {
     });
     others[0].exits(9);
     let roles = run.commands(2);
-    submission.begin("run_all", &words(&roles));
+    begin(&submission, &roles);
     run.started(&submission, &roles[0]);
     others[1].exits(10);
     submission.falls_asleep(Duration::from_millis(30));
@@ -269,7 +313,7 @@ fn only_its_own(run: &Run) {
 fn interrupted(run: &Run) {
     let submission = run.submission();
     let roles = run.commands(3);
-    submission.begin("run_all", &words(&roles));
+    begin(&submission, &roles);
     for (puppet, code) in roles.iter().map(|role| run.started(&submission, role)).zip([4, 5, 6]) {
         submission.interrupt(6);
         puppet.exits(code);

@@ -31,6 +31,9 @@ pub fn read_seed(text: &str) -> Result<u64> {
 /// How much longer than the driver's limit the sandbox waits: the driver says what hangs where.
 const LONGER: f64 = 6.0;
 
+/// The most processes and threads of a run: a hundred commands, and two threads for each.
+const PROCESSES: u64 = 320;
+
 /// What is run.
 pub struct Programs<'a> {
     /// The checks.
@@ -65,7 +68,11 @@ pub fn run_check(
             .into(),
         sees_processes: true,
         allow: exercise.allowed(),
-        limits: Limits { seconds: LONGER * (order.seconds + 1.0), ..Limits::default() },
+        limits: Limits {
+            seconds: LONGER * (order.seconds + 1.0),
+            processes: PROCESSES,
+            ..Limits::default()
+        },
         channel: Some(Channel {
             descriptor: driver::DESCRIPTOR,
             secret: sandbox::secret()?,
@@ -148,9 +155,10 @@ fn understand(end: &End, order: &Order, judged: &mut Judged) -> Result<()> {
             ),
         ),
         How::TooMuchMemory => Finding::new("memory", "More than 512 MiB of memory were used."),
-        How::TooManyProcesses => {
-            Finding::new("processes", "There were more than 128 processes and threads.")
-        }
+        How::TooManyProcesses => Finding::new(
+            "processes",
+            format!("There were more than {PROCESSES} processes and threads."),
+        ),
         How::TooMuchDisk => Finding::new("disk", "More than 48 MiB were written to files."),
         How::TooMuchOutput => Finding::new("output", "More than 256 KiB were printed."),
         How::NotStarted(why) => bail!("the check could not be started: {why}"),

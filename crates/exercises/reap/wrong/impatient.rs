@@ -1,0 +1,31 @@
+//! Waits for a second at most, and kills whoever has not ended then.
+
+use std::io;
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Child, Command, ExitStatus};
+
+pub fn run_all(commands: &mut [Command]) -> io::Result<Vec<i32>> {
+    let children: Vec<Option<Child>> =
+        commands.iter_mut().map(|command| command.spawn().ok()).collect();
+    let mut ends = Vec::new();
+    for child in children {
+        ends.push(match child {
+            None => Ok(127),
+            Some(mut child) => {
+                for _ in 0..200 {
+                    if child.try_wait()?.is_some() {
+                        break;
+                    }
+                    std::thread::sleep(std::time::Duration::from_millis(5));
+                }
+                child.kill()?;
+                child.wait().map(code)
+            }
+        });
+    }
+    ends.into_iter().collect()
+}
+
+fn code(status: ExitStatus) -> i32 {
+    status.code().or_else(|| status.signal().map(|signal| 128 + signal)).unwrap_or(255)
+}
