@@ -1,6 +1,7 @@
 //! What a pipeline must come to. Most programs are puppets: what each prints, when it reads and how it
 //! ends is decided here, once it runs.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use driver::session::DESCRIPTORS;
@@ -58,6 +59,20 @@ fn expect_of_programs(run: &Run, submission: &Session, programs: &[&[&str]], out
     expect(run, submission, &what, output.as_bytes(), codes);
 }
 
+/// Ends the check unless a program is where its caller is, and has all that is in its environment.
+fn expect_surroundings(run: &Run, submission: &Session, puppet: &Puppet) {
+    let directory = |pid: i32| std::fs::read_link(format!("/proc/{pid}/cwd")).ok();
+    let (own, of_caller) = (directory(puppet.pid()), directory(submission.pid()));
+    run.expect("the working directory of a program", &own, &of_caller);
+    let variables = |pid: i32| {
+        let all = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+        let all = all.split(|byte| *byte == 0).map(|it| String::from_utf8_lossy(it).into_owned());
+        all.filter(|variable| !variable.is_empty()).collect::<BTreeSet<String>>()
+    };
+    let (own, of_caller) = (variables(puppet.pid()), variables(submission.pid()));
+    run.expect("the environment of a program", &own, &of_caller);
+}
+
 /// Starts a pipeline of puppets, and waits for those that come: it is another check's business whether
 /// all run at the same time.
 fn begin(run: &Run, submission: &Session, count: usize) -> Vec<Role> {
@@ -84,6 +99,7 @@ fn passes_on(run: &Run) {
     let [first, second] = [40, 70].map(|length| run.random().bytes(length));
     let third = run.random().bytes(100);
     let puppet = run.started(&submission, &roles[0]);
+    expect_surroundings(run, &submission, &puppet);
     puppet.prints(&first);
     puppet.exits(0);
     let puppet = run.started(&submission, &roles[1]);
@@ -162,6 +178,17 @@ fn together(run: &Run) {
         puppet.exits(code);
     }
     expect(run, &submission, "three programs of which the last ended first", b"here", &[4, 5, 6]);
+    // Many of them.
+    let count = run.random().within(34..71) as usize;
+    let roles = begin(run, &submission, count);
+    let puppets = all(run, &submission, &roles);
+    let codes: Vec<i32> = (0..count).map(|_| run.random().within(1..126) as i32).collect();
+    puppets[count - 1].prints(b"at last");
+    for (puppet, code) in puppets.iter().zip(&codes).rev() {
+        puppet.exits(*code);
+    }
+    let what = format!("{count} programs of which the last ended first");
+    expect(run, &submission, &what, b"at last", &codes);
 }
 
 /// The end of one program is seen by the next at once, whoever else still runs.
@@ -209,22 +236,25 @@ fn broken_pipe(run: &Run) {
 
 fn much(run: &Run) {
     let submission = run.submission();
-    for count in [1, 2] {
+    let most = run.random().within(1_100_000..2_500_000) as usize;
+    for (count, length) in [(1, 300_000), (2, 300_000), (1, most)] {
         let roles = begin(run, &submission, count);
-        let bytes = run.random().bytes(300_000);
+        let bytes = run.random().bytes(length);
+        let said = format!("{length} bytes");
         let puppets = all(run, &submission, &roles);
         puppets[0].begins_to_print(&bytes);
         if count == 2 {
             puppets[1].begins_to_read();
         }
-        run.ensure(puppets[0].has_printed().is_ok(), || "300,000 bytes do not get through".into());
+        run.ensure(puppets[0].has_printed().is_ok(), || format!("{said} do not get through"));
         puppets[0].exits(0);
         if count == 2 {
-            expect_output(run, "300,000 bytes, between two programs", &puppets[1].has_read(), &bytes);
+            let what = format!("{said}, between two programs");
+            expect_output(run, &what, &puppets[1].has_read(), &bytes);
             puppets[1].prints(&bytes);
             puppets[1].exits(0);
         }
-        expect(run, &submission, "300,000 bytes", &bytes, &[0, 0][..count]);
+        expect(run, &submission, &said, &bytes, &[0, 0][..count]);
     }
 }
 
