@@ -171,8 +171,11 @@ fn own(
             child.wait().map(|status| status.into_raw()).map_err(Failure::from).to_bytes()
         }
         // Signals that the caller ignores, or takes as they come.
-        "be-deaf" => set_signals(&arguments.take::<Vec<i32>>(), libc::SIG_IGN).to_bytes(),
-        "hear" => set_signals(&arguments.take::<Vec<i32>>(), libc::SIG_DFL).to_bytes(),
+        "be-deaf" | "hear" => {
+            let to = if name == "hear" { libc::SIG_DFL } else { libc::SIG_IGN };
+            set_signals(&arguments.take::<Vec<i32>>(), to);
+            ().to_bytes()
+        }
         // Descriptors that the caller leaves to what it executes.
         "open" => {
             for descriptor in arguments.take::<Vec<i32>>() {
