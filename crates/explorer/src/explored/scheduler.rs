@@ -7,7 +7,7 @@
 //! last counts lines and not steps, so a program cannot hide a line behind thousands of others.
 
 use std::any::Any;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use super::trace::At;
 
@@ -90,7 +90,7 @@ type Site = (usize, u32, u32);
 pub(super) struct Seen {
     sites: Vec<Site>,
     /// How often a thread came there, at most.
-    counts: HashMap<Site, u64>,
+    counts: BTreeMap<Site, u64>,
     steps: u64,
 }
 
@@ -124,7 +124,7 @@ pub(super) struct Mixed {
     random: Random,
     way: Way,
     pub(super) seen: Seen,
-    now: HashMap<Site, u64>,
+    now: BTreeMap<Site, u64>,
     steps: u64,
     /// How many steps in a row the running thread has made.
     stayed: u64,
@@ -160,7 +160,7 @@ impl Mixed {
                 })
             }
         };
-        Mixed { random, way, seen, now: HashMap::new(), steps: 0, stayed: 0 }
+        Mixed { random, way, seen, now: BTreeMap::new(), steps: 0, stayed: 0 }
     }
 
     /// Counts the visits of this execution.
