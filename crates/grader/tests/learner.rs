@@ -76,7 +76,7 @@ fn a_learner_goes_from_the_starter_to_the_solution() {
         "{said}"
     );
     let (_, said, _) = grade(here, &[]);
-    assert!(said.contains("passed   14 / 14") && said.contains("\n1 of "), "{said}");
+    assert!(said.contains("passed   15 / 15") && said.contains("\n1 of "), "{said}");
     let (code, said, _) = grade(here, &["solution", EXERCISE]);
     assert_eq!(code, Some(0));
     assert!(said.contains("impl") && said.contains("What fails, and why:"), "{said}");
@@ -239,14 +239,14 @@ fn a_verdict_that_cannot_be_remembered_is_one() {
     not_remembered(&[EXERCISE], 1, denied);
     let mine = here.join("exercises/bounded-queue.rs");
     fs::write(&mine, file_of(EXERCISE, "solution.rs")).unwrap();
-    assert!(not_remembered(&[EXERCISE], 0, denied).contains("passed, 14 of 14 points"));
+    assert!(not_remembered(&[EXERCISE], 0, denied).contains("passed, 15 of 15 points"));
     assert!(not_remembered(&["hint", EXERCISE], 0, denied).starts_with("Hint 1"));
 
     let pty = terminal();
     let mut watching = watch_by(bound(here), &pty);
     let mut keyboard = File::from(pty.master.try_clone().unwrap());
     let mut screen = Screen::of(File::from(pty.master));
-    screen.wait_for("passed, 14 of 14 points");
+    screen.wait_for("passed, 15 of 15 points");
     screen.wait_for("Next: cargo grade ");
     for _ in 0..2 {
         screen.wait_for("Keys: ");
@@ -364,19 +364,19 @@ fn watching_judges_what_was_saved_and_gives_the_terminal_back() {
     let mut keyboard = File::from(pty.master.try_clone().unwrap());
     let mut screen = Screen::of(File::from(pty.master));
 
-    screen.wait_for("not yet, 0 of 14 points");
+    screen.wait_for("not yet, 0 of 15 points");
     screen.wait_for("Keys: ");
     let mine = directory.path().join("exercises/bounded-queue.rs");
     // The first judgement is not yet over when the second save ends it.
     fs::write(&mine, file_of(EXERCISE, "wrong/close-drops-items.rs")).unwrap();
     screen.wait_for("Judging");
     fs::write(&mine, file_of(EXERCISE, "solution.rs")).unwrap();
-    screen.wait_for("passed, 14 of 14 points");
+    screen.wait_for("passed, 15 of 15 points");
     screen.wait_for("Next: cargo grade ");
     keyboard.write_all(b"h").unwrap();
     screen.wait_for("Hint 1 of 3:");
     keyboard.write_all(b"l").unwrap();
-    screen.wait_for("14 / 14");
+    screen.wait_for("15 / 15");
     assert!(!tcgetattr(&pty.slave).unwrap().local_flags.contains(LocalFlags::ICANON));
     keyboard.write_all(b"q").unwrap();
     assert_eq!(watching.0.wait().unwrap().code(), Some(0));
