@@ -166,7 +166,7 @@ fn one_submission_is_reported_in_every_format() {
         fs::read_to_string(out).unwrap()
     };
     let json: Value = serde_json::from_str(&report("ann", "json")).unwrap();
-    assert_eq!((&json["points"], &json["possible"]), (&17.into(), &31.into()));
+    assert_eq!((&json["points"], &json["possible"]), (&17.into(), &32.into()));
     assert_eq!(json["exercises"][1]["state"], "missing");
     let results: Value = serde_json::from_str(&report("mal", "gradescope")).unwrap();
     assert_eq!(results["score"], 0);
