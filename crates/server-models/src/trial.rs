@@ -123,7 +123,9 @@ fn many_that_stay(model: &Model, clients: usize, found: Evidence) -> Result<(Evi
         .fact(&fact("served at a time"), served)
         .fact(&fact("threads and processes made"), tasks - tasks_before)
         .measured(&fact("user memory for each"), each, "KiB");
-    say!("parent", "  each holds {each:.1} KiB of the server");
+    // Less than nothing is what the server gave back meanwhile; plus 0.0 takes the sign off a zero.
+    let holds = each.max(0.0) + 0.0;
+    say!("parent", "  each holds {holds:.1} KiB of the server");
     // Of fewer the rest of the system would hide the part of the kernel.
     if let (MANY, Some(before), Some(now)) = (clients, kernel_before, kernel) {
         let kernel = (now - before) / clients as f64;
