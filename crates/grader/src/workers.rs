@@ -25,7 +25,6 @@ pub fn start<'scope>(
 mod tests {
     use std::os::unix::process::CommandExt;
     use std::process::Command;
-    use std::sync::Barrier;
     use std::sync::atomic::{AtomicUsize, Ordering};
     use std::time::{Duration, Instant};
 
@@ -64,32 +63,44 @@ mod tests {
         }
     }
 
+    fn threads() -> usize {
+        std::fs::read_dir("/proc/self/task").unwrap().count()
+    }
+
+    /// Looks until it is so; a minute is more than anything here takes.
+    fn wait_until(is_so: impl Fn() -> bool) {
+        let end = Instant::now() + Duration::from_secs(60);
+        while !is_so() && Instant::now() < end {
+            std::thread::yield_now();
+        }
+    }
+
     fn with_few_threads() {
         let (most, _) = getrlimit(Resource::RLIMIT_NPROC).unwrap();
-        let threads = std::fs::read_dir("/proc/self/task").unwrap().count();
-        let room = (most as usize).saturating_sub(threads);
+        let before = threads();
+        let room = (most as usize).saturating_sub(before);
         let here = std::thread::current().id();
+
         let (begun, others) = (AtomicUsize::new(0), AtomicUsize::new(0));
         let expected = room.min(WANTED - 1);
-        let end = Instant::now() + Duration::from_secs(60);
         super::share(WANTED, || {
             let own = std::thread::current().id() == here;
             others.fetch_add(usize::from(!own), Ordering::Relaxed);
             begun.fetch_add(1, Ordering::Relaxed);
             // Nobody ends before all are there, so that no ended one makes room.
-            while begun.load(Ordering::Relaxed) <= expected && Instant::now() < end {
-                std::thread::yield_now();
-            }
+            wait_until(|| begun.load(Ordering::Relaxed) > expected);
         });
         assert_eq!((begun.into_inner(), others.into_inner()), (expected + 1, expected));
-        let all = Barrier::new(room.min(WANTED) + 1);
+
+        // A thread that has been joined is counted until the kernel has cleared it away.
+        wait_until(|| threads() == before);
+        let (begun, expected) = (AtomicUsize::new(0), room.min(WANTED));
         let started = std::thread::scope(|scope| {
-            let started = super::start(scope, WANTED, || {
-                all.wait();
-            });
-            all.wait();
-            started
+            super::start(scope, WANTED, || {
+                begun.fetch_add(1, Ordering::Relaxed);
+                wait_until(|| begun.load(Ordering::Relaxed) == expected);
+            })
         });
-        assert_eq!(started, room.min(WANTED));
+        assert_eq!(started, expected);
     }
 }
