@@ -83,8 +83,8 @@ fn as_the_page_says(policy: &Policy, courses: &[Course], mut now: Duration) -> S
 /// Any time up to this one, which may be as short as a nanosecond or as long as it is.
 fn any_time(run: &Run, most: Duration) -> Duration {
     let mut random = run.random();
-    let bits = random.within(1..u64::from(most.as_nanos().ilog2()) + 1);
-    Duration::from_nanos(random.within(1..1 << bits))
+    let bits = random.within(0..u64::from(most.as_nanos().ilog2()) + 1);
+    Duration::from_nanos(random.within(1..(1 << bits) + 1))
 }
 
 /// A command whose runs last for any time, many of them just as long as makes a difference, or a
