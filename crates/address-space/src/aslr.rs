@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::io::Write;
 use std::os::unix::process::CommandExt;
+use std::process::Stdio;
 
 use anyhow::{Context, Result, ensure};
 use lab::child::explain_io;
@@ -71,7 +72,8 @@ fn start(randomised: bool) -> Result<[String; 3]> {
         _ => Ok(()),
     };
     // SAFETY: between fork and exec the child makes one system call.
-    let output = unsafe { command.pre_exec(set) }.output().map_err(explain_io("personality"))?;
+    unsafe { command.pre_exec(set) };
+    let output = command.stderr(Stdio::inherit()).output().map_err(explain_io("personality"))?;
     // ANCHOR_END: start
     ensure!(output.status.success(), "the program failed: {}", output.status);
     let text = String::from_utf8(output.stdout).context("an answer")?;

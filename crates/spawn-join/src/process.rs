@@ -1,6 +1,7 @@
 //! A process's result is its exit status, of which eight bits arrive. More goes through a pipe.
 
 use std::io::Write;
+use std::process::Stdio;
 
 use anyhow::{Context, Result, ensure};
 use lab::child::{Child, explain_io, in_words};
@@ -97,7 +98,8 @@ pub const ROLE: Role = Role {
 // ANCHOR: program
 fn by_a_program() -> Result<Vec<u32>> {
     let mut program = lab::role("spawn-join", ROLE.name);
-    let output = program.arg(LIMIT.to_string()).output().map_err(explain_io("fork"))?;
+    let program = program.arg(LIMIT.to_string()).stderr(Stdio::inherit());
+    let output = program.output().map_err(explain_io("fork"))?;
     ensure!(output.status.success(), "the program failed: {}", output.status);
     let text = String::from_utf8(output.stdout)?;
     text.lines().map(|line| line.parse().with_context(|| format!("not a number: {line}"))).collect()
