@@ -40,7 +40,7 @@ impl Answer {
     /// Whether this machine agrees with the book. What could not be shown here does not count.
     pub fn agrees(&self) -> bool {
         match self.verdict {
-            Verdict::Inconclusive | Verdict::NotBuilt => true,
+            Verdict::Inconclusive => true,
             Verdict::Failed => false,
             verdict => verdict == self.entry.expected,
         }
@@ -153,17 +153,11 @@ pub fn answer(
                 .filter(|experiment| experiment.claims.contains(&entry.id))
                 .map(|experiment| experiment.name)
                 .collect();
-            let (judgement, evidence) =
-                match judged.iter().find(|(claim, _, _)| claim.id == entry.id) {
-                    Some((_, judgement, facts)) => (judgement.clone(), facts.clone()),
-                    None if experiments.is_empty() => {
-                        let why = "no program answers it yet";
-                        (Judgement::new(Verdict::NotBuilt, why), Evidence::new())
-                    }
-                    // Its experiments exist but were not asked for.
-                    None => return None,
-                };
-            let Judgement { verdict, because, brief } = judgement;
+            // One whose experiments were not asked for is not judged.
+            let (_, judgement, evidence) =
+                judged.iter().find(|(claim, _, _)| claim.id == entry.id)?;
+            let (Judgement { verdict, because, brief }, evidence) =
+                (judgement.clone(), evidence.clone());
             let turned_by = turning
                 .iter()
                 .filter(|turn| turn.claim == entry.id)

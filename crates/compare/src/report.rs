@@ -26,8 +26,7 @@ pub fn page(rows: &[Filled], measured: &Measured) -> String {
         let plots = format!("{KEY}<div class=\"plots\">\n{figures}</div>\n");
         sections.push(("plots", "Plots", plots));
     }
-    let answered = measured.answers.iter().filter(|answer| answer.verdict != Verdict::NotBuilt);
-    sections.push(("statements", "Statements", answered.map(statement).collect()));
+    sections.push(("statements", "Statements", measured.answers.iter().map(statement).collect()));
     let described = page::list(&machine::in_words(&lab::machine::describe()));
     sections.push(("machine", "The machine", described));
     sections.push(("citing", "How to cite this page", citation(measured)));
@@ -102,10 +101,7 @@ fn counts(answers: &[Answer]) -> String {
         let of_it: Vec<&Answer> = answers.iter().filter(|answer| answer.verdict == one).collect();
         let link = |answer: &&Answer| {
             let (number, id) = (answer.entry.number, answer.entry.id);
-            match one {
-                Verdict::NotBuilt => number.to_string(),
-                _ => format!("<a href=\"#{id}\">{number}</a>"),
-            }
+            format!("<a href=\"#{id}\">{number}</a>")
         };
         if !of_it.is_empty() {
             let links: Vec<String> = of_it.iter().map(link).collect();

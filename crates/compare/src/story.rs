@@ -23,7 +23,7 @@ pub fn tell(rows: &[Filled], measured: &Measured, at_length: bool) -> String {
     }
     for answer in &measured.answers {
         let unshown = matches!(answer.verdict, Verdict::Failed | Verdict::Inconclusive);
-        if unshown || (at_length && answer.verdict != Verdict::NotBuilt) {
+        if unshown || at_length {
             text += &statement(answer, colour);
         }
     }
@@ -49,20 +49,14 @@ fn statement(answer: &Answer, colour: Colour) -> String {
 
 fn counts(measured: &Measured) -> String {
     let all = measured.answers.len();
-    let missing = measured.count(Verdict::NotBuilt);
     let counted: Vec<String> = Verdict::ALL
         .iter()
-        .filter(|verdict| **verdict != Verdict::NotBuilt && measured.count(**verdict) > 0)
+        .filter(|verdict| measured.count(**verdict) > 0)
         .map(|verdict| format!("{verdict}: {}", measured.count(*verdict)))
         .collect();
-    if counted.is_empty() {
-        return format!("None of these {all} statements has a program yet.\n");
-    }
-    let of = if missing > 0 { format!(" of {all}") } else { String::new() };
-    let answered = all - missing;
     let (s, seconds) = (if all == 1 { "" } else { "s" }, measured.seconds);
     let line = indented(&counted.join(" · "));
-    format!("{answered}{of} statement{s} answered in {seconds:.1} s:\n{line}\n")
+    format!("{all} statement{s} answered in {seconds:.1} s:\n{line}\n")
 }
 
 /// What to make of the figures, in a line.

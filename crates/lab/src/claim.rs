@@ -17,21 +17,18 @@ pub enum Verdict {
     Inconclusive,
     /// Not a statement about operating systems.
     Lexical,
-    /// No program of this project answers it yet.
-    NotBuilt,
     /// The experiment crashed, hung or ended without its facts.
     Failed,
 }
 
 impl Verdict {
     /// All verdicts, in the order in which they are counted.
-    pub const ALL: [Verdict; 7] = [
+    pub const ALL: [Verdict; 6] = [
         Verdict::Holds,
         Verdict::Caveat,
         Verdict::DoesNotHold,
         Verdict::Inconclusive,
         Verdict::Lexical,
-        Verdict::NotBuilt,
         Verdict::Failed,
     ];
 
@@ -43,7 +40,6 @@ impl Verdict {
             Verdict::DoesNotHold => "does not hold",
             Verdict::Inconclusive => "inconclusive here",
             Verdict::Lexical => "lexical",
-            Verdict::NotBuilt => "not built yet",
             Verdict::Failed => "failed",
         }
     }
@@ -58,7 +54,7 @@ impl Verdict {
             Verdict::Caveat => 33,
             Verdict::DoesNotHold => 31,
             Verdict::Failed => 35,
-            Verdict::Inconclusive | Verdict::Lexical | Verdict::NotBuilt => 90,
+            Verdict::Inconclusive | Verdict::Lexical => 90,
         }
     }
 }

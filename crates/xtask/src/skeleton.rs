@@ -9,16 +9,7 @@ use anyhow::{Context, Result, ensure};
 use crate::record;
 use crate::workspace::{self, folder, top};
 
-/// A statement as it stands in the ledger.
-struct Statement {
-    number: u32,
-    id: String,
-    expected: String,
-    says: String,
-}
-
-/// Begins the concept `name`. Statements of the ledger that wait for a package of this name move
-/// into it; if there is none, the ledger gets a new one.
+/// Begins the concept `name`, with a statement that the ledger does not have.
 pub fn begin(name: &str, about: &str) -> Result<()> {
     ensure!(
         name.starts_with(|c: char| c.is_ascii_lowercase())
@@ -28,21 +19,14 @@ pub fn begin(name: &str, about: &str) -> Result<()> {
     ensure!(!folder(name).exists(), "crates/{name} exists");
     let about = about.trim_end_matches('.');
     let ident = name.replace('-', "_");
-    let statements = take_statements(name)?;
-    let ids: Vec<String> = statements.iter().map(|s| format!("\"{}\"", s.id)).collect();
-    let turned = statements.iter().any(|statement| statement.expected == "DoesNotHold");
-    let verdict = if turned { "holds" } else { "does not hold" };
-    let verdicts: Vec<String> =
-        statements.iter().map(|s| format!("\"{}\" = \"{verdict}\"", s.id)).collect();
+    let listed = cargo(&["run", "-q", "-p", "compare", "--", "--list"])?;
+    let number = (listed.lines().count() + 1).to_string();
     let fill = |template: &str| {
         template
             .replace("{name}", name)
             .replace("{ident}", &ident)
             .replace("{about}", about)
-            .replace("{ids}", &ids.join(", "))
-            .replace("{claims}", &claims(&statements))
-            .replace("{turned}", &turned.to_string())
-            .replace("{turned_verdicts}", &verdicts.join(", "))
+            .replace("{number}", &number)
     };
     for (path, template) in [
         ("Cargo.toml", include_str!("../skeleton/Cargo.toml.in")),
@@ -103,53 +87,6 @@ fn is_tool(line: &str) -> bool {
 fn is_concept(line: &str) -> bool {
     let name = line.trim_start_matches("- [").split(']').next().unwrap_or_default();
     line.starts_with("- [") && folder(name).join("transcript.txt").exists()
-}
-
-/// Takes the statements of the package out of the list of those that are not built yet.
-fn take_statements(package: &str) -> Result<Vec<Statement>> {
-    const LEDGER: &str = "crates/compare/src/ledger.rs";
-    let path = top().join(LEDGER);
-    let text = fs::read_to_string(&path).context(LEDGER)?;
-    let mut taken = Vec::new();
-    let mut kept = text.clone();
-    for entry in text.split("    entry(").skip(1) {
-        let Some((arguments, _)) = entry.split_once("\n    ),\n") else { continue };
-        let words: Vec<&str> = arguments.splitn(5, ',').map(str::trim).collect();
-        let [number, id, owner, expected, says] = words[..] else { continue };
-        if owner.trim_matches('"') == package {
-            taken.push(Statement {
-                number: number.parse().context("a statement's number")?,
-                id: id.trim_matches('"').to_owned(),
-                expected: expected.to_owned(),
-                says: says.trim_end_matches(',').trim_matches('"').to_owned(),
-            });
-            kept = kept.replace(&format!("    entry({arguments}\n    ),\n"), "");
-        }
-    }
-    if taken.is_empty() {
-        let listed = cargo(&["run", "-q", "-p", "compare", "--", "--list"])?;
-        taken.push(Statement {
-            number: listed.lines().count() as u32 + 1,
-            id: format!("{package}-statement"),
-            expected: "Holds".to_owned(),
-            says: "What do people say about it?".to_owned(),
-        });
-    }
-    fs::write(&path, kept).context(LEDGER)?;
-    Ok(taken)
-}
-
-fn claims(statements: &[Statement]) -> String {
-    statements
-        .iter()
-        .map(|Statement { number, id, expected, says }| {
-            format!(
-                "    Claim {{\n        id: \"{id}\",\n        number: {number},\n        says: \
-                 \"{says}\",\n        expected: Verdict::{expected},\n        nuance: \"What an \
-                 expert would add.\",\n        judge: tried,\n        cannot_turn: None,\n    }},\n"
-            )
-        })
-        .collect()
 }
 
 /// Runs cargo at the top of the workspace and returns what it prints.
