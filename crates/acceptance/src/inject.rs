@@ -89,7 +89,8 @@ pub const CALLS: &[Call] = &[
     ),
     call("prlimit64", libc::SYS_prlimit64, &["rlimit", "limit"], &[EPERM, EINVAL]),
     call("pidfd_open", libc::SYS_pidfd_open, &["pidfd_open"], &[ENOSYS, EMFILE, EPERM]),
-    call("kill", libc::SYS_kill, &["kill", "signal"], &[EPERM, ESRCH]),
+    // Not ESRCH: the kernel says it of processes that are gone, and those that are killed here are there.
+    call("kill", libc::SYS_kill, &["kill", "signal"], &[EPERM]),
     call("tgkill", libc::SYS_tgkill, &["kill", "raise", "signal"], &[EPERM]),
     call("mq_open", libc::SYS_mq_open, &["mq_open"], &[EMFILE, ENOSYS, EACCES]),
     call("mq_unlink", libc::SYS_mq_unlink, &["mq_unlink"], &[EACCES]),
