@@ -7,11 +7,11 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use lab::child::{exit, explain, explain_io};
+use lab::child::{self, exit, explain, explain_io};
 use nix::errno::Errno;
 use nix::spawn::{PosixSpawnAttr, PosixSpawnFileActions, posix_spawn};
 use nix::sys::resource::{UsageWho, getrusage};
-use nix::sys::wait::{WaitStatus, waitpid};
+use nix::sys::wait::WaitStatus;
 use nix::time::{ClockId, clock_gettime};
 use nix::unistd::{ForkResult, Pid, execve, fork};
 
@@ -131,12 +131,9 @@ impl Program {
 }
 
 fn reap(pid: Pid) -> Result<()> {
-    loop {
-        match waitpid(pid, None) {
-            Err(Errno::EINTR) => continue,
-            Ok(WaitStatus::Exited(_, 0)) => return Ok(()),
-            other => anyhow::bail!("waitpid: {other:?}"),
-        }
+    match child::reap(pid) {
+        Ok(WaitStatus::Exited(_, 0)) => Ok(()),
+        other => anyhow::bail!("waitpid: {other:?}"),
     }
 }
 

@@ -3,11 +3,10 @@
 use std::io::{Read, Write, pipe};
 
 use anyhow::{Context, Result};
-use lab::child::{Child, die_with, exit};
+use lab::child::{Child, die_with, exit, reap};
 use lab::{Evidence, Experiment, Lab, say, say_why};
 use nix::errno::Errno;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
-use nix::sys::wait::waitpid;
 use nix::unistd::{ForkResult, Uid, fork, getpid, getuid, setuid};
 
 pub const EXPERIMENT: Experiment = Experiment {
@@ -70,7 +69,7 @@ fn try_to_fork() -> i32 {
     match unsafe { fork() } {
         Ok(ForkResult::Child) => exit(0),
         Ok(ForkResult::Parent { child }) => {
-            let _ = waitpid(child, None);
+            let _ = reap(child);
             say!("child", "fork made process {child}");
             0
         }

@@ -9,7 +9,7 @@ use nix::sys::prctl::set_name;
 use nix::sys::signal::SigSet;
 use nix::unistd::{ForkResult, Pid, fork, setsid};
 
-use crate::child::{exit, explain};
+use crate::child::{exit, explain, reap};
 
 /// A promise that an action is carried out when this value is dropped, or when its process ends:
 /// by Ctrl-C and SIGKILL, too.
@@ -59,14 +59,46 @@ impl AtDeath {
 impl Drop for AtDeath {
     fn drop(&mut self) {
         drop(self.alive.take());
-        let _ = nix::sys::wait::waitpid(self.child, None);
+        // It says nothing by its status, and an error says that there is no child left to reap.
+        let _ = reap(self.child);
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::thread::sleep;
+    use std::time::Duration;
+
+    use nix::errno::Errno;
+    use nix::sys::signal::{SaFlags, SigAction, SigHandler, Signal, sigaction};
+    use nix::sys::wait::waitpid;
+
     use super::*;
-    use crate::child::Child;
+    use crate::child::{Child, LIMIT};
+    use crate::proc::comes_to_block_in;
+
+    #[test]
+    fn a_signal_does_not_keep_it_from_being_reaped() {
+        extern "C" fn nothing(_: i32) {}
+        let handler = SigHandler::Handler(nothing);
+        // Without SA_RESTART waitpid says EINTR.
+        let action = SigAction::new(handler, SaFlags::empty(), SigSet::empty());
+        // SAFETY: the handler does nothing.
+        unsafe { sigaction(Signal::SIGUSR1, &action) }.unwrap();
+        // SAFETY: the action only sleeps.
+        let promise = unsafe { AtDeath::promise(|| sleep(Duration::from_secs(1))) }.unwrap();
+        let (child, process, waiter) = (promise.child, Pid::this(), nix::unistd::gettid());
+        std::thread::scope(|threads| {
+            threads.spawn(|| {
+                assert!(comes_to_block_in(waiter, libc::SYS_wait4, LIMIT).unwrap());
+                let (process, waiter) = (process.as_raw(), waiter.as_raw());
+                // SAFETY: the call takes three integers.
+                unsafe { libc::syscall(libc::SYS_tgkill, process, waiter, libc::SIGUSR1) };
+            });
+            drop(promise);
+        });
+        assert_eq!(waitpid(child, None), Err(Errno::ECHILD), "it is no zombie");
+    }
 
     #[test]
     fn a_name_is_removed_though_its_maker_is_killed() {

@@ -110,15 +110,9 @@ impl Child {
         if !self.ends_within(limit)? {
             return Ok(Err(self));
         }
-        loop {
-            match waitpid(self.pid, None) {
-                Err(Errno::EINTR) => continue,
-                status => {
-                    self.reaped = true;
-                    return Ok(Ok(status.context("waitpid")?));
-                }
-            }
-        }
+        let status = reap(self.pid);
+        self.reaped = true;
+        Ok(Ok(status.context("waitpid")?))
     }
 
     /// Whether the child ends within `limit`; it is not reaped. Time in which it or this process
@@ -163,14 +157,29 @@ impl Drop for Child {
             return;
         }
         match kill(self.pid, Signal::SIGKILL) {
-            Ok(()) | Err(Errno::ESRCH) => {
-                let _ = waitpid(self.pid, None);
-            }
+            // Nobody asks how it ended, and an error says that there is no child left to reap.
+            Ok(()) | Err(Errno::ESRCH) => drop(reap(self.pid)),
             // A child that was not killed may never end, so nobody waits for it here: it dies with
             // this process, by its parent-death signal or by the supervisor's sweep.
             Err(errno) => {
                 failed(&explain("kill")(errno));
             }
+        }
+    }
+}
+
+/// Waits for the end of a child and reaps it, waitpid(2). A signal that is handled meanwhile
+/// interrupts the call, and a child that nobody waits for again stays a zombie; so it is called again.
+///
+/// # Errors
+///
+/// `ECHILD` if there is no such child any more, `EINVAL` if a signal ended it for which
+/// [`WaitStatus`] has no name, such as a real-time signal: it is reaped then.
+pub fn reap(pid: Pid) -> nix::Result<WaitStatus> {
+    loop {
+        match waitpid(pid, None) {
+            Err(Errno::EINTR) => {}
+            status => return status,
         }
     }
 }
@@ -246,7 +255,8 @@ pub(crate) fn sweep() -> usize {
                 std::thread::sleep(Duration::from_millis(1));
             }
             Ok(WaitStatus::StillAlive) => return swept + 1,
-            Ok(_) => swept += 1,
+            // With EINVAL it was reaped, too: what ended it is a signal that has no name here.
+            Ok(_) | Err(Errno::EINVAL) => swept += 1,
             Err(Errno::EINTR) => {}
             Err(_) => return swept,
         }
@@ -290,10 +300,27 @@ mod tests {
         std::thread::scope(|threads| {
             threads.spawn(|| {
                 std::thread::sleep(Duration::from_millis(1500));
-                let _ = kill(pid, Signal::SIGCONT);
+                kill(pid, Signal::SIGCONT).unwrap();
             });
             assert!(child.ends_within(Duration::from_millis(1000)).unwrap());
         });
+    }
+
+    #[test]
+    fn a_sweep_goes_on_after_a_child_that_a_nameless_signal_ended() {
+        // SAFETY: the children of this child raise a signal, or sleep; it has no others.
+        let sweeper = unsafe {
+            Child::fork(|| {
+                for _ in 0..3 {
+                    std::mem::forget(Child::fork(|| libc::raise(libc::SIGRTMIN() + 1)).unwrap());
+                }
+                std::mem::forget(Child::fork(|| nix::unistd::sleep(30) as i32).unwrap());
+                sweep() as i32
+            })
+        }
+        .unwrap();
+        let pid = sweeper.pid();
+        assert_eq!(sweeper.wait().unwrap(), WaitStatus::Exited(pid, 4));
     }
 
     #[test]

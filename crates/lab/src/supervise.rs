@@ -10,7 +10,6 @@ use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use nix::errno::Errno;
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::signal::Signal;
 use nix::sys::wait::WaitStatus;
@@ -284,19 +283,17 @@ fn stand_aside() {
             std::process::exit(1)
         }
     };
-    loop {
-        match nix::sys::wait::waitpid(child, None) {
-            Ok(WaitStatus::Exited(_, code)) => std::process::exit(code),
-            Ok(WaitStatus::Signaled(_, signal, _)) => {
-                child::no_core_dump();
-                // SAFETY: the default disposition runs no code of this process.
-                unsafe { libc::signal(signal as i32, libc::SIG_DFL) };
-                let _ = nix::sys::signal::raise(signal);
-            }
-            Err(Errno::EINTR) => {}
-            _ => std::process::exit(1),
+    match child::reap(child) {
+        Ok(WaitStatus::Exited(_, code)) => std::process::exit(code),
+        Ok(WaitStatus::Signaled(_, signal, _)) => {
+            child::no_core_dump();
+            // SAFETY: the default disposition runs no code of this process.
+            unsafe { libc::signal(signal as i32, libc::SIG_DFL) };
+            let _ = nix::sys::signal::raise(signal);
         }
+        _ => {}
     }
+    std::process::exit(1)
 }
 
 /// Ties this process to the one that started it, whose pid stands on the command line.
