@@ -2,14 +2,12 @@
 //! seen from both sides whether they have the same thing or each its own.
 
 use std::ffi::{c_int, c_void};
-use std::ptr::NonNull;
 use std::sync::atomic::{AtomicI32, AtomicU32, Ordering::SeqCst};
 use std::time::Duration;
 
 use anyhow::Result;
-use lab::TimeLimit;
-use lab::child::{LIMIT, explain, late};
-use nix::sys::mman::{MapFlags, ProtFlags, mmap_anonymous};
+use lab::child::{LIMIT, late};
+use lab::{Shared, TimeLimit};
 
 use crate::things::{THINGS, change_all, checked};
 
@@ -31,13 +29,7 @@ const OTHER: u32 = 1;
 impl Page {
     /// A new page that children share; it lives as long as the process.
     pub fn new() -> Result<&'static Page> {
-        let length = std::num::NonZeroUsize::new(size_of::<Page>()).expect("a page has a size");
-        let access = ProtFlags::PROT_READ | ProtFlags::PROT_WRITE;
-        // SAFETY: a new mapping changes no other memory.
-        let page = unsafe { mmap_anonymous(None, length, access, MapFlags::MAP_SHARED) };
-        let page: NonNull<Page> = page.map_err(explain("mmap"))?.cast();
-        // SAFETY: it is mapped as long as the process lives, and zeros are a valid Page.
-        Ok(unsafe { page.as_ref() })
+        Ok(Shared::new(Page::default())?.leak())
     }
 
     /// Gives the turn to the other task, and waits until it comes back.

@@ -1,13 +1,12 @@
 //! The channels that run through shared memory: a lock, a record, the whole address space.
 
 use std::cell::UnsafeCell;
-use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering::SeqCst};
 
 use anyhow::{Result, ensure};
-use lab::child::{explain, no_core_dump};
+use lab::Shared;
+use lab::child::no_core_dump;
 use nix::errno::Errno;
-use nix::sys::mman::{MapFlags, ProtFlags, mmap_anonymous};
 use nix::sys::signal::{Signal, raise};
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::Pid;
@@ -17,7 +16,8 @@ use crate::watched::{child, ended_by};
 
 /// A mutex of pthreads in shared memory; its owner is killed while it holds it.
 pub fn killed_lock_holder() -> Result<(bool, bool)> {
-    let locks = shared([PthreadMutex::new(), PthreadMutex::new()])?;
+    // Robust locks stay mapped: the C library keeps a list of those that a thread holds.
+    let locks = Shared::new([PthreadMutex::new(), PthreadMutex::new()])?.leak();
     let [plain, robust] = locks;
     plain.set_up(libc::PTHREAD_MUTEX_STALLED)?;
     robust.set_up(libc::PTHREAD_MUTEX_ROBUST)?;
@@ -36,7 +36,8 @@ pub fn killed_lock_holder() -> Result<(bool, bool)> {
 // ANCHOR: half-written-record
 /// Two accounts that hold 100 in all; the process that moves 40 is killed half way.
 pub fn half_written_record() -> Result<(bool, bool)> {
-    let [in_place, copy] = shared([[AtomicI64::new(100), AtomicI64::new(0)], Default::default()])?;
+    let both = Shared::new([[AtomicI64::new(100), AtomicI64::new(0)], Default::default()])?;
+    let [in_place, copy] = &*both;
     let total =
         |accounts: &[AtomicI64; 2]| -> i64 { accounts.iter().map(|a| a.load(SeqCst)).sum() };
     let killed_while_it_moves = |from: &AtomicI64, _to: &AtomicI64| {
@@ -45,7 +46,7 @@ pub fn half_written_record() -> Result<(bool, bool)> {
         1 // Never comes here, so the other account never gets its 40.
     };
 
-    let current = shared(AtomicUsize::new(0))?;
+    let current = Shared::new(AtomicUsize::new(0))?;
     let accounts = || [in_place, copy][current.load(SeqCst)];
     let careful = child(|| {
         copy[0].store(100, SeqCst);
@@ -103,21 +104,6 @@ extern "C" fn write_and_crash(value: *mut libc::c_void) -> libc::c_int {
     let _ = default_action(Signal::SIGSEGV);
     (NULL_WRITE.commit)();
     0
-}
-
-/// Puts a value where forked children share it, mmap(2). It stays until the process ends.
-fn shared<T: Sync>(value: T) -> Result<&'static T> {
-    let length = NonZeroUsize::new(size_of::<T>()).expect("the value has a size");
-    let access = ProtFlags::PROT_READ | ProtFlags::PROT_WRITE;
-    // SAFETY: the kernel chooses the place of a new mapping; nothing is overlaid.
-    let place = unsafe { mmap_anonymous(None, length, access, MapFlags::MAP_SHARED) }
-        .map_err(explain("mmap"))?
-        .cast::<T>();
-    // SAFETY: the mapping is page aligned, large enough, writable, and never unmapped.
-    unsafe {
-        place.write(value);
-        Ok(place.as_ref())
-    }
 }
 
 /// A pthread mutex that processes share.

@@ -9,8 +9,8 @@ use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use lab::Shared;
 use lab::child::{explain, explain_io};
-use memmap2::MmapRaw;
 use nix::errno::Errno;
 use nix::mqueue::{MQ_OFlag, MqAttr, MqdT, mq_open, mq_receive, mq_send, mq_unlink};
 use nix::sys::eventfd::{EfdFlags, EventFd};
@@ -197,21 +197,18 @@ impl Queue {
 }
 
 /// A word of shared memory: 0 while it is empty, else the byte and one.
-struct Mailbox(MmapRaw);
+struct Mailbox {
+    word: Shared<AtomicU32>,
+}
 
 impl Mailbox {
     fn new() -> Result<Mailbox> {
-        Ok(Mailbox(shared_memory::memory::shared(64)?))
-    }
-
-    fn word(&self) -> &AtomicU32 {
-        // SAFETY: the page is mapped as long as `self`, and is used as this atomic only.
-        unsafe { &*self.0.as_ptr().cast() }
+        Ok(Mailbox { word: Shared::new(AtomicU32::new(0))? })
     }
 
     fn take(&self) -> Option<u8> {
-        let full = self.word().load(Acquire).checked_sub(1)?;
-        self.word().store(0, Relaxed);
+        let full = self.word.load(Acquire).checked_sub(1)?;
+        self.word.store(0, Relaxed);
         Some(full as u8)
     }
 }
@@ -225,8 +222,8 @@ impl Link for Futex {
     }
 
     fn send(&self, byte: u8) -> Result<()> {
-        self.0.word().store(u32::from(byte) + 1, Release);
-        futex::wake(self.0.word(), 1, Scope::Shared);
+        self.0.word.store(u32::from(byte) + 1, Release);
+        futex::wake(&self.0.word, 1, Scope::Shared);
         Ok(())
     }
 
@@ -235,7 +232,7 @@ impl Link for Futex {
             if let Some(byte) = self.0.take() {
                 return Ok(byte);
             }
-            futex::wait(self.0.word(), 0, Scope::Shared, None);
+            futex::wait(&self.0.word, 0, Scope::Shared, None);
         }
     }
 }
@@ -244,7 +241,7 @@ impl Link for Futex {
 /// sleeps, so that it leaves its CPU to the others while it is not being measured.
 pub struct Spin {
     mailbox: Mailbox,
-    asleep: Mailbox,
+    asleep: Shared<AtomicU32>,
 }
 
 /// About a tenth of a millisecond.
@@ -254,14 +251,16 @@ impl Link for Spin {
     const SWITCHES: RangeInclusive<f64> = 0.0..=0.001;
 
     fn pair() -> Result<[Spin; 2]> {
-        let spin = || anyhow::Ok(Spin { mailbox: Mailbox::new()?, asleep: Mailbox::new()? });
+        let spin = || {
+            anyhow::Ok(Spin { mailbox: Mailbox::new()?, asleep: Shared::new(AtomicU32::new(0))? })
+        };
         Ok([spin()?, spin()?])
     }
 
     fn send(&self, byte: u8) -> Result<()> {
-        self.mailbox.word().store(u32::from(byte) + 1, Release);
-        if self.asleep.word().load(Relaxed) != 0 {
-            futex::wake(self.asleep.word(), 1, Scope::Shared);
+        self.mailbox.word.store(u32::from(byte) + 1, Release);
+        if self.asleep.load(Relaxed) != 0 {
+            futex::wake(&self.asleep, 1, Scope::Shared);
         }
         Ok(())
     }
@@ -274,12 +273,12 @@ impl Link for Spin {
                 }
                 std::hint::spin_loop();
             }
-            self.asleep.word().store(1, Relaxed);
+            self.asleep.store(1, Relaxed);
             // A wake-up can be missed here; then the time-out ends the sleep.
-            if self.mailbox.word().load(Acquire) == 0 {
-                futex::wait(self.asleep.word(), 1, Scope::Shared, Some(Duration::from_millis(1)));
+            if self.mailbox.word.load(Acquire) == 0 {
+                futex::wait(&self.asleep, 1, Scope::Shared, Some(Duration::from_millis(1)));
             }
-            self.asleep.word().store(0, Relaxed);
+            self.asleep.store(0, Relaxed);
         }
     }
 }

@@ -25,6 +25,8 @@ pub mod proc;
 #[cfg(target_os = "linux")]
 pub mod sample;
 #[cfg(target_os = "linux")]
+mod shared;
+#[cfg(target_os = "linux")]
 mod start;
 #[cfg(target_os = "linux")]
 mod supervise;
@@ -41,6 +43,8 @@ pub use claim::{Claim, Judgement, Verdict, indented, wrapped};
 #[cfg(target_os = "linux")]
 pub use command_line::{main, similar, usage_sentence};
 pub use evidence::{Absent, Evidence, Fact, Summary, Value};
+#[cfg(target_os = "linux")]
+pub use shared::Shared;
 #[cfg(target_os = "linux")]
 pub use supervise::{Run, role, serve};
 #[cfg(target_os = "linux")]

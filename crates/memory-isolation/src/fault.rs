@@ -1,10 +1,11 @@
 //! Tries something in a child that may end by a fault, and tells what the kernel said about it.
 
 use std::num::NonZeroUsize;
-use std::ptr::{NonNull, null_mut};
+use std::ptr::null_mut;
 use std::sync::atomic::{AtomicI32, AtomicPtr, AtomicUsize, Ordering::SeqCst};
 
 use anyhow::Result;
+use lab::Shared;
 use lab::child::{Child, explain, in_words, no_core_dump};
 use nix::sys::mman::{MapFlags, ProtFlags, mmap_anonymous};
 use nix::sys::wait::WaitStatus;
@@ -39,10 +40,9 @@ pub const READ_WRITE: ProtFlags = ProtFlags::PROT_READ.union(ProtFlags::PROT_WRI
 impl Notes {
     /// New notes, which children share.
     pub fn new() -> Result<&'static Notes> {
-        let page: *mut Notes = map(UNIT, READ_WRITE, MapFlags::MAP_SHARED)?.cast();
-        NOTES.store(page, SeqCst);
-        // SAFETY: it stays mapped, and zeros are valid Notes.
-        Ok(unsafe { NonNull::new(page).expect("a mapping").as_ref() })
+        let notes = Shared::new(Notes::default())?.leak();
+        NOTES.store(std::ptr::from_ref(notes).cast_mut(), SeqCst);
+        Ok(notes)
     }
 }
 

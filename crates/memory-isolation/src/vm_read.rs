@@ -8,14 +8,11 @@ use std::sync::atomic::{AtomicI32, AtomicU64, Ordering::SeqCst};
 
 use anyhow::{Context, Result};
 use lab::child::{Child, explain, failed};
-use lab::{Evidence, Experiment, Lab, say};
+use lab::{Evidence, Experiment, Lab, Shared, say};
 use nix::errno::Errno;
-use nix::sys::mman::MapFlags;
 use nix::sys::prctl::set_dumpable;
 use nix::sys::uio::{RemoteIoVec, process_vm_readv};
 use nix::unistd::{Pid, Uid, geteuid, setresuid};
-
-use crate::fault::{READ_WRITE, UNIT, map};
 
 pub const EXPERIMENT: Experiment = Experiment {
     name: "vm-read",
@@ -88,12 +85,10 @@ const WAYS: [&str; 2] = ["process_vm_readv", "/proc/PID/mem"];
 
 /// A reader starts a target, and tries to read its word in both ways.
 fn observe(arm: &Try) -> Result<[String; 2]> {
-    let answers: *const [AtomicI32; 2] = map(UNIT, READ_WRITE, MapFlags::MAP_SHARED)?.cast();
-    // SAFETY: the page stays mapped, and zeros are valid.
-    let answers = unsafe { &*answers };
+    let answers = Shared::new(<[AtomicI32; 2]>::default())?;
     // SAFETY: this process has one thread, so the child inherits no lock that someone else holds.
     let reader = unsafe {
-        Child::fork(|| read_target(arm, answers).map_or_else(|error| failed(&error), |()| 0))
+        Child::fork(|| read_target(arm, &answers).map_or_else(|error| failed(&error), |()| 0))
     }?;
     let status = reader.wait()?;
     let done = matches!(status, nix::sys::wait::WaitStatus::Exited(_, 0));

@@ -6,11 +6,10 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering:
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
-use lab::TimeLimit;
 use lab::child::{Child, LIMIT, explain, failed, give_up, in_words, late};
 use lab::sample::Pinned;
 use lab::thread::spawn;
-use memmap2::MmapRaw;
+use lab::{Shared, TimeLimit};
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::wait::WaitStatus;
 use nix::time::{ClockId, clock_gettime};
@@ -46,6 +45,23 @@ pub struct Board {
     /// When each began and ended, in nanoseconds of the clock that all read.
     began: [AtomicU64; MOST],
     ended: [AtomicU64; MOST],
+}
+
+impl Board {
+    fn new() -> Board {
+        let times = || [const { AtomicU64::new(0) }; MOST];
+        Board {
+            arrived: AtomicUsize::new(0),
+            failed: AtomicBool::new(false),
+            next: AtomicU64::new(0),
+            found: AtomicU64::new(0),
+            counter: AtomicU64::new(0),
+            cpus: [const { AtomicU32::new(0) }; MOST],
+            switches: times(),
+            began: times(),
+            ended: times(),
+        }
+    }
 }
 
 /// One of the workers.
@@ -100,8 +116,7 @@ pub fn together(
     work: &(dyn Fn(&mut Worker<'_>) -> Result<()> + Sync),
 ) -> Result<(Duration, Seen)> {
     ensure!((1..=MOST).contains(&of), "{of} workers");
-    let memory = shared_memory::memory::shared(size_of::<Board>())?;
-    let board = board(&memory);
+    let board = &*Shared::new(Board::new())?;
     let play = |number: usize| -> Result<()> {
         let _pinned = Pinned::to(place(number))?;
         let mut worker = Worker { number, of, board, met: 0 };
@@ -156,13 +171,6 @@ pub struct Seen {
     pub found: u64,
     /// What the counter said.
     pub counter: u64,
-}
-
-/// The board at the start of the memory.
-fn board(memory: &MmapRaw) -> &Board {
-    // SAFETY: the memory is page aligned, as large as a board, all zeros, which is a valid board,
-    // and lives as long as the borrow; everything in it is atomic.
-    unsafe { &*memory.as_ptr().cast::<Board>() }
 }
 
 /// Where workers were seen.

@@ -7,14 +7,12 @@ use std::os::fd::AsRawFd;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
-use std::ptr::NonNull;
 use std::sync::atomic::{AtomicI32, AtomicU64, Ordering::SeqCst};
 
 use anyhow::{Result, ensure};
-use lab::Unavailable;
 use lab::child::{Child, explain, explain_io, failed, in_words};
+use lab::{Shared, Unavailable};
 use nix::sys::memfd::{MFdFlags, memfd_create};
-use nix::sys::mman::{MapFlags, ProtFlags, mmap_anonymous};
 use nix::sys::prctl::{get_dumpable, set_dumpable};
 use nix::sys::wait::WaitStatus;
 use nix::unistd::{Uid, chown, geteuid, getpid};
@@ -57,7 +55,7 @@ const HAS_LOOT: i32 = 2;
 
 /// Lets the plug-in try. The inner error is the reason why this machine does not allow a layer.
 pub fn outcome(trial: &Trial) -> Result<Result<Outcome, String>> {
-    let report = shared()?;
+    let report = &*Shared::new(Report::default())?;
     let (mut reason, mut tell) = std::io::pipe().map_err(explain_io("pipe"))?;
     // SAFETY: this process has one thread, so the child inherits no lock that someone else holds.
     let host = unsafe {
@@ -83,16 +81,6 @@ pub fn outcome(trial: &Trial) -> Result<Result<Outcome, String>> {
         }
     });
     Ok(Ok(Outcome { answers: answers.collect(), dumpable: report.dumpable.load(SeqCst) == 1 }))
-}
-
-fn shared() -> Result<&'static Report> {
-    let length = std::num::NonZeroUsize::new(size_of::<Report>()).expect("a length");
-    let access = ProtFlags::PROT_READ | ProtFlags::PROT_WRITE;
-    // SAFETY: a new mapping changes no other memory.
-    let memory = unsafe { mmap_anonymous(None, length, access, MapFlags::MAP_SHARED) };
-    let memory: NonNull<Report> = memory.map_err(explain("mmap"))?.cast();
-    // SAFETY: it stays mapped, and zeros are a valid Report.
-    Ok(unsafe { memory.as_ref() })
 }
 
 // ANCHOR: host

@@ -2,10 +2,9 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use anyhow::{Context, Result};
-use lab::child::{Child, explain};
-use lab::{Evidence, Experiment, Lab, say};
-use nix::sys::mman::{MapFlags, ProtFlags, mmap_anonymous, munmap};
+use anyhow::Result;
+use lab::child::Child;
+use lab::{Evidence, Experiment, Lab, Shared, say};
 use nix::sys::wait::waitpid;
 use nix::unistd::{ForkResult, fork};
 
@@ -21,23 +20,17 @@ const PARENT: u32 = 1;
 const CHILD: u32 = 2;
 
 /// What parent and children write to, in memory that fork does not copy.
-struct Shared {
+#[derive(Default)]
+struct Seen {
     first: AtomicU32,
     processes: AtomicU32,
 }
 
 fn run(_: &Lab) -> Result<Evidence> {
-    let length = std::num::NonZeroUsize::new(size_of::<Shared>()).context("nothing to share")?;
-    let (access, shared) = (ProtFlags::PROT_READ | ProtFlags::PROT_WRITE, MapFlags::MAP_SHARED);
-    // SAFETY: the kernel chooses the place of a new mapping; nothing is overlaid.
-    let memory =
-        unsafe { mmap_anonymous(None, length, access, shared) }.map_err(explain("mmap"))?;
-    // SAFETY: the mapping is large enough, aligned to a page and zeroed, which is a valid `Shared`.
-    let seen: &Shared = unsafe { memory.cast::<Shared>().as_ref() };
-
+    let seen = Shared::new(Seen::default())?;
     let mut parent_first = 0;
     for _ in 0..TRIES {
-        parent_first += u32::from(who_is_first(seen)? == PARENT);
+        parent_first += u32::from(who_is_first(&seen)? == PARENT);
     }
     let child_first = TRIES - parent_first;
     say!(
@@ -46,19 +39,17 @@ fn run(_: &Lab) -> Result<Evidence> {
     );
 
     // SAFETY: this process has one thread, so the child inherits no lock that someone else holds.
-    let family = unsafe { Child::fork(|| three_forks(seen)) }?;
+    let family = unsafe { Child::fork(|| three_forks(&seen)) }?;
     family.wait()?;
     let processes = seen.processes.load(Ordering::Acquire);
     say!("parent", "a child forked three times in a row: {processes} processes came of it");
-    // SAFETY: `seen` is not used after this.
-    unsafe { munmap(memory, length.get()) }.context("munmap")?;
     Ok(Evidence::new()
         .measured("fork order: parent first", f64::from(parent_first) / f64::from(TRIES), "of all")
         .fact("three forks: processes", processes))
 }
 
 // ANCHOR: first
-fn who_is_first(seen: &Shared) -> Result<u32> {
+fn who_is_first(seen: &Seen) -> Result<u32> {
     seen.first.store(0, Ordering::Release);
     let come = |who| {
         let _ = seen.first.compare_exchange(0, who, Ordering::AcqRel, Ordering::Acquire);
@@ -77,7 +68,7 @@ fn who_is_first(seen: &Shared) -> Result<u32> {
 // ANCHOR_END: first
 
 // ANCHOR: three
-fn three_forks(seen: &Shared) -> i32 {
+fn three_forks(seen: &Seen) -> i32 {
     let mut children = Vec::new();
     for _ in 0..3 {
         // SAFETY: this process has one thread, so the child inherits no lock held by another.

@@ -5,11 +5,10 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use lab::child::{Child, explain, failed, late};
 use lab::sample::{Pinned, allowed_cpus};
-use lab::{Evidence, Experiment, Lab, Summary, TimeLimit, say, say_why};
-use nix::sys::mman::{MapFlags, ProtFlags, mmap_anonymous};
+use lab::{Evidence, Experiment, Lab, Shared, Summary, TimeLimit, say, say_why};
 use nix::unistd::{Gid, Pid, Uid, getppid, getsid, setgroups, setresgid, setresuid};
 
 pub const EXPERIMENT: Experiment = Experiment {
@@ -28,6 +27,7 @@ const BEATS: u64 = 20;
 const USERS: u32 = 60_101;
 
 /// What the applications write, in memory that fork does not copy.
+#[derive(Default)]
 struct Board {
     beats: [AtomicU64; APPLICATIONS],
     /// Steps of one that computes, and of the greedy ones.
@@ -36,7 +36,7 @@ struct Board {
 }
 
 fn run(lab: &Lab) -> Result<Evidence> {
-    let board = board()?;
+    let board = &*Shared::new(Board::default())?;
     let users = may_change_user();
     // One CPU for all, so that they have something to take from each other.
     let cpu = allowed_cpus()[0];
@@ -112,24 +112,13 @@ fn run(lab: &Lab) -> Result<Evidence> {
     }
 }
 
-fn board() -> Result<&'static Board> {
-    let length = std::num::NonZeroUsize::new(size_of::<Board>()).context("nothing to share")?;
-    let (access, shared) = (ProtFlags::PROT_READ | ProtFlags::PROT_WRITE, MapFlags::MAP_SHARED);
-    // SAFETY: the kernel chooses the place of a new mapping; nothing is overlaid.
-    let memory =
-        unsafe { mmap_anonymous(None, length, access, shared) }.map_err(explain("mmap"))?;
-    // SAFETY: the mapping is large enough, aligned to a page and zeroed, which is a valid `Board`;
-    // it is never removed.
-    Ok(unsafe { memory.cast::<Board>().as_ref() })
-}
-
 fn child(body: impl FnOnce() -> i32) -> Result<Child> {
     // SAFETY: this process has one thread, so the child inherits no lock that someone else holds.
     unsafe { Child::fork(body) }
 }
 
 /// Starts a process that plays these applications, as the user of the first of them.
-fn start(board: &'static Board, plays: Range<usize>, users: Result<(), &str>) -> Result<Child> {
+fn start(board: &Board, plays: Range<usize>, users: Result<(), &str>) -> Result<Child> {
     child(|| {
         if users.is_ok()
             && let Err(error) = become_user(USERS + plays.start as u32)
