@@ -1,17 +1,18 @@
 //! One workload, by four models: a job for each tile of an image that all of them read.
 
-use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicU64, AtomicUsize};
 use std::thread::scope;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use lab::TimeLimit;
 use lab::child::{Child, LIMIT, in_words, no_core_dump};
 use lab::thread::spawn;
+use lab::{Shared, TimeLimit};
+use memmap2::MmapMut;
 use nix::unistd::gettid;
 
-use crate::memory::Memory;
+use crate::memory::touched;
 
 /// So many workers a pool has.
 pub const WORKERS: usize = 2;
@@ -36,9 +37,9 @@ pub struct Work {
     /// What each job does.
     pub jobs: [Job; JOBS],
     /// The image, which all read.
-    pub image: Memory,
-    secret: Memory,
-    left: Memory,
+    pub image: MmapMut,
+    secret: &'static AtomicU64,
+    left: &'static AtomicU64,
 }
 
 /// What came of each job; `None` if it was lost.
@@ -49,10 +50,10 @@ const SECRET: u64 = 4711;
 impl Work {
     /// An image of so many bytes, all of them touched.
     pub fn new(image: usize) -> Result<Work> {
-        let mut image = Memory::private(image)?;
-        image.touch();
-        let (secret, left) = (Memory::private(8)?, Memory::shared(8)?);
-        Ok(Work { jobs: [Job::Sum; JOBS], image, secret, left })
+        // Of the one a forked child gets a copy, the other one it shares.
+        let secret = Box::leak(Box::default());
+        let left = Shared::new(AtomicU64::new(0))?.leak();
+        Ok(Work { jobs: [Job::Sum; JOBS], image: touched(image)?, secret, left })
     }
 
     /// The same with other jobs.
@@ -65,8 +66,8 @@ impl Work {
     fn run(&self, index: usize) -> u64 {
         match self.jobs[index] {
             Job::Sum => {
-                let length = self.image.bytes().len() / JOBS;
-                self.image.bytes()[index * length..][..length].iter().map(|b| u64::from(*b)).sum()
+                let length = self.image.len() / JOBS;
+                self.image[index * length..][..length].iter().map(|b| u64::from(*b)).sum()
             }
             Job::Crash => {
                 no_core_dump();
@@ -76,18 +77,18 @@ impl Work {
                 0
             }
             Job::Leave => {
-                self.secret.word(0).store(SECRET, Relaxed);
-                self.left.word(0).store(1, Relaxed);
+                self.secret.store(SECRET, Relaxed);
+                self.left.store(1, Relaxed);
                 who()
             }
             Job::Look => {
                 let mut limit = TimeLimit::new(LIMIT);
-                while self.left.word(0).load(Relaxed) == 0 && !limit.is_over() {
+                while self.left.load(Relaxed) == 0 && !limit.is_over() {
                     std::thread::yield_now();
                 }
                 // Long enough that no worker takes all the jobs.
                 std::thread::sleep(Duration::from_micros(300));
-                u64::from(self.secret.word(0).load(Relaxed) == SECRET) << 32 | who()
+                u64::from(self.secret.load(Relaxed) == SECRET) << 32 | who()
             }
         }
     }
@@ -142,13 +143,13 @@ pub fn thread_pool(work: &Work) -> Result<Answers> {
 // ANCHOR: process
 /// A process for each job, which leaves its answer in shared memory.
 pub fn process(work: &Work) -> Result<Answers> {
-    let answers = Memory::shared(8 * JOBS)?;
+    let answers = Shared::new([const { AtomicU64::new(0) }; JOBS])?;
     let mut started = Vec::new();
     for job in 0..JOBS {
         // SAFETY: this process has one thread, so the child inherits no lock that someone else holds.
         started.push(unsafe {
             Child::fork(|| {
-                answers.word(job).store(work.run(job), Relaxed);
+                answers[job].store(work.run(job), Relaxed);
                 0
             })
         }?);
@@ -156,7 +157,7 @@ pub fn process(work: &Work) -> Result<Answers> {
     let mut all = Vec::new();
     for (job, process) in started.into_iter().enumerate() {
         let well = in_words(process.wait()?) == "exited with 0";
-        all.push(well.then(|| answers.word(job).load(Relaxed)));
+        all.push(well.then(|| answers[job].load(Relaxed)));
     }
     Ok(all)
 }
@@ -166,10 +167,10 @@ pub fn process(work: &Work) -> Result<Answers> {
 /// Processes that take one job after the other; another one replaces a worker that crashes.
 pub fn process_pool(work: &Work) -> Result<Answers> {
     // The first word is the next job; then come the answers plus one, 0 for none.
-    let board = Memory::shared(8 * (JOBS + 1))?;
+    let board = Shared::new([const { AtomicU64::new(0) }; JOBS + 1])?;
     let take_jobs = || loop {
-        match board.word(0).fetch_add(1, Relaxed) as usize {
-            job if job < JOBS => board.word(job + 1).store(work.run(job) + 1, Relaxed),
+        match board[0].fetch_add(1, Relaxed) as usize {
+            job if job < JOBS => board[job + 1].store(work.run(job) + 1, Relaxed),
             _ => return 0,
         }
     };
@@ -184,6 +185,6 @@ pub fn process_pool(work: &Work) -> Result<Answers> {
             workers.push(start()?);
         }
     }
-    Ok((1..=JOBS).map(|job| board.word(job).load(Relaxed).checked_sub(1)).collect())
+    Ok((1..=JOBS).map(|job| board[job].load(Relaxed).checked_sub(1)).collect())
 }
 // ANCHOR_END: process-pool

@@ -5,22 +5,25 @@ use std::hint::black_box;
 use std::io::{Read, Write};
 use std::os::fd::OwnedFd;
 use std::process::Stdio;
-use std::sync::atomic::Ordering::Relaxed;
+use std::slice::from_raw_parts_mut;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, mpsc};
 use std::thread::{Builder, scope};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use lab::Shared;
 use lab::child::{Child, LIMIT, explain, explain_io, failed, in_words};
 use lab::machine::{allowed_cpus, memory_available};
 use lab::proc::read;
 use lab::sample::{Contestant, Pinned, Sampling};
+use memmap2::{Advice, MmapMut};
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use nix::unistd::{Pid, pause, pipe, pipe2, write};
 
-use crate::memory::Memory;
+use crate::memory::touched;
 
 /// Microseconds or KiB that grow with a size: so much for nothing, and so much for each unit.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -91,8 +94,7 @@ pub fn measure(sampling: Sampling, memory: f64, size: f64) -> Result<Figures> {
     let bound = (memory_available() / 4).clamp(16 << 20, MOST_TOUCHED as u64) as f64;
     let memory = memory.clamp(16.0 * MIB, bound) as usize;
     let size = size.clamp(16384.0, MIB) as usize;
-    let mut touched = Memory::private(memory)?;
-    touched.touch();
+    let touched = touched(memory)?;
     let (thread_kib, process_kib) = memory_each(&touched)?;
 
     let _pinned = Pinned::to(*allowed_cpus().last().context("no CPU is allowed")?)?;
@@ -108,13 +110,15 @@ pub fn measure(sampling: Sampling, memory: f64, size: f64) -> Result<Figures> {
     let (event, eventful) = pipes()?;
     epoll.add(&event, EpollEvent::new(EpollFlags::EPOLLIN, 1)).map_err(explain("epoll_ctl"))?;
     let mut event = File::from(event);
-    let mut slot = Memory::shared(size)?;
+    let both_have = Shared::bytes(size)?;
+    // SAFETY: the mapping is that long, stays to the end, and is read and written by this slice alone.
+    let slot = unsafe { from_raw_parts_mut(both_have.as_ptr().cast::<u8>().cast_mut(), size) };
     let (message, mut received) = (vec![1; size], vec![0; size]);
 
-    let fork = |inherited: bool| {
+    let fork = |advice: Advice| {
         let touched = &touched;
         move || {
-            touched.inherited(inherited)?;
+            touched.advise(advice).map_err(explain_io("madvise"))?;
             // SAFETY: there is one more thread; the child makes system calls alone, and ends.
             ended(unsafe { Child::fork(|| 0) }?)
         }
@@ -130,13 +134,13 @@ pub fn measure(sampling: Sampling, memory: f64, size: f64) -> Result<Figures> {
     };
     let pipe_small = || through(&inside, &outside, &message[..SMALL], &mut [0; SMALL]);
     let pipe_large = || through(&inside, &outside, &message, &mut received);
-    let copied = |slot: &mut Memory, size: usize, kept: &mut [u8]| {
-        slot.bytes_mut()[..size].copy_from_slice(black_box(&message[..size]));
-        kept[..size].copy_from_slice(black_box(&slot.bytes()[..size]));
+    let copied = |slot: &mut [u8], size: usize, kept: &mut [u8]| {
+        slot[..size].copy_from_slice(black_box(&message[..size]));
+        kept[..size].copy_from_slice(black_box(&slot[..size]));
         black_box(kept);
         anyhow::Ok(())
     };
-    let slot = std::cell::RefCell::new((&mut slot, vec![0; size]));
+    let slot = std::cell::RefCell::new((slot, vec![0; size]));
     let shared = |size: usize| {
         let slot = &slot;
         move || {
@@ -147,8 +151,8 @@ pub fn measure(sampling: Sampling, memory: f64, size: f64) -> Result<Figures> {
     // ANCHOR: measured
     let rounds = sampling.measure(&mut [
         Contestant::new("a thread", thread_each),
-        Contestant::new("a fork", fork(false)),
-        Contestant::new("a fork with memory", fork(true)),
+        Contestant::new("a fork", fork(Advice::DontFork)),
+        Contestant::new("a fork with memory", fork(Advice::DoFork)),
         Contestant::new("a program", program),
         Contestant::new("a task for a thread", wake_thread),
         Contestant::new("a task for a process", wake_process),
@@ -255,31 +259,31 @@ fn task_size() -> f64 {
 }
 
 /// What one more idle thread and one more idle process hold, in KiB.
-fn memory_each(touched: &Memory) -> Result<(f64, Line)> {
-    touched.inherited(false)?;
+fn memory_each(touched: &MmapMut) -> Result<(f64, Line)> {
+    touched.advise(Advice::DontFork).map_err(explain_io("madvise"))?;
     let small = idle_process(|| ())?;
-    touched.inherited(true)?;
+    touched.advise(Advice::DoFork).map_err(explain_io("madvise"))?;
     let large = idle_process(|| ())?;
-    let mib = touched.bytes().len() as f64 / MIB;
+    let mib = touched.len() as f64 / MIB;
     Ok((idle_thread()?, Line::through((0.0, small), (mib, large))))
 }
 
 /// What one more idle thread holds, in KiB: private memory and page tables. It is looked at in a new
 /// process, which has no stacks left of threads that have ended.
 pub fn idle_thread() -> Result<f64> {
-    let told = Memory::shared(8)?;
+    let told = Shared::new(AtomicU64::new(0))?;
     // SAFETY: this process has one thread, so the child inherits no lock that someone else holds.
     let child = unsafe {
         Child::fork(|| match idle_threads() {
             Ok(kib) => {
-                told.word(0).store(kib.to_bits(), Relaxed);
+                told.store(kib.to_bits(), Relaxed);
                 0
             }
             Err(error) => failed(&error),
         })
     }?;
     ended(child)?;
-    Ok(f64::from_bits(told.word(0).load(Relaxed)))
+    Ok(f64::from_bits(told.load(Relaxed)))
 }
 
 fn idle_threads() -> Result<f64> {

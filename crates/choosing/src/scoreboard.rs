@@ -2,17 +2,17 @@
 //! a secret, and how much program it takes.
 
 use std::hint::black_box;
-use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use lab::child::{Child, failed, in_words};
+use lab::machine::page_size;
 use lab::sample::{Comparison, Contestant, Pinned, Sampling, allowed_cpus};
-use lab::{Evidence, Experiment, Lab, say, say_why};
+use lab::{Evidence, Experiment, Lab, Shared, say, say_why};
 
 use crate::arms::{self, Answers, JOBS, Job, Work};
 use crate::figures::{idle_process, idle_thread};
-use crate::memory::Memory;
 
 pub const EXPERIMENT: Experiment = Experiment {
     name: "scoreboard",
@@ -132,7 +132,7 @@ fn memory(lab: &Lab, work: &Work, evidence: Evidence) -> Result<Evidence> {
     for _ in 0..lab.by_effort(3, 5, 9) {
         let process = idle_process(|| {
             // It reads every page of the image.
-            let pages = work.image.bytes().iter().step_by(4096);
+            let pages = work.image.iter().step_by(page_size());
             black_box(pages.map(|byte| u64::from(*byte)).sum::<u64>());
         })?;
         pairs.push([process, idle_thread()?]);
@@ -142,7 +142,7 @@ fn memory(lab: &Lab, work: &Work, evidence: Evidence) -> Result<Evidence> {
     let [(_, process), (_, thread)] = &compared.sides;
     let (process, thread) = (process.median, thread.median);
     say!("parent", "{:<9}{thread:>13.0}{thread:>13.0}{process:>13.0}{process:>13.0}", "KiB each");
-    let copied = process * 1024.0 > work.image.bytes().len() as f64 / 2.0;
+    let copied = process * 1024.0 > work.image.len() as f64 / 2.0;
     Ok(evidence
         .compared("memory: process / thread", &compared)
         .fact("a process copies the image", copied))
@@ -151,12 +151,12 @@ fn memory(lab: &Lab, work: &Work, evidence: Evidence) -> Result<Evidence> {
 /// How many answers there are when one job has crashed: they are counted where the model runs, and
 /// told at the end, so what ends with the process is not told.
 fn kept(work: &Work, arm: Arm) -> Result<usize> {
-    let told = Memory::shared(8)?;
+    let told = Shared::new(AtomicU64::new(0))?;
     // SAFETY: this process has one thread, so the child inherits no lock that someone else holds.
     let program = unsafe {
         Child::fork(|| match arm(work) {
             Ok(answers) => {
-                told.word(0).store(answers.iter().flatten().count() as u64, Relaxed);
+                told.store(answers.iter().flatten().count() as u64, Relaxed);
                 0
             }
             Err(error) => failed(&error),
@@ -164,7 +164,7 @@ fn kept(work: &Work, arm: Arm) -> Result<usize> {
     }?;
     let status = in_words(program.wait()?);
     ensure!(matches!(&*status, "exited with 0" | "was ended by SIGSEGV"), "the program {status}");
-    Ok(told.word(0).load(Relaxed) as usize)
+    Ok(told.load(Relaxed) as usize)
 }
 
 /// How many saw the secret, and how many looked.
@@ -193,7 +193,7 @@ struct Complexity {
 }
 
 /// What makes a system call in the arms: clone3, futex, fork, mmap, wait4.
-const CALLS: [&str; 5] = ["spawn(", ".join()", "Child::fork(", "Memory::shared(", ".wait()"];
+const CALLS: [&str; 5] = ["spawn(", ".join()", "Child::fork(", "Shared::new(", ".wait()"];
 
 impl Complexity {
     fn of(anchor: &str) -> Option<Complexity> {

@@ -1,55 +1,68 @@
 //! Memory of a parent: anonymous mappings that are touched or not, and that fork copies or skips.
 
 use std::fs;
-use std::num::NonZeroUsize;
 use std::ptr::NonNull;
+use std::sync::atomic::AtomicU8;
 
 use anyhow::{Context, Result};
-use lab::child::explain;
+use lab::Shared;
+use lab::child::explain_io;
 use lab::machine::{Cgroup, memory_available, page_size};
-use nix::sys::mman::{MapFlags, MmapAdvise, ProtFlags, madvise, mmap_anonymous, munmap};
+use memmap2::{MmapMut, MmapRaw};
+use nix::sys::mman::{MmapAdvise, madvise};
 
 /// An anonymous mapping; unmapped when dropped.
-pub struct Memory {
-    start: NonNull<u8>,
-    bytes: NonZeroUsize,
+pub enum Memory {
+    /// A forked child gets a copy of it.
+    Private(MmapRaw),
+    /// A forked child has the same.
+    Shared(Shared<[AtomicU8]>),
 }
 
 impl Memory {
     /// Maps private memory in pages of the smallest size.
     pub fn private(bytes: usize) -> Result<Memory> {
-        Memory::map(bytes, MapFlags::MAP_PRIVATE, MmapAdvise::MADV_NOHUGEPAGE)
+        Memory::Private(map(bytes)?).skipped(MmapAdvise::MADV_NOHUGEPAGE)
     }
 
     /// Maps private memory for which the kernel may use huge pages.
     pub fn huge(bytes: usize) -> Result<Memory> {
-        Memory::map(bytes, MapFlags::MAP_PRIVATE, MmapAdvise::MADV_HUGEPAGE)
+        Memory::Private(map(bytes)?).skipped(MmapAdvise::MADV_HUGEPAGE)
     }
 
     /// Maps memory that a child shares.
     pub fn shared(bytes: usize) -> Result<Memory> {
-        Memory::map(bytes, MapFlags::MAP_SHARED, MmapAdvise::MADV_NOHUGEPAGE)
+        Memory::Shared(Shared::bytes(bytes)?).skipped(MmapAdvise::MADV_NOHUGEPAGE)
     }
 
-    fn map(bytes: usize, kind: MapFlags, pages: MmapAdvise) -> Result<Memory> {
-        let bytes = NonZeroUsize::new(bytes).context("nothing to map")?;
-        let access = ProtFlags::PROT_READ | ProtFlags::PROT_WRITE;
-        // SAFETY: the kernel chooses the place of a new mapping; nothing is overlaid.
-        let start =
-            unsafe { mmap_anonymous(None, bytes, access, kind) }.map_err(explain("mmap"))?.cast();
-        let memory = Memory { start, bytes };
+    /// The same in such pages, and fork skips it until a measurement asks for it.
+    fn skipped(self, pages: MmapAdvise) -> Result<Memory> {
         // A kernel without huge pages refuses this advice, and then it is not needed.
-        let _ = memory.advise(memory.bytes.get(), pages);
-        // Fork skips the mapping until a measurement asks for it.
-        memory.advise(memory.bytes.get(), MmapAdvise::MADV_DONTFORK).context("madvise")?;
-        Ok(memory)
+        let _ = self.advise(self.bytes(), pages);
+        self.advise(self.bytes(), MmapAdvise::MADV_DONTFORK).context("madvise")?;
+        Ok(self)
+    }
+
+    fn start(&self) -> *mut u8 {
+        match self {
+            Memory::Private(memory) => memory.as_mut_ptr(),
+            Memory::Shared(bytes) => bytes.as_ptr().cast_mut().cast(),
+        }
+    }
+
+    fn bytes(&self) -> usize {
+        match self {
+            Memory::Private(memory) => memory.len(),
+            Memory::Shared(bytes) => bytes.len(),
+        }
     }
 
     /// Writes to every page of the first `bytes`, so that the process holds them alone.
     pub fn touch(&self, bytes: usize) {
-        for offset in (0..bytes.min(self.bytes.get())).step_by(page_size()) {
+        let start = self.start();
+        for offset in (0..bytes.min(self.bytes())).step_by(page_size()) {
             // SAFETY: the offset lies within the mapping, which is writable.
-            unsafe { self.start.add(offset).write_volatile(1) };
+            unsafe { start.add(offset).write_volatile(1) };
         }
     }
 
@@ -64,15 +77,15 @@ impl Memory {
     // ANCHOR_END: in-fork
 
     fn advise(&self, bytes: usize, advice: MmapAdvise) -> nix::Result<()> {
+        let start = NonNull::new(self.start()).expect("a mapping").cast();
         // SAFETY: the range lies within the mapping, and no such advice changes its contents.
-        unsafe { madvise(self.start.cast(), bytes.min(self.bytes.get()), advice) }
+        unsafe { madvise(start, bytes.min(self.bytes()), advice) }
     }
 
     /// How many of its bytes are in huge pages, from smaps in proc(5).
     pub fn in_huge_pages(&self) -> Result<usize> {
         let smaps = fs::read_to_string("/proc/self/smaps").context("/proc/self/smaps")?;
-        let (first, last) =
-            (self.start.as_ptr() as usize, self.start.as_ptr() as usize + self.bytes.get());
+        let (first, last) = (self.start() as usize, self.start() as usize + self.bytes());
         let mut inside = false;
         let mut found = 0;
         for line in smaps.lines() {
@@ -88,11 +101,8 @@ impl Memory {
     }
 }
 
-impl Drop for Memory {
-    fn drop(&mut self) {
-        // SAFETY: nothing refers to the mapping any more.
-        let _ = unsafe { munmap(self.start.cast(), self.bytes.get()) };
-    }
+fn map(bytes: usize) -> Result<MmapRaw> {
+    Ok(MmapMut::map_anon(bytes).map_err(explain_io("mmap"))?.into())
 }
 
 /// How many bytes this process may still use, and what limits them: what the machine has free, or

@@ -12,11 +12,10 @@ use lab::child::{Child, explain_io, failed, in_words};
 use lab::machine::Busy;
 use lab::sample::{Comparison, Pinned, allowed_cpus};
 use lab::thread::spawn;
-use lab::{Evidence, Experiment, Lab, say};
+use lab::{Evidence, Experiment, Lab, Shared, say};
 use nix::sys::signal::Signal;
 use nix::sys::wait::WaitStatus;
 
-use crate::board::Board;
 use crate::clock::{self, p99};
 
 pub const EXPERIMENT: Experiment = Experiment {
@@ -200,7 +199,7 @@ type Tab = fn() -> Result<Option<Signal>>;
 
 /// Runs a browser as a process of its own, and looks at what is left of it.
 fn browse_and_crash(tab: Tab) -> Result<Seen> {
-    let board: Board<Left> = Board::new()?;
+    let board = Shared::new(Left::default())?;
     let server = Server::start()?;
     // SAFETY: this process has one thread; those of an arm before have been joined.
     let browser = unsafe {
@@ -228,7 +227,7 @@ fn browse_and_crash(tab: Tab) -> Result<Seen> {
 const NO_SIGNAL: i32 = 1000;
 
 // ANCHOR: browse
-fn browse(tab: Tab, server: &Server, board: &Board<Left>) -> Result<()> {
+fn browse(tab: Tab, server: &Server, board: &Left) -> Result<()> {
     lab::child::no_core_dump();
     std::thread::scope(|scope| {
         let mut window = Window::open()?;

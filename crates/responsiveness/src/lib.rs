@@ -6,7 +6,6 @@
 
 #![cfg(target_os = "linux")]
 
-mod board;
 mod browser;
 mod claims;
 mod clock;

@@ -1,75 +1,50 @@
 //! What one thread does to the address space, and the others feel: a fork makes the pages of all
 //! read-only, and whoever changes a mapping waits for whoever else does.
 
-use std::ffi::c_void;
-use std::num::NonZeroUsize;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow};
-use lab::child::{Child, LIMIT, explain, failed, late};
+use lab::child::{Child, LIMIT, explain, explain_io, failed, late};
 use lab::machine::page_size;
 use lab::sample::{Comparison, Pinned, allowed_cpus};
 use lab::thread::spawn;
-use lab::{Evidence, Lab, TimeLimit, say};
-use nix::sys::mman::{MapFlags, MmapAdvise, ProtFlags, madvise, mmap_anonymous, mprotect, munmap};
+use lab::{Evidence, Lab, Shared, TimeLimit, say};
+use memmap2::{Advice, MmapMut, MmapRaw};
+use nix::sys::mman::{ProtFlags, mprotect};
 use nix::sys::resource::{UsageWho, getrusage};
 
-use crate::board::Board;
-
-/// A page, as the kernel counts them on most machines.
 /// So many pages a thread writes to, again and again.
 const PAGES: usize = 1000;
 
 /// Private memory of this process.
-struct Memory(NonNull<c_void>, usize);
+fn map_private(bytes: usize) -> Result<MmapRaw> {
+    Ok(MmapMut::map_anon(bytes).map_err(explain_io("mmap"))?.into())
+}
 
-// SAFETY: it is raw memory; who writes to it says why that is sound.
-unsafe impl Sync for Memory {}
+/// So many pages of private memory, each of which has been written to.
+fn touched(pages: usize) -> Result<MmapRaw> {
+    let memory = map_private(pages * page_size())?;
+    // Pages of 2 MiB would make fewer faults; where the kernel has none, it refuses the advice.
+    let _ = memory.advise(Advice::NoHugePage);
+    write(&memory);
+    Ok(memory)
+}
 
-impl Memory {
-    fn map(bytes: usize) -> Result<Memory> {
-        let length = NonZeroUsize::new(bytes).context("no pages")?;
-        let (access, private) =
-            (ProtFlags::PROT_READ | ProtFlags::PROT_WRITE, MapFlags::MAP_PRIVATE);
-        // SAFETY: the kernel chooses the place of a new mapping; nothing is overlaid.
-        let start =
-            unsafe { mmap_anonymous(None, length, access, private) }.map_err(explain("mmap"))?;
-        Ok(Memory(start, bytes))
-    }
-
-    /// So many pages, each of which has been written to.
-    fn touched(pages: usize) -> Result<Memory> {
-        let memory = Memory::map(pages * page_size())?;
-        // SAFETY: the mapping is this one's own. Pages of 2 MiB would make fewer faults; where the
-        // kernel has none, it refuses the advice.
-        let _ = unsafe { madvise(memory.0, memory.1, MmapAdvise::MADV_NOHUGEPAGE) };
-        memory.write();
-        Ok(memory)
-    }
-
-    /// Writes one byte to each page.
-    fn write(&self) {
-        for offset in (0..self.1).step_by(page_size()) {
-            // SAFETY: the address lies in the mapping, which is writable; one thread at a time
-            // writes.
-            unsafe { self.0.cast::<u8>().add(offset).write_volatile(1) }
-        }
-    }
-
-    fn protect(&self, access: ProtFlags) -> Result<()> {
-        // SAFETY: the mapping is this one's own, and nobody reads or writes it meanwhile.
-        unsafe { mprotect(self.0, self.1, access) }.map_err(explain("mprotect"))
+/// Writes one byte to each page.
+fn write(memory: &MmapRaw) {
+    for offset in (0..memory.len()).step_by(page_size()) {
+        // SAFETY: the address lies in the mapping, which is writable; one thread at a time writes.
+        unsafe { memory.as_mut_ptr().add(offset).write_volatile(1) }
     }
 }
 
-impl Drop for Memory {
-    fn drop(&mut self) {
-        // SAFETY: the mapping is this one's own, and nobody uses it any more.
-        let _ = unsafe { munmap(self.0, self.1) };
-    }
+fn protect(memory: &MmapRaw, access: ProtFlags) -> Result<()> {
+    let start = NonNull::new(memory.as_mut_ptr()).expect("a mapping");
+    // SAFETY: the range is the mapping, and nobody reads or writes it meanwhile.
+    unsafe { mprotect(start.cast(), memory.len(), access) }.map_err(explain("mprotect"))
 }
 
 /// Page faults of this thread so far that needed no disk, getrusage(2).
@@ -79,23 +54,23 @@ fn faults() -> Result<i64> {
 }
 
 /// One sweep over the pages: how long it took, and how many faults it made.
-fn sweep(memory: &Memory) -> Result<(Duration, i64)> {
+fn sweep(memory: &MmapRaw) -> Result<(Duration, i64)> {
     let (before, start) = (faults()?, Instant::now());
-    memory.write();
+    write(memory);
     Ok((start.elapsed(), faults()? - before))
 }
 
 // ANCHOR: fork
 /// One thread writes to its pages, another one forks, the first writes again.
 pub fn fork_of_another(evidence: Evidence, lab: &Lab) -> Result<Evidence> {
-    let memory = Memory::touched(PAGES)?;
+    let memory = touched(PAGES)?;
     let (mut pairs, mut before, mut after) = (Vec::new(), i64::MAX, i64::MAX);
     for _ in 0..lab.by_effort(5, 11, 101) {
         let ((tell, told), (go, forked)) = (channel(), channel());
         let (first, second) = std::thread::scope(|scope| {
             let memory = &memory;
             let writer = spawn(scope, "writer", move || {
-                memory.write();
+                write(memory);
                 let _ = tell.send(sweep(memory));
                 // Nothing is sent: the channel is closed when the fork has been made.
                 let _: Result<(), _> = forked.recv();
@@ -130,11 +105,11 @@ pub fn fork_of_another(evidence: Evidence, lab: &Lab) -> Result<Evidence> {
 // ANCHOR: lock
 /// Protects much memory and allows it again, until it is over: each call holds the lock of the
 /// address space while it goes through all pages.
-fn change(memory: &Memory, cpu: usize, changes: &Changes) -> Result<()> {
+fn change(memory: &MmapRaw, cpu: usize, changes: &Changes) -> Result<()> {
     let _pin = Pinned::to(cpu)?;
     while !changes.over.load(Ordering::Relaxed) {
-        memory.protect(ProtFlags::PROT_READ)?;
-        memory.protect(ProtFlags::PROT_READ | ProtFlags::PROT_WRITE)?;
+        protect(memory, ProtFlags::PROT_READ)?;
+        protect(memory, ProtFlags::PROT_READ | ProtFlags::PROT_WRITE)?;
         changes.made.fetch_add(1, Ordering::Relaxed);
     }
     Ok(())
@@ -156,7 +131,7 @@ fn map(changes: &Changes) -> Result<f64> {
     wait_for(1, &mut limit)?;
     let (start, until, mut times) = (Instant::now(), made() + CHANGES, 0);
     while made() < until && !limit.is_over() {
-        drop(Memory::map(page_size())?);
+        drop(map_private(page_size())?);
         times += 1;
     }
     Ok(start.elapsed().as_secs_f64() * 1e6 / f64::from(times))
@@ -184,13 +159,13 @@ impl Drop for AtEnd<'_> {
 /// One thread maps pages, beside a process that changes its own address space, and beside a thread
 /// that changes the one they share.
 pub fn lock_of_all(evidence: Evidence, lab: &Lab) -> Result<Evidence> {
-    let memory = &Memory::touched(lab.by_effort(2048, 4096, 16384))?;
+    let memory = &touched(lab.by_effort(2048, 4096, 16384))?;
     // Where there are two CPUs, the one that changes runs on the other.
     let cpus = allowed_cpus();
     let (other, own) = (cpus.first().copied().unwrap_or(0), cpus.last().copied().unwrap_or(0));
     let _pin = Pinned::to(own)?;
     let beside_process = || {
-        let changes: Board<Changes> = Board::new()?;
+        let changes = Shared::new(Changes::default())?;
         // SAFETY: this process has one thread; that of the round before has been joined.
         let _child = unsafe {
             Child::fork(|| match change(memory, other, &changes) {
@@ -219,7 +194,7 @@ pub fn lock_of_all(evidence: Evidence, lab: &Lab) -> Result<Evidence> {
     }
     let names = ["mmap beside a thread that calls mprotect", "mmap beside a process that does"];
     let waits = Comparison::paired(names, "µs", &pairs).context("no rounds")?;
-    let (mib, ratio) = (memory.1 >> 20, waits.ratio);
+    let (mib, ratio) = (memory.len() >> 20, waits.ratio);
     let times = format!("{:.1} times as long ({ratio})", ratio.median);
     say!("main", "mmap of a page takes {times}");
     say!("main", "  while a thread protects {mib} MiB, instead of another process");

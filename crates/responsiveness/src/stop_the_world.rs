@@ -9,12 +9,11 @@ use std::time::Duration;
 use anyhow::Result;
 use lab::child::{Child, LIMIT, explain, explain_io, failed, late};
 use lab::thread::spawn;
-use lab::{Evidence, Experiment, Lab, TimeLimit, Unavailable, say};
+use lab::{Evidence, Experiment, Lab, Shared, TimeLimit, Unavailable, say};
 use nix::errno::Errno;
 use nix::sys::signal::Signal;
 use nix::unistd::{Pid, gettid};
 
-use crate::board::Board;
 use crate::memory;
 
 pub const EXPERIMENT: Experiment = Experiment {
@@ -94,7 +93,7 @@ fn live(world: &World, input: PipeReader) -> Result<()> {
 // ANCHOR_END: world
 
 fn signals(evidence: Evidence) -> Result<Evidence> {
-    let world: Board<World> = Board::new()?;
+    let world = Shared::new(World::default())?;
     let (input, tell): (PipeReader, PipeWriter) = std::io::pipe().map_err(explain_io("pipe"))?;
     let mut input = Some(input);
     // SAFETY: this process has one thread.
