@@ -110,6 +110,7 @@ impl Stack {
 impl Drop for Stack {
     fn drop(&mut self) {
         // SAFETY: the process that ran on it has been reaped.
-        let _ = unsafe { munmap(self.0, Stack::LENGTH.get()) };
+        let unmapped = unsafe { munmap(self.0, Stack::LENGTH.get()) };
+        debug_assert_eq!(unmapped, Ok(()));
     }
 }

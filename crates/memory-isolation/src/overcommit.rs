@@ -9,6 +9,7 @@ use std::sync::atomic::Ordering::SeqCst;
 use anyhow::{Context, Result};
 use lab::child::{Child, explain, failed, in_words};
 use lab::{AtDeath, Evidence, Experiment, Lab, Unavailable, say};
+use nix::errno::Errno;
 use nix::sys::mman::MapFlags;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::Signal;
@@ -69,7 +70,8 @@ fn promised() -> Result<Evidence> {
     );
     for memory in memory {
         // SAFETY: nobody uses these mappings any more.
-        unsafe { libc::munmap(memory.cast(), each) };
+        let unmapped = unsafe { libc::munmap(memory.cast(), each) };
+        Errno::result(unmapped).map_err(explain("munmap"))?;
     }
     Ok(Evidence::new()
         .fact("promised: more than the machine has", more)

@@ -45,9 +45,8 @@ fn run(_: &Lab) -> Result<Evidence> {
     let left = ends(pid);
     let runnable = able_to_run(pid);
     let memory = status(pid, "VmSize");
-    let answers = kill(pid, None).is_ok();
-    let _ = kill(pid, Signal::SIGKILL);
-    let survives = state(pid) == Some('Z');
+    let answers = found(kill(pid, None))?;
+    let survives = found(kill(pid, Signal::SIGKILL))? && state(pid) == Some('Z');
     // ANCHOR_END: zombie
     let entry = match left {
         Some('Z') => Some(span!("parent", "child {pid} has ended; its state is Z, zombie")),
@@ -75,7 +74,7 @@ fn run(_: &Lab) -> Result<Evidence> {
         Some(code) => say!("parent", "waitpid says: it exited with {code}"),
         None => say!("parent", "waitpid says: there is no such child, and no status"),
     }
-    let gone = kill(pid, None) == Err(Errno::ESRCH);
+    let gone = !found(kill(pid, None))?;
     say!("parent", "now its number is {}", if gone { "free again" } else { "still taken" });
     Ok(Evidence::new()
         .fact("zombie: threads while alive", alive)
@@ -85,6 +84,15 @@ fn run(_: &Lab) -> Result<Evidence> {
         .fact("zombie: survives SIGKILL", survives)
         .fact("zombie: its status is kept", kept == Some(7))
         .fact("zombie: gone after waitpid", gone))
+}
+
+/// Whether a signal found its process. That there is none is an answer, too; any other error is not.
+fn found(sent: nix::Result<()>) -> Result<bool> {
+    match sent {
+        Ok(()) => Ok(true),
+        Err(Errno::ESRCH) => Ok(false),
+        Err(errno) => Err(explain("kill")(errno)),
+    }
 }
 
 /// Waits until the process is a zombie or gone; the state in which it is then.

@@ -181,7 +181,8 @@ impl Drop for Mapping {
     fn drop(&mut self) {
         if let Some(place) = std::ptr::NonNull::new(self.0.cast()) {
             // SAFETY: nothing refers to the mapping any more.
-            let _ = unsafe { munmap(place, BYTES.get()) };
+            let unmapped = unsafe { munmap(place, BYTES.get()) };
+            debug_assert_eq!(unmapped, Ok(()));
         }
     }
 }
