@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicI32, AtomicPtr, AtomicUsize, Ordering::SeqCst};
 
 use anyhow::Result;
 use lab::child::{explain, explain_io};
+use lab::machine::page_size;
 use lab::{Evidence, Experiment, Lab, say};
 
 use crate::task;
@@ -249,8 +250,8 @@ fn set_dont_fork(value: i32) {
     unsafe {
         let access = libc::PROT_READ | libc::PROT_WRITE;
         let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
-        let page = libc::mmap(std::ptr::null_mut(), 4096, access, flags, -1, 0);
-        libc::madvise(page, 4096, libc::MADV_DONTFORK);
+        let page = libc::mmap(std::ptr::null_mut(), page_size(), access, flags, -1, 0);
+        libc::madvise(page, page_size(), libc::MADV_DONTFORK);
         DONT_FORK.store(page as usize, SeqCst);
     }
 }
@@ -259,5 +260,5 @@ fn set_dont_fork(value: i32) {
 fn dont_fork() -> i32 {
     let page = DONT_FORK.load(SeqCst) as *mut c_void;
     // SAFETY: msync(2) says ENOMEM where nothing is mapped, and changes nothing.
-    i32::from(unsafe { libc::msync(page, 4096, libc::MS_ASYNC) } == 0)
+    i32::from(unsafe { libc::msync(page, page_size(), libc::MS_ASYNC) } == 0)
 }

@@ -6,10 +6,10 @@ use std::num::NonZeroUsize;
 
 use anyhow::{Context, Result};
 use lab::child::Child;
+use lab::machine::page_size;
 use lab::{Evidence, Experiment, Lab, say};
 use nix::sys::mman::{MapFlags, MmapAdvise, ProtFlags, madvise, mmap_anonymous, munmap};
 use nix::sys::resource::{UsageWho, getrusage};
-use nix::unistd::{SysconfVar, sysconf};
 
 pub const EXPERIMENT: Experiment = Experiment {
     name: "copy-on-write",
@@ -21,7 +21,7 @@ pub const EXPERIMENT: Experiment = Experiment {
 const PAGES: usize = 1000;
 
 fn run(_: &Lab) -> Result<Evidence> {
-    let page = sysconf(SysconfVar::PAGE_SIZE)?.unwrap_or(4096) as usize;
+    let page = page_size();
     let length = NonZeroUsize::new(PAGES * page).context("the page size is zero")?;
     let (access, private) = (ProtFlags::PROT_READ | ProtFlags::PROT_WRITE, MapFlags::MAP_PRIVATE);
     // SAFETY: the kernel chooses the place of a new mapping; nothing is overlaid.

@@ -8,6 +8,7 @@ use std::sync::atomic::Ordering::SeqCst;
 
 use anyhow::{Context, Result};
 use lab::child::{Child, explain, failed, in_words};
+use lab::machine::page_size;
 use lab::{AtDeath, Evidence, Experiment, Lab, Unavailable, say};
 use nix::errno::Errno;
 use nix::sys::mman::MapFlags;
@@ -147,7 +148,7 @@ fn score(touched: usize, adjust: i32) -> Result<i32> {
 }
 
 fn touch(memory: *mut u8, length: usize) {
-    for offset in (0..length).step_by(4096) {
+    for offset in (0..length).step_by(page_size()) {
         // SAFETY: the mapping is at least as long.
         unsafe { memory.add(offset).write_volatile(1) };
     }

@@ -62,7 +62,7 @@ use nix::sys::memfd::{MFdFlags, memfd_create};
 use crate::futex;
 use crate::shared_mutex::SharedMutex;
 
-/// Where the slots begin: the header has a page to itself.
+/// Where the slots begin, in bytes: behind the header, and aligned for every message.
 const SLOTS_AT: usize = 4096;
 /// The first word of a ring, "spscring" and the version of the layout.
 const MAGIC: u64 = u64::from_le_bytes(*b"spscrng1");
