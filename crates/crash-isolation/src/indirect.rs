@@ -116,19 +116,22 @@ fn dead_reader() -> Result<(bool, bool)> {
 // ANCHOR_END: dead-reader
 
 fn process_group() -> Result<(bool, bool)> {
-    let waits = || {
-        let _ = default_action(Signal::SIGINT);
-        loop {
-            pause();
-        }
-    };
     let interrupts_its_group = |group: Pid| {
         let _ = setpgid(Pid::from_raw(0), group);
         let _ = default_action(Signal::SIGINT);
         i32::from(kill(Pid::from_raw(0), Signal::SIGINT).is_err())
     };
     let leader_is_ended = |worker_has_own_group: bool| -> Result<bool> {
-        let leader = child(waits)?;
+        let (mut ready, mut tell) = std::io::pipe().context("pipe")?;
+        let leader = child(|| {
+            let _ = default_action(Signal::SIGINT);
+            let _ = tell.write_all(b".");
+            loop {
+                pause();
+            }
+        })?;
+        // A signal that comes before is ignored, if this program was started so.
+        ready.read_exact(&mut [0]).context("read")?;
         setpgid(leader.pid(), leader.pid()).map_err(explain("setpgid"))?;
         let group = if worker_has_own_group { Pid::from_raw(0) } else { leader.pid() };
         let worker = child(|| interrupts_its_group(group))?;

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use anyhow::Result;
-use lab::child::Child;
+use lab::child::{Child, explain, failed};
 use lab::{Evidence, Experiment, Lab, Shared, say};
 use nix::sys::wait::waitpid;
 use nix::unistd::{ForkResult, fork};
@@ -70,18 +70,22 @@ fn who_is_first(seen: &Seen) -> Result<u32> {
 // ANCHOR: three
 fn three_forks(seen: &Seen) -> i32 {
     let mut children = Vec::new();
+    let mut status = 0;
     for _ in 0..3 {
         // SAFETY: this process has one thread, so the child inherits no lock held by another.
         match unsafe { fork() } {
             Ok(ForkResult::Child) => children.clear(),
             Ok(ForkResult::Parent { child }) => children.push(child),
-            Err(_) => break,
+            Err(errno) => {
+                status = failed(&explain("fork")(errno));
+                break;
+            }
         }
     }
     seen.processes.fetch_add(1, Ordering::AcqRel);
     for child in children {
         let _ = waitpid(child, None);
     }
-    0
+    status
 }
 // ANCHOR_END: three
