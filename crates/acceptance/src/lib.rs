@@ -11,6 +11,7 @@ mod program;
 mod surroundings;
 pub mod transcript;
 mod trial;
+pub mod watchdog;
 
 pub use program::{Ended, Program};
 pub use trial::{Complaint, Counts, Kind, Trials};

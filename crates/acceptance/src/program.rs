@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::{Duration, Instant};
 
+use nix::errno::Errno;
 use nix::sched::CpuSet;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -18,9 +19,8 @@ use crate::figure::figures;
 use crate::guest::{MARK, Names, survivors};
 use crate::transcript::{self, Transcript};
 use crate::trial::Trials;
+use crate::watchdog::LIMIT;
 
-/// How long a run may take, however loaded the machine is.
-const LIMIT: Duration = Duration::from_secs(120);
 /// How often each signal is sent at a random moment.
 const KILLS: u32 = 1;
 /// How long a test injects failures.
@@ -120,18 +120,25 @@ impl Program {
         WHOLE.get_or_init(|| self.json(&[]))
     }
 
+    /// The facts of `experiment`, without those that this machine cannot show.
+    ///
+    /// # Panics
+    ///
+    /// If the run fails or has no such experiment.
+    pub fn facts(&self, experiment: &str) -> &'static [serde_json::Value] {
+        let experiments = self.whole()["experiments"].as_array().expect("experiments");
+        let found = experiments.iter().find(|found| found["name"] == experiment);
+        found.expect("the experiment")["facts"].as_array().expect("facts")
+    }
+
     /// The value of the fact `fact` of `experiment`.
     ///
     /// # Panics
     ///
     /// If the run fails or does not find the fact.
     pub fn fact(&self, experiment: &str, fact: &str) -> serde_json::Value {
-        let json = self.whole();
-        let experiments = json["experiments"].as_array().expect("experiments");
-        let found = experiments.iter().find(|found| found["name"] == experiment);
-        let facts = found.expect("the experiment")["facts"].as_array().expect("facts");
-        let found = facts.iter().find(|found| found["name"] == fact);
-        found.unwrap_or_else(|| panic!("no fact `{fact}` in {json:#}"))["value"].clone()
+        let found = self.facts(experiment).iter().find(|found| found["name"] == fact);
+        found.unwrap_or_else(|| panic!("no fact `{fact}` in {:#}", self.whole()))["value"].clone()
     }
 
     /// Compares a fresh run with the recorded transcript, each section by its grade. No line of it
@@ -316,7 +323,7 @@ impl Program {
                     Signal::SIGINT => Pid::from_raw(-process.as_raw()),
                     _ => process,
                 };
-                let _ = kill(whom, signal);
+                send(whom, signal);
                 let ended = wait(child);
                 let said = format!("{signal} after {moment:?}: {ended:?}");
                 let by_signal = ended.status.signal() == Some(signal as i32);
@@ -410,6 +417,14 @@ fn try_finish(mut command: Command) -> std::io::Result<Ended> {
     }
 }
 
+/// Sends a signal to a process or a group that this process has started; one that is gone needs none.
+pub(crate) fn send(whom: Pid, signal: Signal) {
+    match kill(whom, signal) {
+        Ok(()) | Err(Errno::ESRCH) => {}
+        Err(errno) => panic!("kill {whom}, {signal}: {errno}"),
+    }
+}
+
 /// Waits for the end, reading what the child prints; one that takes too long is killed.
 pub(crate) fn wait(child: Child) -> Ended {
     let pid = Pid::from_raw(child.id() as i32);
@@ -417,7 +432,7 @@ pub(crate) fn wait(child: Child) -> Ended {
     let watchdog = std::thread::spawn(move || {
         let late = ended.recv_timeout(LIMIT) == Err(std::sync::mpsc::RecvTimeoutError::Timeout);
         if late {
-            let _ = kill(pid, Signal::SIGKILL);
+            send(pid, Signal::SIGKILL);
         }
         late
     });

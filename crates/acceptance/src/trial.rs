@@ -14,7 +14,7 @@ use nix::unistd::Pid;
 
 use crate::guest::{MARK, survivors};
 use crate::inject::{self, CALLS, Injection};
-use crate::program::{Ended, Place, Program, wait};
+use crate::program::{Ended, Place, Program, send, wait};
 use crate::surroundings::{self, ALL};
 
 /// A sample of the surroundings is every fourth of them.
@@ -205,9 +205,9 @@ impl<'a> Trials<'a> {
             self.try_it(&format!("{experiment}, stopped for {pause:?}"), command, None, |child| {
                 let group = Pid::from_raw(-(child as i32));
                 std::thread::sleep(Duration::from_millis((300.0 * share()) as u64));
-                let _ = kill(group, Signal::SIGSTOP);
+                send(group, Signal::SIGSTOP);
                 std::thread::sleep(pause);
-                let _ = kill(group, Signal::SIGCONT);
+                send(group, Signal::SIGCONT);
             });
         }
     }
@@ -256,7 +256,7 @@ impl<'a> Trials<'a> {
         for process in &left {
             // It would hold the watcher up, and it is nobody's.
             if let Some(pid) = process.split(['/', ' ']).find_map(|word| word.parse().ok()) {
-                let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
+                send(Pid::from_raw(pid), Signal::SIGKILL);
             }
         }
         let injected = watcher.is_some_and(|watcher| watcher.seen().injected);

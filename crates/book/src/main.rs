@@ -14,6 +14,7 @@ mod recorded;
 mod run;
 mod runnable;
 mod serve;
+mod warn;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -63,7 +64,7 @@ fn ended(outcome: Result<()>, failure: ExitCode) -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            serve::warn(&format!("{error:#}"));
+            warn::warn(&format!("{error:#}"));
             failure
         }
     }

@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use acceptance::transcript::Section;
 use anyhow::{Context, Result};
+use nix::errno::Errno;
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::prctl::set_pdeathsig;
 use nix::sys::signal::{Signal, killpg};
@@ -26,6 +27,7 @@ use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
 
 use crate::marks::{Marks, marks};
 use crate::recorded::{Recorded, facts_in};
+use crate::warn::warn;
 
 /// How long a build may take.
 pub const BUILD: Duration = Duration::from_secs(600);
@@ -254,13 +256,26 @@ impl Group {
         receiver
     }
 
+    /// Signals all in the group, or only looks for them; whether somebody is there, as far as this
+    /// process may know.
+    fn signal(&self, signal: Option<Signal>) -> bool {
+        match killpg(self.id, signal) {
+            Ok(()) => true,
+            Err(Errno::ESRCH) => false,
+            Err(errno) => {
+                warn(&format!("what was run, process group {}, is not ended: {errno}", self.id));
+                false
+            }
+        }
+    }
+
     /// Ends the group: by a request first, by force where that is not enough.
     async fn end(&mut self) {
         self.ending.store(true, Ordering::Relaxed);
         for (signal, grace) in [(Signal::SIGTERM, GRACE), (Signal::SIGKILL, GRACE / 6)] {
             let until = Instant::now() + grace;
             let mut sent = false;
-            while killpg(self.id, (!sent).then_some(signal)).is_ok() && Instant::now() < until {
+            while self.signal((!sent).then_some(signal)) && Instant::now() < until {
                 sent = true;
                 let _ = self.child.try_wait();
                 sleep(Duration::from_millis(5)).await;
@@ -275,7 +290,7 @@ impl Group {
 impl Drop for Group {
     fn drop(&mut self) {
         if !self.over {
-            let _ = killpg(self.id, Signal::SIGKILL);
+            self.signal(Some(Signal::SIGKILL));
         }
     }
 }

@@ -24,6 +24,7 @@ use tokio::sync::Semaphore;
 
 use crate::door::Door;
 use crate::run::Place;
+use crate::warn::warn;
 
 /// How long one request with its answer may take.
 const TIME: Duration = Duration::from_secs(10);
@@ -139,11 +140,6 @@ fn announce(line: &str) {
     if let Err(error) = writeln!(stdout, "{line}").and_then(|()| stdout.flush()) {
         warn(&format!("write to stdout: {error}. {line}"));
     }
-}
-
-/// Warns on stderr, if it is there.
-pub fn warn(line: &str) {
-    let _ = writeln!(io::stderr(), "book: {line}");
 }
 
 /// Opens the address in a browser, if there is a place to show it. Whatever goes wrong there, the

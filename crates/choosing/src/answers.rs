@@ -213,15 +213,7 @@ pub fn bytes(number: f64) -> String {
 /// A number for people: three digits that count, thousands parted.
 pub fn short(number: f64) -> String {
     if number >= 100.0 {
-        let digits = format!("{number:.0}");
-        let mut parted = String::new();
-        for (at, digit) in digits.chars().enumerate() {
-            if at > 0 && (digits.len() - at).is_multiple_of(3) {
-                parted.push(',');
-            }
-            parted.push(digit);
-        }
-        return parted;
+        return lab::grouped(number.round_ties_even() as u128);
     }
     let mut text = String::new();
     let _ = match number {

@@ -1,8 +1,8 @@
 //! A task that blocks the thread blocks all tasks, by a system call or by a lock whose owner waits on
 //! the same thread.
 
-use std::cell::{Cell, RefCell};
-use std::future::{Future, poll_fn};
+use std::cell::Cell;
+use std::future::poll_fn;
 use std::sync::{Arc, Mutex};
 use std::task::{Poll, Waker};
 use std::thread::{Builder, JoinHandle};
@@ -12,6 +12,7 @@ use anyhow::{Context, Result};
 use lab::child::explain_io;
 use lab::{Evidence, Experiment, Lab, say};
 
+use crate::beside::steps_beside;
 use crate::tasks::{Executor, yield_now};
 
 pub const EXPERIMENT: Experiment = Experiment {
@@ -56,29 +57,6 @@ fn run(_: &Lab) -> Result<Evidence> {
 
 fn state(free: bool) -> &'static str {
     if free { "is free" } else { "is taken" }
-}
-
-/// Whether another task ran before, and its steps while this one waits.
-fn steps_beside(waits: impl Future<Output = Result<()>>) -> Result<(bool, u64)> {
-    let (steps, over) = (Cell::new(0), Cell::new(false));
-    let (before, during, waited) = (Cell::new(0), Cell::new(0), RefCell::new(Ok(())));
-    let mut executor = Executor::default();
-    executor.spawn(async {
-        while !over.get() {
-            steps.set(steps.get() + 1);
-            yield_now().await;
-        }
-    });
-    executor.spawn(async {
-        before.set(steps.get());
-        *waited.borrow_mut() = waits.await;
-        during.set(steps.get() - before.get());
-        over.set(true);
-    });
-    executor.run();
-    drop(executor);
-    waited.into_inner()?;
-    Ok((before.get() > 0, during.get()))
 }
 
 // ANCHOR: thread

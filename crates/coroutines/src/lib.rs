@@ -9,6 +9,7 @@
 
 #![cfg(target_os = "linux")]
 
+mod beside;
 mod blocking;
 mod claims;
 mod executor;

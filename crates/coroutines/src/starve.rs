@@ -1,7 +1,6 @@
 //! One computes and does not let go. Among tasks, all others stand still until it has finished;
 //! among threads on one CPU the kernel takes the CPU away from it.
 
-use std::cell::{Cell, RefCell};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
 use std::time::Duration;
 
@@ -10,8 +9,9 @@ use lab::sample::{Pinned, allowed_cpus};
 use lab::thread::spawn;
 use lab::{Evidence, Experiment, Lab, say};
 
+use crate::beside::steps_beside;
 use crate::kernel::{compute, used};
-use crate::tasks::{Executor, yield_now};
+use crate::tasks::yield_now;
 
 pub const EXPERIMENT: Experiment = Experiment {
     name: "starve",
@@ -25,9 +25,9 @@ const LONG: Duration = Duration::from_millis(60);
 
 fn run(_: &Lab) -> Result<Evidence> {
     let _pinned = Pinned::to(*allowed_cpus().last().context("no CPU is allowed")?)?;
-    let (ran_before, task) = beside_a_task(false)?;
+    let (ran_before, task) = steps_beside(computes(false))?;
     say!("task", "computes for 60 ms without an await; the other took {task} steps");
-    let (_, polite) = beside_a_task(true)?;
+    let (_, polite) = steps_beside(computes(true))?;
     say!("task", "awaits every 1 ms; the other took {polite} steps");
     let (thread_before, thread, taken) = beside_a_thread()?;
     let ran = if thread > 0 { "ran too" } else { "did not run" };
@@ -49,39 +49,21 @@ fn run(_: &Lab) -> Result<Evidence> {
         .measured("starve: CPU taken from the thread", taken, "times"))
 }
 
-/// Whether another task ran before, and its steps while a task computes.
-fn beside_a_task(awaits: bool) -> Result<(bool, u64)> {
-    let (steps, over) = (Cell::new(0), Cell::new(false));
-    let (before, during, computed) = (Cell::new(0), Cell::new(0), RefCell::new(Ok(())));
-    let mut executor = Executor::default();
-    // ANCHOR: tasks
-    executor.spawn(async {
-        while !over.get() {
-            steps.set(steps.get() + 1);
+// ANCHOR: task
+/// Computes, and lets others run now and then or not at all.
+async fn computes(awaits: bool) -> Result<()> {
+    for _ in 0..60 {
+        compute(LONG / 60)?;
+        if awaits {
             yield_now().await;
         }
-    });
-    executor.spawn(async {
-        before.set(steps.get());
-        for _ in 0..60 {
-            if let Err(error) = compute(LONG / 60) {
-                *computed.borrow_mut() = Err(error);
-            }
-            if awaits {
-                yield_now().await;
-            }
-        }
-        during.set(steps.get() - before.get());
-        over.set(true);
-    });
-    executor.run();
-    // ANCHOR_END: tasks
-    drop(executor);
-    computed.into_inner()?;
-    Ok((before.get() > 0, during.get()))
+    }
+    Ok(())
 }
+// ANCHOR_END: task
 
-/// The same with threads, and how often the kernel took the CPU away from the one that computes.
+/// Whether another thread ran before, its steps while one computes on the same CPU, and how often the
+/// kernel took the CPU away from that one.
 fn beside_a_thread() -> Result<(bool, u64, i64)> {
     let (steps, over) = (AtomicU64::new(0), AtomicBool::new(false));
     std::thread::scope(|scope| {

@@ -5,18 +5,9 @@ use std::process::Command;
 
 acceptance::tests!("crash-isolation");
 
-fn facts(experiment: &str) -> impl Fn(&str) -> serde_json::Value {
-    let json = PROGRAM.json(&[experiment]);
-    move |name| {
-        let facts = json["experiments"][0]["facts"].as_array().expect("facts");
-        let found = facts.iter().find(|found| found["name"] == name);
-        found.unwrap_or_else(|| panic!("no fact `{name}` in {json:#}"))["value"].clone()
-    }
-}
-
 #[test]
 fn each_fault_has_its_wait_status_and_no_sibling_notices() {
-    let fact = facts("process-matrix");
+    let fact = |name: &str| PROGRAM.fact("process-matrix", name);
     for (fault, status) in [
         ("null write", "was ended by SIGSEGV"),
         ("abort", "was ended by SIGABRT"),
@@ -36,7 +27,7 @@ fn each_fault_has_its_wait_status_and_no_sibling_notices() {
 
 #[test]
 fn a_fatal_signal_or_exit_in_one_thread_ends_all_and_a_panic_ends_one() {
-    let fact = facts("thread-matrix");
+    let fact = |name: &str| PROGRAM.fact("thread-matrix", name);
     for (fault, status, survivors) in [
         ("null write", "was ended by SIGSEGV", 0),
         ("abort", "was ended by SIGABRT", 0),
@@ -57,7 +48,7 @@ fn a_fatal_signal_or_exit_in_one_thread_ends_all_and_a_panic_ends_one() {
 
 #[test]
 fn unwinding_runs_destructors_and_aborting_does_not() {
-    let fact = facts("panic");
+    let fact = |name: &str| PROGRAM.fact("panic", name);
     assert_eq!(fact("panic: join returns the error"), true);
     assert_eq!(fact("panic: destructor runs"), true);
     assert_eq!(fact("panic: catch_unwind returns the error"), true);
@@ -67,17 +58,17 @@ fn unwinding_runs_destructors_and_aborting_does_not() {
 
 #[test]
 fn every_mistake_and_every_channel_harms_and_has_a_guard() {
-    let fact = facts("soft-errors");
+    let fact = |name: &str| PROGRAM.fact("soft-errors", name);
     assert_eq!(fact("mistakes that harm other threads"), 6);
     assert_eq!(fact("mistakes with a guard"), 6);
-    let fact = facts("indirect");
+    let fact = |name: &str| PROGRAM.fact("indirect", name);
     assert_eq!(fact("channels that carry harm"), 6);
     assert_eq!(fact("harmful channels that a guard closes"), 6);
 }
 
 #[test]
 fn a_limit_of_its_own_is_told_by_malloc_and_a_promise_costs_nothing() {
-    let fact = facts("out-of-memory");
+    let fact = |name: &str| PROGRAM.fact("out-of-memory", name);
     assert_eq!(fact("with a limit of its own"), "told by malloc");
     assert_eq!(fact("asked for and not written to"), "got it all");
     assert_eq!(fact("oom_score_adj makes it the first"), true);

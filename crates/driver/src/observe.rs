@@ -4,53 +4,11 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-/// A line of /proc/PID/stat.
-#[derive(Clone, Debug)]
-pub struct Stat {
-    /// The name of the program, cut at 15 bytes.
-    pub name: String,
-    /// The letter for what it does: `R`, `S`, `D`, `T`, `Z`.
-    pub state: char,
-    /// Its parent.
-    pub parent: i32,
-    /// Its process group.
-    pub group: i32,
-}
-
-/// Looks at a process, or at a thread by `PID/task/TID`; `None` if it is not there.
-pub fn stat(which: &str) -> Option<Stat> {
-    let text = fs::read_to_string(format!("/proc/{which}/stat")).ok()?;
-    let (start, end) = (text.find('(')?, text.rfind(')')?);
-    let mut rest = text[end + 1..].split_whitespace();
-    Some(Stat {
-        name: text[start + 1..end].to_owned(),
-        state: rest.next()?.chars().next()?,
-        parent: rest.next()?.parse().ok()?,
-        group: rest.next()?.parse().ok()?,
-    })
-}
-
-/// Whether a process is gone, or is a zombie.
-pub fn has_ended(pid: i32) -> bool {
-    stat(&pid.to_string()).is_none_or(|stat| matches!(stat.state, 'Z' | 'X'))
-}
-
-fn numbers(directory: &str) -> Vec<i32> {
-    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
-    let mut all: Vec<i32> =
-        entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect();
-    all.sort_unstable();
-    all
-}
-
-/// The threads of a process.
-pub fn threads(pid: i32) -> Vec<i32> {
-    numbers(&format!("/proc/{pid}/task"))
-}
+pub use proc::{Stat, descriptors, has_ended, stat, system_call, threads};
 
 /// All processes that come from `ancestor`, without it.
 pub fn descendants(ancestor: i32) -> Vec<(i32, Stat)> {
-    let all: BTreeMap<i32, Stat> = numbers("/proc")
+    let all: BTreeMap<i32, Stat> = proc::processes()
         .into_iter()
         .filter_map(|pid| Some((pid, stat(&pid.to_string())?)))
         .collect();
@@ -69,17 +27,6 @@ pub fn descendants(ancestor: i32) -> Vec<(i32, Stat)> {
     which.into_iter().map(|pid| (pid, all[&pid].clone())).collect()
 }
 
-/// Its open descriptors with what they are open on; `None` if it does not let itself be looked at.
-pub fn descriptors(pid: i32) -> Option<BTreeMap<i32, String>> {
-    let path = format!("/proc/{pid}/fd");
-    fs::read_dir(&path).ok()?;
-    let target = |fd: i32| {
-        let target = fs::read_link(Path::new(&path).join(fd.to_string())).ok()?;
-        Some((fd, target.to_string_lossy().into_owned()))
-    };
-    Some(numbers(&path).into_iter().filter_map(target).collect())
-}
-
 /// Its shared mappings that can be written to, each as a line of /proc/PID/maps.
 pub fn shared_mappings(pid: i32) -> Vec<String> {
     let text = fs::read_to_string(format!("/proc/{pid}/maps")).unwrap_or_default();
@@ -94,15 +41,6 @@ pub fn status_number(pid: i32, field: &str, radix: u32) -> Option<u64> {
     let text = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     let line = text.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'))?;
     u64::from_str_radix(line.split_whitespace().next()?, radix).ok()
-}
-
-/// The system call that a thread is in: its number, and its first argument; `None` while it runs.
-pub fn system_call(pid: i32, thread: i32) -> Option<(i64, u64)> {
-    let text = fs::read_to_string(format!("/proc/{pid}/task/{thread}/syscall")).ok()?;
-    let mut words = text.split_whitespace();
-    let number = words.next()?.parse().ok().filter(|number| *number >= 0)?;
-    let first = u64::from_str_radix(words.next()?.strip_prefix("0x")?, 16).ok()?;
-    Some((number, first))
 }
 
 /// How long the threads of a process have waited for a processor so far, in nanoseconds.

@@ -10,7 +10,10 @@ use std::process::Child;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
+use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 
 use crate::channel::Order;
 use crate::puppet::{self, Order as Told};
@@ -152,6 +155,15 @@ pub struct Puppet {
     run: Run,
     index: usize,
     role: String,
+}
+
+/// Sends a signal to a process of the submission or of the check; one that is gone needs none. If it
+/// fails otherwise, the check is broken.
+pub(crate) fn signal(pid: i32, signal: Signal) {
+    match kill(Pid::from_raw(pid), signal) {
+        Ok(()) | Err(Errno::ESRCH) => {}
+        Err(errno) => panic!("kill {pid}, {signal}: {errno}"),
+    }
 }
 
 pub(crate) fn same_program(pid: i32, path: &str) -> bool {
@@ -710,8 +722,8 @@ impl Puppet {
 
     /// Stops it, and waits until it stands still or is gone.
     pub fn stops(&self) {
-        let pid = nix::unistd::Pid::from_raw(self.pid());
-        let _ = nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGSTOP);
+        let pid = self.pid();
+        signal(pid, Signal::SIGSTOP);
         let what = || format!("{} does not stop", self.role);
         self.run.wait(what, || {
             let stat = observe::stat(&pid.to_string());
@@ -721,8 +733,7 @@ impl Puppet {
 
     /// Lets it go on after it was stopped.
     pub fn goes_on(&self) {
-        let pid = nix::unistd::Pid::from_raw(self.pid());
-        let _ = nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGCONT);
+        signal(self.pid(), Signal::SIGCONT);
     }
 
     /// Whether a handler has told of this signal so far.

@@ -317,7 +317,7 @@ impl Session {
 
     /// Sends it a signal.
     pub fn signal(&self, signal: Signal) {
-        let _ = nix::sys::signal::kill(nix::unistd::Pid::from_raw(self.pid()), signal);
+        crate::run::signal(self.pid(), signal);
     }
 
     /// Stops it, and waits until it stands still.

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use explorer::Search;
 use explorer::report::{self, Failure, Obstacle, Panicked, Place, Report};
 use harness::Order;
@@ -88,6 +88,26 @@ pub struct Judged {
     /// What a process exercise's driver saw left behind: the word for it, and which it is.
     #[serde(skip)]
     pub left: Vec<(String, String)>,
+}
+
+impl Judged {
+    /// Of this check nothing is known yet.
+    pub(crate) fn of(check: &Check) -> Judged {
+        let Check { name, says, points, .. } = check;
+        Judged { check: name.clone(), says: says.clone(), points: *points, ..Judged::default() }
+    }
+
+    /// Takes over what does not depend on how it ended.
+    pub(crate) fn has_ended(&mut self, end: &End) {
+        self.seconds = end.seconds;
+        self.output = end.output.clone();
+        self.cut = end.cut;
+        if end.forged {
+            let message =
+                "Something was written to the grader's channel that is not from the checks.";
+            self.findings.push(Finding::new("forged", message));
+        }
+    }
 }
 
 /// Something that is wrong.
@@ -335,12 +355,7 @@ fn run_check(
     manner: &Manner,
     left: f64,
 ) -> Result<(Judged, Account)> {
-    let mut judged = Judged {
-        check: check.name.clone(),
-        says: check.says.clone(),
-        points: check.points,
-        ..Judged::default()
-    };
+    let mut judged = Judged::of(check);
     if left < 0.05 {
         let message = format!(
             "The time of {} s for all checks together was up before this one began.",
@@ -357,29 +372,47 @@ fn run_check(
     };
     let order = Order { check: check.name.clone(), search };
     let job = Job {
-        program: "checks".to_owned(),
-        environment: [("PATH", "/usr/bin:/bin"), ("HOME", "{tmp}"), ("LANG", "C.UTF-8")]
-            .map(|(name, value)| (name.to_owned(), value.to_owned()))
-            .into(),
         allow: exercise.allowed(),
         limits: Limits { seconds: check.seconds.min(left), ..Limits::default() },
         channel: Some(channel(exercise, &order)?),
         ..Job::default()
     };
-    let content = Content::Descriptor(program.as_raw_fd());
+    let files = vec![executable(CHECKS, 0o755, program)];
+    let account = run_in_sandbox(check, job, files, manner)?;
+    let replay = manner.replay.as_ref().map(|(_, schedule)| schedule.as_str());
+    understand(&account.ends[0], exercise, replay, &mut judged)?;
+    Ok((judged, account))
+}
+
+/// The name of the program that a check is run by.
+pub(crate) const CHECKS: &str = "checks";
+
+/// A program as a file of the sandbox.
+pub(crate) fn executable(name: &str, mode: u32, program: &OwnedFd) -> File {
+    File { name: name.to_owned(), mode, content: Content::Descriptor(program.as_raw_fd()) }
+}
+
+/// Runs a check by the program [`CHECKS`] of `files`; its end is the first of the account.
+pub(crate) fn run_in_sandbox(
+    check: &Check,
+    job: Job,
+    files: Vec<File>,
+    manner: &Manner,
+) -> Result<Account> {
+    let environment = [("PATH", "/usr/bin:/bin"), ("HOME", "{tmp}"), ("LANG", "C.UTF-8")]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let job = Job { program: CHECKS.to_owned(), environment: environment.into(), ..job };
     let spec = Spec {
         unprivileged: true,
-        files: vec![File { name: "checks".to_owned(), mode: 0o755, content }],
+        files,
         jobs: vec![job],
         places: places(),
         without: manner.without.clone(),
         ..Spec::default()
     };
     let account = sandbox::run(&spec).with_context(|| format!("check {}", check.name))?;
-    let end = account.ends.first().context("the check was not run")?;
-    let replay = manner.replay.as_ref().map(|(_, schedule)| schedule.as_str());
-    understand(end, exercise, replay, &mut judged)?;
-    Ok((judged, account))
+    ensure!(!account.ends.is_empty(), "the check was not run");
+    Ok(account)
 }
 
 /// Where the choice of schedules begins, anew for each run: a submission cannot be made for it.
@@ -412,13 +445,7 @@ fn understand(
     replay: Option<&str>,
     judged: &mut Judged,
 ) -> Result<()> {
-    judged.seconds = end.seconds;
-    judged.output = end.output.clone();
-    judged.cut = end.cut;
-    if end.forged {
-        let message = "Something was written to the grader's channel that is not from the checks.";
-        judged.findings.push(Finding::new("forged", message));
-    }
+    judged.has_ended(end);
     let began =
         end.packets.first().is_some_and(|(kind, body)| kind == "begin" && *body == judged.check);
     let finding = match &end.how {
@@ -456,17 +483,34 @@ fn understand(
         ),
         How::Killed(number) => crashed(*number, end, exercise, judged),
         How::TimeUp => Finding::new("stuck", stuck(end, exercise)),
-        How::TooMuchMemory => Finding::new("memory", "More than 512 MiB of memory were used."),
-        How::TooManyProcesses => {
-            Finding::new("processes", "There were more than 128 processes and threads.")
-        }
-        How::TooMuchDisk => Finding::new("disk", "More than 48 MiB were written to files."),
-        How::TooMuchOutput => Finding::new("output", "More than 256 KiB were printed."),
-        How::NotStarted(why) => bail!("the check could not be started: {why}"),
-        How::Unknown => bail!("nothing is known of how the check ended"),
+        how => exceeded(how, &Limits::default())?,
     };
     judged.findings.push(finding);
     Ok(())
+}
+
+/// What the end at a limit means.
+pub(crate) fn exceeded(how: &How, limits: &Limits) -> Result<Finding> {
+    let (word, message) = match how {
+        How::TooMuchMemory => {
+            ("memory", format!("More than {} MiB of memory were used.", limits.memory >> 20))
+        }
+        How::TooManyProcesses => (
+            "processes",
+            format!("There were more than {} processes and threads.", limits.processes),
+        ),
+        How::TooMuchDisk => {
+            ("disk", format!("More than {} MiB were written to files.", limits.disk >> 20))
+        }
+        How::TooMuchOutput => {
+            ("output", format!("More than {} KiB were printed.", (4 * limits.output) >> 10))
+        }
+        How::NotStarted(why) => bail!("the check could not be started: {why}"),
+        How::Done | How::Exited(_) | How::Killed(_) | How::TimeUp | How::Unknown => {
+            bail!("nothing is known of how the check ended")
+        }
+    };
+    Ok(Finding::new(word, message))
 }
 
 fn failed(mut failure: Failure, check: &str) -> Finding {
@@ -588,7 +632,7 @@ fn report_of(text: &str) -> Option<Report> {
 }
 
 /// The body of the first packet of this kind.
-fn packet<'a>(end: &'a End, kind: &str) -> Option<&'a str> {
+pub(crate) fn packet<'a>(end: &'a End, kind: &str) -> Option<&'a str> {
     end.packets.iter().find(|(it, _)| it == kind).map(|(_, body)| body.as_str())
 }
 

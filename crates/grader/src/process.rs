@@ -3,16 +3,15 @@
 
 use std::fs;
 use std::io::Read;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::OwnedFd;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use driver::{Order, Report};
-use sandbox::{Account, Channel, Content, End, File, How, Job, Limits, Question, Spec};
+use sandbox::{Account, Channel, End, How, Job, Limits, Question};
 
 use crate::catalogue::{Check, Exercise};
 use crate::compile::SUBMISSION;
-use crate::judge::{Finding, Judged, Manner};
-use crate::toolchain::places;
+use crate::judge::{CHECKS, Finding, Judged, Manner, exceeded, executable, packet, run_in_sandbox};
 use crate::usage::usage;
 
 /// Where random inputs begin, another one for each verdict.
@@ -31,8 +30,10 @@ pub fn read_seed(text: &str) -> Result<u64> {
 /// How much longer than the driver's limit the sandbox waits: the driver says what hangs where.
 const LONGER: f64 = 6.0;
 
-/// The most processes and threads of a run: a hundred commands, and two threads for each.
-const PROCESSES: u64 = 320;
+/// The limits of a run, which has a hundred commands, and two threads for each.
+fn limits() -> Limits {
+    Limits { processes: 320, ..Limits::default() }
+}
 
 /// What is run.
 pub struct Programs<'a> {
@@ -50,29 +51,16 @@ pub fn run_check(
     programs: Programs<'_>,
     manner: &Manner,
 ) -> Result<(Judged, Account)> {
-    let mut judged = Judged {
-        check: check.name.clone(),
-        says: check.says.clone(),
-        points: check.points,
-        ..Judged::default()
-    };
+    let mut judged = Judged::of(check);
     if order.seconds < 0.05 {
         let message = "The time for all checks together was up before this one began.";
         judged.findings.push(Finding::new("stuck", message));
         return Ok((judged, Account::default()));
     }
     let job = Job {
-        program: "checks".to_owned(),
-        environment: [("PATH", "/usr/bin:/bin"), ("HOME", "{tmp}"), ("LANG", "C.UTF-8")]
-            .map(|(name, value)| (name.to_owned(), value.to_owned()))
-            .into(),
         sees_processes: true,
         allow: exercise.allowed(),
-        limits: Limits {
-            seconds: LONGER * (order.seconds + 1.0),
-            processes: PROCESSES,
-            ..Limits::default()
-        },
+        limits: Limits { seconds: LONGER * (order.seconds + 1.0), ..limits() },
         channel: Some(Channel {
             descriptor: driver::DESCRIPTOR,
             secret: sandbox::secret()?,
@@ -83,50 +71,30 @@ pub fn run_check(
         }),
         ..Job::default()
     };
-    let file = |name: &str, mode: u32, content: &OwnedFd| {
-        let content = Content::Descriptor(content.as_raw_fd());
-        File { name: name.to_owned(), mode, content }
-    };
     // A program that its user may not read cannot be looked into by others of that user: execve(2).
-    let spec = Spec {
-        unprivileged: true,
-        files: vec![
-            file("checks", 0o111, programs.driver),
-            file(driver::PUPPET, 0o755, programs.driver),
-            file(SUBMISSION, 0o755, programs.submission),
-        ],
-        jobs: vec![job],
-        places: places(),
-        without: manner.without.clone(),
-        ..Spec::default()
-    };
-    let account = sandbox::run(&spec).with_context(|| format!("check {}", check.name))?;
-    let end = account.ends.first().context("the check was not run")?;
-    understand(end, &order, &mut judged)?;
+    let files = vec![
+        executable(CHECKS, 0o111, programs.driver),
+        executable(driver::PUPPET, 0o755, programs.driver),
+        executable(SUBMISSION, 0o755, programs.submission),
+    ];
+    let account = run_in_sandbox(check, job, files, manner)?;
+    understand(&account.ends[0], &order, &mut judged)?;
     Ok((judged, account))
 }
 
 /// What the end of a check means.
 fn understand(end: &End, order: &Order, judged: &mut Judged) -> Result<()> {
-    judged.seconds = end.seconds;
-    judged.output = end.output.clone();
-    judged.cut = end.cut;
-    if end.forged {
-        let message = "Something was written to the grader's channel that is not from the checks.";
-        judged.findings.push(Finding::new("forged", message));
-    }
-    let packet =
-        |kind: &str| end.packets.iter().find(|(it, _)| it == kind).map(|(_, body)| body.as_str());
+    judged.has_ended(end);
     let finding = match &end.how {
-        How::Done if packet("unknown").is_some() => {
+        How::Done if packet(end, "unknown").is_some() => {
             bail!("checks.rs has no check \"{}\"", judged.check)
         }
-        How::Done if packet("broken").is_some() => {
-            bail!("check {}: {}", judged.check, packet("broken").unwrap_or_default())
+        How::Done if packet(end, "broken").is_some() => {
+            bail!("check {}: {}", judged.check, packet(end, "broken").unwrap_or_default())
         }
         How::Done => {
-            let report = packet("end").and_then(Report::from_text);
-            let Some(report) = report.filter(|_| packet("begin") == Some(&order.check)) else {
+            let report = packet(end, "end").and_then(Report::from_text);
+            let Some(report) = report.filter(|_| packet(end, "begin") == Some(&order.check)) else {
                 judged.findings.push(Finding::new("forged", "The report cannot be read."));
                 return Ok(());
             };
@@ -154,15 +122,7 @@ fn understand(end: &End, order: &Order, judged: &mut Judged) -> Result<()> {
                 end.seconds
             ),
         ),
-        How::TooMuchMemory => Finding::new("memory", "More than 512 MiB of memory were used."),
-        How::TooManyProcesses => Finding::new(
-            "processes",
-            format!("There were more than {PROCESSES} processes and threads."),
-        ),
-        How::TooMuchDisk => Finding::new("disk", "More than 48 MiB were written to files."),
-        How::TooMuchOutput => Finding::new("output", "More than 256 KiB were printed."),
-        How::NotStarted(why) => bail!("the check could not be started: {why}"),
-        How::Unknown => bail!("nothing is known of how the check ended"),
+        how => exceeded(how, &limits())?,
     };
     judged.findings.push(finding);
     Ok(())

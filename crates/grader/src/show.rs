@@ -5,6 +5,8 @@ use std::fmt::Write;
 use std::ops::Range;
 
 use explorer::report::{Event, Failure, Kind, Obstacle};
+use indicatif::HumanCount;
+use textwrap::{Options, WordSplitter};
 
 use crate::escape::clean;
 use crate::judge::{Finding, Judged, Verdict};
@@ -55,27 +57,18 @@ impl Style {
 
     /// Paragraphs in lines that fit, at most 100 columns long. Code stays as it is.
     pub fn wrapped(self, text: &str) -> String {
-        let length = self.width.min(100);
-        let mut lines = Vec::new();
+        // Broken at blanks alone: an option or a path stays whole.
+        let options = Options::new(self.width.min(100)).break_words(false);
+        let options = options.word_splitter(WordSplitter::NoHyphenation);
+        let mut lines: Vec<Cow<str>> = Vec::new();
         let mut in_code = false;
         for paragraph in text.lines() {
             in_code ^= paragraph.starts_with("```");
             if in_code || paragraph.starts_with("    ") {
-                lines.push(paragraph.to_owned());
-                continue;
+                lines.push(paragraph.into());
+            } else {
+                lines.extend(textwrap::wrap(paragraph.trim_start(), &options));
             }
-            let mut line = String::new();
-            for word in paragraph.split(' ') {
-                let longer = line.chars().count() + 1 + word.chars().count();
-                if !line.is_empty() && longer > length {
-                    lines.push(std::mem::take(&mut line));
-                }
-                if !line.is_empty() {
-                    line.push(' ');
-                }
-                line.push_str(word);
-            }
-            lines.push(line);
         }
         lines.join("\n")
     }
@@ -132,7 +125,7 @@ pub fn verdict(verdict: &Verdict, sources: Sources, style: Style) -> String {
     let schedules = match verdict.schedules {
         0 => String::new(),
         1 => ", 1 schedule".to_owned(),
-        number => format!(", {} schedules", thousands(number)),
+        number => format!(", {} schedules", HumanCount(number)),
     };
     let seconds = verdict.compiling + verdict.running;
     let _ = writeln!(text);
@@ -208,12 +201,12 @@ fn printed(text: &mut String, output: &str, style: Style) {
         let _ = writeln!(text, "  | {}", style.folded(group[0], 4));
         if group.len() > 1 {
             let _ =
-                writeln!(text, "  (this line {} times in a row)", thousands(group.len() as u64));
+                writeln!(text, "  (this line {} times in a row)", HumanCount(group.len() as u64));
         }
     }
     let more: usize = groups.iter().skip(20).map(|group| group.len()).sum();
     if more > 0 {
-        let _ = writeln!(text, "  ({} more lines)", thousands(more as u64));
+        let _ = writeln!(text, "  ({} more lines)", HumanCount(more as u64));
     }
 }
 
@@ -221,7 +214,7 @@ fn again(text: &mut String, exercise: &str, finding: &Finding, judged: &Judged) 
     if let Some(replay) = &finding.replay {
         let how = match (judged.schedules, &finding.failure) {
             (number, Some(_)) if number > 1 => {
-                format!("Found in schedule {}. ", thousands(number))
+                format!("Found in schedule {}. ", HumanCount(number))
             }
             _ => String::new(),
         };
@@ -373,7 +366,7 @@ fn lanes(text: &mut String, failure: &Failure, names: &[String], style: Style) {
     let _ = writeln!(text, "\n  The schedule, with line numbers:");
     let earlier = failure.earlier + skipped;
     if earlier > 0 {
-        let _ = writeln!(text, "  ({} earlier steps left out)", thousands(earlier as u64));
+        let _ = writeln!(text, "  ({} earlier steps left out)", HumanCount(earlier as u64));
     }
     let mut heading = String::from("  ");
     for number in &threads {
@@ -461,18 +454,6 @@ fn cut(text: &str, width: usize) -> String {
     short.truncate(short.trim_end().len());
     short.push('…');
     short
-}
-
-fn thousands(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 #[cfg(test)]

@@ -139,7 +139,7 @@ fn compiler(sysroot: &Path) -> PathBuf {
 
 /// The packages whose sources a toolchain is made of.
 fn packages(kind: Kind) -> &'static [&'static str] {
-    if kind == Kind::Process { &["driver"] } else { &["explorer", "harness"] }
+    if kind == Kind::Process { &["driver", "proc"] } else { &["explorer", "harness"] }
 }
 
 /// A number that changes with the sources of the libraries, their versions, and the compiler.

@@ -255,7 +255,12 @@ impl Judgement {
 impl Drop for Judgement {
     fn drop(&mut self) {
         // What runs the submission is killed by the kernel as soon as its parent is gone.
-        let _ = killpg(Pid::from_raw(self.child.id() as i32), Signal::SIGKILL);
+        match killpg(Pid::from_raw(self.child.id() as i32), Signal::SIGKILL) {
+            Ok(()) | Err(Errno::ESRCH) => {}
+            Err(errno) => {
+                let _ = writeln!(std::io::stderr(), "grade: a judgement is not ended: {errno}");
+            }
+        }
         let _ = self.child.wait();
     }
 }

@@ -6,16 +6,8 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
 
-/// Waits for something to become true, for no longer than a busy machine may need.
-fn within(what: &str, mut holds: impl FnMut() -> bool) {
-    let end = Instant::now() + Duration::from_secs(30);
-    while !holds() {
-        assert!(Instant::now() < end, "{what}");
-        std::thread::sleep(Duration::from_millis(10));
-    }
-}
+use acceptance::watchdog::wait_until;
 
 fn runs(pid: &str) -> bool {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
@@ -43,11 +35,11 @@ fn a_build_ends_with_its_grader() {
     let mut command = Command::new(&grader);
     command.arg("reap").arg("--file").arg(exercise).env("CARGO", &cargo);
     let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-    within("the build does not begin", || pids.exists());
+    wait_until("the build begins", || pids.exists());
     let pids = fs::read_to_string(&pids).unwrap();
     let pids: Vec<&str> = pids.split_whitespace().collect();
     assert!(pids.len() == 2 && pids.iter().all(|pid| runs(pid)), "{pids:?}");
     child.kill().unwrap();
     child.wait().unwrap();
-    within("the build goes on", || !pids.iter().any(|pid| runs(pid)));
+    wait_until("the build has ended", || !pids.iter().any(|pid| runs(pid)));
 }

@@ -7,8 +7,8 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc;
-use std::time::{Duration, Instant};
 
+use acceptance::watchdog::{self, wait_until};
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use nix::pty::{OpenptyResult, openpty};
 use nix::sys::resource::{Resource, setrlimit};
@@ -182,14 +182,8 @@ fn what_is_no_plain_file_holds_no_command_up() {
         let mut command = command(directory.path());
         command.args(arguments).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child = Watching(command.spawn().unwrap());
-        let end = Instant::now() + Duration::from_secs(120);
-        let status = loop {
-            match child.0.try_wait().unwrap() {
-                Some(status) => break status,
-                None => assert!(Instant::now() < end, "{name} is waited for"),
-            }
-            std::thread::sleep(Duration::from_millis(10));
-        };
+        wait_until(&format!("it ends beside {name}"), || child.0.try_wait().unwrap().is_some());
+        let status = child.0.wait().unwrap();
         let mut errors = String::new();
         child.0.stderr.take().unwrap().read_to_string(&mut errors).unwrap();
         assert!(status.code() == expected.0 && errors.contains(expected.1), "{name}: {errors}");
@@ -499,14 +493,14 @@ impl Screen {
         Screen { more, unread: String::new() }
     }
 
-    /// Reads up to the end of these words. The limit is only against waiting for ever.
+    /// Reads up to the end of these words.
     fn wait_for(&mut self, words: &str) {
         loop {
             if let Some(at) = self.unread.find(words) {
                 self.unread.drain(..at + words.len());
                 return;
             }
-            match self.more.recv_timeout(Duration::from_secs(240)) {
+            match self.more.recv_timeout(watchdog::LIMIT) {
                 Ok(more) => self.unread.push_str(&more),
                 Err(error) => panic!("waiting for {words:?}: {error}; seen: {}", self.unread),
             }

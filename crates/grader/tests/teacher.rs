@@ -5,8 +5,9 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use acceptance::watchdog::wait_until;
 use serde_json::Value;
 
 fn grade() -> Command {
@@ -136,12 +137,7 @@ fn an_interrupted_batch_goes_on_where_it_stopped() {
     first.kill().unwrap();
     first.wait().unwrap();
     let word = directory.path().to_str().unwrap();
-    // Not a measurement: what is left behind would otherwise be waited for without end.
-    let patience = Instant::now() + Duration::from_secs(60);
-    while !processes_with(word).is_empty() {
-        assert!(Instant::now() < patience, "left: {:?}", processes_with(word));
-        std::thread::sleep(Duration::from_millis(5));
-    }
+    wait_until("nothing is left of it", || processes_with(word).is_empty());
     let judged = ["a.json", "b.json", "c.json"].iter().filter(|name| whole(name)).count();
     assert!(judged < 3, "it was interrupted too late to show anything");
 

@@ -139,38 +139,3 @@ impl Claim {
         }
     }
 }
-
-/// A text in lines of at most 80 characters, each indented by two, as verdicts are printed.
-pub fn indented(text: &str) -> String {
-    wrapped(text, 80)
-}
-
-/// The same in lines of at most `width` characters, of a terminal for example.
-pub fn wrapped(text: &str, width: usize) -> String {
-    let mut lines = vec![String::new()];
-    for word in text.split_whitespace() {
-        let line = lines.last_mut().expect("there is one");
-        if !line.is_empty() && line.chars().count() + 1 + word.chars().count() > width.max(20) - 2 {
-            lines.push(word.to_owned());
-        } else {
-            line.push_str(if line.is_empty() { "" } else { " " });
-            line.push_str(word);
-        }
-    }
-    format!("  {}", lines.join("\n  "))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn long_reasons_are_broken_between_words() {
-        let text = "word ".repeat(40);
-        let lines = indented(&text);
-        assert!(lines.lines().all(|line| line.starts_with("  ") && line.len() <= 80));
-        assert_eq!(lines.split_whitespace().count(), 40);
-        assert_eq!(indented(""), "  ");
-        assert!(wrapped(&text, 40).lines().all(|line| line.len() <= 40));
-    }
-}

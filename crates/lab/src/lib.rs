@@ -30,6 +30,7 @@ mod shared;
 mod start;
 #[cfg(target_os = "linux")]
 mod supervise;
+mod text;
 #[cfg(target_os = "linux")]
 pub mod thread;
 #[cfg(target_os = "linux")]
@@ -39,7 +40,7 @@ mod unavailable;
 
 #[cfg(target_os = "linux")]
 pub use at_death::AtDeath;
-pub use claim::{Claim, Judgement, Verdict, indented, wrapped};
+pub use claim::{Claim, Judgement, Verdict};
 #[cfg(target_os = "linux")]
 pub use command_line::{main, similar, usage_sentence};
 pub use evidence::{Absent, Evidence, Fact, Summary, Value};
@@ -47,6 +48,7 @@ pub use evidence::{Absent, Evidence, Fact, Summary, Value};
 pub use shared::Shared;
 #[cfg(target_os = "linux")]
 pub use supervise::{Run, role, serve};
+pub use text::{grouped, indented, wrapped};
 #[cfg(target_os = "linux")]
 pub use time_limit::TimeLimit;
 #[cfg(target_os = "linux")]

@@ -3,6 +3,7 @@
 //! Everything here works in a forked child of a process with threads: no lock is taken and
 //! nothing is allocated.
 
+use std::borrow::Cow;
 use std::cell::Cell;
 use std::fmt::{self, Write};
 use std::os::fd::RawFd;
@@ -10,6 +11,8 @@ use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU32, Ordering::R
 use std::time::Duration;
 
 use nix::errno::Errno;
+
+use crate::text::between_words;
 
 static QUIET: AtomicBool = AtomicBool::new(false);
 static TERMINAL: AtomicBool = AtomicBool::new(false);
@@ -188,19 +191,8 @@ pub fn say_why(role: &'static str, sentence: fmt::Arguments<'_>) {
 }
 
 /// Text in lines of at most `width` columns, broken between words; the further ones are indented.
-fn lines(text: &str, width: usize) -> Vec<String> {
-    let mut lines = vec![String::new()];
-    for piece in text.split_inclusive(' ') {
-        let line = lines.last_mut().expect("there is one");
-        let letters = piece.trim_end_matches(' ').chars().count();
-        if line.chars().count() + letters > width && !line.trim().is_empty() {
-            line.truncate(line.trim_end().len());
-            lines.push(format!("  {piece}"));
-        } else {
-            line.push_str(piece);
-        }
-    }
-    lines
+fn lines(text: &str, width: usize) -> Vec<Cow<'_, str>> {
+    textwrap::wrap(text, between_words(width).subsequent_indent("  "))
 }
 
 /// Records a sentence in the trace alone. Use [`mark!`](crate::mark).

@@ -17,14 +17,15 @@ fn who_asks_is_kept_out_and_who_does_not_is_not() {
 
 #[test]
 fn only_the_two_state_lock_calls_the_kernel_when_it_is_free() {
-    let json = PROGRAM.json(&["futex"]);
     for (lock, calls) in [("spin", false), ("two-state", true), ("three-state", false)] {
         let name = format!("a free {lock} lock calls the kernel");
-        let facts = json["experiments"][0]["facts"].as_array().expect("facts");
-        match facts.iter().find(|fact| fact["name"] == name.as_str()) {
+        match PROGRAM.facts("futex").iter().find(|fact| fact["name"] == name.as_str()) {
             Some(fact) => assert_eq!(fact["value"], calls, "{lock}"),
             // In a container the mode of seccomp may be fixed already.
-            None => assert!(json.to_string().contains("seccomp"), "{json:#}"),
+            None => {
+                let whole = PROGRAM.whole();
+                assert!(whole.to_string().contains("seccomp"), "{whole:#}");
+            }
         }
     }
 }
@@ -89,9 +90,8 @@ fn nobody_overtakes_a_sleeper_whom_the_lock_is_handed_to() {
 
 #[test]
 fn inheritance_shortens_the_urgent_threads_wait_where_it_can_be_seen() {
-    let json = PROGRAM.json(&["priority-inversion"]);
-    let facts = json["experiments"][0]["facts"].as_array().expect("facts");
-    if let [plain, inheriting] = &facts[..] {
+    let facts = PROGRAM.facts("priority-inversion");
+    if let [plain, inheriting] = facts {
         let ms = |fact: &serde_json::Value| fact["value"].as_f64().expect("a number");
         // Plain, the wait includes all that the busy thread computes; see COMPUTES.
         assert!(ms(plain) > 2.0 * ms(inheriting), "{facts:#?}");

@@ -7,6 +7,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 
 use nix::unistd::SysconfVar;
+use proc::has_ended;
 
 use crate::processes;
 
@@ -105,7 +106,7 @@ impl Counter {
         let mut shared = BTreeMap::new();
         let mut nameless = BTreeMap::new();
         for &pid in pids {
-            if self.open(pid, &mut shared, &mut nameless).is_none() && processes::is_alive(pid) {
+            if self.open(pid, &mut shared, &mut nameless).is_none() && !has_ended(pid) {
                 held.unseen.insert(format!("{pid} ({})", processes::title(pid)));
             }
             self.mapped(pid, &mut shared);

@@ -1,12 +1,12 @@
-//! What the kernel says about processes, proc(5).
+//! The processes of a run, as the kernel shows them; proc(5).
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use proc::{has_ended, stat, system_call, threads};
 
 use crate::account::Doing;
 
@@ -15,14 +15,12 @@ use crate::account::Doing;
 pub(crate) fn all(own_namespace: bool) -> Vec<i32> {
     let me = std::process::id() as i32;
     if own_namespace {
-        let mut found: Vec<i32> = numbers("/proc").into_iter().filter(|pid| *pid != me).collect();
-        found.sort_unstable();
-        return found;
+        return proc::processes().into_iter().filter(|pid| *pid != me).collect();
     }
     let mut found = BTreeSet::new();
     let mut ask = vec![me];
     while let Some(pid) = ask.pop() {
-        for thread in numbers(&format!("/proc/{pid}/task")) {
+        for thread in threads(pid) {
             let path = format!("/proc/{pid}/task/{thread}/children");
             let children = fs::read_to_string(path).unwrap_or_default();
             for child in children.split_whitespace().filter_map(|number| number.parse().ok()) {
@@ -35,46 +33,13 @@ pub(crate) fn all(own_namespace: bool) -> Vec<i32> {
     found.into_iter().collect()
 }
 
-/// The threads of a process.
-pub(crate) fn threads(pid: i32) -> Vec<i32> {
-    numbers(&format!("/proc/{pid}/task"))
-}
-
-fn numbers(directory: &str) -> Vec<i32> {
-    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
-    entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect()
-}
-
-/// Name, state and parent, proc_pid_stat(5).
-pub(crate) struct Stat {
-    pub(crate) name: String,
-    pub(crate) state: char,
-    pub(crate) parent: i32,
-}
-
-pub(crate) fn stat(path: &str) -> Option<Stat> {
-    let text = fs::read_to_string(format!("{path}/stat")).ok()?;
-    let (start, end) = (text.find('(')?, text.rfind(')')?);
-    let mut rest = text[end + 1..].split_whitespace();
-    Some(Stat {
-        name: text[start + 1..end].to_owned(),
-        state: rest.next()?.chars().next()?,
-        parent: rest.next()?.parse().ok()?,
-    })
-}
-
 /// How a process is named in a report.
 pub(crate) fn title(pid: i32) -> String {
     let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
     let line = String::from_utf8_lossy(&line).replace('\0', " ");
-    let name = stat(&format!("/proc/{pid}")).map(|stat| stat.name).unwrap_or_default();
+    let name = stat(&pid.to_string()).map(|stat| stat.name).unwrap_or_default();
     let line = if line.trim().is_empty() { name } else { line.trim().to_owned() };
     line.chars().take(60).collect()
-}
-
-/// Whether it has not ended.
-pub(crate) fn is_alive(pid: i32) -> bool {
-    stat(&format!("/proc/{pid}")).is_some_and(|stat| !matches!(stat.state, 'Z' | 'X'))
 }
 
 /// Stops everything, so that what is looked at stays as it is. A stopped process forks no more, so
@@ -82,8 +47,7 @@ pub(crate) fn is_alive(pid: i32) -> bool {
 pub(crate) fn stop_all(own_namespace: bool) {
     let end = Instant::now() + STOPPING;
     let stands = |pid: &i32| {
-        let stat = stat(&format!("/proc/{pid}"));
-        stat.is_none_or(|stat| matches!(stat.state, 'T' | 't' | 'Z' | 'X'))
+        stat(&pid.to_string()).is_none_or(|stat| matches!(stat.state, 'T' | 't' | 'Z' | 'X'))
     };
     loop {
         let moving: Vec<i32> = all(own_namespace).into_iter().filter(|pid| !stands(pid)).collect();
@@ -102,25 +66,13 @@ const STOPPING: Duration = Duration::from_millis(500);
 
 /// How many threads these processes have in all.
 pub(crate) fn count(pids: &[i32]) -> u64 {
-    let mut count = 0;
-    for pid in pids {
-        count += numbers(&format!("/proc/{pid}/task")).len() as u64;
-    }
-    count
+    pids.iter().map(|pid| threads(*pid).len() as u64).sum()
 }
 
 /// Descriptors above 2, but `channel`, with what they are open on; `None` if they cannot be seen.
 pub(crate) fn descriptors(pid: i32, channel: i32) -> Option<Vec<String>> {
-    let path = format!("/proc/{pid}/fd");
-    fs::read_dir(&path).ok()?;
-    let mut open: Vec<i32> = numbers(&path);
-    open.retain(|fd| *fd > 2 && *fd != channel);
-    open.sort_unstable();
-    let target = |fd: &i32| {
-        let target = fs::read_link(Path::new(&path).join(fd.to_string())).unwrap_or_default();
-        format!("{fd} ({})", target.display())
-    };
-    Some(open.iter().map(target).collect())
+    let open = proc::descriptors(pid)?.into_iter().filter(|(fd, _)| *fd > 2 && *fd != channel);
+    Some(open.map(|(fd, target)| format!("{fd} ({target})")).collect())
 }
 
 /// What every thread of these processes is doing.
@@ -128,20 +80,15 @@ pub(crate) fn doing(pids: &[i32], own: i32) -> Vec<Doing> {
     let mut doing = Vec::new();
     for &process in pids {
         for thread in threads(process) {
-            let path = format!("/proc/{process}/task/{thread}");
-            let Some(stat) = stat(&path) else { continue };
-            let call = fs::read_to_string(format!("{path}/syscall")).unwrap_or_default();
-            let mut call = call.split_whitespace();
-            let number: Option<i64> = call.next().and_then(|number| number.parse().ok());
-            let first = call.next().and_then(|word| word.strip_prefix("0x"));
-            let first = first.and_then(|word| u64::from_str_radix(word, 16).ok());
+            let Some(stat) = stat(&format!("{process}/task/{thread}")) else { continue };
+            let call = system_call(process, thread);
             doing.push(Doing {
                 process,
                 thread,
                 name: stat.name,
                 state: stat.state,
-                call: number.filter(|number| *number >= 0).map(call_name).unwrap_or_default(),
-                argument: first.unwrap_or_default(),
+                call: call.map(|(number, _)| call_name(number)).unwrap_or_default(),
+                argument: call.map(|(_, first)| first).unwrap_or_default(),
                 own: process == own,
             });
         }

@@ -324,7 +324,7 @@ impl<'a> Watch<'a> {
         processes::stop_all(self.spaces.process);
         let me = std::process::id() as i32;
         for pid in processes::all(self.spaces.process) {
-            let Some(stat) = processes::stat(&format!("/proc/{pid}")) else { continue };
+            let Some(stat) = proc::stat(&pid.to_string()) else { continue };
             if pid == child.as_raw() || (stat.state == 'Z' && stat.parent == me) {
                 continue;
             }
@@ -334,9 +334,9 @@ impl<'a> Watch<'a> {
                 self.end.left.running.push(format!("{pid} ({})", processes::title(pid)));
             }
         }
-        for thread in processes::threads(child.as_raw()) {
+        for thread in proc::threads(child.as_raw()) {
             if thread != child.as_raw() {
-                let stat = processes::stat(&format!("/proc/{child}/task/{thread}"));
+                let stat = proc::stat(&format!("{child}/task/{thread}"));
                 let name = stat.map(|stat| stat.name).unwrap_or_default();
                 self.end.left.threads.push(format!("{thread} ({name})"));
             }
@@ -370,7 +370,7 @@ impl<'a> Watch<'a> {
         self.end.doing = processes::doing(&pids, child.as_raw());
         let Some(Channel { question, .. }) = &self.job.channel else { return };
         let end = Instant::now() + ANSWER;
-        let mut threads = processes::threads(child.as_raw());
+        let mut threads = proc::threads(child.as_raw());
         for time in 0..QUESTIONS {
             if threads.is_empty() || !self.ask_once(child, &threads, question, channel, end) {
                 return;

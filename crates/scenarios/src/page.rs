@@ -6,6 +6,7 @@
 use std::fmt::Write;
 
 use anyhow::Result;
+use lab::grouped;
 use serde_json::{Value, json};
 
 use crate::{Graph, Scenario, Schedules, State, Status, explore};
@@ -75,19 +76,6 @@ fn sentence(schedules: &Schedules) -> String {
             grouped(wrong)
         ),
     }
-}
-
-/// A number with a comma between each three digits.
-fn grouped(number: u128) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 /// The steps of a schedule.

@@ -2,15 +2,6 @@
 
 acceptance::tests!("server-models");
 
-fn facts(experiment: &str) -> impl Fn(&str) -> serde_json::Value {
-    let json = PROGRAM.json(&[experiment]);
-    move |name| {
-        let facts = json["experiments"][0]["facts"].as_array().expect("facts");
-        let found = facts.iter().find(|found| found["name"] == name);
-        found.unwrap_or_else(|| panic!("no fact `{name}` in {json:#}"))["value"].clone()
-    }
-}
-
 #[test]
 fn who_has_a_worker_for_each_client_serves_all_at_a_time() {
     for (experiment, name, served) in [
@@ -21,7 +12,7 @@ fn who_has_a_worker_for_each_client_serves_all_at_a_time() {
         ("epoll", "epoll", 200),
         ("async", "async", 200),
     ] {
-        let fact = facts(experiment);
+        let fact = |name: &str| PROGRAM.fact(experiment, name);
         assert_eq!(fact(&format!("{name}: served at a time")), served, "{name}");
     }
 }
@@ -33,7 +24,7 @@ fn only_processes_keep_a_wild_write_to_one_client() {
         ("prefork", "prefork", 0),
         ("async", "async", 8),
     ] {
-        let fact = facts(experiment);
+        let fact = |name: &str| PROGRAM.fact(experiment, name);
         assert_eq!(fact(&format!("{name}: others lost by a segfault")), lost, "{name}");
         assert_eq!(fact(&format!("{name}: others lost by a panic")), 0, "{name}");
     }
@@ -41,6 +32,6 @@ fn only_processes_keep_a_wild_write_to_one_client() {
 
 #[test]
 fn a_panic_costs_a_pool_a_worker_and_processes_none() {
-    assert_eq!(facts("pool")("pool: workers after a panic"), 19);
-    assert_eq!(facts("prefork")("prefork: workers after a panic"), 16);
+    assert_eq!(PROGRAM.fact("pool", "pool: workers after a panic"), 19);
+    assert_eq!(PROGRAM.fact("prefork", "prefork: workers after a panic"), 16);
 }

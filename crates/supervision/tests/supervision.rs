@@ -2,18 +2,9 @@
 
 acceptance::tests!("supervision");
 
-fn facts(experiment: &str) -> impl Fn(&str) -> serde_json::Value {
-    let json = PROGRAM.json(&[experiment]);
-    move |name| {
-        let facts = json["experiments"][0]["facts"].as_array().expect("facts");
-        let found = facts.iter().find(|found| found["name"] == name);
-        found.unwrap_or_else(|| panic!("no fact `{name}` in {json:#}"))["value"].clone()
-    }
-}
-
 #[test]
 fn processes_that_are_restarted_do_all_and_others_do_not() {
-    let fact = facts("one-for-one");
+    let fact = |name: &str| PROGRAM.fact("one-for-one", name);
     assert_eq!(fact("processes, restarted: jobs done"), 1000);
     assert_eq!(fact("processes, restarted: restarts"), 10);
     assert_eq!(fact("processes, never restarted: jobs done"), 334);
@@ -23,7 +14,7 @@ fn processes_that_are_restarted_do_all_and_others_do_not() {
 
 #[test]
 fn the_first_crash_ends_all_threads() {
-    let fact = facts("threads");
+    let fact = |name: &str| PROGRAM.fact("threads", name);
     assert_eq!(fact("threads, never restarted: crashes"), 1);
     // Job 37 crashes. The three others may have lost theirs, or have gone on for a moment.
     let done = fact("threads, never restarted: jobs done").as_u64().expect("a count");
@@ -33,7 +24,7 @@ fn the_first_crash_ends_all_threads() {
 
 #[test]
 fn a_limit_ends_a_crash_loop_and_lets_rare_crashes_be() {
-    let fact = facts("intensity");
+    let fact = |name: &str| PROGRAM.fact("intensity", name);
     assert_eq!(fact("limit: gives up"), true);
     assert_eq!(fact("limit: restarts"), 5);
     assert_eq!(fact("crash loop: gives up"), false);
@@ -42,7 +33,7 @@ fn a_limit_ends_a_crash_loop_and_lets_rare_crashes_be() {
 
 #[test]
 fn the_others_go_on() {
-    let fact = facts("session");
+    let fact = |name: &str| PROGRAM.fact("session", name);
     assert_eq!(fact("one is killed: others that beat on"), 2);
     assert_eq!(fact("one is killed: it is started again"), true);
     assert_eq!(fact("greedy, four processes: hearts that beat on"), 3);

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
-use std::time::{Duration, Instant};
 
+use acceptance::watchdog::wait_until;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
@@ -54,10 +54,7 @@ fn signals_leave_no_scratch_copy() {
         let mut command = xtask(&["break", "threads", "a-copy"]);
         command.env("CARGO_TARGET_DIR", target).stdout(Stdio::null()).stderr(Stdio::null());
         let mut child = command.spawn().expect("xtask starts");
-        let end = Instant::now() + Duration::from_secs(60);
-        while !copy.join("crates").exists() && Instant::now() < end {
-            std::thread::sleep(Duration::from_millis(2));
-        }
+        wait_until("the scratch copy is made", || copy.join("crates").exists());
         kill(Pid::from_raw(child.id() as i32), signal).expect("kill");
         let status = child.wait().expect("wait");
         assert!(!status.success() && !copy.exists(), "{signal}: {status}");

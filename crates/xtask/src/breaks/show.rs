@@ -1,11 +1,14 @@
 //! A break on the reader's terminal: the edit, both stories with the differences marked, what
 //! changed and what was expected.
 
+use std::borrow::Cow;
 use std::fmt::Write;
 use std::fs;
 
 use anyhow::{Context, Result};
-use console::{Style, Term, measure_text_width};
+use console::{Style, Term};
+use textwrap::core::display_width;
+use textwrap::{Options, WordSplitter, wrap};
 
 use super::difference::{Line, aligned, edit};
 use super::outcome::{Outcome, Shown, Tried};
@@ -36,7 +39,7 @@ pub fn question(of: &Of) -> Result<String> {
         };
         let _ = writeln!(text, "  {}", style.apply_to(line));
     }
-    let _ = writeln!(text, "\n{}", paragraph(&one.asks).join("\n"));
+    let _ = writeln!(text, "\n{}", paragraph(&one.asks));
     Ok(text)
 }
 
@@ -50,7 +53,7 @@ pub fn answer(tried: &Tried) -> String {
         Outcome::AsExpected(shown) => {
             text += &shown_text(tried, shown);
             text += "This is what was expected. Why:\n";
-            let _ = writeln!(text, "{}", paragraph(&tried.one.because).join("\n"));
+            let _ = writeln!(text, "{}", paragraph(&tried.one.because));
         }
         Outcome::Otherwise { faults, shown } => {
             if let Some(shown) = shown {
@@ -120,12 +123,15 @@ fn below(lines: &[Line]) -> String {
 /// Two columns of `width` characters; `|` stands between lines that differ.
 fn side_by_side(lines: &[Line], width: usize) -> String {
     let mut text = String::new();
+    // A word that is wider than its column is broken too.
+    let options = Options::new(width).subsequent_indent("  ");
+    let options = options.word_splitter(WordSplitter::NoHyphenation);
     let mut row = |left: &str, mark: &str, right: &str, style: &Style| {
-        let (left, right) = (wrapped(left, width), wrapped(right, width));
+        let (left, right) = (wrap(left, &options), wrap(right, &options));
         for at in 0..left.len().max(right.len()) {
-            let cell = |lines: &[String]| lines.get(at).cloned().unwrap_or_default();
+            let cell = |lines: &[Cow<str>]| lines.get(at).cloned().unwrap_or_default();
             let (left, right) = (cell(&left), cell(&right));
-            let gap = " ".repeat(width - measure_text_width(&left));
+            let gap = " ".repeat(width - display_width(&left));
             let (left, right) = (style.apply_to(left), style.apply_to(right));
             let _ = writeln!(text, "{left}{gap} {mark} {right}");
         }
@@ -162,25 +168,10 @@ fn side_by_side(lines: &[Line], width: usize) -> String {
 }
 
 /// A sentence or two in lines that begin at the margin.
-fn paragraph(text: &str) -> Vec<String> {
-    let lines = wrapped(&text.split_whitespace().collect::<Vec<_>>().join(" "), WIDTH);
-    lines.iter().map(|line| line.trim_start().to_owned()).collect()
-}
-
-/// The text in lines of at most `width` characters, broken between words where it can be.
-fn wrapped(text: &str, width: usize) -> Vec<String> {
-    let mut lines: Vec<String> = Vec::new();
-    for word in text.trim_end().split(' ') {
-        match lines.last_mut() {
-            Some(line) if measure_text_width(line) + 1 + measure_text_width(word) <= width => {
-                line.push(' ');
-                line.push_str(word);
-            }
-            Some(_) => lines.push(format!("  {word}")),
-            None => lines.push(word.to_owned()),
-        }
-    }
-    lines
+fn paragraph(text: &str) -> String {
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let options = Options::new(WIDTH).break_words(false);
+    textwrap::fill(&text, options.word_splitter(WordSplitter::NoHyphenation))
 }
 
 #[cfg(test)]
@@ -193,5 +184,7 @@ mod tests {
         let text = side_by_side(&lines, 8);
         let lines: Vec<&str> = text.lines().skip(2).collect();
         assert_eq!(lines, ["  x          x", "a bc def | e", "  gh     | "], "{text}");
+        let text = side_by_side(&[Line::Before("a wide-word-and-a-path")], 8);
+        assert!(text.lines().all(|line| display_width(line) <= 2 * 8 + 3), "{text}");
     }
 }

@@ -3,12 +3,13 @@
 use std::cell::{Cell, UnsafeCell};
 use std::fmt;
 use std::marker::PhantomData;
-use std::ops::{Deref, DerefMut};
+use std::ops::DerefMut;
 use std::panic::{Location, RefUnwindSafe, UnwindSafe};
 use std::sync::{LockResult, TryLockError, TryLockResult};
 
 use super::super::execution::{self, Part};
 use super::super::trace::{self, At, Tag};
+use super::guards;
 use super::poison::Poison;
 use crate::report::Obstacle;
 
@@ -280,34 +281,7 @@ impl<T: ?Sized> DerefMut for RwLockWriteGuard<'_, T> {
     }
 }
 
-macro_rules! guard {
-    ($($guard:ident)*) => {$(
-        // SAFETY: a shared guard gives only a shared reference to the value.
-        unsafe impl<T: ?Sized + Sync> Sync for $guard<'_, T> {}
-        impl<T: ?Sized> Deref for $guard<'_, T> {
-            type Target = T;
-
-            fn deref(&self) -> &T {
-                // SAFETY: the guard holds the lock.
-                unsafe { &*self.lock.value.get() }
-            }
-        }
-
-        impl<T: ?Sized + fmt::Debug> fmt::Debug for $guard<'_, T> {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                (**self).fmt(f)
-            }
-        }
-
-        impl<T: ?Sized + fmt::Display> fmt::Display for $guard<'_, T> {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                (**self).fmt(f)
-            }
-        }
-    )*};
-}
-
-guard!(RwLockReadGuard RwLockWriteGuard);
+guards!(lock: RwLockReadGuard RwLockWriteGuard);
 
 impl<T: ?Sized + RefUnwindSafe> UnwindSafe for RwLockReadGuard<'_, T> {}
 impl<T: ?Sized + RefUnwindSafe> RefUnwindSafe for RwLockReadGuard<'_, T> {}

@@ -1,51 +1,28 @@
 //! What browsers, careless or hostile, and neighbours on the same machine do to `cargo book`.
 
 use std::fs::{self, File};
-use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
+use std::io::{ErrorKind, Read};
 use std::net::TcpStream;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::time::{Duration, Instant};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
+use acceptance::watchdog::wait_until;
 use nix::sys::resource::{Resource, setrlimit};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, geteuid};
 use tempfile::TempDir;
 
-/// A user without processes.
-const STRANGER: u32 = 64_431;
+use crate::server::{self, STRANGER, Server, address, book, status, write};
 
-/// A checkout with a book of two pages and a large file.
+/// A checkout with a large file, and one that is not the book's.
 fn checkout() -> TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    let write = |name: &str, text: &str| {
-        let path = folder.path().join(name);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, text).unwrap();
-    };
-    write("crates/book/Cargo.toml", "");
-    write("secret", "of the house");
-    write(
-        "book/book.toml",
-        "[book]\ntitle = \"Little\"\n[build]\nbuild-dir = \"build\"\n[output.html.search]\n\
-         enable = false\n",
-    );
-    write("book/src/SUMMARY.md", "# Summary\n\n- [One](one.md)\n- [Two](two.md)\n");
-    write("book/src/one.md", "# One\n");
-    write("book/src/two.md", "# Two\n");
-    write("book/src/large.txt", &"large ".repeat(1_000_000));
+    let folder = server::checkout();
+    write(folder.path(), "secret", "of the house");
+    write(folder.path(), "book/src/large.txt", &"large ".repeat(1_000_000));
     folder
-}
-
-fn book(folder: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_book"));
-    command.current_dir(folder).stdin(Stdio::null());
-    for name in ["BROWSER", "DISPLAY", "WAYLAND_DISPLAY"] {
-        command.env_remove(name);
-    }
-    command
 }
 
 /// `book` with a limit of the shell's, such as `-n 20`.
@@ -56,59 +33,8 @@ fn limited(folder: &Path, limit: &str) -> Command {
     command
 }
 
-/// A running server, which ends with this value.
-struct Server {
-    child: Child,
-    address: String,
-}
-
-impl Server {
-    fn start(command: &mut Command) -> Self {
-        let command = command.args(["--port", "0", "--no-open"]);
-        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
-        let address = address(child.stdout.take().unwrap());
-        Self { child, address }
-    }
-
-    /// The whole answer to a request for `path`.
-    fn get(&self, path: &str) -> String {
-        let mut stream = self.send(&format!("GET {path} HTTP/1.1\r\nHost: book\r\n\r\n"));
-        let mut answer = Vec::new();
-        // A server that ends the connection early has answered with what is there.
-        let _ = stream.read_to_end(&mut answer);
-        String::from_utf8_lossy(&answer).into_owned()
-    }
-
-    fn send(&self, request: &str) -> TcpStream {
-        let mut stream = TcpStream::connect(&self.address).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
-        stream.write_all(request.as_bytes()).unwrap();
-        stream
-    }
-
-    fn signalled(mut self, signal: Signal) -> ExitStatus {
-        kill(Pid::from_raw(self.child.id() as i32), signal).unwrap();
-        self.child.wait().unwrap()
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-/// The address that stands in the first line that is printed.
-fn address(from: impl Read) -> String {
-    let mut line = String::new();
-    BufReader::new(from).read_line(&mut line).unwrap();
-    let (_, rest) = line.split_once("http://").unwrap_or_else(|| panic!("no address: {line:?}"));
-    rest.split('/').next().unwrap().to_owned()
-}
-
 fn is_ok(answer: &str) -> bool {
-    answer.starts_with("HTTP/1.1 200 ")
+    status(answer) == "200"
 }
 
 #[test]
@@ -280,9 +206,10 @@ fn a_build_beside_a_server_is_never_half_there() {
 fn ctrl_c_and_sigterm_end_it() {
     let folder = checkout();
     for signal in [Signal::SIGINT, Signal::SIGTERM] {
-        let server = Server::start(&mut book(folder.path()));
+        let mut server = Server::start(&mut book(folder.path()));
         let _held = server.send("");
-        assert!(server.signalled(signal).success());
+        kill(Pid::from_raw(server.child.id() as i32), signal).unwrap();
+        assert!(server.child.wait().unwrap().success());
     }
 }
 
@@ -301,11 +228,8 @@ fn a_browser_is_opened_unless_one_says_no() {
     let mut child = command.spawn().unwrap();
     let address = address(child.stdout.take().unwrap());
     let _server = Server { child, address: address.clone() };
-    let begun = Instant::now();
-    while fs::read_to_string(&note).unwrap_or_default() != format!("http://{address}/\n") {
-        assert!(begun.elapsed() < Duration::from_secs(60), "no browser was opened");
-        std::thread::sleep(Duration::from_millis(20));
-    }
+    let opened = format!("http://{address}/\n");
+    wait_until("a browser is opened", || fs::read_to_string(&note).is_ok_and(|it| it == opened));
 }
 
 #[test]

@@ -1,19 +1,17 @@
 //! What the book's own page, another site's page, and neighbours on the same machine get run.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
 
-use nix::sys::signal::{Signal, kill};
+use acceptance::watchdog::wait_until;
+use nix::errno::Errno;
+use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::{Pid, Uid, geteuid, setfsuid};
 use tempfile::TempDir;
 
-/// A user without processes.
-const STRANGER: u32 = 64_431;
+use crate::server::{STRANGER, Server, book, checkout, status, whole, write};
 
 /// Stands for cargo: writes its arguments and its group's id into `calls`, then does what `does` says.
 const CARGO: &str = r#"#!/bin/sh
@@ -33,35 +31,23 @@ const BREAKS: &str = "[[break]]\nname = \"gone\"\nfile = \"src/one.rs\"\nexperim
     lines = [\"counts 3\"]\n";
 
 /// A server of a little book, whose cargo is a script.
-struct Server {
-    child: Child,
-    address: String,
+struct Runner {
+    server: Server,
     folder: TempDir,
     token: String,
 }
 
-impl Server {
+impl Runner {
     /// `does` is a part of a shell's script.
     fn new(does: &str, arguments: &[&str]) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let write = |name: &str, text: &str| {
-            let path = folder.path().join(name);
-            fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(path, text).unwrap();
-        };
-        write("crates/book/Cargo.toml", "");
+        let folder = checkout();
+        let write = |name: &str, text: &str| write(folder.path(), name, text);
         write("crates/fork/transcript.txt", TRANSCRIPT);
         write("crates/fork/breaks.toml", BREAKS);
         write(
             "crates/fork/facts.json",
             r#"{"experiments": [{"name": "one", "facts": [{"name": "n", "unit": "", "value": 2}]}]}"#,
         );
-        write(
-            "book/book.toml",
-            "[book]\ntitle = \"Little\"\n[build]\nbuild-dir = \"build\"\n[output.html.search]\n\
-             enable = false\n",
-        );
-        write("book/src/SUMMARY.md", "# Summary\n\n- [One](one.md)\n");
         write(
             "book/src/one.md",
             "# One\n\n<!-- predict: number, fork one \"n\" -->\nHow many?\n\n```text\n\
@@ -71,35 +57,21 @@ impl Server {
         let cargo = folder.path().join("cargo");
         write("cargo", &CARGO.replace("FOLDER", &folder.path().display().to_string()));
         fs::set_permissions(&cargo, fs::Permissions::from_mode(0o755)).unwrap();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_book"));
-        command.current_dir(folder.path()).args(["--port", "0", "--no-open"]).args(arguments);
-        command.env("CARGO", &cargo).stdin(Stdio::null()).stdout(Stdio::piped());
-        let mut child = command.spawn().unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let (_, rest) = line.split_once("http://").unwrap_or_else(|| panic!("{line:?}"));
-        let address = rest.split('/').next().unwrap().to_owned();
-        let mut server = Self { child, address, folder, token: String::new() };
-        let page = server.get(&server.address);
-        server.token = token_of(&page).unwrap_or_else(|| panic!("no token: {page}")).to_owned();
-        server
-    }
-
-    fn send(&self, request: &str) -> TcpStream {
-        let mut stream = TcpStream::connect(&self.address).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
-        stream.write_all(request.as_bytes()).unwrap();
-        stream
+        let server = Server::start(book(folder.path()).args(arguments).env("CARGO", &cargo));
+        let mut runner = Self { server, folder, token: String::new() };
+        let page = runner.get(&runner.server.address);
+        runner.token = token_of(&page).unwrap_or_else(|| panic!("no token: {page}")).to_owned();
+        runner
     }
 
     /// The page, asked for under this name of the server.
     fn get(&self, host: &str) -> String {
-        whole(self.send(&format!("GET /one.html HTTP/1.1\r\nHost: {host}\r\n\r\n")))
+        whole(self.server.send(&format!("GET /one.html HTTP/1.1\r\nHost: {host}\r\n\r\n")))
     }
 
     /// The head of a request as the book's page sends it.
     fn head(&self, path: &str) -> String {
-        let Self { address, token, .. } = self;
+        let (address, token) = (&self.server.address, &self.token);
         format!(
             "POST {path} HTTP/1.1\r\nHost: {address}\r\nOrigin: http://{address}\r\n\
              X-Book-Token: {token}\r\nContent-Length: 0\r\n\r\n"
@@ -107,7 +79,7 @@ impl Server {
     }
 
     fn run(&self, path: &str) -> String {
-        whole(self.send(&self.head(path)))
+        whole(self.server.send(&self.head(path)))
     }
 
     /// What the script has been called with.
@@ -131,34 +103,8 @@ impl Server {
     }
 }
 
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
 fn token_of(page: &str) -> Option<&str> {
     page.split_once("name=\"book-token\" content=\"")?.1.split('"').next()
-}
-
-fn whole(mut stream: TcpStream) -> String {
-    let mut answer = Vec::new();
-    // A server that ends the connection early has answered with what is there.
-    let _ = stream.read_to_end(&mut answer);
-    String::from_utf8_lossy(&answer).into_owned()
-}
-
-fn status(answer: &str) -> &str {
-    answer.split(' ').nth(1).unwrap_or_default()
-}
-
-fn wait_until(what: &str, is_so: impl Fn() -> bool) {
-    let begun = Instant::now();
-    while !is_so() {
-        assert!(begun.elapsed() < Duration::from_secs(60), "never: {what}");
-        std::thread::sleep(Duration::from_millis(10));
-    }
 }
 
 /// Whether somebody of the process group lives. Zombies, whom only their parent can bury, do not.
@@ -178,8 +124,8 @@ fn an_experiment_is_built_run_and_compared() {
     let facts = r#"{"experiments": [{"name": "one", "facts": [{"name": "n", "unit": "", "value": 3}]}],
         "claims": [{"claim": "It is so.", "verdict": "holds"}]}"#;
     let does = format!("{STORY}; echo; echo '\"It is so.\"'; echo odd >&2; echo '{facts}' >\"$7\"");
-    let server = Server::new(&does, &[]);
-    let answer = server.run("/run/fork/one");
+    let runner = Runner::new(&does, &[]);
+    let answer = runner.run("/run/fork/one");
     assert_eq!(status(&answer), "200", "{answer}");
     for said in [
         r#"{"builds":"1 of 2: lab"}"#,
@@ -195,18 +141,18 @@ fn an_experiment_is_built_run_and_compared() {
     ] {
         assert!(answer.contains(said), "{said}: {answer}");
     }
-    let calls = server.calls();
+    let calls = runner.calls();
     assert!(calls[0].contains(" run -p fork -- one --evidence /proc/"), "{calls:?}");
-    assert!(!lives(server.group(1)));
+    assert!(!lives(runner.group(1)));
 }
 
 #[test]
 fn a_break_is_run_by_its_command() {
-    let server = Server::new("echo '- counts 2'", &[]);
-    let answer = server.run("/break/fork/gone");
+    let runner = Runner::new("echo '- counts 2'", &[]);
+    let answer = runner.run("/break/fork/gone");
     assert!(answer.contains(r#"{"line":"- counts 2"}"#), "{answer}");
     assert!(answer.contains("The break has been tried."), "{answer}");
-    assert!(server.calls()[0].ends_with(" run -p xtask -- break fork gone"));
+    assert!(runner.calls()[0].ends_with(" run -p xtask -- break fork gone"));
 }
 
 #[test]
@@ -216,29 +162,29 @@ fn what_fails_says_how() {
         ("kill -SEGV $$", "SIGSEGV ended it."),
         ("yes | head -c 300000", "more than a page can show"),
     ] {
-        let server = Server::new(does, &[]);
-        let answer = server.run("/run/fork/one");
+        let runner = Runner::new(does, &[]);
+        let answer = runner.run("/run/fork/one");
         assert!(answer.contains(said) && answer.contains("\"ended\":false"), "{does}: {said}");
-        server.is_free();
+        runner.is_free();
     }
-    let server = Server::new("", &[]);
-    fs::write(server.folder.path().join("cargo"), "#!/bin/sh\necho 'error: no' >&2; exit 101\n")
+    let runner = Runner::new("", &[]);
+    fs::write(runner.folder.path().join("cargo"), "#!/bin/sh\necho 'error: no' >&2; exit 101\n")
         .unwrap();
-    let answer = server.run("/run/fork/one");
+    let answer = runner.run("/run/fork/one");
     assert!(answer.contains("The build failed.") && answer.contains("error: no"), "{answer}");
 }
 
 #[test]
 fn nothing_runs_for_anybody_but_the_books_page() {
-    let server = Server::new(STORY, &[]);
-    let right = server.head("/run/fork/one");
-    let port = server.address.rsplit(':').next().unwrap();
-    let host = format!("Host: {}", server.address);
-    let origin = format!("Origin: http://{}", server.address);
-    let token = format!("X-Book-Token: {}", server.token);
+    let runner = Runner::new(STORY, &[]);
+    let right = runner.head("/run/fork/one");
+    let port = runner.server.address.rsplit(':').next().unwrap();
+    let host = format!("Host: {}", runner.server.address);
+    let origin = format!("Origin: http://{}", runner.server.address);
+    let token = format!("X-Book-Token: {}", runner.token);
     let twice = format!("{token}\r\n{token}");
     let other_port = format!("Host: 127.0.0.1:1{port}");
-    let mut last = server.token.clone();
+    let mut last = runner.token.clone();
     let digit = if last.pop() == Some('0') { '1' } else { '0' };
     for (part, instead, answered) in [
         ("POST", "GET", "405"),
@@ -259,20 +205,20 @@ fn nothing_runs_for_anybody_but_the_books_page() {
         (&token, &format!("X-Book-Token: {last}"), "403"),
         (&token, &format!("X-Book-Token: {last}{digit}"), "403"),
         (&token, &twice, "403"),
-        ("/run/fork/one", &format!("/run/fork/one?token={}", server.token), "200"),
+        ("/run/fork/one", &format!("/run/fork/one?token={}", runner.token), "200"),
     ] {
         let request = right.replacen(part, instead, 1);
         assert_ne!(request, right, "{part}");
-        let answer = whole(server.send(&request));
+        let answer = whole(runner.server.send(&request));
         assert_eq!(status(&answer), answered, "{instead}: {answer}");
     }
     // The last one was right, and the token in the address said nothing.
-    assert_eq!(server.calls().len(), 1);
+    assert_eq!(runner.calls().len(), 1);
     // Who comes under another name reads the book, without a token.
-    let page = server.get("evil.example");
+    let page = runner.get("evil.example");
     assert!(status(&page) == "200" && token_of(&page).is_none(), "{page}");
     let local = format!("localhost:{port}");
-    assert_eq!(token_of(&server.get(&local)), Some(&*server.token));
+    assert_eq!(token_of(&runner.get(&local)), Some(&*runner.token));
 }
 
 #[test]
@@ -281,23 +227,23 @@ fn another_user_reads_the_book_and_runs_nothing() {
         // Nobody else can be somebody else.
         return;
     }
-    let server = Server::new(STORY, &[]);
+    let runner = Runner::new(STORY, &[]);
     let (page, answer) = std::thread::scope(|scope| {
         let asks = || {
             // What a thread makes from now on belongs to that user, its sockets too.
             setfsuid(Uid::from_raw(STRANGER));
-            (server.get(&server.address), server.run("/run/fork/one"))
+            (runner.get(&runner.server.address), runner.run("/run/fork/one"))
         };
         scope.spawn(asks).join().unwrap()
     });
     assert!(status(&page) == "200" && token_of(&page).is_none(), "{page}");
     assert!(status(&answer) == "403" && answer.contains("another user"), "{answer}");
-    assert_eq!(server.calls(), [""; 0]);
+    assert_eq!(runner.calls(), [""; 0]);
 }
 
 #[test]
 fn only_what_the_book_has_is_run() {
-    let server = Server::new(STORY, &[]);
+    let runner = Runner::new(STORY, &[]);
     for path in [
         "/run/fork/verdicts",
         "/run/fork/two",
@@ -319,28 +265,28 @@ fn only_what_the_book_has_is_run() {
         "/break/xtask/gone",
         "/run/fork/one%00",
     ] {
-        let answer = server.run(path);
+        let answer = runner.run(path);
         assert_eq!(status(&answer), "404", "{path}: {answer}");
     }
-    assert_eq!(server.calls(), [""; 0]);
+    assert_eq!(runner.calls(), [""; 0]);
 }
 
 #[test]
 fn one_at_a_time_however_many_ask() {
-    let server = Server::new("echo begun; sleep 1000", &[]);
-    let first = server.send(&server.head("/run/fork/one"));
-    let group = server.group(1);
+    let runner = Runner::new("echo begun; sleep 1000", &[]);
+    let first = runner.server.send(&runner.head("/run/fork/one"));
+    let group = runner.group(1);
     let asking: Vec<TcpStream> =
-        (0..100).map(|_| server.send(&server.head("/run/fork/one"))).collect();
+        (0..100).map(|_| runner.server.send(&runner.head("/run/fork/one"))).collect();
     for stream in asking {
         assert_eq!(status(&whole(stream)), "409");
     }
-    assert!(status(&server.get(&server.address)) == "200", "the pages are served meanwhile");
-    assert_eq!(server.calls().len(), 1);
+    assert!(status(&runner.get(&runner.server.address)) == "200", "the pages are served meanwhile");
+    assert_eq!(runner.calls().len(), 1);
     assert!(lives(group));
     drop(first);
     wait_until("it has ended", || !lives(group));
-    server.is_free();
+    runner.is_free();
 }
 
 #[test]
@@ -351,27 +297,27 @@ fn it_ends_with_its_children_when_the_page_goes() {
         "sleep 1000 & yes $(head -c 120 /dev/zero | tr '\\0' x) | head -n 1900; sleep 1000",
         "trap '' TERM; sleep 1000 & sleep 1000",
     ] {
-        let server = Server::new(does, &[]);
-        let stream = server.send(&server.head("/run/fork/one"));
-        let group = server.group(1);
+        let runner = Runner::new(does, &[]);
+        let stream = runner.server.send(&runner.head("/run/fork/one"));
+        let group = runner.group(1);
         stream.shutdown(Shutdown::Both).unwrap();
         drop(stream);
         wait_until("it has ended", || !lives(group));
-        server.is_free();
+        runner.is_free();
     }
 }
 
 #[test]
 fn a_build_ends_when_the_page_goes() {
-    let server = Server::new("", &[]);
+    let runner = Runner::new("", &[]);
     let script = format!(
         "#!/bin/sh\necho $$ >>'{}/calls'; sleep 1000 & wait\n",
-        server.folder.path().display()
+        runner.folder.path().display()
     );
-    let cargo = server.folder.path().join("cargo");
+    let cargo = runner.folder.path().join("cargo");
     fs::write(&cargo, script).unwrap();
-    let stream = server.send(&server.head("/run/fork/one"));
-    let group = server.group(1);
+    let stream = runner.server.send(&runner.head("/run/fork/one"));
+    let group = runner.group(1);
     drop(stream);
     wait_until("the build has ended", || !lives(group));
 }
@@ -379,32 +325,32 @@ fn a_build_ends_when_the_page_goes() {
 #[test]
 fn it_ends_when_its_time_is_over() {
     for does in ["sleep 1000 & sleep 1000", "yes $$ | head -n 1900; sleep 1000"] {
-        let server = Server::new(does, &["--limit", "1"]);
-        let answer = server.run("/run/fork/one");
+        let runner = Runner::new(does, &["--limit", "1"]);
+        let answer = runner.run("/run/fork/one");
         assert!(answer.contains("it took too long"), "{answer}");
-        assert!(!lives(server.group(1)));
-        server.is_free();
+        assert!(!lives(runner.group(1)));
+        runner.is_free();
     }
 }
 
 #[test]
 fn a_reader_that_does_not_read_holds_nothing_up() {
-    let server = Server::new("yes $$ | head -n 1900; sleep 1000", &["--limit", "1"]);
-    let stream = server.send(&server.head("/run/fork/one"));
-    let group = server.group(1);
+    let runner = Runner::new("yes $$ | head -n 1900; sleep 1000", &["--limit", "1"]);
+    let stream = runner.server.send(&runner.head("/run/fork/one"));
+    let group = runner.group(1);
     wait_until("it has ended", || !lives(group));
-    server.is_free();
+    runner.is_free();
     drop(stream);
 }
 
 #[test]
 fn it_ends_with_the_server() {
     for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGKILL] {
-        let mut server = Server::new("sleep 1000", &[]);
-        let _stream = server.send(&server.head("/run/fork/one"));
-        let group = server.group(1);
-        kill(Pid::from_raw(server.child.id() as i32), signal).unwrap();
-        server.child.wait().unwrap();
+        let mut runner = Runner::new("sleep 1000", &[]);
+        let _stream = runner.server.send(&runner.head("/run/fork/one"));
+        let group = runner.group(1);
+        kill(Pid::from_raw(runner.server.child.id() as i32), signal).unwrap();
+        runner.server.child.wait().unwrap();
         if signal == Signal::SIGKILL {
             // Nobody is left to end the group; the kernel tells its leader.
             let leader = Path::new("/proc").join(group.to_string()).join("stat");
@@ -412,7 +358,10 @@ fn it_ends_with_the_server() {
                 fs::read_to_string(&leader).is_ok_and(|stat| !stat.contains(") Z")).then_some(())
             };
             wait_until("the leader has ended", || gone().is_none());
-            let _ = nix::sys::signal::killpg(group, Signal::SIGKILL);
+            match killpg(group, Signal::SIGKILL) {
+                Ok(()) | Err(Errno::ESRCH) => {}
+                Err(errno) => panic!("killpg: {errno}"),
+            }
         } else {
             assert!(!lives(group), "{signal}");
         }
