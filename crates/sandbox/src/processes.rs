@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use proc::{has_ended, stat, system_call, threads};
+use proc::{stat, system_call, threads};
 
 use crate::account::Doing;
 

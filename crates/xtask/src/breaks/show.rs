@@ -1,7 +1,6 @@
 //! A break on the reader's terminal: the edit, both stories with the differences marked, what
 //! changed and what was expected.
 
-use std::borrow::Cow;
 use std::fmt::Write;
 use std::fs;
 
@@ -129,9 +128,9 @@ fn side_by_side(lines: &[Line], width: usize) -> String {
     let mut row = |left: &str, mark: &str, right: &str, style: &Style| {
         let (left, right) = (wrap(left, &options), wrap(right, &options));
         for at in 0..left.len().max(right.len()) {
-            let cell = |lines: &[Cow<str>]| lines.get(at).cloned().unwrap_or_default();
-            let (left, right) = (cell(&left), cell(&right));
-            let gap = " ".repeat(width - display_width(&left));
+            let left = left.get(at).map_or("", |line| line);
+            let right = right.get(at).map_or("", |line| line);
+            let gap = " ".repeat(width - display_width(left));
             let (left, right) = (style.apply_to(left), style.apply_to(right));
             let _ = writeln!(text, "{left}{gap} {mark} {right}");
         }

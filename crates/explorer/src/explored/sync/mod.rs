@@ -39,7 +39,6 @@ macro_rules! guards {
         }
     )*};
 }
-use guards;
 
 pub mod atomic;
 mod barrier;

@@ -9,7 +9,6 @@ use std::sync::{LockResult, PoisonError, TryLockError, TryLockResult};
 
 use super::super::execution::{self, Part};
 use super::super::trace::{self, At, Tag};
-use super::guards;
 use super::poison::Poison;
 use crate::report::Obstacle;
 
