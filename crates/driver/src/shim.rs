@@ -179,11 +179,16 @@ fn own(
         // Descriptors that the caller leaves to what it executes.
         "open" => {
             for descriptor in arguments.take::<Vec<i32>>() {
-                // SAFETY: the path is text with a NUL; dup2(2) takes two integers.
+                // SAFETY: the path is text with a NUL; the other calls take integers.
                 unsafe {
                     let null = libc::open(c"/dev/null".as_ptr(), libc::O_RDWR | libc::O_CLOEXEC);
-                    libc::dup2(null, descriptor);
-                    libc::close(null);
+                    if null == descriptor {
+                        // dup2(2) does nothing where both are the same.
+                        libc::fcntl(null, libc::F_SETFD, 0);
+                    } else {
+                        libc::dup2(null, descriptor);
+                        libc::close(null);
+                    }
                 }
             }
             ().to_bytes()
