@@ -3,6 +3,8 @@
 //! `equivalent.toml` with the reason why it is as right as what it was made from.
 
 use std::collections::BTreeSet;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
@@ -10,6 +12,8 @@ use serde::Deserialize;
 
 use crate::catalogue::{Exercise, Kind};
 use crate::judge::{Manner, judge};
+use crate::toolchain::Toolchain;
+use crate::workers;
 
 /// One edit of one line.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -154,24 +158,50 @@ pub fn verify(exercises: &[Exercise]) -> Result<bool> {
     Ok(good)
 }
 
+/// What became of a mutant.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    /// The compiler refuses it.
+    Refused,
+    Killed,
+    Survives,
+}
+
+/// How many mutants are judged at a time for each processor: many of them wait until they are killed.
+const AT_A_TIME: usize = 2;
+
 fn prove(exercise: &Exercise) -> Result<bool> {
     let start = Instant::now();
+    Toolchain::get(exercise.kind)?;
     let mut known = equivalents(exercise)?;
     let listed = known.len();
-    let (mut made, mut refused, mut killed, mut unexplained) = (0, 0, 0, 0);
+    let mut all = Vec::new();
     for file in exercise.right() {
         let text = exercise.file(&file)?;
-        for mutant in mutants(&text, exercise.kind) {
-            made += 1;
-            let manner = Manner { briefly: true, ..Manner::default() };
-            let verdict = judge(exercise, mutant.apply(&text).as_bytes(), &manner)?;
-            if verdict.obstacle.is_some() {
-                refused += 1;
-            } else if !verdict.passed() {
-                killed += 1;
-            } else {
+        let made = mutants(&text, exercise.kind);
+        all.extend(made.into_iter().map(|mutant| (file.clone(), mutant.apply(&text), mutant)));
+    }
+    let fates: Vec<Mutex<Option<Result<Fate>>>> = all.iter().map(|_| Mutex::default()).collect();
+    let next = AtomicUsize::new(0);
+    let most = std::thread::available_parallelism().map_or(1, usize::from) * AT_A_TIME;
+    workers::share(most.min(all.len()), || {
+        while let Some((slot, (_, text, _))) = {
+            let index = next.fetch_add(1, Ordering::Relaxed);
+            fates.get(index).zip(all.get(index))
+        } {
+            let fate = fate(exercise, text);
+            slot.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).replace(fate);
+        }
+    });
+    let (mut refused, mut killed, mut unexplained) = (0, 0, 0);
+    for ((file, _, mutant), fate) in all.iter().zip(fates) {
+        let fate = fate.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner());
+        match fate.context("a mutant was not judged")?? {
+            Fate::Refused => refused += 1,
+            Fate::Killed => killed += 1,
+            Fate::Survives => {
                 let mutation = mutant.mutation();
-                let same = |it: &Equivalent| it.file == file && it.mutation == mutation;
+                let same = |it: &Equivalent| it.file == *file && it.mutation == mutation;
                 if !known.iter().any(same) {
                     unexplained += 1;
                     println!("  WRONG {file}:{} survives: {mutation}", mutant.line + 1);
@@ -183,6 +213,7 @@ fn prove(exercise: &Exercise) -> Result<bool> {
     for Equivalent { file, mutation, .. } in &known {
         println!("  WRONG equivalent.toml names what {file} does not have: {mutation}");
     }
+    let made = all.len();
     println!(
         "{}: {made} mutants, {refused} do not compile, {killed} killed, {} equivalent \
          ({listed} listed with the reason), {unexplained} unexplained, in {:.0} s",
@@ -191,6 +222,17 @@ fn prove(exercise: &Exercise) -> Result<bool> {
         start.elapsed().as_secs_f64()
     );
     Ok(unexplained == 0 && known.is_empty())
+}
+
+/// Judges a mutant; one check that fails is enough.
+fn fate(exercise: &Exercise, text: &str) -> Result<Fate> {
+    let manner = Manner { briefly: true, ..Manner::default() };
+    let verdict = judge(exercise, text.as_bytes(), &manner)?;
+    Ok(match verdict.passed() {
+        _ if verdict.obstacle.is_some() => Fate::Refused,
+        true => Fate::Survives,
+        false => Fate::Killed,
+    })
 }
 
 /// Whether the mutant that is listed as right can be made.
