@@ -27,7 +27,7 @@ pub use explorer::explored::{
     barriers, set_most_steps, set_processors, threads, until_others_block,
 };
 #[cfg(feature = "weak")]
-pub use explorer::weak::{operations, silent_spins, waits};
+pub use explorer::weak::{allocated, operations, silent_spins, waits};
 
 /// Numbers at which some type, or the sign of one, comes to its end: for checks of what holds for every
 /// value.

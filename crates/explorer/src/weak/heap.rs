@@ -15,6 +15,8 @@ const ARENA: usize = 64 << 20;
 
 static START: AtomicUsize = AtomicUsize::new(0);
 static USED: [AtomicUsize; THREADS] = [const { AtomicUsize::new(0) }; THREADS];
+/// Bytes of all arenas that were asked for and not given back.
+static TAKEN: AtomicUsize = AtomicUsize::new(0);
 
 /// The allocator of a program whose checks are explored.
 #[derive(Debug)]
@@ -38,6 +40,12 @@ pub fn begin() {
     for used in &USED {
         used.store(0, Ordering::Relaxed);
     }
+    TAKEN.store(0, Ordering::Relaxed);
+}
+
+/// How many bytes the execution has at the moment.
+pub fn taken() -> usize {
+    TAKEN.load(Ordering::Relaxed)
 }
 
 fn take(thread: usize, layout: Layout) -> Option<*mut u8> {
@@ -50,6 +58,7 @@ fn take(thread: usize, layout: Layout) -> Option<*mut u8> {
         return None;
     }
     USED[thread].store(end - start, Ordering::Relaxed);
+    TAKEN.fetch_add(layout.size(), Ordering::Relaxed);
     Some(begin as *mut u8)
 }
 
@@ -69,6 +78,7 @@ unsafe impl GlobalAlloc for Heap {
 
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
         if is_ours(block) {
+            TAKEN.fetch_sub(layout.size(), Ordering::Relaxed);
             execution::plain(block as usize, layout.size(), AccessKind::Free);
         } else {
             // SAFETY: it came from the system's allocator, with this layout.
