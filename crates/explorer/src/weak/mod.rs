@@ -79,6 +79,12 @@ pub fn allocated() -> usize {
     heap::taken()
 }
 
+/// Says whether what is allocated and freed from now on is none of the execution's business: a signal
+/// handler that looks at a stack needs much memory.
+pub fn set_aside(aside: bool) {
+    heap::set_aside(aside);
+}
+
 /// How often a thread of this execution has looked again and again at what does not change, without
 /// saying by `spin_loop` or `yield_now` that it waits.
 pub fn silent_spins() -> u32 {
