@@ -87,6 +87,11 @@ fn in_order() {
         let popped = [(); 3].map(|()| -> Option<()> { consumer.pop() });
         assert_eq!(popped, [Some(()), Some(()), None], "popping items of size 0, turn {turn}");
     }
+    let (mut producer, mut consumer) = ring(1);
+    for item in [7_u8, 8] {
+        assert_eq!(producer.push(item), Ok(()), "pushing an item of one byte into a ring for one");
+        assert_eq!(consumer.pop(), Some(item), "popping an item of one byte");
+    }
     let (mut producer, mut consumer) = ring(5);
     assert_eq!(producer.push([1_u64; 5]), Ok(()), "pushing an item of 40 bytes");
     drop(producer);
