@@ -703,14 +703,17 @@ impl Puppet {
         let _ = self.did("does not ignore a signal");
     }
 
-    /// Lets it start another command, for which it does not wait.
+    /// Lets it start another command, for which it does not wait; `None` if one of the two has ended
+    /// before the other one could say that it is there.
     pub fn starts(&self, role: &Role) -> Option<Puppet> {
         self.tell(&Told::Start(role.words.clone()));
-        self.did("does not start another one").ok()?;
+        let started = self.did("does not start another one").ok()?;
+        let pid = i32::from_bytes(&started)?;
         let what = || format!("{} does not begin", role.name);
         self.run.wait(what, || {
+            let over = observe::has_ended(pid) || self.has_ended();
             let child = self.run.appeared(role);
-            child.map(Some).or_else(|| self.has_ended().then_some(None))
+            child.map(Some).or_else(|| over.then_some(None))
         })
     }
 

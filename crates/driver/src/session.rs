@@ -23,8 +23,10 @@ pub struct Session {
     index: usize,
 }
 
-/// The resource that [`Session::limit`] takes for open descriptors, and the one for memory.
+/// Resources that [`Session::limit`] takes: the number of open descriptors.
 pub const DESCRIPTORS: u32 = libc::RLIMIT_NOFILE;
+/// The size of a file, in bytes.
+pub const FILE_SIZE: u32 = libc::RLIMIT_FSIZE;
 /// The address space, in bytes.
 pub const MEMORY: u32 = libc::RLIMIT_AS;
 

@@ -179,11 +179,19 @@ fn own(
         // Descriptors that the caller leaves to what it executes.
         "open" => {
             for descriptor in arguments.take::<Vec<i32>>() {
-                // SAFETY: the path is text with a NUL; dup2(2) takes two integers.
+                if descriptor == CHANNEL.load(SeqCst) {
+                    move_channel(HIGH);
+                }
+                // SAFETY: the path is text with a NUL; the other calls take integers.
                 unsafe {
                     let null = libc::open(c"/dev/null".as_ptr(), libc::O_RDWR | libc::O_CLOEXEC);
-                    libc::dup2(null, descriptor);
-                    libc::close(null);
+                    if null == descriptor {
+                        // dup2(2) does nothing where both are the same.
+                        libc::fcntl(null, libc::F_SETFD, 0);
+                    } else {
+                        libc::dup2(null, descriptor);
+                        libc::close(null);
+                    }
                 }
             }
             ().to_bytes()
@@ -192,6 +200,9 @@ fn own(
             let all = arguments.take::<Vec<i32>>();
             // SAFETY: close(2) takes an integer; these descriptors are the caller's own.
             let gone = all.into_iter().filter(|fd| unsafe { libc::close(*fd) } != 0).count();
+            if CHANNEL.load(SeqCst) >= HIGH {
+                move_channel(REQUESTS);
+            }
             (gone == 0).to_bytes()
         }
         // Lowers a limit, or puts it back to the most that it may be.
@@ -244,6 +255,19 @@ fn own(
         }
         _ => return None,
     }))
+}
+
+/// Where the channel is while the caller has another descriptor of its number open, or above.
+const HIGH: i32 = 200;
+
+/// Moves the channel to the lowest descriptor that is free from this one on.
+fn move_channel(from: i32) {
+    let before = CHANNEL.load(SeqCst);
+    // SAFETY: both take integers; the channel is this process's own.
+    unsafe {
+        CHANNEL.store(libc::fcntl(before, libc::F_DUPFD_CLOEXEC, from), SeqCst);
+        libc::close(before);
+    }
 }
 
 /// Sets what is done at these signals.

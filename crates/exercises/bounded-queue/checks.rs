@@ -99,9 +99,15 @@ fn bounded() {
 }
 
 /// Room for so many items, and two producers when there is room for one of them: when both have got
-/// as far as they can, one of them waits, and only one.
+/// as far as they can, one of them waits, and only one. The queue has been full and empty before.
 fn one_too_many(capacity: usize) {
     let queue = Arc::new(BoundedQueue::new(capacity));
+    for _ in 0..capacity {
+        queue.push(1).unwrap();
+    }
+    for _ in 0..capacity {
+        assert_eq!(queue.pop(), Some(1), "popping what was pushed");
+    }
     for _ in 1..capacity {
         queue.push(1).unwrap();
     }

@@ -198,6 +198,12 @@ fn drops() {
     assert_eq!(dropped(), 1, "times that a value was dropped, after another was put in its place");
     drop(lock);
     assert_eq!(dropped(), 2, "of two values, one after the other in a lock, dropped with the lock");
+    let before = harness::allocated();
+    let lock = SpinLock::new([1_u64; 9]);
+    drop(lock.lock());
+    drop(lock);
+    let left = harness::allocated().saturating_sub(before);
+    assert_eq!(left, 0, "bytes of a lock that stay allocated when it is gone");
 }
 
 /// Whether a type is `Sync` or `Send`: the first of these constants is found only if it is.

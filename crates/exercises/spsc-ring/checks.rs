@@ -87,6 +87,11 @@ fn in_order() {
         let popped = [(); 3].map(|()| -> Option<()> { consumer.pop() });
         assert_eq!(popped, [Some(()), Some(()), None], "popping items of size 0, turn {turn}");
     }
+    let (mut producer, mut consumer) = ring(1);
+    for item in [7_u8, 8] {
+        assert_eq!(producer.push(item), Ok(()), "pushing an item of one byte into a ring for one");
+        assert_eq!(consumer.pop(), Some(item), "popping an item of one byte");
+    }
     let (mut producer, mut consumer) = ring(5);
     assert_eq!(producer.push([1_u64; 5]), Ok(()), "pushing an item of 40 bytes");
     drop(producer);
@@ -262,6 +267,14 @@ fn dropped() {
         [1; 8],
         "times that each item was dropped, with one that was pushed when the consumer had gone"
     );
+    let before = harness::allocated();
+    let (mut producer, mut consumer) = ring(5);
+    assert_eq!(producer.push(1_u64), Ok(()), "pushing into a new ring for five");
+    assert_eq!(consumer.pop(), Some(1), "popping from a ring for five");
+    drop(producer);
+    drop(consumer);
+    let left = harness::allocated().saturating_sub(before);
+    assert_eq!(left, 0, "bytes of a ring for five that stay allocated when both ends are gone");
 }
 
 /// The ends are dropped by two threads, so either may be the last to have the ring.

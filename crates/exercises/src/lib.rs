@@ -40,7 +40,8 @@
 //!   first that fails; then a shorter one is looked for. Offered: what std has for threads; what the
 //!   model does and what it does not, stands at the top of the crate `explorer`. A panic of a thread
 //!   goes to who joins it, and one that nobody joins fails nothing by itself. A thread that is left
-//!   when everything else has ended fails the check. `harness::set_processors` says how many
+//!   when everything else has ended fails the check, and so does a deadlock out of which only a limit of
+//!   more than a minute would lead. `harness::set_processors` says how many
 //!   processors a submission sees; without it, eight. There are no files, no network, no processes and
 //!   no environment.
 //! - `weak`, for orderings: each check runs under every execution that `explorer::weak` visits, which
@@ -51,7 +52,8 @@
 //!   Every access to memory is seen, wherever it is; a race is the finding `race`, and so is memory
 //!   that is used after it was freed. A thread that says that it spins, or looks eight times at what
 //!   does not change, is run again when something has changed that it looked at. `harness` counts the
-//!   operations and waits of a thread, for checks that something does not wait. Keep checks small: two
+//!   operations and waits of a thread, for checks that something does not wait, and the bytes that
+//!   are allocated, for checks that something is given back. Keep checks small: two
 //!   or three threads, a handful of operations each.
 //! - `process`, for processes: each check runs once, with the real `std`, `nix` and `libc`, in a
 //!   process of its own, and the submission in another one, which it asks and looks at: the crate

@@ -408,6 +408,11 @@ fn window(run: &Run) {
     let story = play.supervise(&policy, &courses);
     let what = "a command that runs for 1, 1, 61 and 1 s, with 3 restarts in 100 s, 60 s being steady";
     expect(run, what, &story, exit(1), 4);
+    // One restart is too old when the third run fails, and two are not.
+    let courses = [(ms(1000), 1), (ms(60_000), 1), (ms(50_000), 1), (ms(1000), 1), (ms(1000), 1), (ms(1000), 0)];
+    let story = play.supervise(&policy, &courses);
+    let what = "a command that runs for 1, 60, 50, 1 and 1 s, with 3 restarts in 100 s";
+    expect(run, what, &story, exit(1), 5);
     for _ in 0..4 {
         let restarts = run.random().within(1..5);
         any_story(run, restarts);

@@ -3,6 +3,9 @@
 //! `equivalent.toml` with the reason why it is as right as what it was made from.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
@@ -10,6 +13,8 @@ use serde::Deserialize;
 
 use crate::catalogue::{Exercise, Kind};
 use crate::judge::{Manner, judge};
+use crate::toolchain::Toolchain;
+use crate::workers;
 
 /// One edit of one line.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -54,7 +59,8 @@ struct Equivalents {
     equivalent: Vec<Equivalent>,
 }
 
-/// What stands in one place and is put into another's: comparisons, steps of one, truths.
+/// What stands in one place and is put into another's: comparisons, steps of one, truths, ends of a
+/// queue, signals, kinds of mappings.
 const SWAPS: &[(&str, &str)] = &[
     (" == ", " != "),
     (" != ", " == "),
@@ -68,13 +74,19 @@ const SWAPS: &[(&str, &str)] = &[
     (" -= ", " += "),
     (" + 1", ""),
     (" - 1", ""),
-    (".max(1)", ""),
+    (".max(", ".min("),
+    (".min(", ".max("),
     ("(0..", "(1.."),
     ("(1..", "(0.."),
     ("true", "false"),
     ("false", "true"),
     ("notify_all", "notify_one"),
     ("while ", "if "),
+    ("push_back", "push_front"),
+    ("pop_front", "pop_back"),
+    ("SIGTERM", "SIGKILL"),
+    ("SIGKILL", "SIGTERM"),
+    ("MAP_SHARED", "MAP_PRIVATE"),
 ];
 
 /// Orderings that are weakened where memory is weak.
@@ -90,25 +102,36 @@ const ORDERINGS: &[(&str, &str)] = &[
 /// All mutants of a file, which is as rustfmt leaves it: a statement is a line, or begins one.
 fn mutants(text: &str, kind: Kind) -> BTreeSet<Mutant> {
     let mut all = BTreeSet::new();
-    for (line, before) in text.lines().enumerate() {
+    let lines: Vec<&str> = text.lines().collect();
+    for (line, before) in lines.iter().enumerate() {
         let code = before.trim_start();
         let plain = !["//", "use ", "pub use ", "#"].iter().any(|start| code.starts_with(start));
         if !plain {
             continue;
         }
         let mut add = |after: String| {
-            all.insert(Mutant { line, before: before.to_owned(), after });
+            all.insert(Mutant { line, before: (*before).to_owned(), after });
         };
         // Everything is in order where schedules are explored, whatever a program asks for.
         let orderings = if kind == Kind::Explored { &[] } else { ORDERINGS };
         for (from, to) in SWAPS.iter().chain(orderings) {
             for (at, _) in before.match_indices(from) {
-                add(format!("{}{to}{}", &before[..at], &before[at + from.len()..]));
+                add(replaced(before, at..at + from.len(), to));
             }
         }
-        if let Some(after) = waits_once(before) {
-            add(after);
+        for (at, _) in before.match_indices('!') {
+            if is_negation(before, at) {
+                add(replaced(before, at..at + 1, ""));
+            }
         }
+        for at in numbers(before) {
+            let next = before[at.clone()].parse::<u64>().map_or(0, |number| number + 1);
+            add(replaced(before, at, &next.to_string()));
+        }
+        calls(before).into_iter().for_each(|at| add(replaced(before, at, "")));
+        flags(before).into_iter().for_each(|at| add(replaced(before, at, "")));
+        waits_once(before).into_iter().for_each(&mut add);
+        without_guard(before).into_iter().for_each(&mut add);
         if let Some((start, rest)) = before.split_once("let _")
             && let Some((_, value)) = rest.split_once(" = ")
             && !rest.starts_with(' ')
@@ -117,9 +140,145 @@ fn mutants(text: &str, kind: Kind) -> BTreeSet<Mutant> {
         }
         if is_statement(code) {
             add(String::new());
+            if let Some(value) = code.strip_suffix("?;") {
+                // The error is ignored.
+                let indent = &before[..before.len() - code.len()];
+                add(format!("{indent}let _ = {value};"));
+            }
+        }
+        if let Some((name, value)) = locked(code) {
+            for (line, before, after) in gives_way(&lines, line, name, value) {
+                all.insert(Mutant { line, before, after });
+            }
         }
     }
     all
+}
+
+fn replaced(line: &str, at: Range<usize>, with: &str) -> String {
+    format!("{}{with}{}", &line[..at.start], &line[at.end..])
+}
+
+/// Whether this `!` negates what follows, and is no part of `!=` or of a macro's name.
+fn is_negation(line: &str, at: usize) -> bool {
+    let part_of_name = |letter: char| letter.is_alphanumeric() || letter == '_';
+    let macro_name = line[..at].ends_with(part_of_name);
+    !macro_name
+        && line[at + 1..].starts_with(|letter| part_of_name(letter) || "*(".contains(letter))
+}
+
+/// Where whole numbers stand.
+fn numbers(line: &str) -> Vec<Range<usize>> {
+    let mut found = Vec::new();
+    let part_of_word = |letter: char| letter.is_alphanumeric() || "_.".contains(letter);
+    let mut start = 0;
+    for word in line.split_inclusive(|letter| !part_of_word(letter)) {
+        let digits = word.trim_end_matches(|letter| !part_of_word(letter));
+        // `0..3` is two of them.
+        let mut at = start;
+        for part in digits.split("..") {
+            if !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()) {
+                found.push(at..at + part.len());
+            }
+            at += part.len() + 2;
+        }
+        start += word.len();
+    }
+    found
+}
+
+/// Where a call stands in a chain of calls and is followed by another one: `.name(...)`.
+fn calls(line: &str) -> Vec<Range<usize>> {
+    let mut found = Vec::new();
+    for (start, _) in line.match_indices('.') {
+        let rest = &line[start + 1..];
+        let name = rest.find(|letter: char| !letter.is_alphanumeric() && letter != '_');
+        if let Some(name) = name.filter(|length| *length > 0)
+            && let Some(end) = closing(&rest[name..])
+            && rest[name + end..].starts_with('.')
+        {
+            found.push(start..start + 1 + name + end);
+        }
+    }
+    found
+}
+
+/// Behind the parenthesis that closes the one at the beginning.
+fn closing(text: &str) -> Option<usize> {
+    let mut depth = 0;
+    for (at, letter) in text.char_indices() {
+        depth += i32::from(letter == '(') - i32::from(letter == ')');
+        if depth == 0 {
+            return (at > 0).then_some(at + 1);
+        }
+    }
+    None
+}
+
+/// Where one of two flags stands, with what joins them: `A::B | A::C`.
+fn flags(line: &str) -> Vec<Range<usize>> {
+    let mut found = Vec::new();
+    let part_of_path = |letter: char| letter.is_alphanumeric() || "_:".contains(letter);
+    for (bar, joint) in line.match_indices(" | ") {
+        let before = line[..bar].rfind(|letter| !part_of_path(letter)).map_or(0, |at| at + 1);
+        let rest = &line[bar + joint.len()..];
+        let length = rest.find(|letter| !part_of_path(letter)).unwrap_or(rest.len());
+        if line[before..bar].contains("::") && rest[..length].contains("::") {
+            found.extend([before..bar + joint.len(), bar..bar + joint.len() + length]);
+        }
+    }
+    found
+}
+
+/// An arm of a `match` whose `if` is always or never so.
+fn without_guard(line: &str) -> Vec<String> {
+    let Some((start, arm)) = line.split_once(" if ") else { return Vec::new() };
+    let Some((_, does)) = arm.split_once(" => ") else { return Vec::new() };
+    ["", " if false"].map(|guard| format!("{start}{guard} => {does}")).into()
+}
+
+/// The name of a guard and the expression that locks.
+fn locked(code: &str) -> Option<(&str, &str)> {
+    let code = code.strip_prefix("let ")?;
+    let code = code.strip_prefix("mut ").unwrap_or(code);
+    let (name, value) = code.strip_suffix(';')?.split_once(" = ")?;
+    let plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    (plain && value.ends_with(".lock().unwrap()")).then_some((name, value))
+}
+
+/// A critical section that is split: the lock is given back before one of its statements and taken again.
+fn gives_way(
+    lines: &[&str],
+    first: usize,
+    name: &str,
+    value: &str,
+) -> Vec<(usize, String, String)> {
+    let indent = |line: &str| line.len() - line.trim_start().len();
+    let own = indent(lines[first]);
+    let drops = format!("drop({name});");
+    let of_section =
+        |line: &&&str| line.trim().is_empty() || indent(line) >= own && line.trim() != drops;
+    let length = lines[first + 1..].iter().take_while(of_section).count();
+    let section = &lines[..first + 1 + length];
+    let begins = |line: &str| {
+        let goes_on = ["}", ")", ".", "//", "&&", "||"];
+        let code = line.trim_start();
+        indent(line) == own && !code.is_empty() && !goes_on.iter().any(|it| code.starts_with(it))
+    };
+    let is_name = |word: &str| word == name;
+    let part_of_word = |letter: char| letter.is_alphanumeric() || letter == '_';
+    let names = |line: &&str| line.split(|letter| !part_of_word(letter)).any(is_name);
+    let mut found = Vec::new();
+    // Where nothing has been done yet, or nothing is done any more, nothing is split.
+    for number in first + 2..section.len() {
+        let line = section[number];
+        if begins(line) && section[number..].iter().any(names) {
+            let (space, code) = line.split_at(own);
+            let after = format!("{space}{drops} let mut {name} = {value}; {code}");
+            found.push((number, line.to_owned(), after));
+        }
+    }
+    found
 }
 
 /// `wait_while` without its condition.
@@ -154,24 +313,50 @@ pub fn verify(exercises: &[Exercise]) -> Result<bool> {
     Ok(good)
 }
 
+/// What became of a mutant.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    /// The compiler refuses it.
+    Refused,
+    Killed,
+    Survives,
+}
+
+/// How many mutants are judged at a time for each processor: many of them wait until they are killed.
+const AT_A_TIME: usize = 2;
+
 fn prove(exercise: &Exercise) -> Result<bool> {
     let start = Instant::now();
+    Toolchain::get(exercise.kind)?;
     let mut known = equivalents(exercise)?;
     let listed = known.len();
-    let (mut made, mut refused, mut killed, mut unexplained) = (0, 0, 0, 0);
+    let mut all = Vec::new();
     for file in exercise.right() {
         let text = exercise.file(&file)?;
-        for mutant in mutants(&text, exercise.kind) {
-            made += 1;
-            let manner = Manner { briefly: true, ..Manner::default() };
-            let verdict = judge(exercise, mutant.apply(&text).as_bytes(), &manner)?;
-            if verdict.obstacle.is_some() {
-                refused += 1;
-            } else if !verdict.passed() {
-                killed += 1;
-            } else {
+        let made = mutants(&text, exercise.kind);
+        all.extend(made.into_iter().map(|mutant| (file.clone(), mutant.apply(&text), mutant)));
+    }
+    let fates: Vec<Mutex<Option<Result<Fate>>>> = all.iter().map(|_| Mutex::default()).collect();
+    let next = AtomicUsize::new(0);
+    let most = std::thread::available_parallelism().map_or(1, usize::from) * AT_A_TIME;
+    workers::share(most.min(all.len()), || {
+        while let Some((slot, (_, text, _))) = {
+            let index = next.fetch_add(1, Ordering::Relaxed);
+            fates.get(index).zip(all.get(index))
+        } {
+            let fate = fate(exercise, text);
+            slot.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).replace(fate);
+        }
+    });
+    let (mut refused, mut killed, mut unexplained) = (0, 0, 0);
+    for ((file, _, mutant), fate) in all.iter().zip(fates) {
+        let fate = fate.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner());
+        match fate.context("a mutant was not judged")?? {
+            Fate::Refused => refused += 1,
+            Fate::Killed => killed += 1,
+            Fate::Survives => {
                 let mutation = mutant.mutation();
-                let same = |it: &Equivalent| it.file == file && it.mutation == mutation;
+                let same = |it: &Equivalent| it.file == *file && it.mutation == mutation;
                 if !known.iter().any(same) {
                     unexplained += 1;
                     println!("  WRONG {file}:{} survives: {mutation}", mutant.line + 1);
@@ -183,6 +368,7 @@ fn prove(exercise: &Exercise) -> Result<bool> {
     for Equivalent { file, mutation, .. } in &known {
         println!("  WRONG equivalent.toml names what {file} does not have: {mutation}");
     }
+    let made = all.len();
     println!(
         "{}: {made} mutants, {refused} do not compile, {killed} killed, {} equivalent \
          ({listed} listed with the reason), {unexplained} unexplained, in {:.0} s",
@@ -191,6 +377,17 @@ fn prove(exercise: &Exercise) -> Result<bool> {
         start.elapsed().as_secs_f64()
     );
     Ok(unexplained == 0 && known.is_empty())
+}
+
+/// Judges a mutant; one check that fails is enough.
+fn fate(exercise: &Exercise, text: &str) -> Result<Fate> {
+    let manner = Manner { briefly: true, ..Manner::default() };
+    let verdict = judge(exercise, text.as_bytes(), &manner)?;
+    Ok(match verdict.passed() {
+        _ if verdict.obstacle.is_some() => Fate::Refused,
+        true => Fate::Survives,
+        false => Fate::Killed,
+    })
 }
 
 /// Whether the mutant that is listed as right can be made.
@@ -223,6 +420,23 @@ use std::sync::Mutex;
         self.changed.notify_all();
     let state = changed.wait_while(state, |state| state.full()).unwrap();
     flag.store(1, Release);
+        let read = self.stream.read(left)?;
+        Err(error) if error.again() => {}
+        let length = items.len().max(1);
+        self.stream.flush()?;
+        let open = Flags::READ | Flags::WRITE;
+";
+
+    const SECTION: &str = "{
+    let mut state = self.state.lock().unwrap();
+    let mine = state.next;
+    state.next += 1;
+    while state.serving != mine {
+        state = self.changed.wait(state).unwrap();
+    }
+    self.changed.notify_all();
+    true
+}
 ";
 
     fn mutations(kind: Kind) -> Vec<String> {
@@ -241,10 +455,29 @@ use std::sync::Mutex;
             "let state = changed.wait_while(state, |state| state.full()).unwrap(); -> \
              let state = changed.wait(state).unwrap();",
             "drop flag.store(1, Release);",
+            "while items.is_empty() && !closed { -> while items.is_empty() && closed {",
+            "flag.store(1, Release); -> flag.store(2, Release);",
+            "Err(error) if error.again() => {} -> Err(error) => {}",
+            "Err(error) if error.again() => {} -> Err(error) if false => {}",
+            "let length = items.len().max(1); -> let length = items.len().min(1);",
+            "let length = items.len().max(1); -> let length = items.len().max(2);",
+            "let length = items.len().max(1); -> let length = items.max(1);",
+            "drop self.stream.flush()?;",
+            "self.stream.flush()?; -> let _ = self.stream.flush();",
+            "let open = Flags::READ | Flags::WRITE; -> let open = Flags::READ;",
+            "let open = Flags::READ | Flags::WRITE; -> let open = Flags::WRITE;",
         ] {
             assert!(made.iter().any(|it| it == expected), "{expected}: {made:#?}");
         }
-        assert_eq!(made.len(), 7, "{made:#?}");
+        assert_eq!(made.len(), 19, "{made:#?}");
+    }
+
+    #[test]
+    fn a_critical_section_is_split_where_something_was_done_and_is_to_be_done() {
+        let made = mutants(SECTION, Kind::Explored);
+        let split = "drop(state); let mut state = self.state.lock().unwrap();";
+        let before = made.iter().filter(|it| it.after.contains(split)).map(|it| it.line);
+        assert_eq!(before.collect::<Vec<_>>(), [3, 4]);
     }
 
     #[test]

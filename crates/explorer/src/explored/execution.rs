@@ -6,6 +6,7 @@
 //! without being unwound, as the threads of a process are when it ends.
 
 use std::cell::RefCell;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
 use corosensei::stack::{DefaultStack, Stack};
@@ -32,6 +33,9 @@ const HURRY: u32 = 32;
 /// farther off may be over before somebody else has made a step. A farther one passes only when
 /// nobody can run.
 const DELAY: Duration = Duration::from_secs(60);
+
+/// Whether a limit that is farther off passes at all.
+pub(super) static PATIENT: AtomicBool = AtomicBool::new(true);
 
 pub(super) type Body = Box<dyn FnOnce()>;
 type Thread = Coroutine<(), (), (), DefaultStack>;
@@ -344,7 +348,7 @@ impl World {
         let soon = self.clock.saturating_add(DELAY);
         let timed = || self.timed.iter().copied();
         let due: Vec<usize> = timed().filter(|number| end(*number) <= soon).collect();
-        if !due.is_empty() || !self.ready.is_empty() {
+        if !due.is_empty() || !self.ready.is_empty() || !PATIENT.load(Relaxed) {
             return due;
         }
         let next = timed().map(end).min();
@@ -353,11 +357,11 @@ impl World {
 
     /// Asks the scheduler who runs next.
     fn choose(&mut self, at: Option<At>, yields: bool) {
-        if self.ready.is_empty() && self.timed.is_empty() {
+        let timed = self.due();
+        if self.ready.is_empty() && timed.is_empty() {
             self.next = None;
             return;
         }
-        let timed = self.due();
         let alone = self.ready.len() + timed.len() == 1;
         self.choice |= !alone;
         let current = Some(self.current);

@@ -52,6 +52,12 @@ pub fn set_most_steps(number: u64) {
     trace::with(|world| world.most_steps = number);
 }
 
+/// Whether limits that are more than a minute off pass when nobody can run, as they do without this. If
+/// they do not, that is a deadlock: whoever is woken by nobody but such a limit has been forgotten.
+pub fn set_patience(patient: bool) {
+    execution::PATIENT.store(patient, std::sync::atomic::Ordering::Relaxed);
+}
+
 /// How often threads have waited at a [`sync::Barrier`] in this execution.
 ///
 /// For checks of a program that is to do without.

@@ -4,7 +4,7 @@
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::ptr;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use super::execution;
 use super::memory::THREADS;
@@ -15,6 +15,16 @@ const ARENA: usize = 64 << 20;
 
 static START: AtomicUsize = AtomicUsize::new(0);
 static USED: [AtomicUsize; THREADS] = [const { AtomicUsize::new(0) }; THREADS];
+/// Bytes of all arenas that were asked for and not given back.
+static TAKEN: AtomicUsize = AtomicUsize::new(0);
+
+/// Whether what is allocated is none of the execution's business.
+static ASIDE: AtomicBool = AtomicBool::new(false);
+
+/// While this is so, memory comes from the system, and nothing that is freed is noted.
+pub fn set_aside(aside: bool) {
+    ASIDE.store(aside, Ordering::Relaxed);
+}
 
 /// The allocator of a program whose checks are explored.
 #[derive(Debug)]
@@ -38,6 +48,12 @@ pub fn begin() {
     for used in &USED {
         used.store(0, Ordering::Relaxed);
     }
+    TAKEN.store(0, Ordering::Relaxed);
+}
+
+/// How many bytes the execution has at the moment.
+pub fn taken() -> usize {
+    TAKEN.load(Ordering::Relaxed)
 }
 
 fn take(thread: usize, layout: Layout) -> Option<*mut u8> {
@@ -50,6 +66,7 @@ fn take(thread: usize, layout: Layout) -> Option<*mut u8> {
         return None;
     }
     USED[thread].store(end - start, Ordering::Relaxed);
+    TAKEN.fetch_add(layout.size(), Ordering::Relaxed);
     Some(begin as *mut u8)
 }
 
@@ -62,13 +79,18 @@ fn is_ours(block: *mut u8) -> bool {
 // nothing of it is left; all others are the system's.
 unsafe impl GlobalAlloc for Heap {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        let ours = execution::me().and_then(|thread| take(thread, layout));
+        let explored = !ASIDE.load(Ordering::Relaxed);
+        let me = explored.then(execution::me).flatten();
+        let ours = me.and_then(|thread| take(thread, layout));
         // SAFETY: the caller promises what the system's allocator wants.
         ours.unwrap_or_else(|| unsafe { System.alloc(layout) })
     }
 
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
-        if is_ours(block) {
+        if is_ours(block) && ASIDE.load(Ordering::Relaxed) {
+            // It stays until the execution is over.
+        } else if is_ours(block) {
+            TAKEN.fetch_sub(layout.size(), Ordering::Relaxed);
             execution::plain(block as usize, layout.size(), AccessKind::Free);
         } else {
             // SAFETY: it came from the system's allocator, with this layout.

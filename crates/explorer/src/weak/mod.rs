@@ -73,6 +73,18 @@ pub fn waits() -> u32 {
     execution::waits()
 }
 
+/// How many bytes of memory the execution has: allocated, and not freed. For checks that something is
+/// given back.
+pub fn allocated() -> usize {
+    heap::taken()
+}
+
+/// Says whether what is allocated and freed from now on is none of the execution's business: a signal
+/// handler that looks at a stack needs much memory.
+pub fn set_aside(aside: bool) {
+    heap::set_aside(aside);
+}
+
 /// How often a thread of this execution has looked again and again at what does not change, without
 /// saying by `spin_loop` or `yield_now` that it waits.
 pub fn silent_spins() -> u32 {
