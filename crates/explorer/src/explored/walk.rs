@@ -8,7 +8,7 @@ use super::execution::End;
 use super::schedule::Follower;
 use super::scheduler::{Choice, Mixed, Random, Scheduler, Seen};
 use super::trace::World;
-use super::{Found, Recorded, run, shorten, taken};
+use super::{Found, LONGEST_REPLAY, Recorded, run, shorten, taken};
 use crate::report::{Failure, Report};
 use crate::schedule::Steps;
 use crate::walk::{LONGEST_PATH, Moment, Standing, Then, Walk, stand};
@@ -92,7 +92,8 @@ fn seen(body: fn(), walker: Walker, schedules: u64) -> Report {
     // What is usual need not be said, and is not in the text.
     let usual = walk.steps.chances.iter().rev().take_while(|byte| **byte == 255).count();
     walk.steps.chances.truncate(walk.steps.chances.len() - usual);
-    let failure = found.map(|Found { failure, .. }| Failure { events: Vec::new(), ..failure });
+    let replay = Some(walk.steps.to_text()).filter(|it| it.len() <= LONGEST_REPLAY);
+    let failure = found.map(|it| Failure { events: Vec::new(), replay, ..it.failure });
     Report { schedules, exhaustive: false, failure, walk: Some(walk) }
 }
 
