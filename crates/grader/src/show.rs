@@ -271,7 +271,7 @@ pub fn is_finding(word: &str) -> bool {
 }
 
 /// The threads, the circle of waiting, and the schedule.
-fn explain(text: &mut String, failure: &Failure, sources: Sources, style: Style) {
+pub fn explain(text: &mut String, failure: &Failure, sources: Sources, style: Style) {
     let names = names(&failure.resources, sources);
     for thread in failure.threads.iter().filter(|thread| !thread.ended) {
         let Some((verb, obstacle, at)) = &thread.blocked else {

@@ -22,6 +22,7 @@ pub fn board(game: &Game, name: &str, check: &str, sources: Sources, style: Styl
     let (at, known) = game.position();
     let steps = match (at, known) {
         (0, 0) => "at the beginning".to_owned(),
+        (0, 1) => "at the beginning of 1 step".to_owned(),
         (0, known) => format!("at the beginning of {known} steps"),
         (at, known) if at < known => format!("after step {at} of {known}"),
         (1, _) => "after 1 step".to_owned(),

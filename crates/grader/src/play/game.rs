@@ -65,14 +65,16 @@ impl<'a> Game<'a> {
             Some(replay) => self.stage.run(replay, Then::End)?,
             None => self.stage.look()?,
         };
-        let failure = self.judged.findings.iter().find_map(|finding| finding.failure.as_ref());
-        match failure {
-            Some(failure) => self.walk = walk_of(failure),
-            None => {
-                self.walk =
-                    Walk { ended: true, moments: vec![Moment::default()], ..Walk::default() }
+        let mut findings = self.judged.findings.iter_mut();
+        self.walk = match findings.find_map(|finding| finding.failure.as_mut()) {
+            Some(failure) => {
+                let walk = walk_of(failure);
+                // The board shows them.
+                failure.events.clear();
+                walk
             }
-        }
+            None => Walk { ended: true, moments: vec![Moment::default()], ..Walk::default() },
+        };
         for _ in 1..self.walk.moments.len() {
             self.plan.push(0);
         }

@@ -3,13 +3,14 @@
 
 use std::fmt::Write;
 
+use explorer::report::{Failure, Place};
 use explorer::walk::Walk;
 
 use super::board::Picture;
 use crate::escape::clean;
 use crate::judge::{Finding, Judged, Verdict};
 use crate::names::names;
-use crate::show::{self, Sources, line_of, told};
+use crate::show::{self, Sources, Style, line_of, told};
 
 /// The most steps that are shown; of more, the last.
 const STEPS: usize = 200;
@@ -48,7 +49,7 @@ pub fn page(verdict: &Verdict, execution: Option<(&str, &Walk)>, sources: Source
     }
     for judged in verdict.checks.iter().filter(|judged| !judged.passed) {
         for finding in &judged.findings {
-            found(&mut html, judged, finding);
+            found(&mut html, judged, finding, sources);
         }
         if let Some((_, walk)) = execution.filter(|(check, _)| *check == judged.check) {
             steps(&mut html, walk, sources);
@@ -86,14 +87,19 @@ fn checks(html: &mut String, checks: &[Judged]) {
     html.push_str("</tbody>\n</table>\n");
 }
 
-fn found(html: &mut String, judged: &Judged, finding: &Finding) {
+fn found(html: &mut String, judged: &Judged, finding: &Finding, sources: Sources) {
     let heading = format!("{}: {}", judged.check, show::heading(&finding.word));
-    let said = show::compared(finding);
+    let mut said = format!("{}\n", show::compared(finding));
+    if let Some(failure) = &finding.failure {
+        // Its steps have a table of their own.
+        let failure = Failure { events: Vec::new(), ..Failure::clone(failure) };
+        show::explain(&mut said, &failure, sources, Style { colour: false, width: 200 });
+    }
     let _ = writeln!(
         html,
         "<h2>{}</h2>\n<pre class=\"said\" tabindex=\"0\">{}</pre>",
         escaped(&heading),
-        escaped(&said)
+        escaped(said.trim_end())
     );
 }
 
@@ -105,7 +111,7 @@ fn steps(html: &mut String, walk: &Walk, sources: Sources) {
     let threads = walk.standing(last).len();
     html.push_str("<section class=\"walk\" aria-label=\"The execution, step by step\">\n");
     html.push_str(
-        "<p class=\"controls\" hidden><button type=\"button\" class=\"back\">Back</button> \
+        "<p class=\"controls\" hidden=\"\"><button type=\"button\" class=\"back\">Back</button> \
          <button type=\"button\" class=\"next\">Next</button> \
          <button type=\"button\" class=\"first\">Beginning</button> \
          <button type=\"button\" class=\"last\">End</button> \
@@ -114,7 +120,7 @@ fn steps(html: &mut String, walk: &Walk, sources: Sources) {
     for index in first..=last {
         let (standing, moment) = (walk.standing(index), &walk.moments[index]);
         let picture = Picture { walk, standing: &standing, moment, names: &names };
-        html.push_str("<div class=\"board\" hidden><div class=\"threads\">\n");
+        html.push_str("<div class=\"board\" hidden=\"\"><div class=\"threads\">\n");
         for number in 0..threads {
             let _ = write!(html, "<div class=\"thread\">");
             if let Some(it) = standing.get(number) {
@@ -133,7 +139,7 @@ fn steps(html: &mut String, walk: &Walk, sources: Sources) {
             html.push_str("</div>\n");
         }
         let locks: Vec<String> = picture.locks().iter().map(|it| escaped(it)).collect();
-        let _ = writeln!(html, "</div><p class=\"locks\">{}</p></div>", locks.join("<br>"));
+        let _ = writeln!(html, "</div><p class=\"locks\">{}</p></div>", locks.join("<br/>"));
     }
     let earlier = walk.first + first;
     if earlier > 0 {
@@ -167,7 +173,7 @@ fn steps(html: &mut String, walk: &Walk, sources: Sources) {
                 said.push(waits(walk, index, number, &names));
             }
             let said: Vec<String> = said.iter().map(|it| escaped(it.trim())).collect();
-            let _ = write!(html, "<td>{}</td>", said.join("<br>"));
+            let _ = write!(html, "<td>{}</td>", said.join("<br/>"));
         }
         html.push_str("</tr>\n");
     }
@@ -180,6 +186,10 @@ fn waits(walk: &Walk, index: usize, number: usize, names: &[String]) -> String {
     let moment = &walk.moments[index];
     let picture = Picture { walk, standing: &standing, moment, names };
     let state = if number < standing.len() { picture.state(number, true) } else { String::new() };
+    let before = walk.standing(index.saturating_sub(1));
+    if before.get(number).is_some_and(|it| it.thread.at.is_none()) {
+        return "begins".to_owned();
+    }
     match state.starts_with("blocked") || state == "has ended" {
         true => state,
         false => "goes on".to_owned(),
@@ -187,13 +197,13 @@ fn waits(walk: &Walk, index: usize, number: usize, names: &[String]) -> String {
 }
 
 /// The lines of the source around a place.
-fn around(html: &mut String, at: &explorer::report::Place, sources: Sources) {
+fn around(html: &mut String, at: &Place, sources: Sources) {
     let Some((_, source)) = sources.iter().find(|(name, _)| *name == at.file) else { return };
     let line = at.line as usize;
     html.push_str("<pre tabindex=\"0\">");
     let lines = source.lines().enumerate().map(|(index, text)| (index + 1, text));
     for (number, text) in lines.filter(|(number, _)| number.abs_diff(line) <= AROUND) {
-        let place = explorer::report::Place { line: number as u32, ..at.clone() };
+        let place = Place { line: number as u32, ..at.clone() };
         let text = format!("{:>4} {}", line_of(&place), clean(text, false));
         let text = escaped(&text);
         let _ = match number == line {
