@@ -265,7 +265,7 @@ impl<'a> Game<'a> {
     }
 
     /// To the end of what is planned.
-    pub fn to_the_end(&mut self) -> Result<()> {
+    pub fn finish(&mut self) -> Result<()> {
         self.said.clear();
         if self.at < self.plan.count() {
             self.show(self.plan.count())?;

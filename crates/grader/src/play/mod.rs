@@ -165,6 +165,9 @@ pub fn named<'a>(exercise: &'a Exercise, name: &str) -> Result<&'a Check> {
 
 /// The first check that fails under a schedule, or else the first that has more than one.
 fn worth_playing<'a>(exercise: &'a Exercise, source: &[u8], manner: &Manner) -> Result<&'a Check> {
+    if std::io::stdout().is_terminal() {
+        println!("Judging {}, to play a check that fails ...", exercise.name);
+    }
     let verdict = judge(exercise, source, manner)?;
     // One thread alone leaves nothing to choose.
     let threads = |finding: &Finding| finding.failure.as_ref().map_or(0, |it| it.threads.len());
@@ -203,7 +206,7 @@ impl Table<'_, '_> {
             Command::Break => self.game.go_wrong()?,
             Command::Chance => self.game.chance()?,
             Command::Begin => self.game.show(0)?,
-            Command::End => self.game.to_the_end()?,
+            Command::End => self.game.finish()?,
             Command::Help => self.game.say(HELP),
             Command::Quit => return Ok(false),
         }

@@ -7,7 +7,7 @@ use explorer::report::{Failure, Place};
 use explorer::walk::Walk;
 
 use super::board::Picture;
-use crate::escape::clean;
+use crate::escape::without_controls;
 use crate::judge::{Finding, Judged, Verdict};
 use crate::names::names;
 use crate::show::{self, Sources, Style, line_of, told};
@@ -28,6 +28,8 @@ pub fn page(verdict: &Verdict, execution: Option<(&str, &Walk)>, sources: Source
     let state = if verdict.passed() { "passed" } else { "not yet" };
     let title = match verdict.obstacle {
         Some(_) => format!("{name}: not judged"),
+        None if verdict.replayed && verdict.passed() => format!("{name}: this schedule passes"),
+        None if verdict.replayed => format!("{name}: this schedule fails"),
         None => format!("{name}: {state}, {} of {} points", verdict.points(), verdict.possible),
     };
     let title = escaped(&title);
@@ -204,7 +206,7 @@ fn around(html: &mut String, at: &Place, sources: Sources) {
     let lines = source.lines().enumerate().map(|(index, text)| (index + 1, text));
     for (number, text) in lines.filter(|(number, _)| number.abs_diff(line) <= AROUND) {
         let place = Place { line: number as u32, ..at.clone() };
-        let text = format!("{:>4} {}", line_of(&place), clean(text, false));
+        let text = format!("{:>4} {text}", line_of(&place));
         let text = escaped(&text);
         let _ = match number == line {
             true => writeln!(html, "<mark>{text}</mark>"),
@@ -224,6 +226,6 @@ fn listing(html: &mut String, file: &str, source: &str) {
 
 /// Text that says nothing to a browser.
 fn escaped(text: &str) -> String {
-    let text = clean(text, false);
+    let text = without_controls(text, false);
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
