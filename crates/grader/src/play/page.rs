@@ -229,3 +229,46 @@ fn escaped(text: &str) -> String {
     let text = without_controls(text, false);
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
+
+#[cfg(test)]
+mod tests {
+    use explorer::report::{Kind, Thread};
+
+    use super::*;
+    use crate::play::game::walk_of;
+
+    #[test]
+    fn nothing_of_a_submission_is_obeyed_by_a_browser() {
+        let hostile = "</pre><script>alert(1)</script>\" onload=\"x\u{1b}[2J";
+        let place = Place { file: "it.rs".into(), line: 1, column: 1 };
+        let event = explorer::report::Event {
+            thread: 0,
+            what: hostile.into(),
+            resource: None,
+            place: place.clone(),
+        };
+        let thread = Thread {
+            name: hostile.into(),
+            blocked: None,
+            holds: Vec::new(),
+            at: Some(place),
+            ended: false,
+        };
+        let mut failure = Failure::plain(Kind::Race, hostile.into(), None);
+        (failure.threads, failure.events) = (vec![thread], vec![event; STEPS + 50]);
+        let walk = walk_of(&failure);
+        let finding = Finding {
+            word: "race".into(),
+            message: hostile.into(),
+            failure: Some(Box::new(failure)),
+            replay: Some(hostile.into()),
+        };
+        let judged = Judged { check: "one".into(), findings: vec![finding], ..Judged::default() };
+        let verdict = Verdict { exercise: "it".into(), checks: vec![judged], ..Verdict::default() };
+        let html = page(&verdict, Some(("one", &walk)), &[("it.rs", hostile)]);
+        assert_eq!(html.matches("<script>").count(), 1, "{html}");
+        assert!(!html.contains("\" onload") && !html.contains('\u{1b}'));
+        assert!(html.contains("(50 earlier steps are left out.)"));
+        assert_eq!(html.matches("data-step=\"").count(), STEPS);
+    }
+}
