@@ -121,7 +121,7 @@ fn the_player_chooses_undoes_and_has_it_broken() {
     has(6, "There is no thread 9.");
     has(7, "There is no command \"x\"");
     // It goes on from where the player was.
-    has(8, "steps from here: n walks there.");
+    has(8, "steps from here. n walks there.");
     has(8, "after step 2 of ");
     has(9, "close-wakes-all: deadlock\n");
     has(9, "waits\n");
@@ -129,6 +129,16 @@ fn the_player_chooses_undoes_and_has_it_broken() {
     assert_eq!(boards.len(), 11, "nothing is done after q: {said}");
     let shown = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/board.txt"));
     assert_eq!(shown.unwrap().trim_end(), boards[3].split_once("\n\n").unwrap().1.trim_end());
+
+    // What spins is shown to where it begins to, and then the end.
+    let wrong = exercises().join("bounded-queue/wrong/spin-instead-of-wait.rs");
+    let arguments = ["bounded-queue", "--file", wrong.to_str().unwrap(), "--play", "waits-asleep"];
+    let (said, _) = run(&arguments, "1 b e\n");
+    let boards = self::boards(&said);
+    assert!(boards[2].contains(", and then on and on. n walks there."), "{}", boards[2]);
+    assert!(boards[2].contains("after step 1 of "), "{}", boards[2]);
+    assert!(boards[3].contains("waits-asleep: running without getting anywhere\n"), "{said}");
+    assert!(boards[3].contains("And so on, for "), "{}", boards[3]);
 
     // The mended one cannot be broken, runs on by chance, and its waits may end for no reason.
     let right = exercises().join("bounded-queue/solution.rs");

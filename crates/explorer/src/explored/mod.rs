@@ -216,7 +216,7 @@ fn finish(
     quiet: output::Silence,
 ) -> Report {
     if best.failure.kind == Kind::Livelock {
-        best = shorten::to_a_beginning(body, best);
+        best = shorten::to_a_beginning(body, best, &Steps::default());
     } else {
         let end = Instant::now() + SHORTENING;
         let mut seeds = Random::new(search.seed);

@@ -58,9 +58,9 @@ fn without(steps: &Steps, part: usize, kept: &Steps) -> Option<Steps> {
 }
 
 /// For threads that run for ever, a short beginning of the schedule, after which they do so also in
-/// a fair order. If there is none, the schedule as it was.
-pub(super) fn to_a_beginning(body: fn(), found: Found) -> Found {
-    let mut count = 1;
+/// a fair order. If there is none, the schedule as it was. What it begins with, `kept`, stays.
+pub(super) fn to_a_beginning(body: fn(), found: Found, kept: &Steps) -> Found {
+    let mut count = kept.runs.len().max(1);
     while count < found.steps.runs.len() {
         let Steps { runs, chances } = &found.steps;
         let beginning = Steps { runs: runs[..count].to_vec(), chances: chances.clone() };

@@ -9,7 +9,7 @@ use super::schedule::Follower;
 use super::scheduler::{Choice, Mixed, Random, Scheduler, Seen};
 use super::trace::World;
 use super::{Found, LONGEST_REPLAY, Recorded, run, shorten, taken};
-use crate::report::{Failure, Report};
+use crate::report::{Failure, Kind, Report};
 use crate::schedule::Steps;
 use crate::walk::{LONGEST_PATH, Moment, Standing, Then, Walk, stand};
 use crate::{Search, output};
@@ -33,7 +33,7 @@ pub(super) fn walk(body: fn(), search: &Search, then: Then) -> Report {
         Then::Chance => Beyond::By(Box::new(Mixed::new(search.seed, 0, Seen::default()))),
         Then::Break => return go_wrong(body, search, &from),
     };
-    seen(body, Walker::new(from, beyond), 1)
+    seen(body, from, beyond, 1)
 }
 
 /// Looks for a schedule that begins like this and fails.
@@ -49,7 +49,7 @@ fn go_wrong(body: fn(), search: &Search, from: &Steps) -> Report {
         if let Some(found) = found {
             let steps = shorter(body, search, from, found).steps;
             drop(quiet);
-            return seen(body, Walker::new(steps, Beyond::Fair), report.schedules);
+            return seen(body, steps, Beyond::Fair, report.schedules);
         }
         seen_before = match taken::<Walker>(world.scheduler).beyond {
             Beyond::By(mixed) => mixed.finish(),
@@ -63,21 +63,23 @@ fn go_wrong(body: fn(), search: &Search, from: &Steps) -> Report {
 fn shorter(body: fn(), search: &Search, from: &Steps, found: Found) -> Found {
     let end = Instant::now() + SHORTENING;
     let (mut best, mut seeds) = (found, Random::new(search.seed));
-    while Instant::now() < end - SHORTENING / 2 && !best.is_endless() {
+    if best.failure.kind == Kind::Livelock {
+        return shorten::to_a_beginning(body, best, from);
+    }
+    while Instant::now() < end - SHORTENING / 2 {
         let mixed = Mixed::new(seeds.next(), 0, Seen::default());
         let walker = Walker::new(from.clone(), Beyond::By(Box::new(mixed)));
         best = shorten::shorter(best, run(body, Box::new(walker), Recorded::Nothing).0);
     }
-    match best.is_endless() {
-        // What follows is as long as an execution may be.
-        true => Found { steps: from.clone(), ..best },
-        false => shorten::step_by_step(body, best, end, from),
-    }
+    shorten::step_by_step(body, best, end, from)
 }
 
-/// Runs once and tells every step.
-fn seen(body: fn(), walker: Walker, schedules: u64) -> Report {
-    let (found, mut world) = run(body, Box::new(walker), Recorded::Moments);
+/// Runs once along a schedule and beyond, and tells every step.
+fn seen(body: fn(), from: Steps, beyond: Beyond, schedules: u64) -> Report {
+    // What leads there by itself names the finding better than thousands of steps.
+    let leads_there = matches!(beyond, Beyond::Fair).then(|| from.to_text());
+    let walker = Box::new(Walker::new(from, beyond));
+    let (found, mut world) = run(body, walker, Recorded::Moments);
     let ended = world.end != Some(End::Stopped);
     let (_, resources, events) = world.picture();
     let mut walk = Walk { ended, resources, events, ..Walk::default() };
@@ -92,7 +94,8 @@ fn seen(body: fn(), walker: Walker, schedules: u64) -> Report {
     // What is usual need not be said, and is not in the text.
     let usual = walk.steps.chances.iter().rev().take_while(|byte| **byte == 255).count();
     walk.steps.chances.truncate(walk.steps.chances.len() - usual);
-    let replay = Some(walk.steps.to_text()).filter(|it| it.len() <= LONGEST_REPLAY);
+    let replay = leads_there.unwrap_or_else(|| walk.steps.to_text());
+    let replay = Some(replay).filter(|it| it.len() <= LONGEST_REPLAY);
     let failure = found.map(|it| Failure { events: Vec::new(), replay, ..it.failure });
     Report { schedules, exhaustive: false, failure, walk: Some(walk) }
 }

@@ -46,11 +46,8 @@ impl<'a> Game<'a> {
         if only_walks {
             game.execution(replay)?;
         } else if let Some(replay) = replay {
-            let given = Steps::from_text(replay).unwrap_or_default();
             game.take(Then::End, replay)?;
-            let whole = game.walk.steps.clone();
-            game.more = whole.count() > given.count() + LONGER;
-            game.plan = if game.more { given } else { whole };
+            game.follow(Steps::from_text(replay).unwrap_or_default());
             game.show(0)?;
         } else {
             game.take(Then::On, BEGINNING)?;
@@ -97,6 +94,14 @@ impl<'a> Game<'a> {
         }
         self.judged = judged;
         Ok(())
+    }
+
+    /// What was run last is the schedule, which this beginning leads to. Of one that goes on and on,
+    /// only the beginning.
+    fn follow(&mut self, beginning: Steps) {
+        let whole = self.walk.steps.clone();
+        self.more = whole.count() > beginning.count() + LONGER;
+        self.plan = if self.more { beginning } else { whole };
     }
 
     /// What was run last is the schedule, and the player is at its end.
@@ -317,19 +322,17 @@ impl<'a> Game<'a> {
         if self.broken {
             return Ok(());
         }
-        let found = self.walk.steps.clone();
-        self.more = found.count() > at + 2 * LONGER;
-        self.plan = if self.more { before } else { found };
-        let steps = self.plan.count() - at;
-        let schedules = match self.judged.schedules {
-            1 => "The first schedule".to_owned(),
-            number => format!("The {number}th schedule"),
-        };
+        let replays = self.judged.findings.iter().filter_map(|it| it.replay.as_ref());
+        let replay = replays.last().and_then(|replay| replay.split_once(':'));
+        let beginning = replay.and_then(|(_, schedule)| Steps::from_text(schedule));
+        self.follow(beginning.unwrap_or_else(|| self.walk.steps.clone()));
+        let steps = self.plan.count().saturating_sub(at);
+        let number = self.judged.schedules;
+        let rest = if self.more { ", and then on and on" } else { "" };
         self.show(at)?;
-        self.say(&match self.more {
-            false => format!("{schedules} goes wrong, {steps} steps from here: n walks there."),
-            true => format!("{schedules} goes on for ever from here: n shows it."),
-        });
+        self.say(&format!(
+            "Schedule {number} goes wrong: {steps} steps from here{rest}. n walks there."
+        ));
         Ok(())
     }
 
