@@ -14,6 +14,9 @@ const BEGINNING: &str = "~00";
 /// How much longer than its string a counter-example may be to be walked to its end in single steps.
 const LONGER: u64 = 200;
 
+/// How many of its steps are walked if it is longer, after its string.
+const A_LITTLE: u64 = 30;
+
 /// How many steps a run goes further than the moment that it is asked for.
 const AHEAD: u64 = 200;
 
@@ -97,11 +100,14 @@ impl<'a> Game<'a> {
     }
 
     /// What was run last is the schedule, which this beginning leads to. Of one that goes on and on,
-    /// only the beginning.
+    /// only the beginning and a little more.
     fn follow(&mut self, beginning: Steps) {
         let whole = self.walk.steps.clone();
         self.more = whole.count() > beginning.count() + LONGER;
-        self.plan = if self.more { beginning } else { whole };
+        self.plan = match self.more {
+            true => whole.first(beginning.count() + A_LITTLE, whole.chances.len()),
+            false => whole,
+        };
     }
 
     /// What was run last is the schedule, and the player is at its end.
