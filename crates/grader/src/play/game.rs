@@ -328,8 +328,8 @@ impl<'a> Game<'a> {
         if self.broken {
             return Ok(());
         }
-        let replays = self.judged.findings.iter().filter_map(|it| it.replay.as_ref());
-        let replay = replays.last().and_then(|replay| replay.split_once(':'));
+        let replay = self.judged.findings.iter().find_map(|it| it.replay.as_ref());
+        let replay = replay.and_then(|replay| replay.split_once(':'));
         let beginning = replay.and_then(|(_, schedule)| Steps::from_text(schedule));
         self.follow(beginning.unwrap_or_else(|| self.walk.steps.clone()));
         let steps = self.plan.count().saturating_sub(at);
