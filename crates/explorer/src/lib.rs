@@ -84,6 +84,8 @@ pub mod explored;
 mod output;
 pub mod panics;
 pub mod report;
+pub mod schedule;
+pub mod walk;
 #[cfg(feature = "weak")]
 pub mod weak;
 
@@ -101,4 +103,6 @@ pub struct Search {
     pub seed: u64,
     /// The one schedule to run.
     pub replay: Option<String>,
+    /// To follow that one, or none, step by step, and what to do then.
+    pub then: Option<walk::Then>,
 }

@@ -2,6 +2,8 @@
 
 use std::fmt::{self, Write};
 
+use crate::walk::{self, Walk};
+
 /// The longest report, in bytes; of a longer one the beginning of the events is left out.
 pub const LONGEST: usize = 128 * 1024;
 
@@ -191,44 +193,17 @@ impl Failure {
     /// The threads, what they hold and wait for, and their steps.
     fn picture(&self) -> String {
         let mut text = String::new();
-        for resource in &self.resources {
-            let mut fields = vec!["resource".to_owned(), resource.kind.clone()];
-            fields.extend(place(&resource.made));
-            fields.extend(place(&resource.used));
-            fields.extend([resource.rank.to_string(), resource.siblings.to_string()]);
-            record(&mut text, &fields);
+        for it in &self.resources {
+            resource(&mut text, it);
         }
         for thread in &self.threads {
             record(&mut text, &["thread", &thread.name, flag(thread.ended)]);
-            if let Some((verb, obstacle, at)) = &thread.blocked {
-                let (sort, number) = match obstacle {
-                    Obstacle::Resource(number) => ("resource", *number),
-                    Obstacle::Thread(number) => ("thread", *number),
-                    Obstacle::Unnamed => ("unnamed", 0),
-                };
-                let mut fields = vec!["blocked".to_owned(), verb.clone(), sort.to_owned()];
-                fields.push(number.to_string());
-                fields.extend(place(at));
-                record(&mut text, &fields);
-            }
-            for (number, at) in &thread.holds {
-                let mut fields = vec!["holds".to_owned(), number.to_string()];
-                fields.extend(place(at));
-                record(&mut text, &fields);
-            }
-            if let Some(at) = &thread.at {
-                let mut fields = vec!["at".to_owned()];
-                fields.extend(place(at));
-                record(&mut text, &fields);
-            }
+            walk::details(&mut text, thread);
         }
         let left_out = self.events.len().saturating_sub(STEPS);
         record(&mut text, &["earlier", &(self.earlier + left_out).to_string()]);
         for event in &self.events[left_out..] {
-            let mut fields = vec!["event".to_owned(), event.thread.to_string(), event.what.clone()];
-            fields.push(event.resource.map(|number| number.to_string()).unwrap_or_default());
-            fields.extend(place(&event.place));
-            record(&mut text, &fields);
+            walk::event(&mut text, event);
         }
         text
     }
@@ -249,6 +224,8 @@ pub struct Report {
     pub exhaustive: bool,
     /// Why the check failed, unless it passed.
     pub failure: Option<Failure>,
+    /// How it went step by step, if that was asked for.
+    pub walk: Option<Walk>,
 }
 
 impl Report {
@@ -257,19 +234,28 @@ impl Report {
     pub fn to_text(&self) -> String {
         let mut text = String::new();
         record(&mut text, &["schedules", &self.schedules.to_string(), flag(self.exhaustive)]);
-        let Some(failure) = &self.failure else { return text };
+        if let Some(failure) = &self.failure {
+            self.tell(failure, &mut text);
+        }
+        if let Some(walk) = &self.walk {
+            text.push_str(&walk.to_text());
+        }
+        text
+    }
+
+    fn tell(&self, failure: &Failure, text: &mut String) {
         let mut fields = vec!["failure".to_owned(), failure.kind.word().to_owned()];
         fields.push(failure.message.clone());
         fields.extend(failure.place.iter().flat_map(place));
-        record(&mut text, &fields);
+        record(text, &fields);
         if let Some(replay) = &failure.replay {
-            record(&mut text, &["replay", replay]);
+            record(text, &["replay", replay]);
         }
         let picture = failure.picture();
-        if text.len() + picture.len() < LONGEST - 1024 {
+        // A walk says all that, and for every moment.
+        if self.walk.is_none() && text.len() + picture.len() < LONGEST - 1024 {
             text.push_str(&picture);
         }
-        text
     }
 
     /// Reads what [`to_text`](Report::to_text) wrote; `None` if it is anything else.
@@ -289,17 +275,16 @@ impl Report {
                 report.failure = Some(Failure::plain(kind, message.to_owned(), at));
                 continue;
             }
+            if fields[0] == "walk" {
+                report.walk = Some(Walk::default());
+            }
+            if let Some(walk) = &mut report.walk {
+                walk.read(&fields)?;
+                continue;
+            }
             let failure = report.failure.as_mut()?;
             match fields[..] {
-                ["resource", kind, ref rest @ ..] if rest.len() == 8 => {
-                    failure.resources.push(Resource {
-                        kind: kind.to_owned(),
-                        made: read_place(&rest[..3])?,
-                        used: read_place(&rest[3..6])?,
-                        rank: rest[6].parse().ok()?,
-                        siblings: rest[7].parse().ok()?,
-                    });
-                }
+                ["resource", ref rest @ ..] => failure.resources.push(read_resource(rest)?),
                 ["thread", name, ended] => failure.threads.push(Thread {
                     name: name.to_owned(),
                     blocked: None,
@@ -307,50 +292,51 @@ impl Report {
                     at: None,
                     ended: ended == "yes",
                 }),
-                ["blocked", verb, sort, number, ref at @ ..] => {
-                    let number = number.parse().ok()?;
-                    let obstacle = match sort {
-                        "resource" => Obstacle::Resource(number),
-                        "thread" => Obstacle::Thread(number),
-                        _ => Obstacle::Unnamed,
-                    };
-                    let thread = failure.threads.last_mut()?;
-                    thread.blocked = Some((verb.to_owned(), obstacle, read_place(at)?));
-                }
-                ["holds", number, ref at @ ..] => {
-                    let held = (number.parse().ok()?, read_place(at)?);
-                    failure.threads.last_mut()?.holds.push(held);
-                }
-                ["at", ref at @ ..] => failure.threads.last_mut()?.at = Some(read_place(at)?),
-                ["event", thread, what, resource, ref at @ ..] => failure.events.push(Event {
-                    thread: thread.parse().ok()?,
-                    what: what.to_owned(),
-                    resource: resource.parse().ok(),
-                    place: read_place(at)?,
-                }),
+                ["event", ..] => failure.events.push(walk::read_event(&fields)?),
                 ["earlier", number] => failure.earlier = number.parse().ok()?,
                 ["replay", replay] => failure.replay = Some(replay.to_owned()),
-                _ => return None,
+                _ => walk::read_details(failure.threads.last_mut()?, &fields)?,
             }
         }
         Some(report)
     }
 }
 
-fn flag(set: bool) -> &'static str {
+pub(crate) fn resource(text: &mut String, resource: &Resource) {
+    let mut fields = vec!["resource".to_owned(), resource.kind.clone()];
+    fields.extend(place(&resource.made));
+    fields.extend(place(&resource.used));
+    fields.extend([resource.rank.to_string(), resource.siblings.to_string()]);
+    record(text, &fields);
+}
+
+pub(crate) fn read_resource(fields: &[&str]) -> Option<Resource> {
+    let [kind, ref rest @ ..] = *fields else { return None };
+    let [ref places @ .., rank, siblings] = *rest else { return None };
+    let (made, used) = places.split_at_checked(3)?;
+    Some(Resource {
+        kind: kind.to_owned(),
+        made: read_place(made)?,
+        used: read_place(used)?,
+        rank: rank.parse().ok()?,
+        siblings: siblings.parse().ok()?,
+    })
+}
+
+pub(crate) fn flag(set: bool) -> &'static str {
     if set { "yes" } else { "no" }
 }
 
-fn place(place: &Place) -> [String; 3] {
+pub(crate) fn place(place: &Place) -> [String; 3] {
     [place.file.clone(), place.line.to_string(), place.column.to_string()]
 }
 
-fn read_place(fields: &[&str]) -> Option<Place> {
+pub(crate) fn read_place(fields: &[&str]) -> Option<Place> {
     let [file, line, column] = fields[..] else { return None };
     Some(Place { file: file.to_owned(), line: line.parse().ok()?, column: column.parse().ok()? })
 }
 
-fn record(text: &mut String, fields: &[impl AsRef<str>]) {
+pub(crate) fn record(text: &mut String, fields: &[impl AsRef<str>]) {
     for (index, field) in fields.iter().enumerate() {
         if index > 0 {
             text.push('\t');
@@ -422,7 +408,7 @@ mod tests {
             earlier: 3,
             replay: Some("0x3-1~ff".into()),
         };
-        let report = Report { schedules: 7, exhaustive: true, failure: Some(failure) };
+        let report = Report { schedules: 7, exhaustive: true, failure: Some(failure), walk: None };
         assert_eq!(Report::from_text(&report.to_text()), Some(report));
         assert_eq!(Report::from_text("nonsense\n"), None);
         let panics = ["one\ntwo", ""].map(|message| Panicked {
@@ -455,7 +441,8 @@ mod tests {
                 replay: Some("0".into()),
                 ..Failure::plain(Kind::Livelock, message, None)
             };
-            let report = Report { schedules: 1, exhaustive: false, failure: Some(failure) };
+            let report =
+                Report { schedules: 1, exhaustive: false, failure: Some(failure), walk: None };
             let text = report.to_text();
             assert!(text.len() < LONGEST - 1024);
             Report::from_text(&text).unwrap().failure.unwrap()

@@ -24,7 +24,8 @@ pub fn clean(text: &str, colours: bool) -> String {
     harmless
 }
 
-fn without_controls(text: &str, colours: bool) -> String {
+/// Takes out what a terminal would obey, and nothing else.
+pub fn without_controls(text: &str, colours: bool) -> String {
     let mut plain = String::with_capacity(text.len());
     let mut characters = text.chars().peekable();
     while let Some(character) = characters.next() {

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail, ensure};
 use explorer::Search;
 use explorer::report::{self, Failure, Obstacle, Panicked, Place, Report};
+use explorer::walk::{Then, Walk};
 use harness::Order;
 use nix::sys::signal::Signal;
 use serde::Serialize;
@@ -34,6 +35,8 @@ pub struct Manner {
     pub only: Option<String>,
     /// The check and the schedule to run again, instead of everything.
     pub replay: Option<(String, String)>,
+    /// How that schedule, or none, is to be followed step by step.
+    pub then: Option<Then>,
 }
 
 /// Everything that was found.
@@ -88,6 +91,9 @@ pub struct Judged {
     /// What a process exercise's driver saw left behind: the word for it, and which it is.
     #[serde(skip)]
     pub left: Vec<(String, String)>,
+    /// How it went step by step, if that was asked for.
+    #[serde(skip)]
+    pub walk: Option<Walk>,
 }
 
 impl Judged {
@@ -168,35 +174,87 @@ pub fn judge(exercise: &Exercise, source: &[u8], manner: &Manner) -> Result<Verd
             return Ok(verdict);
         }
     };
-    let toolchain = Toolchain::get(exercise.kind)?;
     let start = Instant::now();
-    let compiled = compile(exercise, source, &toolchain, manner.colour, &manner.without)?;
+    let programs = build(exercise, source, manner)?;
     verdict.compiling = start.elapsed().as_secs_f64();
-    let program = match compiled {
+    match programs {
+        Ok(programs) => {
+            let start = Instant::now();
+            run_checks(exercise, &programs, manner, &mut verdict)?;
+            verdict.running = start.elapsed().as_secs_f64();
+        }
+        Err(obstacle) => verdict.obstacle = Some(obstacle),
+    }
+    Ok(verdict)
+}
+
+/// Compiles a submission, or says what keeps it from being run.
+fn build(
+    exercise: &Exercise,
+    source: &str,
+    manner: &Manner,
+) -> Result<std::result::Result<Programs, Finding>> {
+    let toolchain = Toolchain::get(exercise.kind)?;
+    let submission = match compile(exercise, source, &toolchain, manner.colour, &manner.without)? {
         Compiled::Program(program) => program,
-        Compiled::Rejected(said) => {
-            verdict.obstacle = Some(Finding::new("compile", said));
-            return Ok(verdict);
-        }
-        Compiled::Exceeded(what) => {
-            verdict.obstacle = Some(Finding::new("compile", what));
-            return Ok(verdict);
-        }
+        Compiled::Rejected(said) => return Ok(Err(Finding::new("compile", said))),
+        Compiled::Exceeded(what) => return Ok(Err(Finding::new("compile", what))),
         Compiled::Refused(what) => {
             let message = format!("It contains {}.", what.join(", and "));
-            verdict.obstacle = Some(Finding::new("refused", message));
-            return Ok(verdict);
+            return Ok(Err(Finding::new("refused", message)));
         }
     };
     let driver = match exercise.kind {
         Kind::Process => Some(compile::driver(exercise, &toolchain, &manner.without)?),
         Kind::Explored | Kind::Weak => None,
     };
-    let programs = Programs { submission: program, driver };
-    let start = Instant::now();
-    run_checks(exercise, &programs, manner, &mut verdict)?;
-    verdict.running = start.elapsed().as_secs_f64();
-    Ok(verdict)
+    Ok(Ok(Programs { submission, driver }))
+}
+
+/// A submission that is run again and again, along schedules that somebody chooses.
+pub struct Stage<'a> {
+    exercise: &'a Exercise,
+    check: &'a Check,
+    programs: Programs,
+    manner: Manner,
+}
+
+impl<'a> Stage<'a> {
+    /// Compiles the submission, or says what keeps it from being run.
+    pub fn build(
+        exercise: &'a Exercise,
+        check: &'a Check,
+        source: &[u8],
+        manner: &Manner,
+    ) -> Result<std::result::Result<Stage<'a>, Finding>> {
+        let source = match crate::text::readable(source) {
+            Ok(source) => source,
+            Err(why) => return Ok(Err(Finding::new("compile", why))),
+        };
+        let manner = manner.clone();
+        let programs = build(exercise, source, &manner)?;
+        Ok(programs.map(|programs| Stage { exercise, check, programs, manner }))
+    }
+
+    /// Runs the check as it is run for a verdict.
+    pub fn look(&self) -> Result<Judged> {
+        self.judged(&self.manner)
+    }
+
+    fn judged(&self, manner: &Manner) -> Result<Judged> {
+        let (exercise, check, program) = (self.exercise, self.check, &self.programs.submission);
+        let run = || run_check(exercise, check, program, manner, check.seconds);
+        let (judged, account) = run()?;
+        // Others had the processors: once more.
+        if ran_out(&account) { Ok(run()?.0) } else { Ok(judged) }
+    }
+
+    /// Runs the check along a schedule and does `then`. Each time it is a new process in a new
+    /// sandbox, with the check's own limits.
+    pub fn run(&self, schedule: &str, then: Then) -> Result<Judged> {
+        let replay = Some((self.check.name.clone(), schedule.to_owned()));
+        self.judged(&Manner { replay, then: Some(then), ..self.manner.clone() })
+    }
 }
 
 /// What is run.
@@ -369,6 +427,7 @@ fn run_check(
         exhaustive: check.exhaustive,
         seed: seed(),
         replay: manner.replay.as_ref().map(|(_, schedule)| schedule.clone()),
+        then: manner.then,
     };
     let order = Order { check: check.name.clone(), search };
     let job = Job {
@@ -469,6 +528,7 @@ fn understand(
             };
             judged.schedules = report.schedules;
             judged.exhaustive = report.exhaustive;
+            judged.walk = report.walk.map(clean_walk);
             match report.failure {
                 None => {
                     judged.passed = judged.findings.is_empty();
@@ -513,13 +573,23 @@ pub(crate) fn exceeded(how: &How, limits: &Limits) -> Result<Finding> {
     Ok(Finding::new(word, message))
 }
 
-fn failed(mut failure: Failure, check: &str) -> Finding {
-    // Names of threads come from the submission.
-    let names = failure.threads.iter_mut().map(|thread| &mut thread.name);
-    let steps = failure.events.iter_mut().map(|event| &mut event.what);
-    for words in names.chain(steps) {
+/// Names of threads come from the submission.
+fn clean<'a>(words: impl Iterator<Item = &'a mut String>) {
+    for words in words {
         *words = escape::clean(&words.replace(['\n', '\t'], " "), false);
     }
+}
+
+fn clean_walk(mut walk: Walk) -> Walk {
+    let changed = walk.moments.iter_mut().flat_map(|moment| &mut moment.changed);
+    clean(changed.map(|(_, standing)| &mut standing.thread.name));
+    clean(walk.events.iter_mut().map(|event| &mut event.what));
+    walk
+}
+
+fn failed(mut failure: Failure, check: &str) -> Finding {
+    clean(failure.threads.iter_mut().map(|thread| &mut thread.name));
+    clean(failure.events.iter_mut().map(|event| &mut event.what));
     let replay = failure.replay.as_ref().map(|schedule| format!("{check}:{schedule}"));
     let mut message = failure.message.clone();
     if let Some(place) = &failure.place {
@@ -610,6 +680,9 @@ const MANY: u64 = 1 << 32;
 /// number must stand for something that is there.
 fn report_of(text: &str) -> Option<Report> {
     let report = Report::from_text(text)?;
+    if report.walk.as_ref().is_some_and(|walk| !walk.is_sound()) {
+        return None;
+    }
     let Some(failure) = &report.failure else { return (report.schedules < MANY).then_some(report) };
     let (threads, resources) = (failure.threads.len(), failure.resources.len());
     let thread_is_sound = |thread: &report::Thread| {

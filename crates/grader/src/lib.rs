@@ -15,6 +15,7 @@ mod judge;
 mod model;
 mod mutants;
 mod names;
+mod play;
 mod prepare;
 mod process;
 pub mod share;
@@ -101,10 +102,29 @@ fn command() -> Command {
                 .help("Run again what a verdict named: a schedule, or a check with its seed"),
         )
         .arg(
+            Arg::new("play")
+                .long("play")
+                .value_name("CHECK")
+                .num_args(0..=1)
+                .requires("name")
+                .help(
+                    "Choose which thread runs next, in a check; with --replay, walk that schedule",
+                ),
+        )
+        .arg(
+            Arg::new("html")
+                .long("html")
+                .value_name("FILE")
+                .value_parser(PathBufValueParser::new())
+                .requires("name")
+                .conflicts_with("play")
+                .help("Also write the verdict and its counter-example as one page"),
+        )
+        .arg(
             Arg::new("watch")
                 .long("watch")
                 .action(ArgAction::SetTrue)
-                .conflicts_with_all(["file", "replay"])
+                .conflicts_with_all(["file", "replay", "play", "html"])
                 .help("Judge on every save; without a name, what is next"),
         )
         .arg(without())
@@ -241,18 +261,57 @@ fn run(matches: &ArgMatches) -> Result<bool> {
                 Some(signal) => std::process::exit(128 + signal as i32),
             }
         }
+        _ if matches.contains_id("play") => play(&exercise(matches)?, matches, style),
         _ if matches.contains_id("name") => grade(&exercise(matches)?, matches, style),
         _ => submission::list(style),
     }
 }
 
-fn grade(exercise: &Exercise, matches: &ArgMatches, style: Style) -> Result<bool> {
+/// The file that is meant.
+fn file(exercise: &Exercise, matches: &ArgMatches) -> Result<PathBuf> {
+    match matches.get_one::<PathBuf>("file") {
+        Some(file) => Ok(file.clone()),
+        None => submission::begin(exercise),
+    }
+}
+
+/// What to run again, if that is asked for.
+fn replay(exercise: &Exercise, matches: &ArgMatches) -> Result<Option<(String, String)>> {
     let replay = matches.get_one::<String>("replay");
-    let replay = replay.map(|replay| what_to_replay(exercise, replay)).transpose()?;
-    let path = match matches.get_one::<PathBuf>("file") {
-        Some(file) => file.clone(),
-        None => submission::begin(exercise)?,
+    replay.map(|replay| what_to_replay(exercise, replay)).transpose()
+}
+
+fn play(exercise: &Exercise, matches: &ArgMatches, style: Style) -> Result<bool> {
+    let name = &exercise.name;
+    if exercise.kind == Kind::Process {
+        return Err(usage(format!("{name} is not run under schedules, so nobody can be chosen")));
+    }
+    let replay = replay(exercise, matches)?;
+    let wanted = matches.get_one::<String>("play");
+    if let Some(name) = wanted {
+        play::named(exercise, name)?;
+    }
+    let check = match (wanted, &replay) {
+        (Some(wanted), Some((check, _))) if wanted != check => {
+            return Err(usage(format!("the schedule is one of {check}, and not of {wanted}")));
+        }
+        (wanted, replay) => wanted.or(replay.as_ref().map(|(check, _)| check)),
     };
+    let source = submission::read(&file(exercise, matches)?)?;
+    let manner = Manner { colour: style.colour, without: without(matches), ..Manner::default() };
+    let check = check.map(String::as_str);
+    let replay = replay.as_ref().map(|(_, schedule)| schedule.as_str());
+    match play::play(exercise, check, replay, &source, &manner, style)? {
+        play::Played::Not => Ok(false),
+        play::Played::Yes(None) => Ok(true),
+        // As a shell reports a program that was ended by a signal.
+        play::Played::Yes(Some(signal)) => std::process::exit(128 + signal as i32),
+    }
+}
+
+fn grade(exercise: &Exercise, matches: &ArgMatches, style: Style) -> Result<bool> {
+    let replay = replay(exercise, matches)?;
+    let path = file(exercise, matches)?;
     let source = submission::read(&path)?;
     if std::io::stdout().is_terminal() {
         // What does not end takes a while to be judged.
@@ -270,6 +329,11 @@ fn grade(exercise: &Exercise, matches: &ArgMatches, style: Style) -> Result<bool
         submission::remember(exercise, verdict.passed(), verdict.points());
     }
     print!("{}", show::verdict(&verdict, &sources, style));
+    if let Some(path) = matches.get_one::<PathBuf>("html") {
+        let page = play::page(exercise, &source, &verdict, &sources, &manner)?;
+        std::fs::write(path, page).with_context(|| submission::shown(path))?;
+        println!("\nThe verdict as a page: {}", submission::shown(path));
+    }
     for missing in &verdict.missing {
         eprintln!("Isolation is incomplete: {missing} (see `cargo grade doctor`).");
     }
@@ -282,9 +346,6 @@ fn grade(exercise: &Exercise, matches: &ArgMatches, style: Style) -> Result<bool
 /// The check and the schedule that a string from a verdict names.
 fn what_to_replay(exercise: &Exercise, replay: &str) -> Result<(String, String)> {
     let name = &exercise.name;
-    if exercise.kind == Kind::Weak {
-        return Err(usage(format!("{name} is not run under schedules, so none can be run again")));
-    }
     let Some((check, schedule)) = replay.split_once(':') else {
         return Err(usage("--replay takes CHECK:SCHEDULE or CHECK:SEED, as a verdict names it"));
     };

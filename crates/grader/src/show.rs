@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt::Write;
 use std::ops::Range;
 
-use explorer::report::{Event, Failure, Kind, Obstacle};
+use explorer::report::{Event, Failure, Kind, Obstacle, Place};
 use indicatif::HumanCount;
 use textwrap::{Options, WordSplitter};
 
@@ -74,7 +74,7 @@ impl Style {
     }
 
     /// A line that stands `indent` columns to the right, broken between words where it is too long.
-    fn folded(self, line: &str, indent: usize) -> String {
+    pub fn folded(self, line: &str, indent: usize) -> String {
         let style = self.narrower(indent + 2);
         if line.chars().count() <= style.width {
             return line.to_owned();
@@ -82,7 +82,8 @@ impl Style {
         style.wrapped(line.trim_start()).replace('\n', &format!("\n{:indent$}  ", ""))
     }
 
-    fn paint(self, code: &str, text: &str) -> String {
+    /// In a colour or manner of the terminal.
+    pub fn paint(self, code: &str, text: &str) -> String {
         if self.colour { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
     }
 }
@@ -102,14 +103,8 @@ pub type Sources<'a> = &'a [(&'a str, &'a str)];
 /// The verdict as text.
 pub fn verdict(verdict: &Verdict, sources: Sources, style: Style) -> String {
     let mut text = String::new();
-    if let Some(obstacle) = &verdict.obstacle {
-        let heading = match obstacle.word.as_str() {
-            "refused" => "This cannot be judged.",
-            _ => "This does not compile.",
-        };
-        let _ = writeln!(text, "{}", style.paint("1;31", heading));
-        let _ = writeln!(text, "{}", clean(obstacle.message.trim_end(), style.colour));
-        return text;
+    if let Some(found) = &verdict.obstacle {
+        return obstacle(found, style);
     }
     for judged in &verdict.checks {
         line(&mut text, judged, style);
@@ -148,6 +143,16 @@ pub fn verdict(verdict: &Verdict, sources: Sources, style: Style) -> String {
     text
 }
 
+/// What keeps a submission from being run.
+pub fn obstacle(obstacle: &Finding, style: Style) -> String {
+    let heading = match obstacle.word.as_str() {
+        "refused" => "This cannot be judged.",
+        _ => "This does not compile.",
+    };
+    let message = clean(obstacle.message.trim_end(), style.colour);
+    format!("{}\n{message}\n", style.paint("1;31", heading))
+}
+
 fn line(text: &mut String, judged: &Judged, style: Style) {
     let mark = if judged.passed { style.paint("32", "pass") } else { style.paint("31", "FAIL") };
     let points = if judged.passed { judged.points } else { 0 };
@@ -180,7 +185,7 @@ pub fn details(text: &mut String, exercise: &str, judged: &Judged, sources: Sour
 
 /// What a finding says. A comparison by the checks has what came on the left and what should have
 /// come on the right, which the reader of a verdict need not know.
-fn compared(finding: &Finding) -> Cow<'_, str> {
+pub fn compared(finding: &Finding) -> Cow<'_, str> {
     let parts = || {
         let rest = finding.message.strip_prefix("assertion `left == right` failed: ")?;
         let (rest, right) = rest.split_once("\n right: ")?;
@@ -259,7 +264,7 @@ pub fn is_finding(word: &str) -> bool {
 }
 
 /// The threads, the circle of waiting, and the schedule.
-fn explain(text: &mut String, failure: &Failure, sources: Sources, style: Style) {
+pub fn explain(text: &mut String, failure: &Failure, sources: Sources, style: Style) {
     let names = names(&failure.resources, sources);
     for thread in failure.threads.iter().filter(|thread| !thread.ended) {
         let Some((verb, obstacle, at)) = &thread.blocked else {
@@ -375,25 +380,7 @@ fn lanes(text: &mut String, failure: &Failure, names: &[String], style: Style) {
     let _ = writeln!(text, "{}", style.paint("4", heading.trim_end()));
     for (number, event) in &events[skipped..] {
         let lane = threads.iter().position(|number| *number == event.thread).unwrap_or(0);
-        let name = event.resource.and_then(|number| names.get(number)).map_or("", String::as_str);
-        let what = event.what.replace("{}", name);
-        let what = what.lines().next().unwrap_or_default();
-        let line = match event.place.line {
-            0 => String::new(),
-            line if event.place.file == harness::CHECKS => format!("c{line}"),
-            line => line.to_string(),
-        };
-        let what = match what.split_once("assertion `left == right` failed: ") {
-            // The values stand above the schedule.
-            Some((before, rest)) => {
-                format!("{before}{}", rest.split("   left: ").next().unwrap_or_default())
-            }
-            None => what.to_owned(),
-        };
-        for (number, part) in cell(&what, width - 5).into_iter().enumerate() {
-            let line = if number == 0 { line.as_str() } else { "" };
-            let _ = writeln!(text, "  {:1$}{line:>3} {part}", "", lane * width);
-        }
+        step(text, event, names, lane, width);
         if let Some(again) = again.as_ref().filter(|again| number + 1 == again.left_out.start) {
             let Repeated { steps, times, .. } = again;
             let what = if *steps == 1 { "this step" } else { &format!("these {steps} steps") };
@@ -405,8 +392,41 @@ fn lanes(text: &mut String, failure: &Failure, names: &[String], style: Style) {
     }
 }
 
+/// A step, in the lane of its thread.
+pub fn step(text: &mut String, event: &Event, names: &[String], lane: usize, width: usize) {
+    let what = told(event, names);
+    let line = line_of(&event.place);
+    for (number, part) in cell(&what, width - 5).into_iter().enumerate() {
+        let line = if number == 0 { line.as_str() } else { "" };
+        let _ = writeln!(text, "  {:1$}{line:>3} {part}", "", lane * width);
+    }
+}
+
+/// What a step did, in a line.
+pub fn told(event: &Event, names: &[String]) -> String {
+    let name = event.resource.and_then(|number| names.get(number)).map_or("", String::as_str);
+    let what = event.what.replace("{}", name);
+    let what = what.lines().next().unwrap_or_default();
+    match what.split_once("assertion `left == right` failed: ") {
+        // The values stand above the schedule.
+        Some((before, rest)) => {
+            format!("{before}{}", rest.split("   left: ").next().unwrap_or_default())
+        }
+        None => what.to_owned(),
+    }
+}
+
+/// The number of a line, which has a c before it if it is one of the checks.
+pub fn line_of(place: &Place) -> String {
+    match place.line {
+        0 => String::new(),
+        line if place.file == harness::CHECKS => format!("c{line}"),
+        line => line.to_string(),
+    }
+}
+
 /// What a step says, in at most three lines that fit.
-fn cell(what: &str, width: usize) -> Vec<String> {
+pub fn cell(what: &str, width: usize) -> Vec<String> {
     let lines = Style { colour: false, width }.wrapped(what);
     let mut lines: Vec<&str> = lines.lines().collect();
     let rest = lines.split_off(lines.len().min(3));
@@ -446,7 +466,8 @@ fn repeated(events: &[Event]) -> Option<Repeated> {
     longest
 }
 
-fn cut(text: &str, width: usize) -> String {
+/// Text that takes no more columns than these.
+pub fn cut(text: &str, width: usize) -> String {
     if text.chars().count() <= width {
         return text.to_owned();
     }
@@ -458,8 +479,6 @@ fn cut(text: &str, width: usize) -> String {
 
 #[cfg(test)]
 mod tests {
-    use explorer::report::Place;
-
     use super::*;
 
     #[test]

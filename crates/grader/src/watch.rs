@@ -266,25 +266,28 @@ impl Drop for Judgement {
 }
 
 /// The terminal, which hands out keys at once and does not show them; as it was when dropped.
-struct Terminal {
+pub struct Terminal {
     before: Termios,
 }
 
 impl Terminal {
-    fn enter() -> Result<Terminal> {
+    /// The terminal of standard input.
+    pub fn enter() -> Result<Terminal> {
         let before = tcgetattr(std::io::stdin()).context("tcgetattr")?;
         let terminal = Terminal { before };
         terminal.hand_out_keys()?;
         Ok(terminal)
     }
 
-    fn hand_out_keys(&self) -> Result<()> {
+    /// From now on, or again.
+    pub fn hand_out_keys(&self) -> Result<()> {
         let mut keys = self.before.clone();
         keys.local_flags.remove(LocalFlags::ICANON | LocalFlags::ECHO);
         tcsetattr(std::io::stdin(), SetArg::TCSANOW, &keys).context("tcsetattr")
     }
 
-    fn leave(&self) {
+    /// As it was.
+    pub fn leave(&self) {
         let _ = tcsetattr(std::io::stdin(), SetArg::TCSANOW, &self.before);
     }
 }
@@ -296,7 +299,7 @@ impl Drop for Terminal {
 }
 
 /// Clears the screen, and leaves what was there in the history.
-fn clear() {
+pub fn clear() {
     if std::env::var_os("TERM").is_none_or(|terminal| terminal != "dumb") {
         print!("\x1b[H\x1b[2J");
     }

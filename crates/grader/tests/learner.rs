@@ -391,6 +391,46 @@ fn watching_ends_with_its_terminal() {
 }
 
 /// A terminal that the programs which it shows do not hold open from its other side.
+#[test]
+fn playing_by_keys_gives_the_terminal_back() {
+    let directory = tempfile::tempdir().unwrap();
+    let pty = terminal();
+    let before = tcgetattr(&pty.slave).unwrap();
+    let play = || {
+        let mut command = command(directory.path());
+        command.args([EXERCISE, "--play", "nothing-lost"]);
+        on_terminal(command, &pty)
+    };
+    let mut playing = play();
+    let mut keyboard = File::from(pty.master.try_clone().unwrap());
+    let mut screen = Screen::of(File::from(pty.master.try_clone().unwrap()));
+    screen.wait_for("nothing-lost: at the beginning");
+    screen.wait_for("q quit");
+    assert!(!tcgetattr(&pty.slave).unwrap().local_flags.contains(LocalFlags::ICANON));
+    // A key, an arrow to the left and one to the right.
+    for (keys, position) in [
+        ("2", "nothing-lost: after 1 step"),
+        ("\x1b[D", "nothing-lost: at the beginning of 1 step"),
+        ("\x1b[C", "nothing-lost: after 1 step"),
+        ("z", "There is no such key"),
+    ] {
+        keyboard.write_all(keys.as_bytes()).unwrap();
+        screen.wait_for(position);
+        screen.wait_for("q quit");
+    }
+    keyboard.write_all(b"q").unwrap();
+    assert!(playing.0.wait().unwrap().success());
+    assert_eq!(tcgetattr(&pty.slave).unwrap().local_flags, before.local_flags);
+
+    // Also if a signal ends it.
+    let mut playing = play();
+    screen.wait_for("q quit");
+    // SAFETY: it only sends a signal to a child of this process.
+    unsafe { libc::kill(playing.0.id() as i32, libc::SIGTERM) };
+    assert_eq!(playing.0.wait().unwrap().code(), Some(128 + libc::SIGTERM));
+    assert_eq!(tcgetattr(&pty.slave).unwrap().local_flags, before.local_flags);
+}
+
 fn terminal() -> OpenptyResult {
     let pty = openpty(None, None).unwrap();
     for end in [&pty.master, &pty.slave] {
@@ -414,8 +454,13 @@ fn watch(directory: &Path, pty: &OpenptyResult) -> Watching {
 }
 
 fn watch_by(mut command: Command, pty: &OpenptyResult) -> Watching {
+    command.args(["--watch", EXERCISE]);
+    on_terminal(command, pty)
+}
+
+fn on_terminal(mut command: Command, pty: &OpenptyResult) -> Watching {
     let slave = || Stdio::from(pty.slave.try_clone().unwrap());
-    command.args(["--watch", EXERCISE]).env("NO_COLOR", "1");
+    command.env("NO_COLOR", "1");
     command.stdin(slave()).stdout(slave()).stderr(slave());
     Watching(command.spawn().unwrap())
 }

@@ -18,6 +18,7 @@ mod signals;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use explorer::report::{Failure, Kind, Report};
+use explorer::walk::Then;
 use explorer::{Search, panics};
 
 pub use channel::{ANSWER, DESCRIPTOR, LONGEST, WHERE_ARE_YOU};
@@ -101,9 +102,10 @@ pub struct Order {
 impl Order {
     /// Writes the order as text.
     pub fn to_text(&self) -> String {
-        let Order { check, search: Search { schedules, exhaustive, seed, replay } } = self;
+        let Order { check, search: Search { schedules, exhaustive, seed, replay, then } } = self;
         let replay = replay.as_deref().unwrap_or("-");
-        format!("{check}\n{schedules}\n{exhaustive}\n{seed}\n{replay}\n")
+        let then = then.map_or("-", Then::word);
+        format!("{check}\n{schedules}\n{exhaustive}\n{seed}\n{replay}\n{then}\n")
     }
 
     fn from_text(text: &str) -> Option<Order> {
@@ -114,6 +116,10 @@ impl Order {
             exhaustive: lines.next()?.parse().ok()?,
             seed: lines.next()?.parse().ok()?,
             replay: lines.next().filter(|replay| *replay != "-").map(str::to_owned),
+            then: lines
+                .next()
+                .and_then(|word| Then::WORDS.iter().find(|it| it.1 == word))
+                .map(|it| it.0),
         };
         Some(Order { check, search })
     }

@@ -14,7 +14,7 @@ use corosensei::{Coroutine, CoroutineResult, Yielder};
 
 use super::scheduler::{Choice, Scheduler};
 use super::time;
-use super::trace::{At, World, with};
+use super::trace::{At, Recorded, World, with};
 use crate::report::Obstacle;
 
 /// Steps of one execution, after which it is held to run for ever, unless it says otherwise.
@@ -93,13 +93,16 @@ pub(super) enum End {
 }
 
 /// Runs `body` as the first thread of an execution.
-pub(super) fn run(body: Body, scheduler: Box<dyn Scheduler>, recording: bool) -> (End, World) {
-    World::begin(scheduler, recording);
+pub(super) fn run(body: Body, scheduler: Box<dyn Scheduler>, recorded: Recorded) -> (End, World) {
+    World::begin(scheduler, recorded);
     let spurious = chance(128);
     let hurried = chance(128);
     with(|world| {
         world.spurious = spurious;
         world.hurried = hurried;
+        if let Some(moments) = &mut world.moments {
+            moments.begin();
+        }
     });
     start(body, STACK).expect("memory for a stack");
     let end = loop {
@@ -130,6 +133,8 @@ pub(super) fn run(body: Body, scheduler: Box<dyn Scheduler>, recording: bool) ->
         }
     };
     let mut world = World::finish();
+    world.end.get_or_insert(end);
+    world.last_moment();
     for task in &mut world.tasks {
         if let Some(mut coroutine) = task.fiber.coroutine.take() {
             // SAFETY: what is on the stack of this thread is given up: nothing runs it any more, and
@@ -283,7 +288,7 @@ pub(super) fn unblock_all(key: Key) {
 pub(super) fn unblock_one(key: Key) -> bool {
     let waiting = with(|world| world.waiting(key));
     let Some(last) = waiting.len().checked_sub(1) else { return false };
-    let which = if last == 0 { 0 } else { usize::from(byte()) % waiting.len() };
+    let which = if last == 0 { 0 } else { usize::from(byte(waiting.len())) % waiting.len() };
     with(|world| world.unblock(waiting[which]));
     true
 }
@@ -296,14 +301,20 @@ pub(super) fn give_up(end: End) -> ! {
     }
 }
 
-fn byte() -> u8 {
-    with(|world| world.byte())
+/// What chance decides, among so many, or whether something happens at all.
+fn byte(among: usize) -> u8 {
+    with(|world| {
+        if let Some(moments) = &mut world.moments {
+            moments.ask(among);
+        }
+        world.byte()
+    })
 }
 
 /// Whether something happens that the standard allows but nobody asked for: with a probability of
 /// `of_256` in 256.
 pub(super) fn chance(of_256: u8) -> bool {
-    byte() < of_256
+    byte(0) < of_256
 }
 
 impl World {
@@ -357,6 +368,7 @@ impl World {
 
     /// Asks the scheduler who runs next.
     fn choose(&mut self, at: Option<At>, yields: bool) {
+        self.moment();
         let timed = self.due();
         if self.ready.is_empty() && timed.is_empty() {
             self.next = None;

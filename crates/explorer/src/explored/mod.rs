@@ -8,12 +8,13 @@
 use std::time::{Duration, Instant};
 
 use crate::report::{Failure, Kind, Report};
+use crate::schedule::Steps;
 use crate::{Search, output};
 use diagnosis::{diagnose, prepare_hook};
 use execution::End;
-use schedule::{Follower, Steps};
+use schedule::Follower;
 use scheduler::{Exhaustive, Mixed, Random, Scheduler, Seen};
-use trace::World;
+use trace::{Recorded, World};
 
 mod diagnosis;
 mod execution;
@@ -27,6 +28,7 @@ pub mod sync;
 pub mod thread;
 pub mod time;
 mod trace;
+mod walk;
 
 #[cfg(test)]
 mod tests;
@@ -142,12 +144,15 @@ pub fn is_schedule(text: &str) -> bool {
 /// The panic hook of the process is replaced, and what the program prints is seen only for the
 /// schedule that is reported.
 pub fn explore(body: fn(), search: &Search) -> Report {
-    let quiet = output::Silence::new();
     prepare_hook();
+    if let Some(then) = search.then {
+        return walk::walk(body, search, then);
+    }
+    let quiet = output::Silence::new();
     if let Some(steps) = search.replay.as_deref().and_then(Steps::from_text) {
         drop(quiet);
-        let failure = follow(body, &steps, true).map(|found| told(found, &steps));
-        return Report { schedules: 1, exhaustive: false, failure };
+        let failure = follow(body, &steps, Recorded::Events).map(|found| told(found, &steps));
+        return Report { schedules: 1, failure, ..Report::default() };
     }
     let mut report = Report::default();
     let mut found = None;
@@ -167,7 +172,7 @@ pub fn explore(body: fn(), search: &Search) -> Report {
 fn try_all(body: fn(), schedules: u64, report: &mut Report) -> Option<Found> {
     let mut all = Exhaustive::default();
     while report.schedules < schedules {
-        let (found, world) = run(body, Box::new(all), false);
+        let (found, world) = run(body, Box::new(all), Recorded::Nothing);
         report.schedules += 1;
         if found.is_some() {
             return found;
@@ -187,7 +192,8 @@ fn try_all(body: fn(), schedules: u64, report: &mut Report) -> Option<Found> {
 fn try_some(body: fn(), search: &Search, report: &mut Report) -> Option<Found> {
     let mut seen = Seen::default();
     for number in 0..search.schedules.max(1) {
-        let (found, world) = run(body, Box::new(Mixed::new(search.seed, number, seen)), false);
+        let mixed = Box::new(Mixed::new(search.seed, number, seen));
+        let (found, world) = run(body, mixed, Recorded::Nothing);
         report.schedules += 1;
         if found.is_some() {
             return found;
@@ -216,19 +222,19 @@ fn finish(
     quiet: output::Silence,
 ) -> Report {
     if best.failure.kind == Kind::Livelock {
-        best = shorten::to_a_beginning(body, best);
+        best = shorten::to_a_beginning(body, best, &Steps::default());
     } else {
         let end = Instant::now() + SHORTENING;
         let mut seeds = Random::new(search.seed);
         while Instant::now() < end - SHORTENING / 2 {
             let walk = Mixed::new(seeds.next(), 0, Seen::default());
-            best = shorten::shorter(best, run(body, Box::new(walk), false).0);
+            best = shorten::shorter(best, run(body, Box::new(walk), Recorded::Nothing).0);
         }
-        best = shorten::step_by_step(body, best, end);
+        best = shorten::step_by_step(body, best, end, &Steps::default());
     }
     // What is printed under the schedule that is shown, is shown.
     drop(quiet);
-    report.failure = Some(match follow(body, &best.steps, true) {
+    report.failure = Some(match follow(body, &best.steps, Recorded::Events) {
         Some(last) if last.is_as(&best) => told(last, &best.steps),
         // The submission does not do the same under the same schedule: it depends on something
         // outside, such as the time or an address.
@@ -255,14 +261,15 @@ fn told(mut found: Found, steps: &Steps) -> Failure {
 }
 
 /// Runs the one schedule; what it finds, if it fails.
-fn follow(body: fn(), steps: &Steps, recording: bool) -> Option<Found> {
-    run(body, Box::new(Follower::new(steps.clone())), recording).0
+fn follow(body: fn(), steps: &Steps, recorded: Recorded) -> Option<Found> {
+    run(body, Box::new(Follower::new(steps.clone())), recorded).0
 }
 
 /// Runs `body` once; what is wrong with that, and what is known of it.
-fn run(body: fn(), scheduler: Box<dyn Scheduler>, recording: bool) -> (Option<Found>, World) {
-    let (end, mut world) = execution::run(thread::first(body), scheduler, recording);
-    let failure = if end == End::Done { None } else { Some(diagnose(end, &mut world)) };
+fn run(body: fn(), scheduler: Box<dyn Scheduler>, recorded: Recorded) -> (Option<Found>, World) {
+    let (end, mut world) = execution::run(thread::first(body), scheduler, recorded);
+    let failed = !matches!(end, End::Done | End::Stopped);
+    let failure = failed.then(|| diagnose(end, &mut world));
     let found = failure.map(|failure| Found { end, steps: world.schedule.clone(), failure });
     (found, world)
 }

@@ -1,55 +1,7 @@
-//! Recording a schedule, writing it as a short string, and following it again.
+//! Following a schedule again.
 
 use super::scheduler::{Choice, Scheduler};
-
-/// Who ran, for how many steps; and what chance decided.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Steps {
-    pub(super) runs: Vec<(usize, u32)>,
-    pub(super) chances: Vec<u8>,
-}
-
-impl Steps {
-    /// Fewer changes of the running thread first, then fewer steps.
-    pub(super) fn length(&self) -> (usize, usize, u64) {
-        let steps = self.runs.iter().map(|(_, count)| u64::from(*count)).sum();
-        (self.runs.len(), self.chances.iter().filter(|c| **c < 255).count(), steps)
-    }
-
-    pub(super) fn push(&mut self, task: usize) {
-        match self.runs.last_mut() {
-            Some((last, count)) if *last == task => *count += 1,
-            _ => self.runs.push((task, 1)),
-        }
-    }
-
-    pub(super) fn to_text(&self) -> String {
-        let run = |(task, count): &(usize, u32)| match count {
-            1 => task.to_string(),
-            count => format!("{task}x{count}"),
-        };
-        let mut text = self.runs.iter().map(run).collect::<Vec<_>>().join("-");
-        let used = self.chances.iter().rposition(|c| *c < 255).map_or(0, |last| last + 1);
-        if used > 0 {
-            text.push('~');
-            text.extend(self.chances[..used].iter().map(|chance| format!("{chance:02x}")));
-        }
-        text
-    }
-
-    pub(super) fn from_text(text: &str) -> Option<Steps> {
-        let (runs, chances) = text.split_once('~').unwrap_or((text, ""));
-        let mut steps = Steps::default();
-        for run in runs.split('-') {
-            let (task, count) = run.split_once('x').unwrap_or((run, "1"));
-            steps.runs.push((task.parse().ok()?, count.parse().ok()?));
-        }
-        for index in (0..chances.len()).step_by(2) {
-            steps.chances.push(u8::from_str_radix(chances.get(index..index + 2)?, 16).ok()?);
-        }
-        Some(steps)
-    }
-}
+use crate::schedule::Steps;
 
 /// Follows a schedule as far as it can be followed. Then each thread runs as long as it can, but not
 /// for ever: those that can run take turns.
@@ -79,13 +31,17 @@ impl Follower {
         while let Some(&(task, count)) = self.steps.runs.get(self.run) {
             let can_run = choice.ready.contains(&task) || choice.timed.contains(&task);
             if self.within < count && can_run {
-                self.within += 1;
                 return Some(task);
             }
             self.run += 1;
             self.within = 0;
         }
         None
+    }
+
+    /// Whether the schedule is not over.
+    pub(super) fn goes_on(&mut self, choice: &Choice) -> bool {
+        self.scheduled(choice).is_some()
     }
 
     /// Who runs after the schedule.
@@ -107,7 +63,9 @@ impl Follower {
 
 impl Scheduler for Follower {
     fn choose(&mut self, choice: &Choice) -> usize {
-        let next = self.scheduled(choice).unwrap_or_else(|| self.fair(choice));
+        let scheduled = self.scheduled(choice);
+        self.within += u32::from(scheduled.is_some());
+        let next = scheduled.unwrap_or_else(|| self.fair(choice));
         self.stayed = if Some(next) == choice.current { self.stayed + 1 } else { 0 };
         self.now += 1;
         if self.last_run.len() <= next {
@@ -121,18 +79,5 @@ impl Scheduler for Follower {
         let chance = self.steps.chances.get(self.chance).copied().unwrap_or(255);
         self.chance += 1;
         chance
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_schedule_survives_its_string() {
-        let steps = Steps { runs: vec![(0, 12), (1, 1), (2, 3)], chances: vec![255, 7] };
-        assert_eq!(steps.to_text(), "0x12-1-2x3~ff07");
-        assert_eq!(Steps::from_text(&steps.to_text()), Some(steps));
-        assert_eq!(Steps::from_text("0-x"), None);
     }
 }

@@ -37,7 +37,7 @@ pub(super) trait Scheduler: Any {
     fn choose(&mut self, choice: &Choice) -> usize;
 
     /// Whether the execution is to stop here, before anybody is chosen.
-    fn stops(&self, _: &Choice) -> bool {
+    fn stops(&mut self, _: &Choice) -> bool {
         false
     }
 

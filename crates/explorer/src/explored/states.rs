@@ -63,7 +63,8 @@ pub fn after(body: impl FnOnce() + 'static, path: &[Step]) -> Moment {
     prepare_hook();
     let seen = Rc::new(Seen::default());
     let walk = Walk { path: path.to_vec(), next: 0, begun: vec![0], seen: Rc::clone(&seen) };
-    let (end, mut world) = execution::run(thread::first(body), Box::new(walk), false);
+    let (end, mut world) =
+        execution::run(thread::first(body), Box::new(walk), trace::Recorded::Nothing);
     let ending = match end {
         End::Stopped => Ending::Choice,
         End::Done => Ending::Done,
@@ -129,7 +130,7 @@ impl Scheduler for Walk {
         step.thread
     }
 
-    fn stops(&self, choice: &Choice) -> bool {
+    fn stops(&mut self, choice: &Choice) -> bool {
         self.unchosen(choice).is_none() && self.next == self.path.len()
     }
 

@@ -4,6 +4,7 @@ use super::sync::atomic::{AtomicU32, Ordering::SeqCst};
 use super::sync::{Arc, Barrier, Condvar, Mutex, RwLock, mpsc};
 use super::thread;
 use super::*;
+use crate::walk::{Standing, Then};
 
 type Case = (&'static str, fn(), Option<Kind>);
 
@@ -45,6 +46,7 @@ fn what_std_does_happens_and_what_it_allows_is_tried() {
     let first = explore(lock_order, &order).failure.map(|failure| failure.replay);
     let again = Search { replay: first.clone().flatten(), ..Search::default() };
     let again = explore(lock_order, &again).failure.map(|failure| failure.replay);
+    let walked = walked(first.clone().flatten());
     let spins = [one_of_two_spins, runs_for_ever].map(|body| {
         let replay = explore(body, &order).failure.and_then(|failure| failure.replay);
         let same = Search { replay: replay.clone(), ..Search::default() };
@@ -55,6 +57,7 @@ fn what_std_does_happens_and_what_it_allows_is_tried() {
     });
     let _ = std::panic::take_hook();
     assert_eq!(first, again, "a replay");
+    step_by_step(&walked);
     for (as_expected, said) in found {
         assert!(as_expected, "{said}");
     }
@@ -70,6 +73,69 @@ fn what_std_does_happens_and_what_it_allows_is_tried() {
         assert!(replay.as_ref().is_some_and(|it| it.len() < 40), "{replay:?}");
         assert!(fails_again && right.is_none(), "{replay:?}: {right:?}");
     }
+}
+
+/// A schedule that ends in a deadlock, followed in different ways.
+struct Walked {
+    whole: Report,
+    /// After each number of steps.
+    beginnings: Vec<Report>,
+    on: Report,
+    by_chance: Report,
+    /// From a beginning after which it can still go wrong, and from one after which it cannot.
+    broken: Report,
+    unbroken: Report,
+}
+
+fn walked(replay: Option<String>) -> Walked {
+    let search = |replay: String, then| Search {
+        schedules: 400,
+        replay: Some(replay),
+        then: Some(then),
+        ..Search::default()
+    };
+    let whole = explore(lock_order, &search(replay.unwrap_or_default(), Then::End));
+    let steps = whole.walk.as_ref().unwrap().steps.clone();
+    let beginning = |count: u64| steps.first(count, steps.chances.len()).to_text();
+    let run = |count: u64, then| explore(lock_order, &search(beginning(count), then));
+    // The main thread runs as far as it can before the other begins.
+    let harmless = explore(lock_order, &search("0x20".to_owned(), Then::On));
+    let harmless = harmless.walk.unwrap().steps.to_text();
+    Walked {
+        beginnings: (0..=steps.count()).map(|count| run(count, Then::Stop)).collect(),
+        on: run(0, Then::On),
+        by_chance: run(1, Then::Chance),
+        broken: run(1, Then::Break),
+        unbroken: explore(lock_order, &search(harmless, Then::Break)),
+        whole,
+    }
+}
+
+fn step_by_step(walked: &Walked) {
+    let whole = walked.whole.walk.as_ref().unwrap();
+    assert_eq!(walked.whole.failure.as_ref().map(|it| it.kind), Some(Kind::Deadlock));
+    assert_eq!((whole.moments.len() as u64, whole.first), (whole.steps.count() + 1, 0));
+    assert!(whole.ended && whole.is_sound());
+    let last = whole.standing(whole.moments.len() - 1);
+    let waits = |it: &Standing| it.thread.blocked.is_some() && it.thread.holds.len() == 1;
+    assert!(last.iter().all(waits), "{last:?}");
+    for (count, beginning) in walked.beginnings.iter().enumerate() {
+        let walk = beginning.walk.as_ref().unwrap();
+        assert_eq!(walk.standing(count), whole.standing(count), "after {count} steps");
+        assert_eq!(walk.moments.last().unwrap().ready, whole.moments[count].ready);
+        assert_eq!(walk.ended, beginning.failure.is_some());
+        assert_eq!(walk.ended, count + 1 == walked.beginnings.len());
+        let text = beginning.to_text();
+        assert_eq!(Report::from_text(&text).unwrap().walk.as_ref(), Some(walk));
+    }
+    let on = walked.on.walk.as_ref().unwrap();
+    assert!(on.moments.last().unwrap().ready.len() > 1, "somebody has to choose");
+    let ended = |report: &Report| report.walk.as_ref().is_some_and(|walk| walk.ended);
+    assert!(ended(&walked.by_chance) && ended(&walked.broken));
+    assert_eq!(walked.broken.failure.as_ref().map(|it| it.kind), Some(Kind::Deadlock));
+    let broken = &walked.broken.walk.as_ref().unwrap().steps;
+    assert_eq!(broken.first(1, 0), whole.steps.first(1, 0), "it begins as it should");
+    assert_eq!((walked.unbroken.failure.as_ref(), walked.unbroken.schedules), (None, 400));
 }
 
 fn everything_at_once() {

@@ -11,10 +11,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::execution::{End, Fiber, Key, State};
-use super::schedule::Steps;
 use super::scheduler::{Choice, Scheduler};
-use crate::panics::passes_on;
+use super::walk::Moments;
+use crate::panics::{innermost, passes_on};
 use crate::report;
+use crate::schedule::Steps;
 
 pub(super) type At = &'static Location<'static>;
 
@@ -37,6 +38,8 @@ pub(super) struct Task {
     /// Where it is dropping something.
     pub(super) drops: Option<At>,
     pub(super) ended: bool,
+    /// The lock that it is about to give back, and where that is, if it is known.
+    pub(super) unlocks: Option<(usize, Option<report::Place>)>,
     /// Whether somebody has unparked it.
     pub(super) token: bool,
     /// How often it was woken from parking for no reason.
@@ -78,13 +81,26 @@ struct Made {
     address: usize,
 }
 
+/// What is kept of an execution.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Recorded {
+    /// Nothing, while thousands of schedules are tried.
+    Nothing,
+    /// What threads do.
+    Events,
+    /// That, and how all of them stand before each choice.
+    Moments,
+}
+
 /// An execution.
 pub(super) struct World {
     execution: u64,
     /// Whether it is running.
     running: bool,
-    /// Whether events are kept. Off while thousands of schedules are tried.
+    /// Whether events are kept.
     pub(super) recording: bool,
+    /// Where everybody stood, if that is kept.
+    pub(super) moments: Option<Box<Moments>>,
     /// Whether waits of this execution may end without a reason.
     pub(super) spurious: bool,
     /// Whether it passes over that threads give way.
@@ -139,15 +155,16 @@ impl Scheduler for Nobody {
 const PROCESSORS: usize = 8;
 
 thread_local! {
-    static WORLD: RefCell<World> = RefCell::new(World::new(0, Box::new(Nobody), false));
+    static WORLD: RefCell<World> = RefCell::new(World::new(0, Box::new(Nobody), Recorded::Nothing));
 }
 
 impl World {
-    fn new(execution: u64, scheduler: Box<dyn Scheduler>, recording: bool) -> World {
+    fn new(execution: u64, scheduler: Box<dyn Scheduler>, recorded: Recorded) -> World {
         World {
             execution,
             running: false,
-            recording,
+            recording: recorded != Recorded::Nothing,
+            moments: (recorded == Recorded::Moments).then(Box::default),
             spurious: false,
             hurried: false,
             scheduler,
@@ -173,10 +190,10 @@ impl World {
     }
 
     /// Begins an execution.
-    pub(super) fn begin(scheduler: Box<dyn Scheduler>, recording: bool) {
+    pub(super) fn begin(scheduler: Box<dyn Scheduler>, recorded: Recorded) {
         WORLD.with(|world| {
             let mut world = world.borrow_mut();
-            *world = World::new(world.execution + 1, scheduler, recording);
+            *world = World::new(world.execution + 1, scheduler, recorded);
             world.running = true;
         });
     }
@@ -185,7 +202,7 @@ impl World {
     pub(super) fn finish() -> World {
         WORLD.with(|world| {
             let mut world = world.borrow_mut();
-            let none = World::new(world.execution, Box::new(Nobody), false);
+            let none = World::new(world.execution, Box::new(Nobody), Recorded::Nothing);
             let mut ended = std::mem::replace(&mut *world, none);
             // What threads have for themselves and did not come to drop goes with their stacks.
             let locals = ended.tasks.iter_mut().map(|task| std::mem::take(&mut task.locals));
@@ -381,23 +398,29 @@ impl World {
         self.task().wants = None;
     }
 
+    /// How a thread stands, as the report shows it.
+    pub(super) fn thread(&self, number: usize) -> report::Thread {
+        let task = &self.tasks[number];
+        let blocked = task.wants.as_ref().filter(|_| !task.ended);
+        report::Thread {
+            name: name(task, number),
+            blocked: blocked.map(|w| (w.verb.to_owned(), w.of.clone(), w.at.into())),
+            holds: task.holds.iter().map(|(held, at)| (*held, (*at).into())).collect(),
+            at: task.at.map(Into::into),
+            ended: task.ended,
+        }
+    }
+
+    /// How many events there have been.
+    pub(super) fn events_so_far(&self) -> usize {
+        self.events.len()
+    }
+
     /// The threads and what they block on, as the report shows them.
     pub(super) fn picture(
         &self,
     ) -> (Vec<report::Thread>, Vec<report::Resource>, Vec<report::Event>) {
-        let threads = (0..self.tasks.len())
-            .map(|number| {
-                let task = &self.tasks[number];
-                let blocked = task.wants.as_ref().filter(|_| !task.ended);
-                report::Thread {
-                    name: name(task, number),
-                    blocked: blocked.map(|w| (w.verb.to_owned(), w.of.clone(), w.at.into())),
-                    holds: task.holds.iter().map(|(held, at)| (*held, (*at).into())).collect(),
-                    at: task.at.map(Into::into),
-                    ended: task.ended,
-                }
-            })
-            .collect();
+        let threads = (0..self.tasks.len()).map(|number| self.thread(number)).collect();
         let resources = self.made.iter().map(|made| {
             let siblings = || self.made.iter().filter(|m| std::ptr::eq(m.at, made.at));
             report::Resource {
@@ -444,12 +467,22 @@ pub(super) fn about_to(resource: usize, at: At, what: &str) {
     });
 }
 
-/// Notes that the running thread unlocks something. Where, a guard does not know when it is dropped.
+/// The running thread is about to unlock something. Where, a guard does not know when it is dropped;
+/// who follows every step finds it on the stack.
+pub(super) fn about_to_unlock(resource: usize) {
+    if with(|world| world.moments.is_some()) {
+        let place = innermost();
+        with(|world| world.task().unlocks = Some((resource, place)));
+    }
+}
+
+/// Notes that the running thread has unlocked something.
 pub(super) fn unlocks(resource: usize) {
     with(|world| {
+        let place = world.task().unlocks.take().and_then(|(_, place)| place);
         if world.recording {
             let what = "unlocks {}".to_owned();
-            world.note(world.current, what, Some(resource), report::Place::default());
+            world.note(world.current, what, Some(resource), place.unwrap_or_default());
         }
     });
 }

@@ -125,10 +125,10 @@ pub fn model(body: fn(), search: &Search) -> Report {
             return told(body, search, &path.choices(), executions);
         }
         if !path.advance() {
-            return Report { schedules: executions, exhaustive: true, failure: None };
+            return Report { schedules: executions, exhaustive: true, ..Report::default() };
         }
         if runs >= search.schedules || begun.elapsed() > LONGEST {
-            return Report { schedules: executions, exhaustive: false, failure: None };
+            return Report { schedules: executions, ..Report::default() };
         }
     }
 }
@@ -153,5 +153,5 @@ fn told(body: fn(), search: &Search, choices: &[u32], executions: u64) -> Report
                     outside, such as the time";
         search.replay.is_none().then(|| Failure::plain(Kind::Panic, what.to_owned(), None))
     });
-    Report { schedules: executions, exhaustive: false, failure }
+    Report { schedules: executions, failure, ..Report::default() }
 }

@@ -199,7 +199,8 @@ impl Story<'_> {
             What::Words(words) => (words.clone(), None),
             What::Fence(order) => (format!("fence({order:?})"), None),
             What::Atomic(name, address, order, done) => {
-                (self.atomic(name, *order, done, event.thread), Some(*address))
+                let words = self.atomic(name, *order, done, event.thread, index as usize);
+                (words, Some(*address))
             }
             What::Plain => {
                 let access =
@@ -214,18 +215,34 @@ impl Story<'_> {
         }
     }
 
-    fn atomic(&self, name: &str, order: Order, done: &Done, thread: usize) -> String {
-        let source = match (done.from, self.made(done.from)) {
-            (None, _) => "as made".to_owned(),
-            (Some((from, _)), _) if from == thread => "its own".to_owned(),
-            (Some((from, _)), made) => {
-                let at = made.and_then(|made| self.seen[made].as_ref());
-                let at = at.map_or_else(String::new, |seen| format!(", {}", seen.place));
-                format!("of {}{at}", self.name(from))
+    /// The number of a store among those that are shown, which a read of it names.
+    fn number(&self, store: usize) -> usize {
+        let is_shown_store = |index: &usize| match &self.outcome.record[*index].what {
+            What::Atomic(_, _, _, done) => {
+                let seen = self.seen[*index].as_ref();
+                done.stored.is_some() && seen.is_some_and(|seen| !seen.counter)
             }
+            _ => false,
+        };
+        (0..=store).filter(is_shown_store).count()
+    }
+
+    /// An operation in words: what was read, and which store that came from.
+    fn atomic(&self, name: &str, order: Order, done: &Done, thread: usize, index: usize) -> String {
+        let source = match (done.from, self.made(done.from)) {
+            (Some((from, _)), Some(made)) if from == thread => {
+                format!("its own #{}", self.number(made))
+            }
+            (Some((from, _)), Some(made)) => {
+                let at = self.seen[made].as_ref();
+                let at = at.map_or_else(String::new, |seen| format!(", {}", seen.place));
+                format!("#{} of {}{at}", self.number(made), self.name(from))
+            }
+            _ => "as made".to_owned(),
         };
         let old = if done.stale { ", though there is a newer one" } else { "" };
         let read = value(done.value);
+        let number = self.number(index);
         match (done.stored, done.message) {
             (None, _) if name == "load" => {
                 format!("load({order:?}) {{}}: {read} ({source}{old})")
@@ -236,10 +253,11 @@ impl Story<'_> {
             (None, _) => format!("{name}({order:?}) {{}}: stays {read} ({source}{old})"),
             (Some(new), None) => {
                 let before = if done.stale { ", before one that is there" } else { "" };
-                format!("store({order:?}) {{}}: {}{before}", value(new))
+                format!("store #{number} ({order:?}) {{}}: {}{before}", value(new))
             }
             (Some(new), Some(_)) => {
-                format!("{name}({order:?}) {{}}: {read} ({source}{old}) → {}", value(new))
+                let new = value(new);
+                format!("{name}({order:?}) {{}}: {read} ({source}{old}), store #{number}: {new}")
             }
         }
     }

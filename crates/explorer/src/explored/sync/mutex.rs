@@ -84,6 +84,7 @@ impl Lock {
     /// Unlocks, and tells that.
     fn unlock(&self, at: At) {
         let number = self.number(at);
+        trace::about_to_unlock(number);
         execution::point(at);
         self.release(number);
         trace::unlocks(number);

@@ -97,6 +97,7 @@ impl Lock {
 
     fn leave(&self, writes: bool, at: At) {
         let number = self.number(at);
+        trace::about_to_unlock(number);
         execution::point(at);
         match writes {
             true => self.writer.set(false),

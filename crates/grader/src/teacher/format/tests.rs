@@ -32,6 +32,7 @@ fn judged(exercise: &Exercise, findings: impl Fn(&str) -> Vec<Finding>) -> Verdi
             cut: true,
             seconds: 1234.56789,
             left: Vec::new(),
+            walk: None,
         }
     });
     Verdict {
