@@ -42,18 +42,18 @@ fn run(lab: &Lab) -> Result<Evidence> {
     let figures = measure(sampling, MEMORY * 1048576.0, SIZES[2])?;
     say!(
         "parent",
-        "µs here: thread {}, fork {}, task for a pool {},",
+        "µs here: thread {}, fork {} ({MEMORY} MiB touched),",
         short(figures.thread),
         short(figures.fork.at(MEMORY)),
-        short(figures.thread_task)
     );
     say!(
         "parent",
-        "  task for a process {}, KiB by pipe {}; a crash costs",
+        "  task for a pool {}, for a process {}, KiB by pipe {};",
+        short(figures.thread_task),
         short(figures.process_task),
         short(figures.pipe.each)
     );
-    say!("parent", "  its process's batch of {BATCH}");
+    say!("parent", "  a crash costs its process's batch of {BATCH}");
     say!("parent", "t thread each, T thread pool, p process each, P process pool");
     say!("parent", "in each block, tasks of 10 µs, 100 µs, 1 ms, 10 ms, 100 ms");
     let heads: Vec<String> = SIZES.map(|size| format!("{:<13}", bytes(size))).to_vec();

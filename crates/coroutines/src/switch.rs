@@ -30,7 +30,10 @@ fn run(lab: &Lab) -> Result<Evidence> {
     say!("main", "  two tasks    {:>8.3} µs", task.median);
     say!("main", "  two threads  {:>8.3} µs", thread.median);
     match &switches.doubt {
-        None => say!("main", "a thread's takes {:.0} times a task's", switches.ratio.median),
+        None => {
+            let ratio = switches.ratio;
+            say!("main", "a thread's takes {:.1} times a task's ({ratio})", ratio.median)
+        }
         Some(doubt) => say_why!("main", "not to be compared: {doubt}"),
     }
     say!("main", "a future that counts and waits: {future} bytes");

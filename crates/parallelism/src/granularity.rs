@@ -92,7 +92,10 @@ fn run(lab: &Lab) -> Result<Evidence> {
                 evidence.measured(&fact, f64::from(10 * lengths[lengths.len() - 1]), "µs")
             }
             Ok(Some(length)) => {
-                say!("main", "{name}: worth it for tasks of {length} µs and more");
+                let longer = gains.iter().filter(|(of, _)| *of > length);
+                let all = longer.filter_map(|(_, gain)| *gain).all(|gain| gain >= PAYS);
+                let more = if all { "and more" } else { "and most that are longer" };
+                say!("main", "{name}: worth it for tasks of {length} µs {more}");
                 evidence.measured(&fact, f64::from(length), "µs")
             }
         };

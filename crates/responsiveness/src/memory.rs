@@ -93,8 +93,9 @@ pub fn fork_of_another(evidence: Evidence, lab: &Lab) -> Result<Evidence> {
     say!("main", "a thread writes to {PAGES} pages: {before} page faults;");
     say!(
         "main",
-        "  after another has forked: {after} faults, {:.1} x the time",
-        slower.ratio.median
+        "  after another has forked: {after} faults, {:.1} x the time ({})",
+        slower.ratio.median,
+        slower.ratio
     );
     Ok(evidence
         .fact("page faults of a thread before another forks", before)
@@ -192,11 +193,12 @@ pub fn lock_of_all(evidence: Evidence, lab: &Lab) -> Result<Evidence> {
         let thread: f64 = beside_thread()?;
         pairs.push([thread, process]);
     }
-    let names = ["mmap beside a thread that calls mprotect", "mmap beside a process that does"];
+    let names =
+        ["mmap, munmap beside a thread that calls mprotect", "the same beside a process that does"];
     let waits = Comparison::paired(names, "µs", &pairs).context("no rounds")?;
     let (mib, ratio) = (memory.len() >> 20, waits.ratio);
     let times = format!("{:.1} times as long ({ratio})", ratio.median);
-    say!("main", "mmap of a page takes {times}");
+    say!("main", "mmap and munmap of a page take {times}");
     say!("main", "  while a thread protects {mib} MiB, instead of another process");
     Ok(evidence.compared("mmap beside a thread / beside a process", &waits))
 }

@@ -130,7 +130,8 @@ fn run(lab: &Lab) -> Result<Evidence> {
     // ANCHOR_END: many
     let names = ["fifty threads wait", "one thread waits"];
     let many = Comparison::paired(names, "ms", &many).context("no rounds")?;
-    say!("fifty", "{MANY} threads wait at once: {:.1} times as long as one", many.ratio.median);
+    let (times, range) = (many.ratio.median, many.ratio);
+    say!("fifty", "{MANY} threads wait at once: {times:.2} times as long as one ({range})");
     Ok(Evidence::new()
         .sampled("overlap: CPUs in use, waits then computes", turn, "")
         .sampled("overlap: CPUs in use, one waits and one computes", both, "")

@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use lab::machine::Busy;
 use lab::sample::Pinned;
 use lab::thread::spawn;
-use lab::{Evidence, Experiment, Lab, say};
+use lab::{Evidence, Experiment, Lab, say, say_why};
 
 use crate::contest::{
     Before, PATIENCE, cpu, own_clock, read, set_nice, set_policy, threads, too_little,
@@ -47,7 +47,7 @@ fn run(lab: &Lab) -> Result<Evidence> {
             }
             Err(error) => {
                 let why = unless_failed(error)?;
-                say!("main", "{who}: not shown here");
+                say_why!("main", "{who}: not shown here, {why}");
                 evidence = evidence
                     .missing(&format!("starvation: {name} gets a turn"), &why)
                     .missing(&format!("starvation: {name}"), &why);
@@ -65,7 +65,7 @@ fn run(lab: &Lab) -> Result<Evidence> {
         }
         Err(error) => {
             let why = unless_failed(error)?;
-            say!("main", "a thread of nice 19 beside one of nice -20: not shown here");
+            say_why!("main", "a thread of nice 19 beside one of nice -20: not shown here, {why}");
             evidence.missing(name, why)
         }
     };
@@ -82,7 +82,7 @@ fn run(lab: &Lab) -> Result<Evidence> {
         }
         Err(error) => {
             let why = unless_failed(error)?;
-            say!("main", "a usual thread beside one of SCHED_FIFO: not shown here");
+            say_why!("main", "a usual thread beside one of SCHED_FIFO: not shown here, {why}");
             evidence.missing(name, &why).missing(&format!("{name}: time"), &why)
         }
     })
