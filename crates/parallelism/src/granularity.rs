@@ -93,9 +93,10 @@ fn run(lab: &Lab) -> Result<Evidence> {
             }
             Ok(Some(length)) => {
                 let longer = gains.iter().filter(|(of, _)| *of > length);
-                let all = longer.filter_map(|(_, gain)| *gain).all(|gain| gain >= PAYS);
-                let more = if all { "and more" } else { "and most that are longer" };
-                say!("main", "{name}: worth it for tasks of {length} µs {more}");
+                match longer.filter_map(|(_, gain)| *gain).all(|gain| gain >= PAYS) {
+                    true => say!("main", "{name}: worth it for tasks of {length} µs and more"),
+                    false => say!("main", "{name}: worth it at most lengths from {length} µs on"),
+                }
                 evidence.measured(&fact, f64::from(length), "µs")
             }
         };

@@ -170,7 +170,7 @@ fn starvation(facts: &Evidence) -> Result<Judgement, Absent> {
     if seen.is_empty() {
         facts.truth(&format!("{idle} gets a turn"))?;
     }
-    let seen = format!("the weakest fair threads get {} of a CPU", seen.join(" and "));
+    let seen = format!("beside one other the weakest fair threads get {}", seen.join(" and "));
     let fifo = "starvation: beside SCHED_FIFO";
     Ok(match (facts.number(fifo), facts.number(&format!("{fifo}: time"))) {
         (Ok(share), Ok(time)) if share < 20.0 => Judgement::caveat(format!(

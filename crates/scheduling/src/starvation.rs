@@ -10,7 +10,7 @@ use lab::thread::spawn;
 use lab::{Evidence, Experiment, Lab, say, say_why};
 
 use crate::contest::{
-    Before, PATIENCE, cpu, own_clock, read, set_nice, set_policy, threads, too_little,
+    Before, NICEST, PATIENCE, cpu, own_clock, read, set_nice, set_policy, threads, too_little,
 };
 
 pub const EXPERIMENT: Experiment = Experiment {
@@ -28,9 +28,10 @@ const TURN: Duration = Duration::from_micros(500);
 fn run(lab: &Lab) -> Result<Evidence> {
     let length = Duration::from_millis(lab.by_effort(50, 250, 3000));
     // ANCHOR: pairs
-    let usual: Before = || Ok(());
+    // This program may have been started with another nice value, and the way back takes a right.
+    let usual: Before = || set_nice(0);
     let idle: Before = || set_policy(libc::SCHED_IDLE, 0);
-    let nicest: Before = || set_nice(19);
+    let nicest: Before = || set_nice(NICEST);
     // ANCHOR_END: pairs
     let mut evidence = Evidence::new();
     for (name, weak, strong, who) in [
@@ -143,7 +144,7 @@ fn contest(weak: Before, strong: Before, length: Duration, turn: Duration) -> Re
 // ANCHOR: fifo
 /// The strong one of SCHED_FIFO keeps the time itself: where there is one CPU, nobody else could.
 fn real_time(window: Duration) -> Result<Left> {
-    let usual: Before = || Ok(());
+    let usual: Before = || set_nice(0);
     threads(&[usual], |clocks| {
         std::thread::scope(|scope| {
             let strong = spawn(scope, "fifo", || {
