@@ -91,7 +91,10 @@ fn efficient(facts: &Evidence) -> Result<Judgement, Absent> {
         ))
         .briefly("but nothing is gained where all compute")
     } else if compute.is_above(1.2) {
-        Judgement::holds(format!("{seen}; two that compute are {:.2} times as fast", compute.median))
+        Judgement::holds(format!(
+            "{seen}; two that compute are {:.2} times as fast",
+            compute.median
+        ))
     } else {
         Judgement::inconclusive(format!("{seen}; two that compute: {compute} times as fast"))
     })
