@@ -52,9 +52,8 @@ fn run(lab: &Lab) -> Result<Evidence> {
     let [(_, one), (_, threads)] = &late.sides;
     let frame = FRAME.as_millis();
     say!("main", "on CPU {cpu}: a frame each {frame} ms, {DOWNLOADS} downloads");
-    let of = format!("the latest of {FRAMES} frames is");
-    say!("window", "fetches by itself: {of} {:.1} ms late", one.median);
-    say!("window", "a thread for each download: {of} {:.1} ms late", threads.median);
+    say!("window", "fetches by itself: of {FRAMES} frames the latest is {:.1} ms late", one.median);
+    say!("window", "a thread for each download: {:.1} ms late", threads.median);
     say!("window", "one to the other: {:.1} times ({})", late.ratio.median, late.ratio);
     let mut evidence =
         Evidence::new().compared("browser: latest frame, one thread / threads", &late);
