@@ -110,6 +110,8 @@ mod tests {
         let given = entries.clone();
         entries.sort_by_key(|entry| entry.to_lowercase());
         assert_eq!(given, entries, "the glossary is in the order of the alphabet");
+        entries.dedup();
+        assert_eq!(given, entries, "no term stands in the glossary twice");
         let names = glossary::names_in(&glossary);
         let mut unused: BTreeSet<String> = names.values().cloned().collect();
         assert!(unused.len() > 60, "the glossary has {} entries", unused.len());

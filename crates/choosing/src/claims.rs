@@ -84,7 +84,8 @@ fn choose_threads_when(facts: &Evidence) -> Result<Judgement, Absent> {
     let copied = facts.truth("a process copies the image")?;
     let seen = format!(
         "on one image a process each takes {:.1} times as long as a thread each ({each}), a pool of \
-         processes {:.2} times ({pool}); a process holds {:.1} times the memory",
+         processes {:.2} times as long as one of threads ({pool}); a process holds {:.1} times the \
+         memory of a thread",
         each.median, pool.median, memory.median
     );
     Ok(if each.is_below(1.0) || pool.is_below(AS_FAST) || memory.is_below(1.0) {

@@ -166,7 +166,8 @@ pub fn measure(sampling: Sampling, memory: f64, size: f64) -> Result<Figures> {
     drop(thread);
     ensure!(worker.join().is_ok(), "the thread of the pool panicked");
     drop(answering);
-    let of = |index: usize| rounds.microseconds(index).median;
+    // Each by its ratio to the first: what others take of the CPU, they take of both alike.
+    let of = |index: usize| rounds.microseconds(0).median * rounds.ratio(index, 0).median;
     let kib = |bytes: usize| bytes as f64 / 1024.0;
     let line =
         |small: usize, large: usize| Line::through((kib(SMALL), of(small)), (kib(size), of(large)));

@@ -141,7 +141,8 @@ fn memory(lab: &Lab, work: &Work, evidence: Evidence) -> Result<Evidence> {
     let compared = Comparison::paired(names, "KiB", &pairs).context("nothing was made")?;
     let [(_, process), (_, thread)] = &compared.sides;
     let (process, thread) = (process.median, thread.median);
-    say!("parent", "{:<9}{thread:>13.0}{thread:>13.0}{process:>13.0}{process:>13.0}", "KiB each");
+    let (as_thread, as_process) = ("as a thread", "as a process");
+    say!("parent", "{:<9}{thread:>13.0}{as_thread:>13}{process:>13.0}{as_process:>13}", "KiB each");
     let copied = process * 1024.0 > work.image.len() as f64 / 2.0;
     Ok(evidence
         .compared("memory: process / thread", &compared)

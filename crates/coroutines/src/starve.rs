@@ -22,16 +22,19 @@ pub const EXPERIMENT: Experiment = Experiment {
 
 /// How long the greedy one computes.
 const LONG: Duration = Duration::from_millis(60);
+/// In so many pieces, and after each it may give way.
+const PIECES: u32 = 60;
 
 fn run(_: &Lab) -> Result<Evidence> {
     let _pinned = Pinned::to(*allowed_cpus().last().context("no CPU is allowed")?)?;
     let (ran_before, task) = steps_beside(computes(false))?;
-    say!("task", "computes for 60 ms without an await; the other took {task} steps");
+    let (long, piece) = (LONG.as_millis(), (LONG / PIECES).as_millis());
+    say!("task", "computes for {long} ms without an await; the other took {task} steps");
     let (_, polite) = steps_beside(computes(true))?;
-    say!("task", "awaits every 1 ms; the other took {polite} steps");
+    say!("task", "awaits every {piece} ms; the other took {polite} steps");
     let (thread_before, thread, taken) = beside_a_thread()?;
     let ran = if thread > 0 { "ran too" } else { "did not run" };
-    say!("thread", "computes for 60 ms on the same CPU; the other {ran}");
+    say!("thread", "computes for {long} ms on the same CPU; the other {ran}");
     match taken {
         0 => say!("thread", "the kernel never took the CPU away from it"),
         _ => {
@@ -52,8 +55,8 @@ fn run(_: &Lab) -> Result<Evidence> {
 // ANCHOR: task
 /// Computes, and lets others run now and then or not at all.
 async fn computes(awaits: bool) -> Result<()> {
-    for _ in 0..60 {
-        compute(LONG / 60)?;
+    for _ in 0..PIECES {
+        compute(LONG / PIECES)?;
         if awaits {
             yield_now().await;
         }

@@ -85,9 +85,10 @@ fn fine_grained(facts: &Evidence) -> Result<Judgement, Absent> {
     let kept = from("pool")?.min(from("work stealing")?);
     let (shortest, longest) =
         (facts.number("granularity: shortest task")?, facts.number("granularity: longest task")?);
-    let of_its_own = match each > longest {
-        true => format!("a thread for each task not even for {longest} µs"),
-        false => format!("a thread for each task from {each} µs"),
+    let of_its_own = match (each > longest, facts.busy()) {
+        (true, None) => format!("a thread for each task not even for {longest} µs"),
+        (true, Some(_)) => "a thread for each task at no length while others want the CPUs".into(),
+        (false, _) => format!("a thread for each task from {each} µs"),
     };
     Ok(if kept > longest {
         Judgement::does_not_hold(format!("no way pays, not even for tasks of {longest} µs"))
@@ -111,7 +112,9 @@ fn uses_cores_better(facts: &Evidence) -> Result<Judgement, Absent> {
         ratio.median
     );
     // Where it is true is told with it, as far as it is seen here; that does not decide.
-    if let Ok(mapping) = facts.samples("contention: map and unmap: threads / processes") {
+    if let Ok(mapping) = facts.samples("contention: map and unmap: threads / processes")
+        && (mapping.is_above(1.0) || mapping.is_below(1.0))
+    {
         seen += &format!(
             "; where all map and unmap memory, threads took {:.2} times as long as processes",
             mapping.median
@@ -126,7 +129,7 @@ fn uses_cores_better(facts: &Evidence) -> Result<Judgement, Absent> {
         );
     }
     let faster = ratio.is_below(1.0 / FASTER);
-    Ok(if !faster && ratio.median < 1.0 / FASTER {
+    Ok(if !faster && !ratio.is_above(1.0 / FASTER) {
         Judgement::inconclusive(format!("too close to call: {seen}"))
     } else {
         match (faster, lost > 0.0) {

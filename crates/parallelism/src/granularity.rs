@@ -92,7 +92,11 @@ fn run(lab: &Lab) -> Result<Evidence> {
                 evidence.measured(&fact, f64::from(10 * lengths[lengths.len() - 1]), "µs")
             }
             Ok(Some(length)) => {
-                say!("main", "{name}: worth it for tasks of {length} µs and more");
+                let longer = gains.iter().filter(|(of, _)| *of > length);
+                match longer.filter_map(|(_, gain)| *gain).all(|gain| gain >= PAYS) {
+                    true => say!("main", "{name}: worth it for tasks of {length} µs and more"),
+                    false => say!("main", "{name}: worth it at most lengths from {length} µs on"),
+                }
                 evidence.measured(&fact, f64::from(length), "µs")
             }
         };

@@ -91,11 +91,9 @@ pub fn fork_of_another(evidence: Evidence, lab: &Lab) -> Result<Evidence> {
     let names = ["1000 writes after a fork by another", "1000 writes before it"];
     let slower = Comparison::paired(names, "µs", &pairs).context("no rounds")?;
     say!("main", "a thread writes to {PAGES} pages: {before} page faults;");
-    say!(
-        "main",
-        "  after another has forked: {after} faults, {:.1} x the time",
-        slower.ratio.median
-    );
+    let ratio = slower.ratio;
+    say!("main", "  after another has forked: {after} faults,");
+    say!("main", "  {:.1} times as long ({ratio})", ratio.median);
     Ok(evidence
         .fact("page faults of a thread before another forks", before)
         .fact("page faults of a thread after another forks", after)
@@ -192,11 +190,12 @@ pub fn lock_of_all(evidence: Evidence, lab: &Lab) -> Result<Evidence> {
         let thread: f64 = beside_thread()?;
         pairs.push([thread, process]);
     }
-    let names = ["mmap beside a thread that calls mprotect", "mmap beside a process that does"];
+    let names =
+        ["mmap, munmap beside a thread that calls mprotect", "the same beside a process that does"];
     let waits = Comparison::paired(names, "µs", &pairs).context("no rounds")?;
     let (mib, ratio) = (memory.len() >> 20, waits.ratio);
     let times = format!("{:.1} times as long ({ratio})", ratio.median);
-    say!("main", "mmap of a page takes {times}");
+    say!("main", "mmap and munmap take {times}");
     say!("main", "  while a thread protects {mib} MiB, instead of another process");
     Ok(evidence.compared("mmap beside a thread / beside a process", &waits))
 }

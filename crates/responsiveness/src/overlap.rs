@@ -91,8 +91,6 @@ fn run(lab: &Lab) -> Result<Evidence> {
     }
     let (waiting, waiting_doubt) = undisturbed(waiting);
     let (computing, computing_doubt) = undisturbed(computing);
-    let two_in_use = Summary::of(computing.iter().map(|[_, two]| two.in_use()).collect());
-    let two_in_use = two_in_use.context("no rounds")?;
     let in_use = |arm: usize| Summary::of(waiting.iter().map(|arms| arms[arm].in_use()).collect());
     let (turn, both) = in_use(0).zip(in_use(1)).context("no rounds")?;
     let compared = |names, pairs: Vec<[&Taken; 2]>, doubt: &Option<String>| {
@@ -130,11 +128,11 @@ fn run(lab: &Lab) -> Result<Evidence> {
     // ANCHOR_END: many
     let names = ["fifty threads wait", "one thread waits"];
     let many = Comparison::paired(names, "ms", &many).context("no rounds")?;
-    say!("fifty", "{MANY} threads wait at once: {:.1} times as long as one", many.ratio.median);
+    let (times, range) = (many.ratio.median, many.ratio);
+    say!("fifty", "{MANY} threads wait: {times:.2} times as long as one ({range})");
     Ok(Evidence::new()
         .sampled("overlap: CPUs in use, waits then computes", turn, "")
         .sampled("overlap: CPUs in use, one waits and one computes", both, "")
-        .sampled("overlap: CPUs in use, two compute", two_in_use, "")
         .compared("overlap: in turn / waiting beside computing", &waits)
         .compared("overlap: in turn / one thread that asks first", &asks)
         .compared("overlap: in turn / computing beside computing", &computes)

@@ -78,8 +78,11 @@ fn smallest_unit(facts: &Evidence) -> Result<Judgement, Absent> {
         Judgement::caveat(format!("{seen}, but {apart:.1} times if each process is a group"))
             .briefly("but groups of threads come first")
     } else {
-        Judgement::caveat(format!("{seen}; here no session is a group, but a cgroup could be one"))
-            .briefly("but a cgroup of threads comes first")
+        Judgement::caveat(format!(
+            "{seen}, and {apart:.1} times in sessions of their own, which are no groups here; a \
+             cgroup is one where the system makes it"
+        ))
+        .briefly("but a cgroup of threads comes first")
     })
 }
 // ANCHOR_END: criterion
@@ -134,7 +137,9 @@ fn priorities(facts: &Evidence) -> Result<Judgement, Absent> {
 fn fair(facts: &Evidence) -> Result<Judgement, Absent> {
     let equal = facts.number("fairness: most / least")?;
     let processes = facts.number("fairness: seven / one")?;
-    let seen = format!("of four equal threads the first gets {equal:.2} times what the last gets");
+    let seen = format!(
+        "of four equal threads the most favoured gets {equal:.2} times what the least gets"
+    );
     Ok(if equal > 1.8 {
         Judgement::does_not_hold(seen)
     } else if processes > 1.8 {
@@ -165,7 +170,7 @@ fn starvation(facts: &Evidence) -> Result<Judgement, Absent> {
     if seen.is_empty() {
         facts.truth(&format!("{idle} gets a turn"))?;
     }
-    let seen = format!("the weakest fair threads get {} of a CPU", seen.join(" and "));
+    let seen = format!("beside one other the weakest fair threads get {}", seen.join(" and "));
     let fifo = "starvation: beside SCHED_FIFO";
     Ok(match (facts.number(fifo), facts.number(&format!("{fifo}: time"))) {
         (Ok(share), Ok(time)) if share < 20.0 => Judgement::caveat(format!(

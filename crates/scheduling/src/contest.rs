@@ -140,6 +140,31 @@ fn read_all(clocks: &[ClockId]) -> Result<Vec<Duration>> {
     clocks.iter().map(|clock| read(*clock)).collect()
 }
 
+/// The nice value with which this program was started, getpriority(2). It may be -1, so that only
+/// errno tells of an error.
+fn nice() -> Result<i32> {
+    Errno::clear();
+    // SAFETY: the call takes two integers; on Linux 0 is the thread that calls.
+    let nice = unsafe { libc::getpriority(libc::PRIO_PROCESS, 0) };
+    match Errno::last_raw() {
+        0 => Ok(nice),
+        errno => Err(explain("getpriority")(Errno::from_raw(errno))),
+    }
+}
+
+/// Makes this thread so many steps nicer than it was started.
+pub fn be_nicer(steps: i32) -> Result<()> {
+    let nice = nice()?;
+    if nice + steps > NICEST {
+        let why = format!("nice {nice} already, and {steps} steps more are over {NICEST}");
+        return Err(Unavailable::because(why).into());
+    }
+    set_nice(nice + steps)
+}
+
+/// The largest nice value that there is; setpriority(2) takes a larger one for this.
+pub const NICEST: i32 = 19;
+
 /// Sets the nice value of this thread, setpriority(2).
 pub fn set_nice(nice: i32) -> Result<()> {
     // SAFETY: the call takes three integers; on Linux 0 is the thread that calls.

@@ -47,9 +47,9 @@ fn run(lab: &Lab) -> Result<Evidence> {
         .compare(["seven threads, own session", "one thread, own session"], 0, 1)
         .context("no interval")?;
     say!("main", "a process of seven threads and a process of one want it:");
-    say!("main", "  the seven get {:.1} times as much ({})", same.ratio.median, same.ratio);
+    say!("main", "  the seven get {:.2} times as much ({})", same.ratio.median, same.ratio);
     say!("main", "the same two, each in a session of its own (setsid):");
-    say!("main", "  the seven get {:.1} times as much ({})", own.ratio.median, own.ratio);
+    say!("main", "  the seven get {:.2} times as much ({})", own.ratio.median, own.ratio);
     let grouped = matches!(&groups, [Some(first), Some(second)] if first != second);
     let mark = std::fs::read_to_string("/proc/sys/kernel/sched_autogroup_enabled");
     let enabled = mark.is_ok_and(|text| text.trim() == "1");

@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use lab::{Evidence, Experiment, Lab, say};
 use nix::unistd::setsid;
 
-use crate::contest::{Before, Length, processes, set_nice, threads};
+use crate::contest::{Before, Length, be_nicer, processes, threads};
 
 pub const EXPERIMENT: Experiment = Experiment {
     name: "nice",
@@ -25,7 +25,7 @@ fn run(lab: &Lab) -> Result<Evidence> {
     };
     // ANCHOR: nice
     let usual: Before = || Ok(());
-    let nicer: Before = || set_nice(STEPS);
+    let nicer: Before = || be_nicer(STEPS);
     let shares = threads(&[usual, nicer], |clocks| length.watch(clocks))?;
     // ANCHOR_END: nice
     let two = shares.compare(["usual thread", "nicer thread"], 0, 1).context("no interval")?;
@@ -38,7 +38,7 @@ fn run(lab: &Lab) -> Result<Evidence> {
     let usual: Before = || Ok(setsid().map(drop)?);
     let nicer: Before = || {
         setsid()?;
-        set_nice(STEPS)
+        be_nicer(STEPS)
     };
     let apart = processes(&[(1, usual), (1, nicer)], |clocks, _| length.watch(clocks))?;
     // ANCHOR_END: sessions

@@ -63,11 +63,13 @@ fn run(_: &Lab) -> Result<Evidence> {
         set_nice_of(getpid(), main.1 + 1)?;
         let changed = then.iter().zip(nices_of()?).filter(|(then, now)| *then != now).count();
         // ANCHOR_END: process-call
-        say!("main", "setpriority for the pid: {changed} of {} threads has changed", all.len());
+        let have = if changed == 1 { "has" } else { "have" };
+        say!("main", "setpriority for the pid: {changed} of {} threads {have} changed", all.len());
         let born = spawn(scope, "new", || nice_of(gettid()))?;
         let born = born.join().ok().context("the thread has panicked")??;
-        say!("main", "a new thread begins with nice {born}, that of its maker");
         let inherits = born == nice_of(getpid())?;
+        let whose = if inherits { "that of its maker" } else { "not that of its maker" };
+        say!("main", "a new thread begins with nice {born}, {whose}");
         seen.wait();
         let distinct = |values: &[i32]| {
             let mut values = values.to_vec();

@@ -7,10 +7,10 @@ use anyhow::{Context, Result};
 use lab::machine::Busy;
 use lab::sample::Pinned;
 use lab::thread::spawn;
-use lab::{Evidence, Experiment, Lab, say};
+use lab::{Evidence, Experiment, Lab, say, say_why};
 
 use crate::contest::{
-    Before, PATIENCE, cpu, own_clock, read, set_nice, set_policy, threads, too_little,
+    Before, NICEST, PATIENCE, cpu, own_clock, read, set_nice, set_policy, threads, too_little,
 };
 
 pub const EXPERIMENT: Experiment = Experiment {
@@ -28,9 +28,10 @@ const TURN: Duration = Duration::from_micros(500);
 fn run(lab: &Lab) -> Result<Evidence> {
     let length = Duration::from_millis(lab.by_effort(50, 250, 3000));
     // ANCHOR: pairs
-    let usual: Before = || Ok(());
+    // This program may have been started with another nice value, and the way back takes a right.
+    let usual: Before = || set_nice(0);
     let idle: Before = || set_policy(libc::SCHED_IDLE, 0);
-    let nicest: Before = || set_nice(19);
+    let nicest: Before = || set_nice(NICEST);
     // ANCHOR_END: pairs
     let mut evidence = Evidence::new();
     for (name, weak, strong, who) in [
@@ -47,7 +48,7 @@ fn run(lab: &Lab) -> Result<Evidence> {
             }
             Err(error) => {
                 let why = unless_failed(error)?;
-                say!("main", "{who}: not shown here");
+                say_why!("main", "{who}: not shown here, {why}");
                 evidence = evidence
                     .missing(&format!("starvation: {name} gets a turn"), &why)
                     .missing(&format!("starvation: {name}"), &why);
@@ -65,7 +66,7 @@ fn run(lab: &Lab) -> Result<Evidence> {
         }
         Err(error) => {
             let why = unless_failed(error)?;
-            say!("main", "a thread of nice 19 beside one of nice -20: not shown here");
+            say_why!("main", "a thread of nice 19 beside one of nice -20: not shown here, {why}");
             evidence.missing(name, why)
         }
     };
@@ -82,7 +83,7 @@ fn run(lab: &Lab) -> Result<Evidence> {
         }
         Err(error) => {
             let why = unless_failed(error)?;
-            say!("main", "a usual thread beside one of SCHED_FIFO: not shown here");
+            say_why!("main", "a usual thread beside one of SCHED_FIFO: not shown here, {why}");
             evidence.missing(name, &why).missing(&format!("{name}: time"), &why)
         }
     })
@@ -143,7 +144,7 @@ fn contest(weak: Before, strong: Before, length: Duration, turn: Duration) -> Re
 // ANCHOR: fifo
 /// The strong one of SCHED_FIFO keeps the time itself: where there is one CPU, nobody else could.
 fn real_time(window: Duration) -> Result<Left> {
-    let usual: Before = || Ok(());
+    let usual: Before = || set_nice(0);
     threads(&[usual], |clocks| {
         std::thread::scope(|scope| {
             let strong = spawn(scope, "fifo", || {

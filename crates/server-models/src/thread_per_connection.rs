@@ -1,6 +1,7 @@
 //! One thread for each client: the same plain code, and each thread waits for its own.
 
 use std::net::TcpListener;
+use std::sync::Arc;
 use std::thread;
 
 use anyhow::Result;
@@ -22,8 +23,9 @@ pub const MODEL: Model = Model { name: "thread per connection", serve };
 // ANCHOR: serve
 fn serve(listener: TcpListener, _: Stop) -> Result<()> {
     loop {
-        let (client, _) = listener.accept().map_err(explain_io("accept4"))?;
-        let made = thread::Builder::new().spawn(move || service::converse(&client));
+        let client = Arc::new(listener.accept().map_err(explain_io("accept4"))?.0);
+        let its_own = client.clone();
+        let made = thread::Builder::new().spawn(move || service::converse(&its_own));
         // Where there can be no further thread this client is sent away, the others stay.
         if let Err(error) = made {
             failed(&explain_io("thread")(error));

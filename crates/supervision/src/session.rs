@@ -66,7 +66,7 @@ fn run(lab: &Lab) -> Result<Evidence> {
     applications.push(start(board, VICTIM..VICTIM + 1, users)?);
     let restarted = goes_on(board, VICTIM);
     // ANCHOR_END: kill
-    say!("manager", "one is killed: {going_on} of 2 others beat on");
+    say!("manager", "one is killed: {going_on} of {} others beat on", APPLICATIONS - 1);
     say!("manager", "started again, it {}", if restarted { "beats" } else { "does not beat" });
     let mut evidence = Evidence::new()
         .fact("applications", APPLICATIONS)
