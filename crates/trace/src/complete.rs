@@ -77,10 +77,14 @@ impl Lanes {
         }
         let own = self.own(event);
         let lane = match event.phase {
-            's' | 'f' => own,
+            // An arrow belongs to the role in which the thread has told something last.
+            's' | 'f' => self.all[own].speaks_in.unwrap_or(own),
             _ if [EXPERIMENT, UNTOLD, WORK].contains(&event.category.as_str()) => own,
             phase => self.telling(own, event, phase),
         };
+        if lane == own || self.all[lane].teller == Some(own) {
+            self.all[own].speaks_in = Some(lane);
+        }
         self.all[own].last = event.at + took(event);
         let lives = &mut self.all[lane];
         let told = Told { name: event.name.clone(), category: event.category.clone() };
@@ -388,10 +392,11 @@ impl Lane {
             args: point.args.clone(),
         };
         let mut events: Vec<Event> = self.points.iter().map(event).collect();
-        if self.teller.is_some() {
-            return events;
-        }
-        let what = if self.pid == self.task { "process" } else { "thread" };
+        let what = match self.teller {
+            Some(_) => "role",
+            None if self.pid == self.task => "process",
+            None => "thread",
+        };
         let told = Told { name: format!("{what} {}", self.task), category: LIFE.to_owned() };
         let mut begin = event(&Point::new('B', self.first, told.clone(), Map::new()));
         if let Some(born) = &self.born {

@@ -360,7 +360,7 @@ fn lane(events: &[&Event], key: (i64, i64), name: &str) -> Lane {
     Lane {
         key,
         role: role.to_owned(),
-        number: number.unwrap_or(if teller.is_empty() { "" } else { "(a role)" }).to_owned(),
+        number: if teller.is_empty() { number.unwrap_or_default() } else { "" }.to_owned(),
         from: times().min().unwrap_or(0),
         until: life('E').map_or(times().max().unwrap_or(0), |end| end.at),
         column: 0,

@@ -17,6 +17,8 @@ pub(crate) struct Lane {
     pub(crate) called: Option<String>,
     /// For a further role, the lane of the thread that tells in it.
     pub(crate) teller: Option<usize>,
+    /// The lane in which it has told something last, in its own name.
+    pub(crate) speaks_in: Option<usize>,
     pub(crate) born: Option<Born>,
     /// When it began, as far as it is known, and when it was last heard of.
     pub(crate) first: u64,
@@ -98,6 +100,7 @@ impl Lane {
             role: None,
             called: None,
             teller: None,
+            speaks_in: None,
             born: None,
             first: at,
             last: at,
