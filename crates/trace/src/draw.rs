@@ -337,18 +337,16 @@ impl<'a> Drawing<'a> {
     }
 }
 
-/// Whether anything is told of a lane: a sentence, a slice, an end by something else, or an arrow that
-/// is not the one to its birth.
+/// Whether anything is told of a lane: a sentence, a slice, a message, a wake-up. That it was made or
+/// killed is told by others.
 fn tells(events: &[&Event], key: (i64, i64)) -> bool {
-    let of_lane = || events.iter().filter(|event| (event.pid, event.tid) == key);
-    let begins = of_lane().map(|event| event.at).min();
-    let mut told = of_lane().filter(|event| match event.phase {
-        'i' => true,
+    let mut of_lane = events.iter().filter(|event| (event.pid, event.tid) == key);
+    of_lane.any(|event| match event.phase {
+        'i' => event.category != END,
         'B' => event.category != LIFE && event.category != UNTOLD,
-        'f' => Some(event.at) != begins,
+        's' | 'f' => ["message", "wake"].contains(&event.name.as_str()),
         _ => false,
-    });
-    told.next().is_some()
+    })
 }
 
 fn lane(events: &[&Event], key: (i64, i64), name: &str) -> Lane {
