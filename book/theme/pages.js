@@ -92,8 +92,13 @@ function nameTheBar() {
   if (!toggle) {
     return;
   }
+  // The label of another element may be no button.
+  toggle.removeAttribute("for");
   toggle.setAttribute("role", "button");
   toggle.tabIndex = 0;
+  toggle.addEventListener("click", () => {
+    document.getElementById("mdbook-sidebar-toggle-anchor")?.click();
+  });
   toggle.addEventListener("keydown", (event) => {
     if (event.key === "Enter" || event.key === " ") {
       event.preventDefault();
