@@ -120,9 +120,7 @@ impl Child {
         }
         let status = reap(self.pid);
         self.reaped = true;
-        let status = status.context("waitpid")?;
-        events::reaped(status);
-        Ok(Ok(status))
+        Ok(Ok(status.context("waitpid")?))
     }
 
     /// Whether the child ends within `limit`; it is not reaped. Time in which it or this process
@@ -170,7 +168,7 @@ impl Drop for Child {
         events::signals(self.pid, Signal::SIGKILL);
         match kill(self.pid, Signal::SIGKILL) {
             // Nobody asks how it ended, and an error says that there is no child left to reap.
-            Ok(()) | Err(Errno::ESRCH) => drop(reap(self.pid).map(events::reaped)),
+            Ok(()) | Err(Errno::ESRCH) => drop(reap(self.pid)),
             // A child that was not killed may never end, so nobody waits for it here: it dies with
             // this process, by its parent-death signal or by the supervisor's sweep.
             Err(errno) => {
@@ -191,7 +189,7 @@ pub fn reap(pid: Pid) -> nix::Result<WaitStatus> {
     loop {
         match waitpid(pid, None) {
             Err(Errno::EINTR) => {}
-            status => return status,
+            status => return status.inspect(|status| events::reaped(*status)),
         }
     }
 }
