@@ -84,26 +84,29 @@ function filterLedger() {
 }
 window.addEventListener("load", filterLedger);
 
-// mdBook's bar above the page is a landmark, and its label that opens the side bar is a button, which the
-// keyboard reaches.
+// mdBook's bar above the page is a landmark, and its label that opens the side bar becomes a button,
+// which the keyboard reaches. mdBook's script goes on listening to the label.
 function nameTheBar() {
   document.getElementById("mdbook-menu-bar")?.setAttribute("role", "banner");
-  const toggle = document.getElementById("mdbook-sidebar-toggle");
-  if (!toggle) {
+  const label = document.getElementById("mdbook-sidebar-toggle");
+  const box = document.getElementById("mdbook-sidebar-toggle-anchor");
+  if (!label || !box) {
     return;
   }
-  // The label of another element may be no button.
-  toggle.removeAttribute("for");
-  toggle.setAttribute("role", "button");
-  toggle.tabIndex = 0;
-  toggle.addEventListener("click", () => {
-    document.getElementById("mdbook-sidebar-toggle-anchor")?.click();
+  const button = document.createElement("button");
+  button.type = "button";
+  for (const name of ["id", "class", "title", "aria-label", "aria-controls"]) {
+    button.setAttribute(name, label.getAttribute(name) ?? "");
+  }
+  button.append(...label.childNodes);
+  const tell = () => button.setAttribute("aria-expanded", String(box.checked));
+  button.addEventListener("click", () => {
+    label.click();
+    box.click();
   });
-  toggle.addEventListener("keydown", (event) => {
-    if (event.key === "Enter" || event.key === " ") {
-      event.preventDefault();
-      toggle.click();
-    }
-  });
+  box.addEventListener("change", tell);
+  tell();
+  label.removeAttribute("for");
+  label.replaceWith(button);
 }
 window.addEventListener("load", nameTheBar);
