@@ -4,7 +4,6 @@
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
-use serde_json::Value;
 
 use crate::transcript::shape;
 
@@ -55,7 +54,8 @@ impl Figure {
         let (_, story) = svg.split_once("<desc>").context("the figure tells no story")?;
         let (story, _) = story.split_once("</desc>").context("the story has no end")?;
         let story = story.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&");
-        let story = shape(&story);
+        // A sentence's last word is the same without its full stop.
+        let story = shape(&format!("{story} ").replace(". ", " . "));
         for sentence in &told {
             let words = shape(sentence);
             ensure!(story.contains(&words), "{} does not show: {sentence}", path.display());
@@ -67,18 +67,9 @@ impl Figure {
 
     /// The sentences of a trace that a figure of it shows.
     fn told(&self, trace: &str) -> Result<Vec<String>> {
-        let events: Vec<Value> = serde_json::from_str(trace).context("this is not a trace")?;
-        let starter = events.iter().find(|event| event["name"] == "started");
-        let starter = starter.map(|event| &event["pid"]);
-        let drawn = |event: &&Value| {
-            let role = event["cat"].as_str().unwrap_or_default();
-            let named = self.roles.iter().any(|other| other == role);
-            event["ph"] == "i"
-                && Some(&event["pid"]) != starter
-                && (named || self.roles.is_empty() && role != "main")
-        };
-        let sentence = |event: &Value| event["name"].as_str().unwrap_or_default().to_owned();
-        Ok(events.iter().filter(drawn).map(sentence).collect())
+        let picture = trace::Picture { roles: &self.roles, whole: false };
+        let rows = picture.rows(&trace::complete(trace::read(trace)?));
+        Ok(rows.into_iter().map(|row| row.text).collect())
     }
 }
 
@@ -86,10 +77,8 @@ impl Figure {
 mod tests {
     use super::*;
 
-    const TRACE: &str = r#"[{"name":"started","ph":"i","pid":1,"cat":"main"},
-        {"name":"begins","ph":"i","pid":2,"cat":"main"},
-        {"name":"waits 3.1 ms","ph":"i","pid":2,"cat":"reader"},
-        {"name":"waits 3.1 ms","ph":"B","pid":2,"cat":"reader"}]"#;
+    const TRACE: &str = r#"[{"name":"begins","ph":"i","ts":1,"pid":2,"tid":2,"cat":"main"},
+        {"name":"waits 3.1 ms","ph":"i","ts":2,"pid":2,"tid":3,"cat":"reader"}]"#;
 
     fn outcome(svg: &str) -> Result<()> {
         let top = tempfile::tempdir()?;

@@ -34,6 +34,11 @@ macro_rules! tests {
         }
 
         #[test]
+        fn a_trace_keeps_the_rules_and_can_be_drawn() {
+            PROGRAM.a_trace_keeps_the_rules_and_can_be_drawn();
+        }
+
+        #[test]
         fn tells_what_the_books_figures_show() {
             PROGRAM.tells_what_the_books_figures_show();
         }

@@ -141,10 +141,38 @@ impl Program {
         found.unwrap_or_else(|| panic!("no fact `{fact}` in {:#}", self.whole()))["value"].clone()
     }
 
+    /// One run of all experiments, traced, that the tests of a binary share.
+    fn traced(&self) -> &'static (Ended, String) {
+        static TRACED: OnceLock<(Ended, String)> = OnceLock::new();
+        TRACED.get_or_init(|| {
+            let directory = tempfile::tempdir().expect("a temporary directory");
+            let file = directory.path().join("trace.json");
+            let ended = self.run(&["--trace", file.to_str().expect("a path in UTF-8")]);
+            (ended, std::fs::read_to_string(file).expect("the trace"))
+        })
+    }
+
+    /// A trace keeps the rules of its format, names all that it shows, holds every experiment, and can
+    /// be drawn.
+    pub fn a_trace_keeps_the_rules_and_can_be_drawn(&self) {
+        let (ended, text) = self.traced();
+        assert!(ended.status.success(), "{ended:?}");
+        let events = trace::read(text).expect("a list of events");
+        let broken = trace::violations(&events);
+        assert!(broken.is_empty(), "{}\n{text}", broken.join("\n"));
+        let svg = trace::Picture { roles: &[], whole: true }.svg(&events).expect("it is drawn");
+        for experiment in self.whole()["experiments"].as_array().expect("experiments") {
+            let name = experiment["name"].as_str().expect("a name");
+            let of_it = |it: &&trace::Event| it.category == trace::EXPERIMENT && it.name == name;
+            assert_eq!(events.iter().filter(of_it).count(), 2, "the slice of {name}");
+            assert!(svg.contains(&format!(">{name}: ")), "{name} is not drawn");
+        }
+    }
+
     /// Compares a fresh run with the recorded transcript, each section by its grade. No line of it
     /// is wider than a terminal, whatever number the machine has come to with its process ids.
     pub fn prints_what_the_book_shows(&self) {
-        let ended = self.run(&[]);
+        let (ended, _) = self.traced();
         assert!(ended.status.success() && ended.stderr.is_empty(), "{ended:?}");
         let text = std::fs::read_to_string(self.transcript).expect("transcript.txt");
         let recorded = Transcript::parse(&text).expect("transcript.txt is well formed");
@@ -215,9 +243,11 @@ impl Program {
             assert_eq!(ended.stderr.lines().count(), 1, "{wrong:?}: {}", ended.stderr);
             assert_eq!(ended.stdout, "", "{wrong:?}");
         }
-        let ended = finish(self.command(&["--trace", "/nonexistent/trace.json"]));
-        assert_eq!(ended.status.code(), Some(1), "{ended:?}");
-        assert_eq!(ended.stderr.lines().count(), 1, "{}", ended.stderr);
+        for no_file in ["/nonexistent/trace.json", "/dev/null"] {
+            let ended = finish(self.command(&["--trace", no_file]));
+            assert_eq!(ended.status.code(), Some(1), "{ended:?}");
+            assert_eq!(ended.stderr.lines().count(), 1, "{}", ended.stderr);
+        }
     }
 
     /// A reader that went away and a full device are said in one sentence, with status 1.

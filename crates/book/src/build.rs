@@ -9,7 +9,7 @@ use mdbook_driver::MDBook;
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, RenameFlags, renameat2};
 
-use crate::{check, glossary, listing, predictions, runnable};
+use crate::{check, contents, glossary, listing, predictions, runnable, search};
 
 /// The folder that holds `book.toml`, in the checkout around the current directory: checkouts are
 /// moved and copied after this program was built.
@@ -49,6 +49,12 @@ pub fn build(root: &Path) -> Result<PathBuf> {
     let faults = built.and_then(|()| {
         let mut faults = check::sources(&root.join(&book.config.book.src))?;
         faults.extend(check::pages(&new)?);
+        if let Ok(terms) =
+            fs::read_to_string(root.join(&book.config.book.src).join(glossary::GLOSSARY))
+        {
+            search::complete(&new, &terms)?;
+        }
+        contents::complete(&new)?;
         Ok(faults)
     });
     let sound = faults.and_then(|faults| match faults.len() {
@@ -259,6 +265,7 @@ mod tests {
             ("{{#include ../code.rs:gone}}", "../code.rs has no anchor 'gone'"),
             ("[two](three.md)", "three.html"),
             ("[two](two.md#three)", "#three"),
+            ("| | a |\n|---|---|\n| b | c |", "a column of a table has no head"),
             ("![figure](gone.svg)", "gone.svg"),
             ("`cargo run -q -p gone -- it`", "there is no package gone"),
             ("`cargo run -q -p fork -- gone`", "fork has no experiment gone"),

@@ -74,23 +74,28 @@ fn command_fault(folder: &Path, command: &str) -> Option<String> {
     (!there).then(|| format!("{package} has no experiment {experiment}"))
 }
 
-/// The dead links of the pages in `folder`: to files or headings that are not there.
+/// The dead links of the pages in `folder`, to files or headings that are not there, and tables of which
+/// a column has no head.
 pub fn pages(folder: &Path) -> Result<Vec<String>> {
     let mut ids = BTreeMap::new();
-    let mut links = Vec::new();
+    let (mut links, mut nameless) = (Vec::new(), Vec::new());
     for path in files(folder, "html")? {
         // The print page repeats the others, and the page for missing pages has absolute links.
         if path.ends_with("print.html") || path.ends_with("404.html") {
             continue;
         }
         let text = read(&path)?;
+        if text.contains("<th></th>") {
+            let page = path.strip_prefix(folder).unwrap_or(&path).display();
+            nameless.push(format!("{page}: a column of a table has no head"));
+        }
         let found: BTreeSet<String> = between(&text, " id=\"", "\"").map(str::to_owned).collect();
         for mark in [" href=\"", " src=\""] {
             links.extend(between(&text, mark, "\"").map(|link| (path.clone(), link.to_owned())));
         }
         ids.insert(path, found);
     }
-    let mut faults = Vec::new();
+    let mut faults = nameless;
     for (page, link) in links {
         if link.contains("://") || link.starts_with("mailto:") || link.starts_with("data:") {
             continue;

@@ -13,7 +13,7 @@ use mdbook_markdown::{MarkdownOptions, new_cmark_parser};
 use mdbook_preprocessor::{Preprocessor, PreprocessorContext};
 
 /// The glossary's file in the book's sources.
-const GLOSSARY: &str = "glossary.md";
+pub const GLOSSARY: &str = "glossary.md";
 
 /// Pages that are about the book and its tools. Their "page" and "process" are words like others.
 const WITHOUT: [&str; 8] = [
@@ -81,13 +81,30 @@ pub fn names_in(glossary: &str) -> BTreeMap<String, String> {
 
 /// The titles of the glossary's definition list.
 pub fn entries(glossary: &str) -> Vec<String> {
-    let mut entries = Vec::new();
-    let mut title: Option<String> = None;
+    definitions(glossary).into_iter().map(|(title, _)| title).collect()
+}
+
+/// The titles of the glossary's definition list, each with what is said of it.
+pub fn definitions(glossary: &str) -> Vec<(String, String)> {
+    let mut entries: Vec<(String, String)> = Vec::new();
+    let mut in_title = false;
     for event in new_cmark_parser(glossary, &MarkdownOptions::default()) {
-        match (event, &mut title) {
-            (Event::Start(Tag::DefinitionListTitle), _) => title = Some(String::new()),
-            (Event::End(TagEnd::DefinitionListTitle), _) => entries.extend(title.take()),
-            (Event::Text(text) | Event::Code(text), Some(title)) => title.push_str(&text),
+        match event {
+            Event::Start(Tag::DefinitionListTitle) => {
+                entries.push(Default::default());
+                in_title = true;
+            }
+            Event::End(TagEnd::DefinitionListTitle) => in_title = false,
+            Event::Text(text) | Event::Code(text) => match entries.last_mut() {
+                Some((title, _)) if in_title => title.push_str(&text),
+                Some((_, says)) => says.push_str(&text),
+                None => {}
+            },
+            Event::SoftBreak => {
+                if let Some((_, says)) = entries.last_mut() {
+                    says.push(' ');
+                }
+            }
             _ => {}
         }
     }
@@ -96,7 +113,7 @@ pub fn entries(glossary: &str) -> Vec<String> {
 
 /// The id that mdBook gives a title of a definition list: its letters and digits, with hyphens for
 /// what is between them.
-fn id(title: &str) -> String {
+pub fn id(title: &str) -> String {
     let kept = title.trim().to_lowercase();
     kept.chars()
         .filter_map(|letter| match letter {

@@ -2,6 +2,7 @@
 
 mod build;
 mod check;
+mod contents;
 mod door;
 mod glossary;
 mod listing;
@@ -13,6 +14,7 @@ mod reading;
 mod recorded;
 mod run;
 mod runnable;
+mod search;
 mod serve;
 mod warn;
 

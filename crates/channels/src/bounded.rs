@@ -4,6 +4,7 @@ use std::sync::mpsc::{self, SyncSender, TrySendError};
 
 use anyhow::{Context, Result};
 use lab::child::LIMIT;
+use lab::narrate::{wakes, woken};
 use lab::proc::comes_to_block_in;
 use lab::thread::spawn;
 use lab::{Evidence, Experiment, Lab, mark, say, stretch};
@@ -35,10 +36,12 @@ fn run(_: &Lab) -> Result<Evidence> {
             let waits = stretch!("sender", "waits until one more message fits");
             let sent = sender.send(usize::MAX).is_ok();
             drop(waits);
+            woken("room");
             sent
         })?;
         let thread = told.recv().context("the producer has ended")?;
         let sleeps = comes_to_block_in(thread, SYS_futex, LIMIT)?;
+        wakes("room");
         let first = receiver.recv().context("recv")?;
         mark!("receiver", "takes message {first}");
         let sent = producer.join().unwrap_or(false);

@@ -6,6 +6,7 @@ use std::sync::{Barrier, Condvar, Mutex};
 use std::time::Duration;
 
 use anyhow::Result;
+use lab::narrate::{wakes, woken};
 use lab::thread::spawn;
 use lab::{Evidence, Experiment, Lab, mark, say, stretch};
 
@@ -88,6 +89,7 @@ fn fixed() -> Result<bool> {
                     return *ready;
                 }
             }
+            woken("ready");
             true
         })?;
         // ANCHOR_END: fixed
@@ -96,6 +98,7 @@ fn fixed() -> Result<bool> {
         *lock.lock().expect("nobody panics while holding it") = true;
         drop(wants);
         mark!("notifier", "had the lock and set ready; notifies");
+        wakes("ready");
         set.notify_one();
         Ok(sleeper.join().unwrap_or(false))
     })

@@ -6,6 +6,7 @@ use std::sync::{Condvar, Mutex};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use lab::narrate::{receives, sends};
 use lab::thread::spawn;
 use lab::{Evidence, Experiment, Lab, say};
 
@@ -57,6 +58,7 @@ fn run(_: &Lab) -> Result<Evidence> {
             let waiting = cpu_time() - before;
             while got.len() < ITEMS as usize {
                 let Some(item) = queue.pop() else { break };
+                receives(item);
                 got.push(item);
             }
             (got, waiting)
@@ -67,6 +69,7 @@ fn run(_: &Lab) -> Result<Evidence> {
         say!("producer", "the queue is empty; the consumer {state}");
         std::thread::sleep(WAIT);
         for item in 0..ITEMS {
+            sends(item);
             queue.push(item);
         }
         let (got, waiting) = consumer.join().expect("the consumer does not panic");

@@ -5,6 +5,7 @@ use std::thread::{Builder, Scope, ScopedJoinHandle};
 
 use anyhow::{Result, bail, ensure};
 use lab::child::{Child, exit, explain, in_words};
+use lab::thread::traced;
 use nix::errno::Errno;
 use nix::sys::signal::Signal;
 use nix::sys::wait::WaitStatus;
@@ -28,12 +29,12 @@ pub fn spawn<'scope, T: Send + 'scope>(
     scope: &'scope Scope<'scope, '_>,
     body: impl FnOnce() -> T + Send + 'scope,
 ) -> ScopedJoinHandle<'scope, T> {
-    Builder::new().spawn_scoped(scope, body).unwrap_or_else(|_| exit(NO_THREAD))
+    Builder::new().spawn_scoped(scope, traced(body)).unwrap_or_else(|_| exit(NO_THREAD))
 }
 
 /// Starts a thread that no scope waits for, or ends this child.
 pub fn spawn_detached(body: impl FnOnce() + Send + 'static) {
-    if Builder::new().spawn(body).is_err() {
+    if Builder::new().spawn(traced(body)).is_err() {
         exit(NO_THREAD)
     }
 }

@@ -10,6 +10,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use lab::child::{Child, exit, explain, explain_io};
 use lab::proc::blocked_in;
+use lab::thread::traced;
 use lab::{Evidence, Experiment, Lab, NoEvidence, say};
 use nix::errno::Errno;
 use nix::sys::wait::WaitStatus;
@@ -100,7 +101,7 @@ fn wait_until_both_hold() {
 }
 
 fn start(name: &str, body: fn()) {
-    if thread::Builder::new().name(name.to_owned()).spawn(body).is_err() {
+    if thread::Builder::new().name(name.to_owned()).spawn(traced(body)).is_err() {
         exit(NO_THREAD);
     }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 use lab::child::{Child, exit, explain};
 use lab::say;
+use lab::thread::traced;
 use nix::errno::Errno;
 use nix::sys::wait::WaitStatus;
 
@@ -56,7 +57,7 @@ fn run_and_watch(aloud: bool, parts: &[Part<'_>]) -> i32 {
         let mut threads = Vec::new();
         for (name, part) in parts {
             let thread = thread::Builder::new().name(name.to_string());
-            match thread.spawn_scoped(scope, move || part(name)) {
+            match thread.spawn_scoped(scope, traced(move || part(name))) {
                 Ok(thread) => threads.push(thread),
                 Err(_) => exit(NO_THREAD),
             }

@@ -84,7 +84,11 @@ fn a_trace_shows_who_held_and_who_waited_in_the_process_that_was_ended() {
         let holder = begins(role, &format!("holds {held}"));
         let waiter = begins(role, &format!("waits for {wanted}"));
         assert_eq!(holder, waiter, "one thread holds and waits");
-        let ended = events.iter().filter(|event| event["ph"] == "E" && event["tid"] == waiter);
-        assert_eq!(ended.count(), 0, "{role} was freed");
+        let ends = |event: &&serde_json::Value| {
+            event["ph"] == "E" && event["tid"] == waiter && event["cat"] == role
+        };
+        let ends: Vec<_> = events.iter().filter(ends).collect();
+        let with_its_process = ends.iter().filter(|end| end["args"]["ended"].is_string());
+        assert_eq!((ends.len(), with_its_process.count()), (2, 2), "{role} was freed: {ends:?}");
     }
 }

@@ -10,6 +10,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{ForkResult, Pid, fork, getppid};
 
+use crate::events::{self, Stretch};
 use crate::machine::Busy;
 use crate::{AtDeath, TimeLimit, Unavailable, proc, start, supervise};
 
@@ -32,6 +33,7 @@ pub fn die_with(parent: Pid) {
 
 /// Ends a forked child at once, without running destructors or handlers of its parent's copy.
 pub fn exit(status: i32) -> ! {
+    events::exits(status);
     // SAFETY: _exit(2) is always safe to call.
     unsafe { libc::_exit(status) }
 }
@@ -68,18 +70,20 @@ impl Child {
             ForkResult::Child => {
                 die_with(parent);
                 start::usual_dispositions();
+                events::begin();
                 let body = std::panic::AssertUnwindSafe(body);
                 match std::panic::catch_unwind(|| { body }.0()) {
                     Ok(status) => exit(status),
                     Err(_) => std::process::abort(),
                 }
             }
-            ForkResult::Parent { child } => Ok(Child::adopt(child)),
+            ForkResult::Parent { child } => Ok(Child { pid: child, reaped: false }),
         }
     }
 
     /// Takes responsibility for a child that was made in another way.
     pub fn adopt(pid: Pid) -> Child {
+        events::adopted(pid);
         Child { pid, reaped: false }
     }
 
@@ -91,6 +95,7 @@ impl Child {
     /// Sends a signal. A child that has ended takes it without effect; where the kernel refuses to
     /// send it, the supervisor is told, as by [`failed`].
     pub fn signal(&self, signal: Signal) {
+        events::signals(self.pid, signal);
         if let Err(errno) = kill(self.pid, signal) {
             failed(&explain("kill")(errno));
         }
@@ -107,7 +112,10 @@ impl Child {
 
     /// Waits for the end of the child for at most `limit`; hands the child back if it lives.
     pub fn wait_for(mut self, limit: Duration) -> Result<Result<WaitStatus, Child>> {
-        if !self.ends_within(limit)? {
+        let waits = Stretch::begin();
+        let has_ended = self.ends_within(limit)?;
+        waits.end(trace::UNTOLD, format_args!("waits for process {}", self.pid));
+        if !has_ended {
             return Ok(Err(self));
         }
         let status = reap(self.pid);
@@ -146,6 +154,7 @@ impl Child {
 
     /// Kills the child and reaps it.
     pub fn kill(self) -> Result<WaitStatus> {
+        events::signals(self.pid, Signal::SIGKILL);
         kill(self.pid, Signal::SIGKILL).map_err(explain("kill"))?;
         self.wait()
     }
@@ -156,6 +165,7 @@ impl Drop for Child {
         if self.reaped {
             return;
         }
+        events::signals(self.pid, Signal::SIGKILL);
         match kill(self.pid, Signal::SIGKILL) {
             // Nobody asks how it ended, and an error says that there is no child left to reap.
             Ok(()) | Err(Errno::ESRCH) => drop(reap(self.pid)),
@@ -179,7 +189,7 @@ pub fn reap(pid: Pid) -> nix::Result<WaitStatus> {
     loop {
         match waitpid(pid, None) {
             Err(Errno::EINTR) => {}
-            status => return status,
+            status => return status.inspect(|status| events::reaped(*status)),
         }
     }
 }
@@ -255,8 +265,12 @@ pub(crate) fn sweep() -> usize {
                 std::thread::sleep(Duration::from_millis(1));
             }
             Ok(WaitStatus::StillAlive) => return swept + 1,
-            // With EINVAL it was reaped, too: what ended it is a signal that has no name here.
-            Ok(_) | Err(Errno::EINVAL) => swept += 1,
+            Ok(status) => {
+                events::reaped(status);
+                swept += 1;
+            }
+            // It was reaped, too: what ended it is a signal that has no name here.
+            Err(Errno::EINVAL) => swept += 1,
             Err(Errno::EINTR) => {}
             Err(_) => return swept,
         }

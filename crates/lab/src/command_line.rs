@@ -5,14 +5,14 @@ use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use clap::error::{ContextKind, ContextValue};
 use clap::{Arg, ArgAction, Command};
 use serde_json::json;
 
 use crate::{
-    Effort, Evidence, Experiment, NoEvidence, Package, Run, Verdict, narrate, serve, supervise,
-    wrapped,
+    Effort, Evidence, Experiment, NoEvidence, Package, Run, Verdict, events, narrate, serve,
+    supervise, wrapped,
 };
 
 /// Runs a concept's program: all its experiments, or those that are named.
@@ -43,7 +43,10 @@ fn command(package: &Package) -> Command {
         .arg(file("evidence", "Write facts and verdicts as JSON, beside the story"))
         .arg(file("given", "Judge with the evidence in FILE of what is not run").hide(true))
         .arg(flag("full", "Take the time that good figures need"))
-        .arg(file("trace", "Write what happened when as Chrome trace events, for ui.perfetto.dev"))
+        .arg(file(
+            "trace",
+            "Draw what happened when as FILE.svg, or write it for ui.perfetto.dev as FILE.json",
+        ))
 }
 
 fn run(package: &'static Package, arguments: Vec<OsString>) -> Result<ExitCode> {
@@ -79,7 +82,8 @@ fn run(package: &'static Package, arguments: Vec<OsString>) -> Result<ExitCode> 
         return Ok(ExitCode::SUCCESS);
     }
     let json = given.get_flag("json");
-    let trace = given.get_one::<PathBuf>("trace").map(|path| begin_trace(path)).transpose()?;
+    let trace = given.get_one::<PathBuf>("trace").map(|path| begin_trace(path, package.name));
+    let trace = trace.transpose()?;
     let effort = if given.get_flag("full") { Effort::Full } else { Effort::Normal };
     let run = Run {
         effort,
@@ -257,21 +261,30 @@ fn read_evidence(path: &Path) -> Result<Vec<(String, Result<Evidence, NoEvidence
     Ok(experiments.iter().filter_map(of).collect())
 }
 
-/// Empties the trace file, begins the JSON array, and records this process too.
-fn begin_trace(path: &Path) -> Result<PathBuf> {
+/// Empties the trace file, begins a JSON array in it, and lets this process and all that it starts
+/// write there.
+fn begin_trace(path: &Path, package: &str) -> Result<PathBuf> {
+    // Reading a pipe to its end, to complete what is in it, would never end.
+    ensure!(path.metadata().map_or(true, |file| file.is_file()), "{} is no file", path.display());
     std::fs::write(path, "[\n").with_context(|| format!("write {}", path.display()))?;
     let path = path.canonicalize().with_context(|| format!("find {}", path.display()))?;
-    narrate::set_up(true, None, supervise::open_trace(&path).ok());
-    narrate::say("main", format_args!("started"));
+    let file = supervise::open_trace(&path).with_context(|| format!("open {}", path.display()))?;
+    narrate::set_up(true, None, Some(file));
+    events::package(package);
     Ok(path)
 }
 
-/// Ends the JSON array. A trace without this end, of a program that was killed, opens as well.
+/// Completes the trace: events for viewers, or a picture if the file is called so. The trace of a
+/// program that was killed is not completed, but viewers open it as well.
 fn end_trace(path: &Path) -> Result<()> {
-    narrate::say("main", format_args!("ended"));
-    let mut file = std::fs::OpenOptions::new().append(true).open(path).context("open the trace")?;
-    file.write_all(b"{\"ph\":\"M\",\"name\":\"end\",\"pid\":0,\"tid\":0,\"args\":{}}]\n")
-        .context("write the trace")
+    let noted = std::fs::read(path).with_context(|| format!("read {}", path.display()))?;
+    let events = trace::complete(trace::read(&String::from_utf8_lossy(&noted))?);
+    let text = if path.extension().is_some_and(|extension| extension == "svg") {
+        trace::Picture { roles: &[], whole: true }.svg(&events)?
+    } else {
+        trace::json(&events)
+    };
+    std::fs::write(path, text).with_context(|| format!("write {}", path.display()))
 }
 
 #[cfg(test)]

@@ -15,6 +15,8 @@ pub mod child;
 mod claim;
 #[cfg(target_os = "linux")]
 mod command_line;
+#[cfg(target_os = "linux")]
+mod events;
 mod evidence;
 #[cfg(target_os = "linux")]
 pub mod machine;

@@ -4,21 +4,19 @@
 //! nothing is allocated.
 
 use std::borrow::Cow;
-use std::cell::Cell;
 use std::fmt::{self, Write};
 use std::os::fd::RawFd;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU32, Ordering::Relaxed};
-use std::time::Duration;
 
 use nix::errno::Errno;
 
+use crate::events;
 use crate::text::between_words;
 
 static QUIET: AtomicBool = AtomicBool::new(false);
 static TERMINAL: AtomicBool = AtomicBool::new(false);
 static HUES: AtomicPtr<Hues> = AtomicPtr::new(std::ptr::null_mut());
 static HUES_FD: AtomicI32 = AtomicI32::new(-1);
-static TRACE: AtomicI32 = AtomicI32::new(-1);
 
 /// Width of a line in columns, of which its head may take as many as a role of 8 letters and a tid
 /// of seven digits need.
@@ -44,12 +42,17 @@ impl<const SIZE: usize> Line<SIZE> {
         write_all(fd, &self.bytes[..self.used]).is_ok()
     }
 
-    fn end(&mut self) {
+    pub(crate) fn end(&mut self) {
         self.bytes[self.used] = b'\n';
         self.used += 1;
     }
 
-    fn text(&self) -> &str {
+    /// Whether there is no room for more than the end of an event.
+    pub(crate) fn is_nearly_full(&self) -> bool {
+        self.used > SIZE - 16
+    }
+
+    pub(crate) fn text(&self) -> &str {
         // Only whole characters are ever put in.
         std::str::from_utf8(&self.bytes[..self.used]).unwrap_or("")
     }
@@ -110,7 +113,7 @@ pub(crate) fn set_up(quiet: bool, hues: Option<RawFd>, trace: Option<RawFd>) {
         HUES.store(Hues::map(fd), Relaxed);
         HUES_FD.store(fd, Relaxed);
     }
-    TRACE.store(trace.unwrap_or(-1), Relaxed);
+    events::set_up(trace);
 }
 
 /// The descriptor of the shared table of hues, if roles are coloured here.
@@ -160,7 +163,11 @@ impl Hues {
 
 /// Prints `[role tid] sentence` and records it in the trace. Use [`say!`](crate::say).
 pub fn say(role: &'static str, sentence: fmt::Arguments<'_>) {
-    event(role, "i", sentence);
+    events::told(role, "i", sentence);
+    show(role, sentence);
+}
+
+fn show(role: &'static str, sentence: fmt::Arguments<'_>) {
     if QUIET.load(Relaxed) {
         return;
     }
@@ -197,7 +204,29 @@ fn lines(text: &str, width: usize) -> Vec<Cow<'_, str>> {
 
 /// Records a sentence in the trace alone. Use [`mark!`](crate::mark).
 pub fn mark(role: &'static str, sentence: fmt::Arguments<'_>) {
-    event(role, "i", sentence);
+    events::told(role, "i", sentence);
+}
+
+/// Notes in the trace that this thread sends a message; an arrow leads to who [receives] it. Both know
+/// it by the key.
+pub fn sends(key: impl fmt::Display) {
+    events::arrow("message", "s", format_args!("{key}"));
+}
+
+/// Notes in the trace that this thread has received the last message of this key.
+pub fn receives(key: impl fmt::Display) {
+    events::arrow("message", "f", format_args!("{key}"));
+}
+
+/// Notes in the trace that this thread is about to wake whoever waits for what the key names: by an
+/// unlock, a notification, a permit; an arrow leads to each who is [woken].
+pub fn wakes(key: impl fmt::Display) {
+    events::arrow("wake", "s", format_args!("{key}"));
+}
+
+/// Notes in the trace that this thread was woken by who [wakes] with this key.
+pub fn woken(key: impl fmt::Display) {
+    events::arrow("wake", "f", format_args!("{key}"));
 }
 
 /// Width of the terminal in columns, ioctl_tty(2); 80 where it does not say.
@@ -250,22 +279,21 @@ pub struct Span {
 impl Span {
     /// Says the sentence and begins the stretch. Use [`span!`](crate::span).
     pub fn begin(role: &'static str, sentence: fmt::Arguments<'_>) -> Span {
-        say(role, sentence);
-        event(role, "B", sentence);
+        events::told(role, "B", sentence);
+        show(role, sentence);
         Span { role }
     }
 
     /// Begins a stretch that only the trace tells of. Use [`stretch!`](crate::stretch).
     pub fn begin_untold(role: &'static str, sentence: fmt::Arguments<'_>) -> Span {
-        mark(role, sentence);
-        event(role, "B", sentence);
+        events::told(role, "B", sentence);
         Span { role }
     }
 }
 
 impl Drop for Span {
     fn drop(&mut self) {
-        event(self.role, "E", format_args!(""));
+        events::told(self.role, "E", format_args!(""));
     }
 }
 
@@ -304,70 +332,6 @@ macro_rules! stretch {
     ($role:expr, $($sentence:tt)+) => {
         $crate::narrate::Span::begin_untold($role, format_args!($($sentence)+))
     };
-}
-
-thread_local! {
-    static INTRODUCED: Cell<(i32, usize)> = const { Cell::new((0, 0)) };
-}
-
-/// Writes one Chrome trace event (the JSON array format that Perfetto opens) in one `write(2)`.
-fn event(role: &'static str, phase: &str, name: fmt::Arguments<'_>) {
-    let fd = TRACE.load(Relaxed);
-    if fd < 0 {
-        return;
-    }
-    let (pid, tid) = (nix::unistd::getpid(), nix::unistd::gettid());
-    let me = (tid.as_raw(), role.as_ptr() as usize);
-    if INTRODUCED.replace(me) != me {
-        let mut line: Line = Line::new();
-        let _ = write!(
-            line,
-            r#"{{"ph":"M","name":"thread_name","pid":{pid},"tid":{tid},"args":{{"name":"{role} {tid}"}}}},"#
-        );
-        line.end();
-        line.write_to(fd);
-    }
-    let now = monotonic();
-    let mut line: Line = Line::new();
-    let _ = write!(
-        line,
-        r#"{{"ph":"{phase}","ts":{}.{:03},"pid":{pid},"tid":{tid},"cat":"{role}"{},"name":""#,
-        now.as_micros(),
-        now.subsec_nanos() % 1000,
-        if phase == "i" { r#","s":"t""# } else { "" },
-    );
-    let _ = write!(Escape(&mut line), "{name}");
-    let _ = line.write_str("\"},");
-    line.end();
-    line.write_to(fd);
-}
-
-/// Writes text as the inside of a JSON string, and leaves room for the event's end.
-struct Escape<'a>(&'a mut Line);
-
-impl Write for Escape<'_> {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        for character in text.chars() {
-            if self.0.used > LINE - 16 {
-                break;
-            }
-            match character {
-                '"' => self.0.write_str("\\\"")?,
-                '\\' => self.0.write_str("\\\\")?,
-                control if control < ' ' => self.0.write_str(" ")?,
-                other => self.0.write_char(other)?,
-            }
-        }
-        Ok(())
-    }
-}
-
-/// The time since boot that `CLOCK_MONOTONIC` shows, the same in all processes.
-fn monotonic() -> Duration {
-    let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: `now` is valid for writes; CLOCK_MONOTONIC exists on every Linux.
-    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &mut now) };
-    Duration::new(now.tv_sec as u64, now.tv_nsec as u32)
 }
 
 #[cfg(test)]

@@ -21,6 +21,7 @@ use nix::sys::resource::{UsageWho, getrusage};
 use nix::unistd::Pid;
 
 use crate::Unavailable;
+use crate::events::Stretch;
 use crate::evidence::Summary;
 pub use crate::machine::allowed_cpus;
 
@@ -81,12 +82,14 @@ impl<'a> Contestant<'a> {
     }
 
     fn batch(&mut self, times: u32) -> Result<Taken> {
-        let before = switches();
+        let (stretch, before) = (Stretch::begin(), switches());
         let took = (self.run)(times)?;
-        Ok(Taken {
+        let taken = Taken {
             nanoseconds: took.as_nanos() as f64 / f64::from(times),
             switches: (switches() - before) as f64 / f64::from(times + self.unmeasured),
-        })
+        };
+        stretch.end(trace::UNTOLD, format_args!("{}, {times} times", self.name));
+        Ok(taken)
     }
 
     fn believes(&self, taken: &Taken) -> bool {
@@ -213,6 +216,7 @@ impl Sampling {
     /// If an operation fails. That a figure is not to be trusted is no error, but a doubt.
     pub fn measure(self, contestants: &mut [Contestant<'_>]) -> Result<Rounds> {
         ensure!(self.rounds > 0 && !contestants.is_empty(), "nothing to measure");
+        let stretch = Stretch::begin();
         let mut sizes = Vec::new();
         for contestant in contestants.iter_mut() {
             sizes.push(calibrate(self.batch, contestant)?);
@@ -222,6 +226,8 @@ impl Sampling {
             let mut rounds = self.once(contestants, &sizes)?;
             rounds.attempts = attempt;
             if rounds.doubt.is_none() || attempt == ATTEMPTS {
+                let (of, names) = (self.rounds, rounds.names.join(", "));
+                stretch.end(trace::WORK, format_args!("measures {names}: {of} rounds in turn"));
                 return Ok(rounds);
             }
             attempt += 1;

@@ -13,13 +13,15 @@ use anyhow::{Context, Result};
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::signal::Signal;
 use nix::sys::wait::WaitStatus;
-use nix::unistd::ForkResult;
+use nix::unistd::{ForkResult, Pid};
 use serde_json::{Value as Json, json};
 
 use crate::child::{self, Child};
 use crate::machine::Busy;
 use crate::narrate::{self, Hues};
-use crate::{Effort, Evidence, Experiment, Lab, NoEvidence, Package, Unavailable, bounds, start};
+use crate::{
+    Effort, Evidence, Experiment, Lab, NoEvidence, Package, Unavailable, bounds, events, start,
+};
 
 /// First argument of a process that runs one experiment for a supervisor.
 const EXPERIMENT_FLAG: &str = "--experiment-for-supervisor";
@@ -52,7 +54,10 @@ impl Run<'_> {
         experiment: &Experiment,
     ) -> Result<Evidence, NoEvidence> {
         let (name, watch) = (experiment.name, Busy::begin());
-        self.outcome(package, experiment)
+        events::experiment_begins(name, experiment.question);
+        let outcome = self.outcome(package, experiment);
+        events::experiment_ends(name);
+        outcome
             .unwrap_or_else(|error| Err(NoEvidence::of(&error)))
             .map(|mut evidence| {
                 evidence.while_busy(watch.so_far());
@@ -101,7 +106,7 @@ impl Run<'_> {
         }
         let killed_before = killed_for_memory();
         let process = command.spawn().map_err(child::explain_io("fork"))?;
-        let child = Child::adopt(nix::unistd::Pid::from_raw(process.id() as i32));
+        let child = Child::adopt(Pid::from_raw(process.id() as i32));
         let (status, in_time) = match child.wait_for(self.limit)? {
             Ok(status) => (status, true),
             Err(late) => (late.kill()?, false),
@@ -237,12 +242,14 @@ pub fn serve(packages: &[&Package]) {
             die_with(parent);
             start::set_right_for_experiment();
             narrate::set_up(quiet == "1", hues(colour), inherited_trace());
+            events::begin_program(parent_of(parent));
             experiment(packages, package, name, fd, effort)
         }
         [_, ROLE_FLAG, parent, colour, package, name, ref rest @ ..] => {
             // What it inherits from its experiment may be the lesson, so nothing is set right here.
             die_with(parent);
             narrate::set_up(false, hues(colour), inherited_trace());
+            events::begin_program(parent_of(parent));
             let found = packages
                 .iter()
                 .filter(|candidate| candidate.name == package)
@@ -298,7 +305,11 @@ fn stand_aside() {
 
 /// Ties this process to the one that started it, whose pid stands on the command line.
 fn die_with(parent: &str) {
-    child::die_with(nix::unistd::Pid::from_raw(parent.parse().unwrap_or(0)));
+    child::die_with(parent_of(parent));
+}
+
+fn parent_of(word: &str) -> Pid {
+    Pid::from_raw(word.parse().unwrap_or(0))
 }
 
 fn experiment(

@@ -5,6 +5,7 @@ use std::thread::{Builder, Scope, ScopedJoinHandle};
 use anyhow::Result;
 
 use crate::child::{explain_io, give_up};
+use crate::events;
 
 /// Starts a named scoped thread, or says why there can be none.
 ///
@@ -15,12 +16,21 @@ pub fn spawn<'scope, T: Send + 'scope>(
     name: &str,
     body: impl FnOnce() -> T + Send + 'scope,
 ) -> Result<ScopedJoinHandle<'scope, T>> {
-    let spawned = Builder::new().name(name.to_owned()).spawn_scoped(scope, body);
+    let spawned = Builder::new().name(name.to_owned()).spawn_scoped(scope, traced(body));
     spawned.map_err(explain_io("thread")).inspect_err(|error| {
         if threads() != Some(1) {
             give_up(error)
         }
     })
+}
+
+/// The body of a thread that is made here: a trace shows who has made it, and when it begins and ends.
+pub fn traced<T>(body: impl FnOnce() -> T) -> impl FnOnce() -> T {
+    let maker = events::maker();
+    move || {
+        events::begin_thread(maker);
+        body()
+    }
 }
 
 /// How many threads this process has.

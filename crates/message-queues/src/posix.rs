@@ -5,6 +5,7 @@ use std::io::{Read, Write};
 
 use anyhow::{Context, Result, ensure};
 use lab::child::{Child, explain, explain_io, in_words};
+use lab::narrate::{receives, sends};
 use lab::{Evidence, Experiment, Lab, Role, say};
 use nix::errno::Errno;
 use nix::mqueue::{mq_close, mq_getattr, mq_set_nonblock, mq_unlink};
@@ -41,6 +42,7 @@ fn run(_: &Lab) -> Result<Evidence> {
     mq_set_nonblock(&queue.descriptor).map_err(explain("mq_setattr"))?;
     let mut received = Vec::new();
     while let Ok((message, priority)) = queue.receive() {
+        receives(&message);
         say!("receiver", "took \"{message}\", priority {priority}");
         received.push((message, priority));
     }
@@ -82,6 +84,7 @@ pub const SENDER: Role = Role {
     run: |arguments| {
         let queue = Queue::open(arguments.first().context("the name is missing")?)?;
         for (message, priority) in SENT {
+            sends(message);
             queue.send(message, priority).map_err(explain("mq_send"))?;
         }
         Ok(())

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use lab::child::explain;
+use lab::thread::traced;
 use lab::{Evidence, Experiment, Lab, say};
 use nix::errno::Errno;
 use nix::time::{ClockId, clock_gettime};
@@ -108,7 +109,9 @@ fn start<'scope, 'env>(
     threads: &'scope thread::Scope<'scope, 'env>,
     body: impl FnOnce() + Send + 'scope,
 ) -> Result<thread::ScopedJoinHandle<'scope, ()>> {
-    thread::Builder::new().spawn_scoped(threads, body).map_err(|_| explain("thread")(Errno::EAGAIN))
+    thread::Builder::new()
+        .spawn_scoped(threads, traced(body))
+        .map_err(|_| explain("thread")(Errno::EAGAIN))
 }
 
 /// The CPU time that this thread has used so far.

@@ -8,8 +8,10 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use lab::child::{explain, give_up};
+use lab::narrate::{wakes, woken};
 use lab::proc::comes_to_block_in;
 use lab::sample::{Contestant, Pinned, Rounds, allowed_cpus};
+use lab::thread::traced;
 use lab::{Evidence, Experiment, Lab, say, say_why, span};
 use nix::errno::Errno;
 use nix::unistd::Pid;
@@ -97,10 +99,11 @@ fn watch_a_waiter() -> Result<bool> {
                 asleep.store(sleeps_in_futex(waiter), SeqCst);
                 seen.store(true, SeqCst);
             };
-            let started = thread::Builder::new().spawn_scoped(threads, watcher);
+            let started = thread::Builder::new().spawn_scoped(threads, traced(watcher));
             seen.fetch_or(started.is_err(), SeqCst);
             drop(lock.lock());
             drop(wait);
+            woken("lock");
             say!("waiter", "has had the lock");
         });
     };
@@ -111,6 +114,7 @@ fn watch_a_waiter() -> Result<bool> {
         while !seen.load(SeqCst) {
             thread::sleep(Duration::from_millis(1));
         }
+        wakes("lock");
         drop(guard);
     };
     with_a_second_thread(holder, waiter)?;
@@ -186,7 +190,7 @@ fn prices(lab: &Lab, evidence: Evidence) -> Result<Evidence> {
 fn with_a_second_thread(first: impl FnOnce(), second: impl FnOnce() + Send) -> Result<()> {
     thread::scope(|threads| {
         let other = thread::Builder::new()
-            .spawn_scoped(threads, second)
+            .spawn_scoped(threads, traced(second))
             .map_err(|_| explain("thread")(Errno::EAGAIN))?;
         first();
         other.join().map_err(|_| anyhow::anyhow!("a thread panicked"))

@@ -5,6 +5,7 @@ use std::thread;
 
 use anyhow::{Result, ensure};
 use lab::child::explain;
+use lab::thread::traced;
 use lab::{Evidence, Experiment, Lab, say};
 use nix::errno::Errno;
 
@@ -61,7 +62,7 @@ fn break_down_between(accounts: &mut Accounts) {
 fn panic_half_way(body: impl FnOnce() + Send) -> Result<()> {
     thread::scope(|threads| {
         let thread = thread::Builder::new()
-            .spawn_scoped(threads, body)
+            .spawn_scoped(threads, traced(body))
             .map_err(|_| explain("thread")(Errno::EAGAIN))?;
         ensure!(thread.join().is_err(), "the thread did not panic");
         Ok(())

@@ -10,7 +10,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use lab::child::{explain, explain_io, give_up};
+use lab::narrate::{wakes, woken};
 use lab::sample::{Pinned, allowed_cpus};
+use lab::thread::traced;
 use lab::{Evidence, Experiment, Lab, say, span};
 use nix::errno::Errno;
 use nix::time::{ClockId, clock_gettime};
@@ -65,6 +67,7 @@ fn urgent_wait(lock: &PthreadMutex) -> Result<Duration> {
             let _span = span!("idle", "holds the lock");
             let _ = held.send(());
             compute(HELD);
+            wakes("lock");
             lock.unlock();
         })?;
         is_held.recv().context("the lock was never taken")?;
@@ -79,6 +82,7 @@ fn urgent_wait(lock: &PthreadMutex) -> Result<Duration> {
             let since = Instant::now();
             lock.lock();
             let waited = since.elapsed();
+            woken("lock");
             lock.unlock();
             waited
         })?;
@@ -104,7 +108,9 @@ fn start<'scope, 'env, R: Send + 'scope>(
         }
         body()
     };
-    thread::Builder::new().spawn_scoped(threads, stepping_down).map_err(explain_io("thread"))
+    thread::Builder::new()
+        .spawn_scoped(threads, traced(stepping_down))
+        .map_err(explain_io("thread"))
 }
 
 /// Makes this thread run before all of lower priority, sched(7).

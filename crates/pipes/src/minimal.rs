@@ -5,6 +5,7 @@ use std::num::NonZeroUsize;
 
 use anyhow::{Context, Result, bail};
 use lab::child::{Child, explain, in_words};
+use lab::narrate::{receives, sends};
 use lab::{Evidence, Experiment, Lab, say};
 use nix::sys::mman::{MapFlags, ProtFlags, mmap_anonymous, munmap};
 use nix::sys::wait::WaitStatus;
@@ -34,6 +35,7 @@ fn run(_: &Lab) -> Result<Evidence> {
         Child::fork(|| {
             result.write_volatile(FOUND); // into its own memory
             let sent = to_parent.write_all(&FOUND.to_ne_bytes()); // into the pipe
+            sends("found");
             if sent.is_ok() { FOUND as i32 } else { 0 } // as its exit status
         })
     }?;
@@ -44,6 +46,7 @@ fn run(_: &Lab) -> Result<Evidence> {
     // ANCHOR_END: three-ways
     let mut bytes = [0; 8];
     from_child.read_exact(&mut bytes).context("read")?;
+    receives("found");
     let piped = u64::from_ne_bytes(bytes);
     // SAFETY: the mapping is readable and this process made it.
     let remembered = unsafe { result.read_volatile() };

@@ -7,6 +7,7 @@ use std::thread::{Builder, scope};
 use anyhow::Result;
 use lab::child::explain_io;
 use lab::sample::{Pinned, allowed_cpus};
+use lab::thread::traced;
 
 /// Runs both sides and returns what they return. If no thread can be started, neither side runs,
 /// so neither waits for the other in vain.
@@ -15,7 +16,8 @@ pub fn side_by_side<A: Send, B>(
     second: impl FnOnce() -> B,
 ) -> Result<(A, B)> {
     scope(|threads| {
-        let first = Builder::new().spawn_scoped(threads, first).map_err(explain_io("thread"))?;
+        let first =
+            Builder::new().spawn_scoped(threads, traced(first)).map_err(explain_io("thread"))?;
         let second = second();
         Ok((first.join().expect("the first side does not panic"), second))
     })

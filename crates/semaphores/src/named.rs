@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use lab::child::{Child, explain_io, in_words};
+use lab::narrate::{receives, sends};
 use lab::{AtDeath, Evidence, Experiment, Lab, Role, mark, say, stretch};
 use nix::unistd::Pid;
 
@@ -81,7 +82,9 @@ impl Holder {
 
     fn ask_to_return(mut self) -> Result<String> {
         self.input.write_all(b"return\n").context("write")?;
-        Ok(in_words(self.child.wait()?))
+        let ended = in_words(self.child.wait()?);
+        receives("given back");
+        Ok(ended)
     }
 }
 
@@ -96,6 +99,7 @@ pub const HOLDER: Role = Role {
         println!("taken");
         let mut line = String::new();
         std::io::stdin().read_line(&mut line).context("read")?;
+        sends("given back");
         semaphore.post();
         drop(has);
         mark!("holder", "has given it back");

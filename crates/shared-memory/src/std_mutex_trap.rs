@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use lab::child::Child;
+use lab::narrate::{wakes, woken};
 use lab::{Evidence, Experiment, Lab, say, span};
 
 use crate::futex::{sleeps, wait_until_asleep};
@@ -45,11 +46,13 @@ fn run(_: &Lab) -> Result<Evidence> {
             let _span = span!("waiter", "waits for it");
             page.step.store(1, Release);
             drop(page.lock.lock());
+            woken("lock");
             say!("waiter", "gets it");
             0
         })
     }?;
     wait_until_asleep(&waiter, || page.step.load(Acquire) == 1)?;
+    wakes("lock");
     drop(guard);
     let still_there = !waiter.ends_within(LOOKED)?;
     let free = page.lock.try_lock().is_ok();

@@ -5,6 +5,7 @@ use std::sync::{Barrier, Mutex, RwLock};
 
 use anyhow::{Context, Result};
 use lab::child::LIMIT;
+use lab::narrate::{wakes, woken};
 use lab::proc::comes_to_block_in;
 use lab::thread::spawn;
 use lab::{Evidence, Experiment, Lab, mark, say, stretch};
@@ -77,12 +78,14 @@ fn past_a_waiting_writer() -> Result<Option<bool>> {
             let waits = stretch!("writer", "waits until the reader has left");
             *lock.write().expect("nobody panics while holding it") += 1;
             drop(waits);
+            woken("lock");
             mark!("writer", "was inside and wrote");
         })?;
         let writer = told.recv().context("the writer ended")?;
         let waits = comes_to_block_in(writer, libc::SYS_futex, LIMIT)?;
         let past = lock.try_read().is_ok();
         mark!("reader", "one more reader {}", if past { "comes in, too" } else { "is refused" });
+        wakes("lock");
         drop((first, inside));
         // ANCHOR_END: waiting
         Ok(waits.then_some(past))

@@ -7,6 +7,7 @@ use std::os::unix::net::UnixStream;
 
 use anyhow::{Context, Result, bail};
 use lab::child::{LIMIT, explain, explain_io};
+use lab::narrate::{receives, sends};
 use lab::{Evidence, Experiment, Lab, say};
 use nix::errno::Errno;
 use nix::sys::socket::{
@@ -48,12 +49,14 @@ fn bytes_alone() -> Result<Evidence> {
     let writer = child(|| {
         for word in ["one ", "two ", "three"] {
             theirs.write_all(word.as_bytes()).context("write")?;
+            sends("words");
         }
         Ok(())
     })?;
     writer.wait()?;
     let mut buffer = [0; 100];
     let read = ours.read(&mut buffer).context("read")?;
+    receives("words");
     // ANCHOR_END: bytes
     let text = String::from_utf8_lossy(&buffer[..read]).into_owned();
     say!("parent", "a child wrote three words; one read returns {text:?}");

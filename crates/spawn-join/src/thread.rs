@@ -4,6 +4,7 @@ use std::thread;
 
 use anyhow::{Result, anyhow};
 use lab::child::explain_io;
+use lab::thread::traced;
 use lab::{Evidence, Experiment, Lab, say};
 use nix::unistd::{getpid, gettid};
 
@@ -25,7 +26,7 @@ fn run(_: &Lab) -> Result<Evidence> {
         let place = primes.as_ptr() as usize;
         (getpid(), gettid(), primes, place)
     };
-    let worker = thread::Builder::new().spawn(task).map_err(explain_io("thread"))?;
+    let worker = thread::Builder::new().spawn(traced(task)).map_err(explain_io("thread"))?;
     let (pid, tid, primes, place) = worker.join().map_err(|_| anyhow!("the thread panicked"))?;
 
     let (right, moved) = (primes == primes_below(LIMIT), primes.as_ptr() as usize == place);

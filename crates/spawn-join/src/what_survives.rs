@@ -9,6 +9,7 @@ use std::thread;
 
 use anyhow::{Context, Result, anyhow, ensure};
 use lab::child::{Child, explain, explain_io, in_words};
+use lab::thread::traced;
 use lab::{Evidence, Experiment, Lab, say};
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::wait::WaitStatus;
@@ -40,10 +41,13 @@ fn run(_: &Lab) -> Result<Evidence> {
     let file = reset()?;
     Left::now(&file)?.tell("before", "the thread");
     thread::scope(|scope| {
-        let worker = thread::Builder::new().spawn_scoped(scope, || {
-            say!("thread", "changes all four");
-            change(&file)
-        });
+        let worker = thread::Builder::new().spawn_scoped(
+            scope,
+            traced(|| {
+                say!("thread", "changes all four");
+                change(&file)
+            }),
+        );
         let worker = worker.map_err(explain_io("thread"))?;
         worker.join().map_err(|_| anyhow!("the thread panicked"))?.context("a change failed")
     })?;

@@ -189,7 +189,7 @@ fn section(tried: &Tried) -> Result<Parts> {
                 };
             }
             if !facts.is_empty() || !verdicts.is_empty() {
-                changes += "\n| | before | with the break |\n|---|---|---|\n";
+                changes += "\n| fact or statement | before | with the break |\n|---|---|---|\n";
             }
             for (name, was, is) in facts {
                 let _ = writeln!(changes, "| {name} | {was} | {is} |");

@@ -1,0 +1,549 @@
+//! Draws a trace: a column for each process and thread in the order of birth, a row for each event, in
+//! the order of time and not to its scale: a story of a microsecond and one of a second are read in the
+//! same way. A thin line is a life, a bar beside it a slice, a pale one a slice of waiting.
+
+use std::collections::HashMap;
+use std::fmt::Write;
+
+use anyhow::{Result, ensure};
+
+use crate::{END, EXPERIMENT, Event, LIFE, UNTOLD};
+
+/// Width of a column, and of a character, in pixels of the figure.
+const COLUMN: usize = 210;
+const CHARACTER: usize = 7;
+/// Room for the times on the left, and height of a line of text.
+const MARGIN: usize = 80;
+const LINE: usize = 17;
+/// How far left of a column's bars its life is drawn.
+const LIFE_LINE: usize = 6;
+/// So many lives of which nothing is told are drawn in one experiment; more would hide the others.
+const SILENT: usize = 6;
+
+/// What of a trace is drawn.
+#[derive(Clone, Copy, Debug)]
+pub struct Picture<'a> {
+    /// These roles alone; if there are none, all but `main`, who tells the story.
+    pub roles: &'a [String],
+    /// All roles, `main` and lives of which nothing is told too, with a heading for each experiment.
+    pub whole: bool,
+}
+
+/// A row of a picture.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Row {
+    /// Nanoseconds on `CLOCK_MONOTONIC`.
+    pub at: u64,
+    /// Role and number of who tells it; of an arrow, both ends.
+    pub who: String,
+    /// What is told.
+    pub text: String,
+}
+
+/// One experiment of a trace.
+struct Section<'a> {
+    heading: String,
+    events: Vec<&'a Event>,
+}
+
+/// A process or thread that is drawn.
+struct Lane {
+    key: (i64, i64),
+    role: String,
+    number: String,
+    from: u64,
+    until: u64,
+    column: usize,
+}
+
+impl Lane {
+    fn name(&self) -> String {
+        format!("{} {}", self.role, self.number).trim_end().to_owned()
+    }
+}
+
+impl Picture<'_> {
+    /// The rows of a completed trace, in the order in which they are drawn.
+    pub fn rows(&self, events: &[Event]) -> Vec<Row> {
+        let rows = |section: &Section<'_>| Drawing::new(self, section, events).rows();
+        sections(events).iter().flat_map(rows).collect()
+    }
+
+    /// Draws a completed trace as SVG; the figure takes the colour of the text around it, and tells its
+    /// story in words too, for those who don't see it.
+    ///
+    /// # Errors
+    ///
+    /// If nothing is told in the trace that is to be drawn.
+    pub fn svg(&self, events: &[Event]) -> Result<String> {
+        let (mut body, mut y, mut width) = (String::new(), LINE, MARGIN);
+        let (mut names, mut story) = (Vec::new(), Vec::new());
+        for section in &sections(events) {
+            let mut drawing = Drawing::new(self, section, events);
+            if drawing.rows().is_empty() {
+                continue;
+            }
+            width = width.max(MARGIN + drawing.columns() * COLUMN);
+            if self.whole {
+                y += LINE;
+                let _ = writeln!(
+                    body,
+                    r#"<text x="0" y="{y}" font-size="14" font-weight="bold">{}</text>"#,
+                    escaped(&section.heading)
+                );
+                width = width.max(section.heading.chars().count() * (CHARACTER + 1));
+                story.push(format!("{}:", section.heading));
+                y += LINE + LINE / 2;
+            }
+            y = drawing.draw(&mut body, y);
+            y += LINE;
+            names.extend(drawing.lanes.iter().map(Lane::name));
+            let start = drawing.start();
+            let told = |row: &Row| format!("{}, {}: {}.", time(row.at - start), row.who, row.text);
+            story.extend(drawing.rows().iter().map(told));
+        }
+        ensure!(!names.is_empty(), "no thread tells anything in this trace");
+        // In a page the figure is as high as its width allows.
+        let height = if self.whole { format!(" height=\"{y}\"") } else { String::new() };
+        let (names, story) = (escaped(&names.join(", ")), escaped(&story.join(" ")));
+        Ok(format!(
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {y}\" width=\"{width}\"{height} \
+             role=\"img\" fill=\"currentColor\" font-family=\"sans-serif\" font-size=\"12\">\n\
+             <title>What happened when in {names}</title>\n<desc>{story}</desc>\n{body}</svg>\n"
+        ))
+    }
+}
+
+/// The experiments of a trace; all of it, where none is named. What the process tells that starts them
+/// belongs to none.
+fn sections(events: &[Event]) -> Vec<Section<'_>> {
+    let begun: Vec<&Event> =
+        events.iter().filter(|event| event.category == EXPERIMENT && event.phase == 'B').collect();
+    let happened = |event: &&Event| event.phase != 'M';
+    if begun.is_empty() {
+        let events = events.iter().filter(happened).collect();
+        return vec![Section { heading: String::new(), events }];
+    }
+    let section = |begin: &&Event| {
+        let end = events.iter().find(|event| {
+            event.category == EXPERIMENT
+                && event.phase == 'E'
+                && event.name == begin.name
+                && event.at >= begin.at
+        });
+        let until = end.map_or(u64::MAX, |end| end.at);
+        let heading = match begin.text("question") {
+            Some(question) => format!("{}: {question}", begin.name),
+            None => begin.name.clone(),
+        };
+        let inside =
+            |event: &&Event| event.pid != begin.pid && (begin.at..=until).contains(&event.at);
+        Section { heading, events: events.iter().filter(happened).filter(inside).collect() }
+    };
+    begun.iter().map(section).collect()
+}
+
+/// A section with the lanes of it that are drawn.
+struct Drawing<'a> {
+    events: &'a [&'a Event],
+    lanes: Vec<Lane>,
+    by_key: HashMap<(i64, i64), usize>,
+    /// How many processes and threads are left out, of which nothing is told.
+    left_out: [usize; 2],
+    /// The arrows' starts, by id.
+    starts: HashMap<String, &'a Event>,
+    whole: bool,
+}
+
+impl<'a> Drawing<'a> {
+    fn new(picture: &Picture<'_>, section: &'a Section<'a>, all: &[Event]) -> Drawing<'a> {
+        let events = &section.events;
+        let names: HashMap<(i64, i64), &str> = all
+            .iter()
+            .filter(|event| event.name == "thread_name" && event.phase == 'M')
+            .filter_map(|event| Some(((event.pid, event.tid), event.text("name")?)))
+            .collect();
+        let mut keys: Vec<(i64, i64)> = Vec::new();
+        for event in events {
+            let key = (event.pid, event.tid);
+            if !keys.contains(&key) {
+                keys.push(key);
+            }
+        }
+        let mut drawing = Drawing {
+            events,
+            lanes: Vec::new(),
+            by_key: HashMap::new(),
+            left_out: [0; 2],
+            starts: HashMap::new(),
+            whole: picture.whole,
+        };
+        let silent: Vec<(i64, i64)> =
+            keys.iter().filter(|key| !tells(events, **key)).copied().collect();
+        for key in keys {
+            let lane = lane(events, key, names.get(&key).copied().unwrap_or("thread"));
+            let shown = match picture.roles {
+                _ if picture.whole => true,
+                [] => lane.role != "main",
+                roles => roles.contains(&lane.role),
+            };
+            if shown && (!silent.contains(&key) || picture.whole && silent.len() <= SILENT) {
+                drawing.put(lane);
+            } else if silent.contains(&key) {
+                drawing.left_out[usize::from(key.0 != key.1)] += 1;
+            }
+        }
+        let starts = events.iter().filter(|event| event.phase == 's');
+        drawing.starts = starts.map(|event| (id(event), *event)).collect();
+        drawing
+    }
+
+    /// Gives a lane a column: that of one of its role that has ended, or a new one.
+    fn put(&mut self, mut lane: Lane) {
+        let columns = self.columns();
+        let free = (0..columns).find(|column| {
+            let mut there = self.lanes.iter().filter(|other| other.column == *column);
+            there.all(|other| other.role == lane.role && other.until <= lane.from)
+        });
+        lane.column = free.unwrap_or(columns);
+        self.by_key.insert(lane.key, self.lanes.len());
+        self.lanes.push(lane);
+    }
+
+    fn columns(&self) -> usize {
+        self.lanes.iter().map(|lane| lane.column + 1).max().unwrap_or(0)
+    }
+
+    fn lane(&self, event: &Event) -> Option<&Lane> {
+        self.by_key.get(&(event.pid, event.tid)).map(|lane| &self.lanes[*lane])
+    }
+
+    /// The row that an event makes, if it makes one.
+    fn row(&self, event: &Event) -> Option<Row> {
+        let lane = self.lane(event)?;
+        match event.phase {
+            'i' => {}
+            'B' if event.category != LIFE && event.category != UNTOLD => {}
+            'f' => {
+                let from = self.lane(self.starts.get(&id(event))?)?;
+                let who = format!("{} to {}", from.name(), lane.name());
+                let others = from.column != lane.column;
+                return others.then(|| Row { at: event.at, who, text: event.name.clone() });
+            }
+            _ => return None,
+        }
+        Some(Row { at: event.at, who: lane.name(), text: event.name.clone() })
+    }
+
+    fn rows(&self) -> Vec<Row> {
+        self.events.iter().filter_map(|event| self.row(event)).collect()
+    }
+
+    /// When the first row is told.
+    fn start(&self) -> u64 {
+        self.rows().first().map_or(0, |row| row.at)
+    }
+
+    /// Draws the section from `top` on, and returns where it ends.
+    fn draw(&mut self, body: &mut String, top: usize) -> usize {
+        for column in 0..self.columns() {
+            head(body, left(column), top, self.lanes.iter().filter(|lane| lane.column == column));
+        }
+        let start = self.start();
+        let mut y = top + 2 * LINE;
+        let mut lives: HashMap<(i64, i64), usize> = HashMap::new();
+        let mut open: HashMap<(i64, i64), Vec<(usize, bool)>> = HashMap::new();
+        for event in self.events {
+            let Some(lane) = self.lane(event) else { continue };
+            let (key, x) = (lane.key, left(lane.column));
+            // Where the next row begins, and with it what no row tells of.
+            let here = y - LINE / 2;
+            let slices = open.entry(key).or_default();
+            match event.phase {
+                'B' if event.category == LIFE => drop(lives.insert(key, here)),
+                'E' if event.category == LIFE => {
+                    if let Some(from) = lives.remove(&key) {
+                        life(body, x, from, here);
+                    }
+                }
+                'B' => slices.push((here, waits(event))),
+                'E' => {
+                    if let Some((from, waits)) = slices.pop() {
+                        bar(body, x + 6 * slices.len(), from, here, waits);
+                    }
+                }
+                _ => {}
+            }
+            let Some(row) = self.row(event) else { continue };
+            let _ = writeln!(
+                body,
+                r#"<text x="{}" y="{y}" text-anchor="end" opacity="0.8">{}</text><path d="M{} {} h8" stroke="currentColor"/>"#,
+                MARGIN - 22,
+                time(row.at - start),
+                MARGIN - 19,
+                y - 4
+            );
+            let text = match (event.phase, self.starts.get(&id(event)).and_then(|it| self.lane(it)))
+            {
+                ('f', Some(from)) => {
+                    arrow(body, left(from.column), x, y + 4);
+                    left(from.column.min(lane.column))
+                }
+                _ => x,
+            };
+            if event.category == END {
+                if let Some(from) = lives.remove(&key) {
+                    life(body, x, from, y - 4);
+                }
+                cross(body, x - LIFE_LINE, y - 4);
+            }
+            for line in lines(&row.text, (COLUMN - 40) / CHARACTER) {
+                let line = escaped(&line);
+                let _ = writeln!(body, r#"<text x="{}" y="{y}">{line}</text>"#, text + 22);
+                y += LINE;
+            }
+            y += LINE / 3;
+        }
+        let here = y - LINE / 2;
+        for (key, from) in lives {
+            // It goes on when the story is over.
+            life(body, left(self.lanes[self.by_key[&key]].column), from, here);
+        }
+        let axis = MARGIN - 15;
+        let _ = writeln!(
+            body,
+            r#"<path d="M{axis} {} V{here}" stroke="currentColor" opacity="0.5"/>"#,
+            top + LINE
+        );
+        if self.whole && self.left_out != [0, 0] {
+            y += LINE / 2;
+            let left_out = [("process", "processes"), ("thread", "threads")]
+                .into_iter()
+                .zip(self.left_out)
+                .filter(|(_, count)| *count > 0)
+                .map(|((one, many), count)| match count {
+                    1 => format!("one more {one}"),
+                    _ => format!("{count} more {many}"),
+                });
+            let left_out: Vec<String> = left_out.collect();
+            let _ = writeln!(
+                body,
+                r#"<text x="{MARGIN}" y="{y}" opacity="0.8">Not drawn, as nothing is told of them: {}.</text>"#,
+                left_out.join(" and ")
+            );
+            y += LINE;
+        }
+        y
+    }
+}
+
+/// Whether anything is told of a lane: a sentence, a slice, a message, a wake-up. That it was made or
+/// killed is told by others.
+fn tells(events: &[&Event], key: (i64, i64)) -> bool {
+    let mut of_lane = events.iter().filter(|event| (event.pid, event.tid) == key);
+    of_lane.any(|event| match event.phase {
+        'i' => event.category != END,
+        'B' => event.category != LIFE && event.category != UNTOLD,
+        's' | 'f' => ["message", "wake"].contains(&event.name.as_str()),
+        _ => false,
+    })
+}
+
+fn lane(events: &[&Event], key: (i64, i64), name: &str) -> Lane {
+    let of_lane = || events.iter().filter(|event| (event.pid, event.tid) == key);
+    let life = |phase: char| of_lane().find(|it| it.category == LIFE && it.phase == phase);
+    let number = life('B').and_then(|life| life.name.split_once(' ')).map(|(_, number)| number);
+    let (role, teller) = name.split_once(" (").unwrap_or((name, ""));
+    let times = || of_lane().map(|event| event.at);
+    Lane {
+        key,
+        role: role.to_owned(),
+        number: if teller.is_empty() { number.unwrap_or_default() } else { "" }.to_owned(),
+        from: times().min().unwrap_or(0),
+        until: life('E').map_or(times().max().unwrap_or(0), |end| end.at),
+        column: 0,
+    }
+}
+
+fn id(event: &Event) -> String {
+    event.id.as_ref().map(ToString::to_string).unwrap_or_default()
+}
+
+/// Whether a slice is one of waiting; its words say so.
+fn waits(event: &Event) -> bool {
+    ["waits", "wants"].iter().any(|it| event.name.starts_with(it))
+}
+
+/// Where a column's bars begin.
+fn left(column: usize) -> usize {
+    MARGIN + column * COLUMN
+}
+
+/// Who stands in a column, and in which process.
+fn head<'a>(body: &mut String, x: usize, y: usize, lanes: impl Iterator<Item = &'a Lane>) {
+    let lanes: Vec<&Lane> = lanes.collect();
+    let Some(first) = lanes.first() else { return };
+    let numbers = listed(lanes.iter().map(|lane| lane.number.clone()));
+    let mut processes: Vec<String> = lanes.iter().map(|lane| lane.key.0.to_string()).collect();
+    processes.dedup();
+    let (role, processes) = (escaped(&first.role), listed(processes.into_iter()));
+    let _ = writeln!(
+        body,
+        r#"<text x="{x}" y="{y}" font-weight="bold">{role} {numbers}</text><text x="{x}" y="{}" opacity="0.8">process {processes}</text>"#,
+        y + LINE
+    );
+}
+
+/// Numbers, as a column's head shows them: all up to three.
+fn listed(numbers: impl Iterator<Item = String>) -> String {
+    let numbers: Vec<String> = numbers.collect();
+    match &numbers[..] {
+        [first, .., last] if numbers.len() > 3 => format!("{first} to {last}"),
+        few => few.join(", "),
+    }
+}
+
+fn life(body: &mut String, x: usize, top: usize, bottom: usize) {
+    let x = x - LIFE_LINE;
+    let bottom = bottom.max(top + 2);
+    let _ = writeln!(
+        body,
+        r#"<path d="M{x} {top} V{bottom} m-3 0 h6" fill="none" stroke="currentColor" opacity="0.6"/>"#
+    );
+}
+
+fn bar(body: &mut String, x: usize, top: usize, bottom: usize, waits: bool) {
+    if bottom <= top {
+        return;
+    }
+    let (height, opacity) = (bottom - top, if waits { "0.4" } else { "1" });
+    let _ = writeln!(
+        body,
+        r#"<rect x="{x}" y="{top}" width="4" height="{height}" rx="2" opacity="{opacity}"/>"#
+    );
+}
+
+fn arrow(body: &mut String, from: usize, to: usize, y: usize) {
+    let (from, to) = (from - LIFE_LINE, to - LIFE_LINE);
+    let back = if to > from { -6 } else { 6 };
+    let _ = writeln!(
+        body,
+        r#"<path d="M{from} {y} H{to} m{back} -3 l{} 3 l{back} 3" fill="none" stroke="currentColor"/>"#,
+        -back
+    );
+}
+
+/// Where a life was ended.
+fn cross(body: &mut String, x: usize, y: usize) {
+    let _ = writeln!(
+        body,
+        r#"<path d="M{} {} l8 8 m0 -8 l-8 8" fill="none" stroke="currentColor" stroke-width="2"/>"#,
+        x - 4,
+        y - 4
+    );
+}
+
+/// The text in lines of at most `width` characters, where its words allow it.
+fn lines(text: &str, width: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split_whitespace() {
+        let line = lines.last_mut().expect("there is one");
+        if !line.is_empty() && line.chars().count() + 1 + word.chars().count() > width {
+            lines.push(word.to_owned());
+        } else {
+            line.push_str(if line.is_empty() { "" } else { " " });
+            line.push_str(word);
+        }
+    }
+    lines
+}
+
+fn time(nanoseconds: u64) -> String {
+    match nanoseconds as f64 / 1e3 {
+        us if us < 1e3 => format!("{us:.0} µs"),
+        us if us < 1e6 => format!("{:.1} ms", us / 1e3),
+        us => format!("{:.2} s", us / 1e6),
+    }
+}
+
+fn escaped(text: &str) -> String {
+    let text: String = text.chars().filter(|letter| !letter.is_control()).collect();
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{complete, read};
+
+    const TRACE: &str = r#"[
+{"ph":"i","ts":1.5,"pid":1,"tid":2,"cat":"holder","s":"t","name":"looks"},
+{"ph":"B","ts":1.6,"pid":1,"tid":2,"cat":"holder","name":"holds <A>"},
+{"ph":"B","ts":2501.6,"pid":1,"tid":3,"cat":"waiter","name":"waits for A"},
+{"ph":"E","ts":2600,"pid":1,"tid":2,"cat":"holder","name":""},
+{"ph":"i","ts":2601,"pid":1,"tid":2,"cat":"holder","s":"t","name":"has ended"},
+"#;
+
+    fn figure(trace: &str, whole: bool) -> String {
+        let svg = Picture { roles: &[], whole }.svg(&complete(read(trace).unwrap())).unwrap();
+        roxmltree::Document::parse(&svg).unwrap();
+        svg
+    }
+
+    #[test]
+    fn a_trace_becomes_columns_and_bars() {
+        let svg = figure(TRACE, false);
+        for text in ["holder 2", "waiter 3", "holds &lt;A&gt;", "waits for A", "2.5 ms"] {
+            assert!(svg.contains(text), "{text}: {svg}");
+        }
+        assert!(svg.contains("<desc>0 µs, holder 2: looks. 0 µs, holder 2: holds &lt;A&gt;."));
+        assert_eq!(svg.matches("<rect").count(), 2, "one ended, one did not: {svg}");
+        assert_eq!(svg.matches("opacity=\"0.4\"").count(), 1, "one waits: {svg}");
+    }
+
+    #[test]
+    fn one_after_the_other_share_a_column() {
+        let event = |time: u32, task: u32| {
+            format!(
+                "{{\"ph\":\"i\",\"ts\":{time},\"pid\":1,\"tid\":{task},\"cat\":\"reader\",\"name\":\"reads\"}},"
+            )
+        };
+        let columns = |order: [u32; 4]| {
+            let events: Vec<String> =
+                (0..).zip(order).map(|(time, who)| event(time, who)).collect();
+            figure(&format!("[{}", events.concat()), false).matches("font-weight").count()
+        };
+        assert_eq!(columns([2, 2, 3, 3]), 1);
+        assert_eq!(columns([2, 3, 2, 3]), 2);
+    }
+
+    #[test]
+    fn an_experiment_is_a_section_with_arrows_and_an_end() {
+        let trace = r#"[
+{"ph":"M","name":"package","ts":1,"pid":1,"tid":1,"args":{"name":"fork"}},
+{"ph":"B","ts":2,"pid":1,"tid":1,"cat":"experiment","args":{"question":"Who & why?"},"name":"kills"},
+{"ph":"i","ts":3,"pid":2,"tid":2,"cat":"parent","name":"forks"},
+{"ph":"M","name":"born","ts":5,"pid":3,"tid":3,"args":{"how":"fork","by_pid":2,"by_tid":2,"at":4}},
+{"ph":"B","ts":6,"pid":3,"tid":3,"cat":"child","name":"computes"},
+{"ph":"M","name":"signal","ts":7,"pid":2,"tid":2,"args":{"to":3,"signal":"SIGKILL"}},
+{"ph":"M","name":"ended","ts":8,"pid":3,"tid":3,"args":{"how":"was ended by SIGKILL","killed":true}},
+{"ph":"E","ts":9,"pid":1,"tid":1,"cat":"experiment","name":"kills"},
+"#;
+        let svg = figure(trace, true);
+        for text in [
+            ">kills: Who &amp; why?<",
+            ">fork<",
+            ">SIGKILL<",
+            "parent 2 to child 3: SIGKILL. 5 µs, child 3: was ended by SIGKILL.",
+        ] {
+            assert!(svg.contains(text), "{text}: {svg}");
+        }
+        assert!(!svg.contains("fork 1"), "who starts the experiment is not in it: {svg}");
+    }
+
+    #[test]
+    fn what_is_not_a_trace_is_said() {
+        assert!(read("no trace").is_err());
+        assert!(Picture { roles: &[], whole: true }.svg(&[]).is_err());
+    }
+}
