@@ -26,7 +26,7 @@ const STARVED: Duration = Duration::from_millis(4500);
 const TURN: Duration = Duration::from_micros(500);
 
 fn run(lab: &Lab) -> Result<Evidence> {
-    let length = Duration::from_millis(lab.by_effort(50, 250, 3000));
+    let length = Duration::from_millis(lab.by_effort(50, 250, 2000));
     // ANCHOR: pairs
     let usual: Before = || Ok(());
     let idle: Before = || set_policy(libc::SCHED_IDLE, 0);
@@ -70,7 +70,7 @@ fn run(lab: &Lab) -> Result<Evidence> {
         }
     };
     let name = "starvation: beside SCHED_FIFO";
-    Ok(match real_time(Duration::from_millis(lab.by_effort(150, 1100, 3100))) {
+    Ok(match real_time(Duration::from_millis(lab.by_effort(150, 1100, 2100))) {
         Ok(left) => {
             say!("main", "a usual thread beside one of SCHED_FIFO:");
             say!("main", "  {left}");
