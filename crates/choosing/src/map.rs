@@ -62,6 +62,8 @@ fn run(lab: &Lab) -> Result<Evidence> {
     let heads: Vec<String> = SIZES.map(|size| format!("{:<13}", bytes(size))).to_vec();
     say!("parent", "{:<12}{}", "message", heads.join("   ").trim_end());
     let map = Map::draw(&figures);
+    let mut evidence =
+        Evidence::new().measured("map: task lengths", LENGTHS.map(short).join(" "), "µs");
     for (rate, row) in RATES.iter().zip(&map.winners) {
         let crashes = match rate {
             0.0 => "no crash".to_owned(),
@@ -70,6 +72,10 @@ fn run(lab: &Lab) -> Result<Evidence> {
         let blocks: Vec<String> =
             row.iter().map(|cells| cells.map(|cell| cell.to_string()).join("  ")).collect();
         say!("parent", "{crashes:<12}{}", blocks.join("   "));
+        for (size, cells) in SIZES.iter().zip(row) {
+            let name = format!("map: {crashes}, messages of {}", bytes(*size));
+            evidence = evidence.measured(&name, String::from_iter(cells), "by length");
+        }
     }
     let [rate, size, length] = map.changes();
     say!(
@@ -91,7 +97,7 @@ fn run(lab: &Lab) -> Result<Evidence> {
         ("map: changes along the task length", length, "changes"),
         ("map: simplicity decides", map.simpler, "places"),
     ];
-    let evidence = Evidence::new().fact("map: places", map.cells());
+    let evidence = evidence.fact("map: places", map.cells());
     Ok(found.into_iter().fold(evidence, |evidence, (name, count, unit)| match &figures.doubt {
         Some(why) => evidence.missing(name, why.as_str()),
         None => evidence.measured(name, count, unit),

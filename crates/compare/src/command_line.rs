@@ -48,6 +48,9 @@ fn command() -> Command {
             .value_parser(clap::value_parser!(PathBuf))
             .help(help)
     };
+    let folder = |name: &'static str, help: &'static str| {
+        html(help).id(name).long(name).value_name("FOLDER").hide(true)
+    };
     Command::new("compare")
         .bin_name("cargo run -q --")
         .about(
@@ -63,12 +66,14 @@ fn command() -> Command {
                 .action(ArgAction::Append)
                 .help("Answer only these statements, or those of these packages"),
         )
-        .arg(flag("full", "Take the time that good figures need"))
+        .arg(flag("full", "Take the time that good figures need, up to three minutes"))
         .arg(flag("check", "Fail where this machine disagrees with the book"))
         .arg(flag("json", "Print one JSON object and nothing else"))
         .arg(html("Write a page with plots, the machine and all statements, too"))
         .arg(flag("list", "List the statements and the packages that answer them"))
         .arg(flag("markdown", "Print the statements as the book's page").hide(true))
+        .arg(folder("record", "Keep there what the book's plots are drawn from, and draw them"))
+        .arg(folder("draw", "Draw the book's plots from what is kept there"))
         .subcommand(choosing::command("choose"))
         .subcommand(
             Command::new("diff")

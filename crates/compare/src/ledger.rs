@@ -90,6 +90,12 @@ mod tests {
     }
 
     #[test]
+    fn the_readme_counts_them() {
+        let said = format!("All {} statements", ledger().len());
+        assert!(include_str!("../../../README.md").contains(&said), "{said}");
+    }
+
+    #[test]
     fn every_statement_has_an_id_of_its_own() {
         let mut ids: Vec<&str> = ledger().iter().map(|entry| entry.id).collect();
         ids.sort_unstable();

@@ -15,6 +15,7 @@ mod packages;
 mod page;
 mod plot;
 mod plots;
+mod recorded;
 mod report;
 mod scale;
 mod story;
@@ -69,6 +70,10 @@ fn compare(given: &ArgMatches) -> Result<ExitCode> {
         io::stdout().write_all(ledger::page().as_bytes())?;
         return Ok(ExitCode::SUCCESS);
     }
+    if let Some(folder) = given.get_one::<PathBuf>("draw") {
+        recorded::draw(folder)?;
+        return Ok(ExitCode::SUCCESS);
+    }
     // A place that cannot be written to is said before anything is measured.
     let html = destination(given)?;
 
@@ -82,6 +87,9 @@ fn compare(given: &ArgMatches) -> Result<ExitCode> {
     }
     if let Some(mut html) = html {
         html.write(&report::page(&rows, &measured))?;
+    }
+    if let Some(folder) = given.get_one::<PathBuf>("record") {
+        recorded::write(folder, &measured)?;
     }
     let mut agrees = measured.count(Verdict::Failed) == 0;
     if given.get_flag("check") {

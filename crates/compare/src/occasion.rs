@@ -35,11 +35,17 @@ impl Occasion {
     }
 }
 
-/// The command as others would type it. Where the page was written to says nothing to them.
+/// The command as others would type it. Where something was written to says nothing to them, nor
+/// does what only the book is made with.
 fn command(arguments: impl Iterator<Item = String>) -> String {
     let mut all = vec!["cargo".to_owned(), "run".to_owned(), "-q".to_owned(), "--".to_owned()];
+    let mut folder = false;
     for argument in arguments {
         let file = all.last().is_some_and(|last| last == "--html");
+        if std::mem::take(&mut folder) || argument == "--record" {
+            folder = argument == "--record";
+            continue;
+        }
         all.push(match argument.starts_with("--html=") {
             true => "--html=FILE".to_owned(),
             false if file => "FILE".to_owned(),
@@ -72,6 +78,7 @@ mod tests {
         assert_eq!(typed(&[]), "cargo run");
         let both = typed(&["--full", "--html", "/home/me/page.html", "--html=/tmp/x"]);
         assert_eq!(both, "cargo run -q -- --full --html FILE --html=FILE");
+        assert_eq!(typed(&["--record", "/home/me", "--full"]), "cargo run -q -- --full");
     }
 
     #[test]

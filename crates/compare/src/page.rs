@@ -9,9 +9,13 @@ use lab::Verdict;
 
 use crate::markup::escaped;
 
+/// How plots look, which the book shows in the same way.
+const PLOTS: &str = include_str!("../../../book/theme/plots.css");
+
 /// A page around its sections, each with an anchor, a heading and what stands below.
 pub fn page(title: &str, lead: &str, sections: &[(&str, &str, String)]) -> String {
-    let (style, heading) = (include_str!("style.css"), escaped(title));
+    let style = [PLOTS, include_str!("style.css")].concat();
+    let heading = escaped(title);
     let mut page = format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\"/>\n<meta \
          name=\"viewport\" content=\"width=device-width, initial-scale=1\"/>\n\

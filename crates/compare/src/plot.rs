@@ -58,6 +58,20 @@ pub struct Series {
     pub who: Who,
     /// In the units of the axes.
     pub points: Vec<(f64, f64)>,
+    /// Whether there is a mark at each point, because it was measured.
+    pub marked: bool,
+}
+
+impl Series {
+    /// What was measured at each of the points.
+    pub fn measured(label: &str, who: Who, points: Vec<(f64, f64)>) -> Series {
+        Series { label: label.to_owned(), who, points, marked: true }
+    }
+
+    /// A curve that was computed, for comparison.
+    pub fn computed(label: &str, who: Who, points: Vec<(f64, f64)>) -> Series {
+        Series { label: label.to_owned(), who, points, marked: false }
+    }
 }
 
 /// An axis of lines: its name with the unit, and whether it is logarithmic.
@@ -81,6 +95,9 @@ pub enum Tone {
     /// Won by one of the two.
     Of(Who),
 }
+
+/// A label, and a cell for each column; without cells the label is a heading.
+pub type Row = (String, Vec<(String, Tone)>);
 
 /// What is drawn.
 pub enum Form {
@@ -122,8 +139,8 @@ pub enum Form {
     Grid {
         /// The columns' names.
         columns: Vec<String>,
-        /// A label, and a cell for each column.
-        rows: Vec<(String, Vec<(String, Tone)>)>,
+        /// From top to bottom.
+        rows: Vec<Row>,
     },
 }
 
@@ -143,6 +160,15 @@ pub struct Plot {
 
 const WIDTH: f64 = 420.0;
 
+/// Which colour and shape is whose.
+pub const KEY: &str = "<p class=\"key\">In all plots: \
+<svg class=\"plot\" viewBox=\"0 0 12 12\" aria-hidden=\"true\"><rect x=\"1\" y=\"1\" width=\"10\" \
+height=\"10\" class=\"process\"/></svg> a process, \
+<svg class=\"plot\" viewBox=\"0 0 12 12\" aria-hidden=\"true\"><circle cx=\"6\" cy=\"6\" r=\"5\" \
+class=\"thread\"/></svg> a thread, \
+<svg class=\"plot\" viewBox=\"0 0 12 12\" aria-hidden=\"true\"><path d=\"M0 6l6 -6l6 6l-6 6z\" \
+class=\"other\"/></svg> neither or both.</p>\n";
+
 impl Plot {
     /// The figure in HTML that is XML as well.
     pub fn figure(&self) -> String {
@@ -156,12 +182,22 @@ impl Plot {
         )
     }
 
+    /// The same as a part of a page in Markdown, whose headings are its own.
+    pub fn markdown(&self) -> String {
+        let Plot { title, says, source, .. } = self;
+        let (drawn, source) = (self.svg(), escaped(source));
+        format!(
+            "### {title}\n\n{says}\n\n<figure>\n{drawn}<figcaption>Facts of <code>cargo run -q \
+             {source}</code></figcaption>\n</figure>\n"
+        )
+    }
+
     /// The picture alone, with its title and all values as text.
     pub fn svg(&self) -> String {
         let (body, height) = drawing::draw(&self.form);
         let id = self.id;
         format!(
-            "<svg viewBox=\"0 0 {WIDTH} {height:.0}\" role=\"img\" aria-labelledby=\"{id}-title \
+            "<svg class=\"plot\" viewBox=\"0 0 {WIDTH} {height:.0}\" role=\"img\" aria-labelledby=\"{id}-title \
              {id}-values\">\n<title id=\"{id}-title\">{}</title>\n<desc id=\"{id}-values\">{}</desc>\
              \n{}</svg>\n",
             escaped(self.title),
@@ -198,6 +234,9 @@ impl Plot {
             Form::Grid { columns, rows } => rows
                 .iter()
                 .map(|(label, cells)| {
+                    if cells.is_empty() {
+                        return label.clone();
+                    }
                     let cells = columns.iter().zip(cells);
                     let cells: Vec<String> =
                         cells.map(|(column, (cell, _))| format!("{column} {cell}")).collect();

@@ -6,7 +6,7 @@
 use lab::{Evidence, Fact, Summary, Value};
 
 use crate::answer::Found;
-use crate::plot::{Axis, Form, Mark, Plot, Series, Tone, Who, quantity};
+use crate::plot::{Axis, Form, Mark, Plot, Row, Series, Tone, Who, quantity};
 
 /// All plots, in the order of the page.
 pub const PLOTS: &[fn(Facts<'_>) -> Option<Plot>] = &[
@@ -18,8 +18,13 @@ pub const PLOTS: &[fn(Facts<'_>) -> Option<Plot>] = &[
     bandwidth,
     working_set,
     pool,
+    scaling,
+    granularity,
+    waiting,
+    servers,
     crashes,
     sharing,
+    map,
     ratios,
 ];
 
@@ -127,7 +132,7 @@ fn fork_against_memory(facts: Facts<'_>) -> Option<Plot> {
         }
         None => "with huge pages nothing could be measured here.".to_owned(),
     };
-    let fork = Series { label: "ms, fork".to_owned(), who: Who::Process, points };
+    let fork = Series::measured("ms, fork", Who::Process, points);
     Some(Plot {
         id: "fork-memory",
         title: "What a fork costs against the memory that its parent has touched",
@@ -266,8 +271,7 @@ fn bandwidth(facts: Facts<'_>) -> Option<Plot> {
             };
             let mut points: Vec<_> = facts.of("ipc-cost").filter_map(point).collect();
             points.sort_by(|a, b| a.0.total_cmp(&b.0));
-            let label = (*label).to_owned();
-            (points.len() > 1).then_some(Series { label, who: *who, points })
+            (points.len() > 1).then(|| Series::measured(label, *who, points))
         })
         .collect();
     let of = |way: &str| series.iter().find(|series| series.label == way);
@@ -315,7 +319,7 @@ fn working_set(facts: Facts<'_>) -> Option<Plot> {
                 Some((pages, fact.samples?.median))
             };
             let points = facts.of(OF).filter_map(point).collect();
-            Series { label: (*label).to_owned(), who: *who, points }
+            Series::measured(label, *who, points)
         })
         .collect();
     series.iter().all(|series| series.points.len() > 1).then_some(())?;
@@ -365,12 +369,188 @@ fn pool(facts: Facts<'_>) -> Option<Plot> {
     })
 }
 
+fn scaling(facts: Facts<'_>) -> Option<Plot> {
+    const OF: &str = "parallelism";
+    let serial = facts.number(OF, "scaling: serial part")?;
+    let part = format!("{} % serial", Value::Number(serial));
+    let arms = [
+        ("threads", "threads", Who::Thread),
+        ("processes", "processes", Who::Process),
+        ("threads, part serial", &part, Who::Thread),
+    ];
+    let mut series: Vec<Series> = arms
+        .iter()
+        .map(|(arm, label, who)| {
+            let end = format!(" {arm}: speed-up");
+            let point = |fact: &Fact| {
+                let name = fact.name.strip_prefix("scaling: ")?.strip_suffix(&end)?;
+                Some((name.parse().ok()?, fact.samples?.median))
+            };
+            let points = facts.of(OF).filter_map(point);
+            Series::measured(label, *who, [(1.0, 1.0)].into_iter().chain(points).collect())
+        })
+        .collect();
+    let last =
+        |series: &Series| series.points.last().copied().filter(|(workers, _)| *workers > 1.0);
+    let [threads, processes, partly] = [0, 1, 2].map(|arm| last(&series[arm]));
+    let ((workers, threads), (_, processes), (_, partly)) = (threads?, processes?, partly?);
+    let fitted = facts.number(OF, "scaling: serial part that fits")?;
+    let amdahl = |workers: f64| 100.0 / (fitted + (100.0 - fitted) / workers);
+    let far = (2.0 * workers).max(8.0);
+    let curve = (1..=far as u32).map(f64::from).map(|workers| (workers, amdahl(workers))).collect();
+    let fitting = format!("{fitted:.0} %");
+    series.push(Series::computed("Amdahl", Who::Other, curve));
+    let bound = match fitted > 0.0 {
+        true => format!("could never be more than {:.1} times as fast", 100.0 / fitted),
+        false => "would be as many times as fast as there are workers".to_owned(),
+    };
+    let says = format!(
+        "{workers} threads were {} times as fast as one, {workers} processes {}; with {} % of the work \
+         for one alone {workers} threads were {}, and by Amdahl's curve that fits best, with \
+         {fitting}, any number {bound}.",
+        Value::Number(threads),
+        Value::Number(processes),
+        Value::Number(serial),
+        Value::Number(partly)
+    );
+    Some(Plot {
+        id: "scaling",
+        title: "How much faster with more workers",
+        says,
+        source: "-p parallelism -- scaling",
+        form: Form::Lines {
+            x: Axis { name: "workers, each on a CPU of its own".to_owned(), log: false },
+            y: Axis { name: "times as fast as one thread".to_owned(), log: false },
+            series,
+        },
+    })
+}
+
+fn granularity(facts: Facts<'_>) -> Option<Plot> {
+    const OF: &str = "parallelism";
+    let ways =
+        [("thread per task", "thread each"), ("pool", "pool"), ("work stealing", "stealing")];
+    let mut series: Vec<Series> = ways
+        .iter()
+        .map(|(way, label)| {
+            let end = format!(" µs, {way}: speed-up");
+            let point = |fact: &Fact| {
+                let length = fact.name.strip_prefix("granularity: ")?.strip_suffix(&end)?;
+                Some((length.parse().ok()?, fact.samples?.median))
+            };
+            Series::measured(label, Who::Thread, facts.of(OF).filter_map(point).collect())
+        })
+        .filter(|series| series.points.len() > 1)
+        .collect();
+    series.first()?;
+    let ends = [f64::min, f64::max].map(|of| {
+        let lengths = series.iter().flat_map(|series| &series.points).map(|(length, _)| *length);
+        lengths.reduce(of)
+    });
+    let [shortest, longest] = ends;
+    let (shortest, longest) = (shortest?, longest?);
+    series.push(Series::computed("one thread", Who::Other, vec![(shortest, 1.0), (longest, 1.0)]));
+    let pays = |(way, name): (&str, &str)| {
+        let from = facts.number(OF, &format!("granularity: {way} pays from"))?;
+        Some(match from {
+            from if from > longest => format!("{name} at no length that was tried"),
+            from if from <= shortest => {
+                format!("{name} even for the shortest, {}", quantity(shortest, "µs"))
+            }
+            from => format!("{name} from {}", quantity(from, "µs")),
+        })
+    };
+    let names = ["a thread for each task", "a pool", "work stealing"];
+    let ways = ways.iter().zip(names).filter_map(|((way, _), name)| pays((way, name)));
+    let said = ways.collect::<Vec<_>>().join(", ");
+    let says = match said.is_empty() {
+        true => "From where on it pays could not be said here.".to_owned(),
+        false => format!("To give tasks away paid, by a tenth or more: {said}."),
+    };
+    Some(Plot {
+        id: "granularity",
+        title: "How short a task is still worth giving away",
+        says,
+        source: "-p parallelism -- granularity",
+        form: Form::Lines {
+            x: Axis { name: "what a task computes, µs".to_owned(), log: true },
+            y: Axis { name: "times as fast as one thread".to_owned(), log: true },
+            series,
+        },
+    })
+}
+
+fn waiting(facts: Facts<'_>) -> Option<Plot> {
+    let arms = [
+        ("one loop: 99th percentile", "a key, one loop", Who::Other),
+        ("three threads: 99th percentile", "a key, three threads", Who::Thread),
+        ("one thread: 99th percentile of a frame", "a frame, one thread", Who::Other),
+        ("threads: 99th percentile of a frame", "a frame, threads", Who::Thread),
+    ];
+    let mark =
+        |(name, label, who): &(&str, &str, Who)| facts.mark("responsiveness", name, label, *who);
+    let marks: Vec<Mark> = arms.iter().filter_map(mark).collect();
+    let said = [
+        ("word-processor: p99, one loop / three threads", "a key", "one loop"),
+        ("browser: p99 of a frame, one thread / threads", "a frame", "one thread"),
+    ]
+    .into_iter()
+    .filter_map(|(name, what, arm)| {
+        let ratio = facts.samples("responsiveness", name)?;
+        Some(format!("{what} waited {} as long in {arm} as beside threads", times(ratio)))
+    });
+    let said = said.collect::<Vec<_>>().join("; ");
+    (!said.is_empty()).then_some(())?;
+    Some(Plot {
+        id: "waiting",
+        title: "What somebody at the keyboard waits for",
+        says: format!("At the 99th percentile {said}."),
+        source: "-p responsiveness",
+        form: Form::Intervals { unit: "ms", about: None, marks },
+    })
+}
+
+fn servers(facts: Facts<'_>) -> Option<Plot> {
+    const OF: &str = "server-models";
+    let models = [
+        ("iterative", Who::Other),
+        ("thread per connection", Who::Thread),
+        ("pool", Who::Thread),
+        ("prefork", Who::Process),
+        ("epoll", Who::Other),
+        ("async", Who::Other),
+    ];
+    let mark =
+        |(name, who): &(&str, Who)| facts.mark(OF, &format!("{name}: 99th percentile"), name, *who);
+    let marks: Vec<Mark> = models.iter().filter_map(mark).collect();
+    let clients = models
+        .iter()
+        .find_map(|(name, _)| facts.number(OF, &format!("{name}: clients at once")))?;
+    let least = marks.iter().min_by(|a, b| a.value.total_cmp(&b.value))?;
+    let most = marks.iter().max_by(|a, b| a.value.total_cmp(&b.value))?;
+    let says = format!(
+        "Of {} clients at once 99 in 100 had their answer within {} from {}, and within {} from {}.",
+        Value::Number(clients),
+        quantity(least.value, "ms"),
+        least.label,
+        quantity(most.value, "ms"),
+        most.label
+    );
+    (marks.len() > 1).then_some(Plot {
+        id: "servers",
+        title: "What a client of a busy server waits for",
+        says,
+        source: "-p server-models",
+        form: Form::Intervals { unit: "ms", about: None, marks },
+    })
+}
+
 fn crashes(facts: Facts<'_>) -> Option<Plot> {
     const OF: &str = "crash-isolation";
     let others = facts.number(OF, "thread: others")?;
     let siblings = facts.number(OF, "process: siblings")?;
     let fewest = facts.number(OF, "process: fewest survivors")?;
-    let mut rows: Vec<(String, Vec<(String, Tone)>)> = Vec::new();
+    let mut rows: Vec<Row> = Vec::new();
     let live = |survivors: f64, of: f64| {
         let tone = if survivors == of { Tone::Good } else { Tone::Bad };
         (format!("{} of {}", Value::Number(survivors), Value::Number(of)), tone)
@@ -423,11 +603,11 @@ fn crashes(facts: Facts<'_>) -> Option<Plot> {
 fn sharing(facts: Facts<'_>) -> Option<Plot> {
     let sets = [
         ("no flag", "none"),
-        ("FILES", "FILES"),
-        ("FS", "FS"),
-        ("VM", "VM"),
-        ("VM SIGHAND", "SIGHAND"),
-        ("all, THREAD", "THREAD"),
+        ("FILES", "files"),
+        ("FS", "fs"),
+        ("VM", "vm"),
+        ("VM SIGHAND", "sighand"),
+        ("all, THREAD", "thread"),
     ];
     let things = [
         "memory",
@@ -473,6 +653,63 @@ fn sharing(facts: Facts<'_>) -> Option<Plot> {
     })
 }
 
+fn map(facts: Facts<'_>) -> Option<Plot> {
+    const OF: &str = "choosing";
+    let Value::Text(lengths) = &facts.fact(OF, "map: task lengths")?.value else { return None };
+    let length = |length: &str| match length.replace(',', "").parse::<f64>() {
+        Ok(length) if length >= 1000.0 => quantity(length / 1000.0, "ms"),
+        _ => format!("{length} µs"),
+    };
+    let columns: Vec<String> = lengths.split(' ').map(length).collect();
+    let cell = |winner: char| {
+        let (name, who) = match winner {
+            't' => ("thread", Who::Thread),
+            'T' => ("t-pool", Who::Thread),
+            'p' => ("process", Who::Process),
+            _ => ("p-pool", Who::Process),
+        };
+        (name.to_owned(), Tone::Of(who))
+    };
+    // By the size of messages, and below each by how often a task crashes.
+    let mut blocks: Vec<(&str, Vec<Row>)> = Vec::new();
+    for fact in facts.of(OF) {
+        let place = fact.name.strip_prefix("map: ").and_then(|name| name.split_once(", "));
+        let (Some((rate, size)), Value::Text(winners)) = (place, &fact.value) else { continue };
+        let row = (rate.replace("1/", "1 in "), winners.chars().map(cell).collect());
+        match blocks.iter_mut().find(|(of, _)| *of == size) {
+            Some((_, rows)) => rows.push(row),
+            None => blocks.push((size, vec![row])),
+        }
+    }
+    let cells = || blocks.iter().flat_map(|(_, rows)| rows).flat_map(|(_, cells)| cells);
+    let of = |who| cells().filter(|(_, tone)| *tone == Tone::Of(who)).count();
+    let count = |name: &str| Some(Value::Number(facts.number(OF, &format!("map: {name}"))?));
+    let says = format!(
+        "Of {} places threads win {} and processes {}; the winner changes {} times along the crash \
+         rate, {} along the message's size and {} along the task's length, and in {} places it is the \
+         simplest and not the cheapest. A t-pool is of threads, a p-pool of processes.",
+        cells().count(),
+        of(Who::Thread),
+        of(Who::Process),
+        count("changes along the crash rate")?,
+        count("changes along the message size")?,
+        count("changes along the task length")?,
+        count("simplicity decides")?
+    );
+    let heading = |size: &str| (size.to_owned(), Vec::new());
+    let rows: Vec<_> = blocks
+        .iter()
+        .flat_map(|(size, rows)| [heading(size)].into_iter().chain(rows.iter().cloned()))
+        .collect();
+    (!rows.is_empty()).then_some(Plot {
+        id: "map",
+        title: "Who wins: by crash rate, message and task",
+        says,
+        source: "-p choosing -- map",
+        form: Form::Grid { columns, rows },
+    })
+}
+
 fn ratios(facts: Facts<'_>) -> Option<Plot> {
     let pairs = [
         ("creation-cost", "fork / thread", "making: fork / thread"),
@@ -486,6 +723,9 @@ fn ratios(facts: Facts<'_>) -> Option<Plot> {
         ("ipc-cost", "message queue: process / thread", "message queue: process / thread"),
         ("ipc-cost", "pipe, two CPUs: process / thread", "pipe across CPUs: process / thread"),
         ("ipc-cost", "through the kernel / as a pointer", "16 MiB: by the kernel / a pointer"),
+        ("parallelism", "scaling: processes / threads", "work on all CPUs: processes / threads"),
+        ("choosing", "a process each / a thread each", "24 jobs: process each / thread each"),
+        ("choosing", "a process pool / a thread pool", "24 jobs: process pool / thread pool"),
     ];
     let marks: Vec<Mark> = pairs
         .iter()

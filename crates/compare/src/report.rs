@@ -10,6 +10,7 @@ use crate::answer::Answer;
 use crate::machine;
 use crate::markup::{escaped, prose};
 use crate::page::{self, verdict};
+use crate::plot::KEY;
 use crate::plots::{Facts, PLOTS};
 use crate::table::Filled;
 
@@ -32,15 +33,6 @@ pub fn page(rows: &[Filled], measured: &Measured) -> String {
     sections.push(("citing", "How to cite this page", citation(measured)));
     page::page("Process or thread?", &lead(measured), &sections)
 }
-
-/// Which colour and shape is whose.
-const KEY: &str = "<p class=\"key\">In all plots: \
-<svg viewBox=\"0 0 12 12\" aria-hidden=\"true\"><rect x=\"1\" y=\"1\" width=\"10\" height=\"10\" \
-class=\"process\"/></svg> a process, \
-<svg viewBox=\"0 0 12 12\" aria-hidden=\"true\"><circle cx=\"6\" cy=\"6\" r=\"5\" \
-class=\"thread\"/></svg> a thread, \
-<svg viewBox=\"0 0 12 12\" aria-hidden=\"true\"><path d=\"M0 6l6 -6l6 6l-6 6z\" \
-class=\"other\"/></svg> neither or both.</p>\n";
 
 fn lead(measured: &Measured) -> String {
     let occasion = &measured.occasion;

@@ -47,7 +47,7 @@ fn run(lab: &Lab) -> Result<Evidence> {
         &[64, 4 * KIB, 64 * KIB, MIB, LARGE][..],
         &[1, 64, KIB, 4 * KIB, 16 * KIB, 64 * KIB, 256 * KIB, MIB, LARGE, 4 * LARGE][..],
     );
-    let (rounds, batch) = lab.by_effort((3, 1), (3, 1), (15, 20));
+    let (rounds, batch) = lab.by_effort((3, 1), (3, 1), (15, 8));
     let sampling = Sampling { rounds, batch: Duration::from_millis(batch), tolerance: TOLERANCE };
     let cpus = allowed_cpus();
     let own = *cpus.first().context("no CPU is allowed")?;

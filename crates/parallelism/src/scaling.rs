@@ -83,13 +83,20 @@ fn run(lab: &Lab) -> Result<Evidence> {
     say!("main", "speed-up over one  threads  processes  {SERIAL} % serial  Amdahl");
     let count = steps.len();
     for (index, workers) in steps.iter().enumerate() {
-        let [threads, processes, serial] =
-            [0, 1, 2].map(|arm| rounds.ratio(0, 1 + arm * count + index).median);
+        let speeds = [0, 1, 2].map(|arm| rounds.ratio(0, 1 + arm * count + index));
+        let [threads, processes, serial] = speeds.map(|speed| speed.median);
         let amdahl = speed_up(SERIAL as f64 / 100.0, *workers);
         say!(
             "main",
             "  {workers:>2} at work {threads:>14.2}{processes:>11.2}{serial:>13.2}{amdahl:>8.2}"
         );
+        for (arm, speed) in ["threads", "processes", "threads, part serial"].iter().zip(speeds) {
+            let name = format!("scaling: {workers} {arm}: speed-up");
+            evidence = match rounds.doubt() {
+                None => evidence.sampled(&name, speed, ""),
+                Some(why) => evidence.missing(&name, why),
+            };
+        }
     }
     let pinned = 1 + 3 * count;
     let crowded = rounds.compare(0, pinned).named("one thread", "all threads on one CPU");
@@ -116,6 +123,7 @@ fn run(lab: &Lab) -> Result<Evidence> {
         .compared("scaling: all threads: speed-up", &speed)
         .compared("scaling: all threads on one CPU: speed-up", &crowded)
         .compared("scaling: processes / threads", &kinds)
+        .measured("scaling: serial part", SERIAL, "%")
         .measured("scaling: serial part that fits", fitted * 100.0, "%"))
 }
 

@@ -26,7 +26,7 @@ const STARVED: Duration = Duration::from_millis(4500);
 const TURN: Duration = Duration::from_micros(500);
 
 fn run(lab: &Lab) -> Result<Evidence> {
-    let length = Duration::from_millis(lab.by_effort(50, 250, 3000));
+    let length = Duration::from_millis(lab.by_effort(50, 250, 2000));
     // ANCHOR: pairs
     // This program may have been started with another nice value, and the way back takes a right.
     let usual: Before = || set_nice(0);
@@ -71,7 +71,7 @@ fn run(lab: &Lab) -> Result<Evidence> {
         }
     };
     let name = "starvation: beside SCHED_FIFO";
-    Ok(match real_time(Duration::from_millis(lab.by_effort(150, 1100, 3100))) {
+    Ok(match real_time(Duration::from_millis(lab.by_effort(150, 1100, 2100))) {
         Ok(left) => {
             say!("main", "a usual thread beside one of SCHED_FIFO:");
             say!("main", "  {left}");

@@ -27,6 +27,7 @@ pub fn record(packages: &[String]) -> Result<()> {
     for package in if packages.is_empty() { known.as_slice() } else { packages } {
         if package == COMPARISON {
             record_table()?;
+            record_plots()?;
             continue;
         }
         if package == schedules::PACKAGE {
@@ -89,6 +90,13 @@ fn keep_facts(path: &Path) -> Result<()> {
         path,
         format!("{{\n  \"experiments\": [\n{}\n  ]\n}}\n", experiments.join(",\n")),
     )?)
+}
+
+/// Keeps what the book's plots are drawn from, and draws them.
+fn record_plots() -> Result<()> {
+    let folder = folder(COMPARISON);
+    let place = folder.to_str().context("the checkout's path is not UTF-8")?;
+    run(COMPARISON, &["--full", "--record", place]).map(drop)
 }
 
 /// Keeps the table that the comparison prints. Its words are the same everywhere, its figures and

@@ -1,6 +1,8 @@
 //! The forms, drawn: SVG without a size or a colour of its own.
 
-use super::{Axis, Form, Mark, Series, Tone, WIDTH, Who, spaced};
+use std::cmp::Ordering;
+
+use super::{Axis, Form, Mark, Row, Series, Tone, WIDTH, Who, spaced};
 use crate::markup::escaped;
 use crate::scale::{Scale, written};
 
@@ -128,6 +130,24 @@ fn bars(svg: &mut Svg, unit: &str, marks: &[Mark]) {
     svg.axis(top, &scale, &name);
 }
 
+/// About so many letters have room beside each other.
+const LETTERS: usize = 56;
+
+/// A label in lines that have room.
+fn broken(label: &str) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in label.split_whitespace() {
+        let line = lines.last_mut().expect("there is one");
+        if !line.is_empty() && line.chars().count() + 1 + word.chars().count() > LETTERS {
+            lines.push(word.to_owned());
+        } else {
+            line.push_str(if line.is_empty() { "" } else { " " });
+            line.push_str(word);
+        }
+    }
+    lines
+}
+
 fn intervals(svg: &mut Svg, unit: &str, about: Option<f64>, marks: &[Mark]) {
     let ends = marks.iter().flat_map(|mark| {
         let (low, high) = mark.spread.unwrap_or((mark.value, mark.value));
@@ -136,14 +156,25 @@ fn intervals(svg: &mut Svg, unit: &str, about: Option<f64>, marks: &[Mark]) {
     let scale = Scale::logarithmic(ends.chain(about), 10.0, WIDTH - 12.0);
     let top = svg.down(4.0);
     for mark in marks {
-        let y = svg.down(40.0);
-        svg.text(2.0, y + 14.0, "", &mark.label);
-        svg.text(WIDTH - 2.0, y + 14.0, "value end", &mark.words(unit));
+        let value = mark.words(unit);
+        let mut lines = broken(&mark.label);
+        // The value stands behind the label where there is room for both, else below it.
+        let last = lines.last().map_or(0, |line| line.chars().count());
+        if last + value.chars().count() + 3 > LETTERS {
+            lines.push(String::new());
+        }
+        let below = 16.0 * lines.len() as f64;
+        let y = svg.down(24.0 + below);
+        for (index, line) in lines.iter().enumerate() {
+            svg.text(2.0, y + 14.0 + 16.0 * index as f64, "", line);
+        }
+        svg.text(WIDTH - 2.0, y + below - 2.0, "value end", &value);
+        let y = y + below + 11.0;
         if let Some((low, high)) = mark.spread {
             let line = format!("interval {}", class(mark.who));
-            svg.line((scale.at(low), y + 27.0), (scale.at(high), y + 27.0), &line);
+            svg.line((scale.at(low), y), (scale.at(high), y), &line);
         }
-        svg.mark((scale.at(mark.value), y + 27.0), mark.who);
+        svg.mark((scale.at(mark.value), y), mark.who);
     }
     if let Some(about) = about {
         let x = scale.at(about);
@@ -170,7 +201,7 @@ fn lines(svg: &mut Svg, x: &Axis, y: &Axis, series: &[Series]) {
     }
     svg.height = bottom;
     svg.axis(top, &across, &x.name);
-    let mut labels: Vec<(f64, String)> = Vec::new();
+    let mut labels: Vec<Label> = Vec::new();
     for (index, series) in series.iter().enumerate() {
         let at = |point: &(f64, f64)| (across.at(point.0), up.at(point.1));
         let path: Vec<String> =
@@ -183,7 +214,7 @@ fn lines(svg: &mut Svg, x: &Axis, y: &Axis, series: &[Series]) {
             class(series.who)
         );
         let mut written_at = f64::NEG_INFINITY;
-        for (place, point) in series.points.iter().enumerate() {
+        for (place, point) in series.points.iter().enumerate().filter(|_| series.marked) {
             let (x, y) = at(point);
             svg.mark((x, y), series.who);
             // Of one line each value has room, unless it covers the one before.
@@ -194,18 +225,34 @@ fn lines(svg: &mut Svg, x: &Axis, y: &Axis, series: &[Series]) {
             }
         }
         if let Some(last) = series.points.last() {
-            labels.push((at(last).1, format!("{} {}", written(last.1), series.label)));
+            let ((x, y), text) = (at(last), format!("{} {}", written(last.1), series.label));
+            labels.push(Label { x, y, text });
         }
     }
-    // Labels that would cover each other are moved down, and all up again if the last sinks too far.
-    labels.sort_by(|a, b| a.0.total_cmp(&b.0));
-    for index in 1..labels.len() {
-        labels[index].0 = labels[index].0.max(labels[index - 1].0 + 16.0);
+    for Label { x, y, text } in parted(labels, bottom) {
+        svg.text(x + 9.0, y + 4.0, "value label", &text);
     }
-    let over = labels.last().map_or(0.0, |last| (last.0 - bottom).max(0.0));
-    for (y, label) in labels {
-        svg.text(RIGHT + 9.0, y - over + 4.0, "value", &label);
+}
+
+/// What stands at the end of a line.
+struct Label {
+    x: f64,
+    y: f64,
+    text: String,
+}
+
+/// Labels that would cover each other are moved down, and all of one place up again if the last
+/// would sink below the bottom.
+fn parted(mut labels: Vec<Label>, bottom: f64) -> Vec<Label> {
+    labels.sort_by(|a, b| (a.x, a.y).partial_cmp(&(b.x, b.y)).unwrap_or(Ordering::Equal));
+    for place in labels.chunk_by_mut(|a, b| (a.x - b.x).abs() < 1.0) {
+        for index in 1..place.len() {
+            place[index].y = place[index].y.max(place[index - 1].y + 16.0);
+        }
+        let over = place.last().map_or(0.0, |last| (last.y - bottom).max(0.0));
+        place.iter_mut().for_each(|label| label.y -= over);
     }
+    labels
 }
 
 /// How strong the parts of a bar are tinted, from left to right.
@@ -240,8 +287,9 @@ fn stacked(svg: &mut Svg, unit: &str, parts: &[&'static str], bars: &[(String, W
     svg.axis(top, &scale, unit);
 }
 
-fn grid(svg: &mut Svg, columns: &[String], rows: &[(String, Vec<(String, Tone)>)]) {
-    let longest = rows.iter().map(|(label, _)| label.chars().count()).max().unwrap_or(0);
+fn grid(svg: &mut Svg, columns: &[String], rows: &[Row]) {
+    let labels = rows.iter().filter(|(_, cells)| !cells.is_empty());
+    let longest = labels.map(|(label, _)| label.chars().count()).max().unwrap_or(0);
     let left = (longest as f64 * 7.6 + 8.0).min(WIDTH * 0.5);
     let width = (WIDTH - left) / columns.len().max(1) as f64;
     let middle = |index: usize| left + width * (index as f64 + 0.5);
@@ -252,7 +300,7 @@ fn grid(svg: &mut Svg, columns: &[String], rows: &[(String, Vec<(String, Tone)>)
     }
     for (label, cells) in rows {
         let y = svg.down(27.0);
-        svg.text(2.0, y + 17.0, "", label);
+        svg.text(2.0, y + 17.0, if cells.is_empty() { "value" } else { "" }, label);
         for (index, (text, tone)) in cells.iter().enumerate() {
             let class = match tone {
                 Tone::Good => "good",

@@ -10,11 +10,8 @@ fn mark(value: f64, who: Who) -> Mark {
 
 fn forms() -> Vec<Form> {
     let marks = || vec![mark(1.0, Who::Process), mark(40.0, Who::Thread), mark(0.0, Who::Other)];
-    let series = |label: &str, who| Series {
-        label: label.to_owned(),
-        who,
-        points: vec![(1.0, 2.0), (1000.0, 1e-3), (1e6, 7e4)],
-    };
+    let points = || vec![(1.0, 2.0), (1000.0, 1e-3), (1e6, 7e4)];
+    let series = |label: &str, who| Series::measured(label, who, points());
     let axis = |log| Axis { name: "bytes <".to_owned(), log };
     vec![
         Form::Bars { unit: "µs", marks: marks() },
@@ -24,7 +21,12 @@ fn forms() -> Vec<Form> {
         Form::Lines {
             x: axis(false),
             y: axis(false),
-            series: vec![series("a", Who::Process), series("b", Who::Process)],
+            series: vec![
+                series("a", Who::Process),
+                series("b", Who::Process),
+                Series::computed("c", Who::Other, points()),
+                Series::measured("ends early", Who::Thread, points()[..2].to_vec()),
+            ],
         },
         Form::Stacked {
             unit: "KiB",
@@ -33,10 +35,13 @@ fn forms() -> Vec<Form> {
         },
         Form::Grid {
             columns: vec!["process".to_owned(), "thread".to_owned()],
-            rows: vec![(
-                "abort".to_owned(),
-                vec![("7 of 7".to_owned(), Tone::Good), ("0 of 7".to_owned(), Tone::Bad)],
-            )],
+            rows: vec![
+                ("a heading that is longer than all".to_owned(), vec![]),
+                (
+                    "abort".to_owned(),
+                    vec![("7 of 7".to_owned(), Tone::Good), ("0 of 7".to_owned(), Tone::Bad)],
+                ),
+            ],
         },
     ]
 }
@@ -90,4 +95,19 @@ fn every_value_stands_at_its_mark() {
         .collect();
     assert!(texts.contains(&"173 µs"), "{texts:?}");
     assert!(figure.contains("of 173.4: 173 µs (156 to 208)"), "{figure}");
+}
+
+#[test]
+fn a_label_never_covers_its_value() {
+    let long = "a package: a figure with a name that is longer than a line of the drawing is wide";
+    let mut mark = mark(1.02, Who::Other);
+    mark.label = long.to_owned();
+    let figure = plot(Form::Intervals { unit: "", about: Some(1.0), marks: vec![mark] });
+    let document = roxmltree::Document::parse(&figure).unwrap();
+    let texts = document.descendants().filter(|n| n.has_tag_name("text"));
+    let at = |n: &roxmltree::Node<'_, '_>| n.attribute("y").unwrap().to_owned();
+    let texts: Vec<_> = texts.map(|n| (at(&n), n.text().unwrap_or_default())).collect();
+    let value = texts.iter().find(|(_, text)| text.starts_with("1.02 (")).unwrap();
+    assert!(texts.iter().all(|(y, text)| *y != value.0 || *text == value.1 || text.is_empty()));
+    assert!(texts.iter().all(|(_, text)| text.chars().count() <= 60), "{texts:?}");
 }

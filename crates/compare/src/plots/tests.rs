@@ -71,3 +71,101 @@ fn bandwidth_is_bytes_by_time_and_sorted_by_size() {
     assert!(words.contains("pipe: 1.28 at 1024, 1.31 at 1.05 M"), "{words}");
     assert!(plot.says.contains("At 1 MiB"), "{}", plot.says);
 }
+
+#[test]
+fn the_curve_that_fits_is_drawn_beyond_what_was_measured() {
+    let with = |fitted: f64, processes: f64| {
+        let speed = |evidence: Evidence, workers: u32, arm: &str, times: f64| {
+            evidence.sampled(&format!("scaling: {workers} {arm}: speed-up"), samples(times), "")
+        };
+        let mut evidence = Evidence::new();
+        for (workers, times) in [(2, 1.9), (4, 3.7)] {
+            evidence = speed(evidence, workers, "threads", times);
+            evidence = speed(evidence, workers, "processes", times * processes);
+            evidence = speed(evidence, workers, "threads, part serial", times * 0.8);
+        }
+        let evidence = evidence.measured("scaling: serial part", 20, "%").measured(
+            "scaling: serial part that fits",
+            fitted,
+            "%",
+        );
+        scaling(Facts(&[found("parallelism", evidence)])).unwrap()
+    };
+    let plot = with(25.0, 1.0);
+    let words = plot.words();
+    assert!(words.contains("threads: 1 at 1, 1.9 at 2, 3.7 at 4"), "{words}");
+    // 1 / (0.25 + 0.75 / 8) = 2.91.
+    assert!(words.contains("Amdahl: 1 at 1, 1.6 at 2") && words.contains("2.91 at 8"));
+    assert!(plot.says.contains("never be more than 4.0 times"), "{}", plot.says);
+    assert!(plot.says.starts_with("4 threads were 3.70 times as fast as one, 4 processes 3.70"));
+    assert!(with(25.0, 0.5).says.contains("4 processes 1.85;"));
+    assert!(with(0.0, 1.0).says.contains("as many times as fast as there are workers"));
+}
+
+#[test]
+fn where_giving_away_pays_is_told_by_each_way() {
+    let with = |each: f64| {
+        let mut evidence = Evidence::new();
+        for length in [1, 10, 100] {
+            for way in ["thread per task", "pool"] {
+                let name = format!("granularity: {length} µs, {way}: speed-up");
+                evidence = evidence.sampled(&name, samples(f64::from(length) / 20.0), "");
+            }
+        }
+        let evidence = evidence
+            .measured("granularity: thread per task pays from", each, "µs")
+            .measured("granularity: pool pays from", 1, "µs");
+        granularity(Facts(&[found("parallelism", evidence)])).unwrap()
+    };
+    let says = with(100.0).says;
+    assert!(says.contains("a thread for each task from 100 µs, a pool even for the"), "{says}");
+    assert!(with(1000.0).says.contains("a thread for each task at no length that was tried"));
+    assert!(with(10.0).words().contains("one thread: 1 at 1, 1 at 100"), "the line at 1");
+}
+
+#[test]
+fn who_waits_longest_is_named() {
+    let mut evidence = Evidence::new();
+    for (name, ms) in [("iterative", 400.0), ("prefork", 20.0), ("epoll", 7.0)] {
+        evidence = evidence.fact(&format!("{name}: clients at once"), 200).sampled(
+            &format!("{name}: 99th percentile"),
+            samples(ms),
+            "ms",
+        );
+    }
+    let says = servers(Facts(&[found("server-models", evidence)])).unwrap().says;
+    assert!(says.starts_with("Of 200 clients at once 99 in 100"), "{says}");
+    assert!(says.ends_with("within 7 ms from epoll, and within 400 ms from iterative."), "{says}");
+
+    let evidence = Evidence::new()
+        .sampled("word-processor: p99, one loop / three threads", samples(50.0), "")
+        .sampled("one loop: 99th percentile", samples(25.0), "ms")
+        .sampled("three threads: 99th percentile", samples(0.5), "ms");
+    let plot = waiting(Facts(&[found("responsiveness", evidence)])).unwrap();
+    assert!(plot.says.contains("a key waited 50 times (45.0 to 55.0) as long"), "{}", plot.says);
+    assert!(!plot.says.contains("frame"), "{}", plot.says);
+}
+
+#[test]
+fn the_map_is_drawn_by_the_size_of_messages() {
+    let mut evidence = Evidence::new().measured("map: task lengths", "10 1,000", "µs");
+    for (rate, winners) in [("no crash", "Tt"), ("1/100", "Pp")] {
+        for size in ["64 B", "1 MiB"] {
+            let name = format!("map: {rate}, messages of {size}");
+            evidence = evidence.measured(&name, winners, "by length");
+        }
+    }
+    for (name, count) in [
+        ("changes along the crash rate", 4),
+        ("changes along the message size", 0),
+        ("changes along the task length", 4),
+        ("simplicity decides", 1),
+    ] {
+        evidence = evidence.measured(&format!("map: {name}"), count, "changes");
+    }
+    let plot = map(Facts(&[found("choosing", evidence)])).unwrap();
+    let words = plot.words();
+    let block = "no crash: 10 µs t-pool, 1 ms thread; 1 in 100: 10 µs p-pool, 1 ms process";
+    assert!(words.contains(&format!("messages of 64 B; {block}; messages of 1 MiB; {block}")));
+    assert!(plot.says.starts_with("Of 8 places threads win 4 and processes 4;"), "{}", plot.says);
+}
