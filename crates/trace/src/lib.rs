@@ -3,8 +3,8 @@
 //! Processes of an experiment append events and notes to one file, a line each, as they happen: none
 //! knows the whole, and some are killed. [`complete`] makes a trace of it that keeps the rules of the
 //! Trace Event Format (the JSON that Perfetto and chrome://tracing open): names, an order of lanes, a
-//! slice for each life, ends for what was cut off, arrows with both ends. [`json`] writes it, [`draw`]
-//! draws it, [`violations`] says which rules a trace breaks.
+//! slice for each life, ends for what was cut off, arrows with both ends. [`json()`] writes it, a
+//! [`Picture`] draws it, [`violations`] says which rules a trace breaks.
 
 mod check;
 mod complete;
