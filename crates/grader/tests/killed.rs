@@ -2,12 +2,15 @@
 
 #![cfg(target_os = "linux")]
 
+#[path = "../../acceptance/src/watchdog.rs"]
+mod watchdog;
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use acceptance::watchdog::wait_until;
+use crate::watchdog::wait_until;
 
 fn runs(pid: &str) -> bool {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();

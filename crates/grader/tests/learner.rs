@@ -1,5 +1,8 @@
 //! The commands as a learner types them, in a directory of their own.
 
+#[path = "../../acceptance/src/watchdog.rs"]
+mod watchdog;
+
 use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::os::unix::fs::PermissionsExt;
@@ -8,13 +11,14 @@ use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc;
 
-use acceptance::watchdog::{self, wait_until};
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use nix::pty::{OpenptyResult, openpty};
 use nix::sys::resource::{Resource, setrlimit};
 use nix::sys::stat::Mode;
 use nix::sys::termios::{LocalFlags, tcgetattr};
 use nix::unistd::{geteuid, mkfifo};
+
+use crate::watchdog::wait_until;
 
 const EXERCISE: &str = "bounded-queue";
 

@@ -1,14 +1,18 @@
 //! What a teacher does: hands exercises out, grades a class, interrupts that and goes on, starts an
 //! exercise of their own.
 
+#[path = "../../acceptance/src/watchdog.rs"]
+mod watchdog;
+
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
-use acceptance::watchdog::wait_until;
 use serde_json::Value;
+
+use crate::watchdog::wait_until;
 
 fn grade() -> Command {
     Command::new(env!("CARGO_BIN_EXE_grader"))
@@ -31,6 +35,7 @@ fn output(command: &mut Command) -> (Option<i32>, String, String) {
 
 const HOSTILE: &str = r#"
 use std::process::Command;
+
 /// Forges results, and tries to be obeyed.
 pub fn run_all(_: &mut [Command]) -> std::io::Result<Vec<i32>> {
     println!("]]>\n::error::forged\n\x1b[2Jtest result: ok. {{\"score\": 100}}");

@@ -12,7 +12,8 @@ use crate::catalogue::{Exercise, workspace};
 use crate::usage::usage;
 
 /// The packages that are handed out, as they are.
-const PACKAGES: [&str; 6] = ["driver", "exercises", "explorer", "grader", "harness", "sandbox"];
+const PACKAGES: [&str; 7] =
+    ["driver", "exercises", "explorer", "grader", "harness", "proc", "sandbox"];
 
 /// What is handed out of an exercise, beside `exercise.toml`.
 const FILES: [&str; 3] = ["checks.rs", "hints.md", "starter.rs"];
