@@ -1,6 +1,6 @@
 //! What a bank must do under every schedule.
 
-use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Barrier};
 use std::thread::{Builder, JoinHandle, yield_now};
@@ -204,6 +204,53 @@ fn holds_still() {
         });
         clerk.join().unwrap();
     }
+    for (from, to) in [(1, 0), (0, 1)] {
+        one_leaves(from, to);
+    }
+}
+
+/// Two look at account 0, at the same time if the bank lets them, and one of them leaves. Then a clerk
+/// comes, while the other still looks.
+fn one_leaves(from: usize, to: usize) {
+    let bank = Arc::new(Bank::new(&[10, 10]));
+    let looking = Arc::new(AtomicUsize::new(0));
+    let gone = Arc::new(AtomicBool::new(false));
+    let leaves = {
+        let (bank, looking, gone) = (bank.clone(), looking.clone(), gone.clone());
+        start("auditor", move || {
+            bank.inspect(0, |_| {
+                looking.fetch_add(1, SeqCst);
+                wait_a_little(|| looking.load(SeqCst) == 2);
+            });
+            gone.store(true, SeqCst);
+        })
+    };
+    let clerk = bank.inspect(0, |_| {
+        looking.fetch_add(1, SeqCst);
+        wait_a_little(|| gone.load(SeqCst));
+        let paid = Arc::new(AtomicBool::new(false));
+        let (bank, has_paid) = (bank.clone(), paid.clone());
+        let clerk = start("clerk", move || {
+            bank.transfer(from, to, 5).unwrap();
+            has_paid.store(true, SeqCst);
+        });
+        wait_a_little(|| paid.load(SeqCst));
+        let paid = paid.load(SeqCst);
+        assert!(!paid, "5 were moved from {from} to {to} while 0 was looked at, by one of two");
+        clerk
+    });
+    clerk.join().unwrap();
+    leaves.join().unwrap();
+}
+
+/// Lets others run until it is so; not for ever, since they may be waiting for this thread.
+fn wait_a_little(is_so: impl Fn() -> bool) {
+    for _ in 0..8 {
+        if is_so() {
+            return;
+        }
+        yield_now();
+    }
 }
 
 /// One account is looked at until money has moved between two others, to and fro.
@@ -231,15 +278,19 @@ fn no_global_lock() {
     }
 }
 
-/// As before, and somebody else waits for the account that is looked at: to take out of it, or to
-/// pay into it.
+/// As before, and somebody else waits for the account that is looked at: to take out of it, to pay
+/// into it, or to look at it too.
 fn nobody_in_the_way() {
-    while_a_clerk_waits(0, (0, 1), [5, 15, 9, 11]);
-    while_a_clerk_waits(1, (0, 1), [5, 15, 9, 11]);
-    while_a_clerk_waits(0, (1, 0), [15, 5, 9, 11]);
+    let pay = |from, to| move |bank: &Bank| bank.transfer(from, to, 5).unwrap();
+    while_one_waits(0, pay(0, 1), [5, 15, 9, 11]);
+    while_one_waits(1, pay(0, 1), [5, 15, 9, 11]);
+    while_one_waits(0, pay(1, 0), [15, 5, 9, 11]);
+    while_one_waits(0, pay(0, 0), [10, 10, 9, 11]);
+    while_one_waits(0, |bank| bank.inspect(0, |_| ()), [10, 10, 9, 11]);
 }
 
-fn while_a_clerk_waits(account: usize, (from, to): (usize, usize), expected: [u64; 4]) {
+/// Meanwhile others pay, look, pay themselves, and cannot pay.
+fn while_one_waits(account: usize, waits: impl FnOnce(&Bank) + Send + 'static, expected: [u64; 4]) {
     let bank = Arc::new(Bank::new(&[10, 10, 10, 10]));
     let (looking, looked_at) = channel();
     let (paid, wait) = channel();
@@ -252,15 +303,18 @@ fn while_a_clerk_waits(account: usize, (from, to): (usize, usize), expected: [u6
     });
     looked_at.recv().unwrap();
     let at_work = bank.clone();
-    let waiting = start("waiting clerk", move || at_work.transfer(from, to, 5).unwrap());
+    let waiting = start("waiting", move || waits(&at_work));
     let at_work = bank.clone();
     let clerk = start("clerk", move || at_work.transfer(3, 2, 4).unwrap());
     bank.transfer(2, 3, 5).unwrap();
     clerk.join().unwrap();
+    bank.inspect(3, |balance: u64| assert_eq!(balance, 11, "10, after receiving 5 and paying 4"));
+    bank.transfer(2, 2, 9).unwrap();
+    assert!(bank.transfer(3, 2, 12).is_err(), "a transfer of 12 from an account with 11 was made");
     paid.send(()).unwrap();
     auditor.join().unwrap();
     waiting.join().unwrap();
-    assert_eq!(balances(&bank), expected, "the balances after two transfers of 5 and one of 4");
+    assert_eq!(balances(&bank), expected, "the balances after all transfers");
 }
 
 /// How many accounts a large bank has.

@@ -1,5 +1,6 @@
 //! What a bounded queue must do under every schedule.
 
+use std::fmt::Debug;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::thread::{Builder, JoinHandle};
@@ -40,6 +41,40 @@ const ENOUGH: u64 = 400_000;
 
 fn start<T: Send + 'static>(name: &str, f: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
     Builder::new().name(name.to_owned()).spawn(f).unwrap()
+}
+
+/// The first of all, since the book shows its lines: additions to others do not move them.
+fn close_wakes_all() {
+    let queue = Arc::new(BoundedQueue::<i32>::new(1));
+    let closing = Arc::new(AtomicBool::new(false));
+    let consumers = ["consumer 1", "consumer 2"].map(|name| {
+        let (queue, closing) = (queue.clone(), closing.clone());
+        start(name, move || (queue.pop(), closing.load(SeqCst)))
+    });
+    closing.store(true, SeqCst);
+    queue.close();
+    for consumer in consumers {
+        let (item, closed) = consumer.join().unwrap();
+        assert_eq!(item, None, "popping from a closed and empty queue");
+        assert!(closed, "pop returned from an empty queue before it was closed");
+    }
+
+    for room in [false, true] {
+        let queue = Arc::new(BoundedQueue::new(1));
+        queue.push(1).unwrap();
+        let producers = ["producer 1", "producer 2"].map(|name| {
+            let queue = queue.clone();
+            start(name, move || queue.push(2))
+        });
+        queue.close();
+        if room {
+            // It comes too late.
+            assert_eq!(queue.pop(), Some(1), "popping what was inside at the close");
+        }
+        for producer in producers {
+            assert_eq!(producer.join().unwrap(), Err(2), "pushing into a closed queue");
+        }
+    }
 }
 
 fn one_thread() {
@@ -94,28 +129,43 @@ fn nothing_lost() {
 
 fn bounded() {
     for capacity in [1, 3, 5] {
-        one_too_many(capacity);
+        one_too_many(capacity, 1);
     }
+    // Items count, not bytes.
+    one_too_many(1, ());
+    one_too_many(3, ());
+    one_too_many(3, 1_u8);
+    one_too_many(2, [1_u64; 200]);
+    one_too_many(2, "a text".to_owned());
+}
+
+/// What any item can be asked for here.
+trait Item: Clone + Debug + PartialEq + Send + 'static {}
+impl<T: Clone + Debug + PartialEq + Send + 'static> Item for T {}
+
+fn pops<T: Item>(queue: &BoundedQueue<T>, item: &T) {
+    let popped: Option<T> = queue.pop();
+    assert_eq!(popped.as_ref(), Some(item), "popping what was pushed");
 }
 
 /// Room for so many items, and two producers when there is room for one of them: when both have got
 /// as far as they can, one of them waits, and only one. The queue has been full and empty before.
-fn one_too_many(capacity: usize) {
+fn one_too_many<T: Item>(capacity: usize, item: T) {
     let queue = Arc::new(BoundedQueue::new(capacity));
     for _ in 0..capacity {
-        queue.push(1).unwrap();
+        queue.push(item.clone()).unwrap();
     }
     for _ in 0..capacity {
-        assert_eq!(queue.pop(), Some(1), "popping what was pushed");
+        pops(&queue, &item);
     }
     for _ in 1..capacity {
-        queue.push(1).unwrap();
+        queue.push(item.clone()).unwrap();
     }
     let pushed = Arc::new(AtomicUsize::new(0));
     let producers = ["producer 1", "producer 2"].map(|name| {
-        let (queue, pushed) = (queue.clone(), pushed.clone());
+        let (queue, pushed, item) = (queue.clone(), pushed.clone(), item.clone());
         start(name, move || {
-            queue.push(1).unwrap();
+            queue.push(item).unwrap();
             pushed.fetch_add(1, SeqCst);
         })
     });
@@ -125,7 +175,7 @@ fn one_too_many(capacity: usize) {
         let most = popped + capacity;
         let said = "items that went in, with two producers at work";
         assert_eq!(taken_in, most, "{said}, {popped} taken out and room for {capacity}");
-        assert_eq!(queue.pop(), Some(1), "popping what was pushed");
+        pops(&queue, &item);
     }
     for producer in producers {
         producer.join().unwrap();
@@ -207,39 +257,6 @@ fn waits_asleep() {
     assert_eq!(producer.join().unwrap(), Ok(()), "pushing once there is room");
 }
 
-fn close_wakes_all() {
-    let queue = Arc::new(BoundedQueue::<i32>::new(1));
-    let closing = Arc::new(AtomicBool::new(false));
-    let consumers = ["consumer 1", "consumer 2"].map(|name| {
-        let (queue, closing) = (queue.clone(), closing.clone());
-        start(name, move || (queue.pop(), closing.load(SeqCst)))
-    });
-    closing.store(true, SeqCst);
-    queue.close();
-    for consumer in consumers {
-        let (item, closed) = consumer.join().unwrap();
-        assert_eq!(item, None, "popping from a closed and empty queue");
-        assert!(closed, "pop returned from an empty queue before it was closed");
-    }
-
-    for room in [false, true] {
-        let queue = Arc::new(BoundedQueue::new(1));
-        queue.push(1).unwrap();
-        let producers = ["producer 1", "producer 2"].map(|name| {
-            let queue = queue.clone();
-            start(name, move || queue.push(2))
-        });
-        queue.close();
-        if room {
-            // It comes too late.
-            assert_eq!(queue.pop(), Some(1), "popping what was inside at the close");
-        }
-        for producer in producers {
-            assert_eq!(producer.join().unwrap(), Err(2), "pushing into a closed queue");
-        }
-    }
-}
-
 fn close_keeps_items() {
     // Two wait; one of them gets the item that comes just before the close.
     let queue = Arc::new(BoundedQueue::new(1));
@@ -277,7 +294,8 @@ const MANY: usize = 300;
 /// Room for hundreds, then for more than two bytes can count; then dozens who wait.
 fn many() {
     set_most_steps(ENOUGH);
-    one_too_many(MANY);
+    one_too_many(MANY, 1);
+    one_too_many(MANY, ());
     let numbers: Vec<_> = (0..MANY as i32).collect();
     let queue = BoundedQueue::new(MANY);
     for number in &numbers {

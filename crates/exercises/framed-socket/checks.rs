@@ -296,7 +296,19 @@ fn ends_between(run: &Run) {
         submission.begin("receive", &());
         run.expect("after the last message, at the end", &received(&submission), &Ok(None));
     }
+    ends_once(run, &submission, 0, &Ok(None));
     hang_up(&submission);
+}
+
+/// After `begun` bytes of a message the stream ends, and gives the rest if it is asked again, as a
+/// terminal does, or a file to which somebody writes.
+fn ends_once(run: &Run, submission: &Session, begun: usize, expected: &Received) {
+    submission.call::<()>("new", &false);
+    let message = run.random().bytes(7);
+    let error = Some((begun, ""));
+    let mut script = Script { error, once: true, ..Script::giving(&framed(&message)) };
+    let what = format!("read returned 0 after {begun} bytes of a message of 4 + 7, and would go on");
+    run.expect(&what, &receive(submission, &mut script), expected);
 }
 
 fn dies_within(run: &Run) {
@@ -311,16 +323,23 @@ fn dies_within(run: &Run) {
         let what = format!("the peer was killed when {begun} bytes of a message of 4 + 7 were sent");
         run.expect(&what, &received(&submission), &Err("UnexpectedEof".to_owned()));
     }
+    for begun in 1..bytes.len() {
+        ends_once(run, &submission, begun, &Err("UnexpectedEof".to_owned()));
+    }
     hang_up(&submission);
 }
 
-/// Errors that a stream may have, beside interruptions, and the ends that have kinds of their own.
-/// The first four of them are usual.
-const KINDS: [&str; 11] = [
+/// Errors that a stream may have, beside interruptions. The first four of them are usual, and the next
+/// four are of kinds that a submission returns for its own reasons, too.
+const KINDS: [&str; 15] = [
     "WouldBlock",
     "ConnectionReset",
     "TimedOut",
     "BrokenPipe",
+    "UnexpectedEof",
+    "WriteZero",
+    "InvalidData",
+    "InvalidInput",
     "ConnectionAborted",
     "ConnectionRefused",
     "NotConnected",
@@ -341,7 +360,7 @@ fn errors(run: &Run) {
         .flat_map(|(message, end)| (0..end).map(move |after| (message, after)))
     {
         let any = run.random().within(0..KINDS.len() as u64) as usize;
-        let usual = KINDS[..4].iter().map(|kind| (*kind, false));
+        let usual = KINDS[..8].iter().map(|kind| (*kind, false));
         for (kind, once) in usual.chain([(KINDS[any], true), (KINDS[any], false)]) {
             submission.call::<()>("new", &false);
             let error = Some((after, kind));

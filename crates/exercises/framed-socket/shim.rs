@@ -44,6 +44,10 @@ impl Played {
                 ErrorKind::PermissionDenied,
                 ErrorKind::Unsupported,
                 ErrorKind::OutOfMemory,
+                ErrorKind::UnexpectedEof,
+                ErrorKind::WriteZero,
+                ErrorKind::InvalidData,
+                ErrorKind::InvalidInput,
             ];
             let kind = known.into_iter().find(|known| format!("{known:?}") == kind);
             io::Error::from(kind.unwrap_or(ErrorKind::Other))

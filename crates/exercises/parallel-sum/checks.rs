@@ -1,8 +1,10 @@
 //! What a parallel sum must do under every schedule.
 
+use std::any::Any;
+use std::fmt::Debug;
 use std::panic::panic_any;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
-use std::sync::{Arc, Barrier};
+use std::sync::{Arc, Barrier, Mutex};
 use std::thread::{Builder, yield_now};
 
 use harness::{Check, EDGES, serve, set_most_steps};
@@ -46,6 +48,29 @@ fn sum() {
     let many: Vec<u64> = (1..=30).collect();
     assert_eq!(total(&many, 7), 465, "the sum of 1 to 30 on 7 threads");
     assert_eq!(total(&many, 8), 465, "the sum of 1 to 30 on 8 threads");
+    for threads in [1, 2] {
+        two_callers(threads);
+    }
+}
+
+/// Two call at the same time: all threads of both calls wait for each other.
+fn two_callers(threads: usize) {
+    let meeting = Arc::new(Barrier::new(2 * threads));
+    let callers = [1, 100].map(|number: u64| {
+        let meeting = meeting.clone();
+        let call = move || {
+            parallel_sum(&vec![number; threads], threads, |item| {
+                meeting.wait();
+                *item
+            })
+        };
+        (number, Builder::new().name(format!("caller {number}")).spawn(call).unwrap())
+    });
+    for (number, caller) in callers {
+        let sum: u64 = caller.join().unwrap();
+        let what = format!("the sum of {threads} times {number}, while another call is at work");
+        assert_eq!(sum, threads as u64 * number, "{what}");
+    }
 }
 
 fn few_items() {
@@ -66,11 +91,15 @@ fn few_items() {
     }
 }
 
-/// Each call waits until another thread has come to the same place.
+/// Each call waits until another thread has come to the same place; where threads may have more items
+/// than others, only the first two calls.
 fn at_the_same_time() {
+    let calls = AtomicUsize::new(0);
     let meeting = Barrier::new(2);
     let sum: u64 = parallel_sum(&[1, 20, 300, 4000], 2, |item| {
-        meeting.wait();
+        if calls.fetch_add(1, SeqCst) < 2 {
+            meeting.wait();
+        }
         *item
     });
     assert_eq!(sum, 4321, "the sum of 4 items on 2 threads");
@@ -130,6 +159,49 @@ fn panic_travels() {
     let payload = caller.unwrap().join().expect_err("the only call panicked");
     let bad = payload.downcast_ref::<Bad>();
     assert_eq!(bad, Some(&Bad(7)), "the payload of the panic on 1 thread");
+
+    for threads in [1, 2] {
+        same_payload(threads, "a text");
+        same_payload(threads, "a String".to_owned());
+        same_payload(threads, 7_u8);
+    }
+    for first in [0, 1] {
+        several_panic(first);
+    }
+}
+
+/// One of two calls panics with this: the same comes out, of the same type.
+fn same_payload<P: Any + Clone + Debug + PartialEq + Send>(threads: usize, expected: P) {
+    let payloads = [Mutex::new(None), Mutex::new(Some(expected.clone()))];
+    let call = move || {
+        parallel_sum(&payloads, threads, |payload| {
+            let payload = payload.lock().unwrap().take();
+            payload.map_or(1, |payload| panic_any(payload))
+        })
+    };
+    let caller = Builder::new().name("caller".to_owned()).spawn(call);
+    let payload = caller.unwrap().join().expect_err("one of two calls panicked");
+    let came = payload.downcast_ref::<P>();
+    assert_eq!(came, Some(&expected), "the payload of the panic, as what it was");
+}
+
+/// Of three threads, all from this one on panic, each with a payload of its own.
+fn several_panic(first: usize) {
+    let call = move || {
+        let meeting = Barrier::new(3);
+        parallel_sum(&[0, 1, 2], 3, |item| {
+            meeting.wait();
+            if *item >= first {
+                panic_any(Bad(*item));
+            }
+            1
+        })
+    };
+    let caller = Builder::new().name("caller".to_owned()).spawn(call);
+    let payload = caller.unwrap().join().expect_err("calls panicked");
+    let bad = payload.downcast_ref::<Bad>();
+    let one_of_them = bad.is_some_and(|bad| (first..3).contains(&bad.0));
+    assert!(one_of_them, "{} of 3 threads panicked: the payload is none of theirs", 3 - first);
 }
 
 /// Two threads, one of which panics while the other is at work.
