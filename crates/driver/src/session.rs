@@ -200,6 +200,13 @@ impl Session {
         observe::threads(pid).into_iter().all(waits)
     }
 
+    /// Whether its only thread is asleep in a wait for a child, which has no end but the child's.
+    pub fn waits_for_a_child(&self) -> bool {
+        let pid = self.pid();
+        let call = observe::system_call(pid, pid).map(|(number, _)| number);
+        observe::threads(pid).len() == 1 && matches!(call, Some(libc::SYS_wait4 | libc::SYS_waitid))
+    }
+
     /// Waits until it sleeps, whatever for, but not longer than for `time`; the same if it answers.
     pub fn falls_asleep(&self, time: Duration) {
         let start = Instant::now();

@@ -42,7 +42,9 @@ fn counts(run: &Run) {
     new(&submission);
     run.expect("a new counter", &get(&submission, 0), &0);
     let mut sum = 0;
-    for number in [3, u64::from(u32::MAX), 0, 1 << 40, run.random().within(1..1 << 50)] {
+    // At last the sum has 64 bits, of which the lowest is set.
+    let some = run.random().within(1..1 << 49) * 2;
+    for number in [3, u64::from(u32::MAX), 0, 1 << 40, some, (1 << 53) + 1, 1 << 62, 1 << 63] {
         let what = format!("what was there before {number} was added");
         run.expect(&what, &add(&submission, 0, number), &sum);
         sum += number;

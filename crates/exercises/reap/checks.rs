@@ -109,6 +109,26 @@ fn codes(run: &Run) {
     expect_codes(run, &submission, &endings);
     run.random().shuffle(&mut endings[..3]);
     expect_codes(run, &submission, &endings[..3]);
+    expect_pipes(run, &submission);
+}
+
+/// Runs commands to which the caller gives pipes, of which they read to the end and to which they write.
+fn expect_pipes(run: &Run, submission: &Session) {
+    let roles = run.commands(2);
+    let inputs = [20, 30].map(|length| run.random().bytes(length));
+    let printed = [40, 50].map(|length| run.random().bytes(length));
+    submission.begin("run_all, with pipes", &(words(&roles), inputs.to_vec()));
+    for (which, role) in roles.iter().enumerate() {
+        let puppet = run.started(submission, role);
+        let what = format!("what {} reads from the pipe that the caller gave it", role.name);
+        run.expect(&what, &puppet.reads(), &inputs[which]);
+        puppet.prints(&printed[which]);
+        puppet.exits(which as i32);
+    }
+    let (codes, written): (Result<Vec<i32>, Failure>, Vec<Vec<u8>>) = submission.answer();
+    run.expect("the codes of two commands with pipes", &codes, &Ok(vec![0, 1]));
+    let what = "what came through the pipes that the caller gave the commands to write to";
+    run.expect(what, &written, &printed.to_vec());
 }
 
 /// No commands, after some, so that who does nothing has nothing for it.
@@ -147,7 +167,7 @@ fn signals(run: &Run) {
 fn together(run: &Run) {
     let submission = run.submission();
     let some = run.random().within(2..12) as usize;
-    let many = run.random().within(66..101) as usize;
+    let many = run.random().within(101..106) as usize;
     for count in [some, many] {
         let roles = run.commands(count);
         begin(&submission, &roles);
@@ -167,10 +187,12 @@ fn waits(run: &Run) {
     let long = run.started(&submission, &roles[0]);
     let start = Instant::now();
     let age = Duration::from_millis(run.random().within(2150..2600));
+    // Who is not asleep in a wait that ends with the command alone may give up at some time.
+    let long_age = age + Duration::from_millis(3000);
     // Meanwhile it is stopped for a while, which is no end.
     let (stop, go_on) = (age / 4, age / 2);
     let mut stopped = Some(false);
-    while start.elapsed() < age {
+    while start.elapsed() < if submission.waits_for_a_child() { age } else { long_age } {
         if stopped == Some(false) && start.elapsed() > stop {
             long.stops();
             stopped = Some(true);
@@ -191,8 +213,8 @@ fn waits(run: &Run) {
     }
     long.exits(6);
     run.started(&submission, &roles[1]).exits(5);
-    let codes = codes_of(&submission, "a command that takes 2 s, and one that does not");
-    run.expect("a command that takes 2 s, and one that does not", &codes, &[6, 5]);
+    let codes = codes_of(&submission, "a command that takes seconds, and one that does not");
+    run.expect("a command that takes seconds, and one that does not", &codes, &[6, 5]);
 
     // A busy machine may take its time once, and not three times.
     let slow = (0..3).all(|_| {

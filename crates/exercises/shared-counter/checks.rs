@@ -189,13 +189,14 @@ fn reads_go_on() {
 /// So many counters that two of them would share something, if there were fewer of it.
 fn many_counters() {
     set_most_steps(ENOUGH);
-    slow_change_of(0, 1100);
+    slow_change_of(0, 4200);
 }
 
 /// While a change is made, somebody else changes the same counter, each time that it is made anew: a
 /// hundred times. Where changes wait for each other, it is made once.
 fn outlasts() {
     set_most_steps(ENOUGH);
+    comes_round();
     const TIMES: u64 = 100;
     let counters = Arc::new(Counters::new(1));
     let added = Arc::new(AtomicU64::new(0));
@@ -233,6 +234,44 @@ fn outlasts() {
         1000 + calls,
         "the counter, after adding 1000, and 1 for each of {calls} times"
     );
+}
+
+/// While a change is made, once, somebody else changes the same counter so often that a count of eight
+/// bits is the same again. Where changes wait for each other, they come later.
+fn comes_round() {
+    const TIMES: u64 = 256;
+    let counters = Arc::new(Counters::new(1));
+    let added = Arc::new(AtomicU64::new(0));
+    let (asks, asked) = channel();
+    let (at_work, adds) = (counters.clone(), added.clone());
+    let other = start("other", move || {
+        for () in asked {
+            for _ in 0..TIMES {
+                at_work.update(0, |x| x + 1);
+                adds.fetch_add(1, SeqCst);
+            }
+        }
+    });
+    let first = Cell::new(true);
+    let result = counters.update(0, |x| {
+        if first.replace(false) {
+            asks.send(()).unwrap();
+            // Until it comes no further, because it may have to wait for this change.
+            let (mut seen, mut looks) = (0, 0);
+            while seen < TIMES && looks < 100 {
+                sleep(Duration::from_millis(1));
+                let now = added.load(SeqCst);
+                looks = if now == seen { looks + 1 } else { 0 };
+                seen = now;
+            }
+        }
+        x + 1000
+    });
+    drop(asks);
+    other.join().unwrap();
+    assert!(result >= 1000, "an update that adds 1000 returned {result}");
+    let now = counters.get(0);
+    assert_eq!(now, 1000 + TIMES, "the counter, after adding 1000, and 1 for {TIMES} times meanwhile");
 }
 
 /// Of so many counters, one is changed slowly. All others can be changed and read, also if somebody

@@ -50,8 +50,8 @@ impl History {
     fn failed(&mut self, start: Duration, now: Duration, policy: &Policy) -> Option<Duration> {
         self.failures = if now - start >= policy.steady { 1 } else { self.failures + 1 };
         self.restarts.retain(|restart| now - *restart < policy.window);
-        let doubled = 1_u32.checked_shl(self.failures - 1).unwrap_or(u32::MAX);
-        let pause = policy.first.saturating_mul(doubled).min(policy.longest);
+        let doubled = (1..self.failures).fold(policy.first, |pause, _| pause.saturating_mul(2));
+        let pause = doubled.min(policy.longest);
         (self.restarts.len() < policy.restarts).then_some(pause)
     }
 }

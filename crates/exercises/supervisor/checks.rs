@@ -323,6 +323,18 @@ fn recovers(run: &Run) {
         expect(run, &what, &story, DONE, 5);
     }
     (0..3).for_each(|_| any_story(run, 1000));
+    // A nanosecond makes a difference, whatever the clock says.
+    let mut late = after_centuries(run);
+    let nanosecond = Duration::from_nanos(1);
+    for (lasts, steady, expected) in [
+        (ms(5000), ms(5000), [10; 3]),
+        (ms(5000) - nanosecond, ms(5000), [10, 20, 40]),
+        (ms(5000), ms(5000) + nanosecond, [10, 20, 40]),
+    ] {
+        let story = late.supervise(&Policy { steady, ..POLICY }, &four(lasts));
+        let what = format!("a command whose runs last {lasts:?}, {steady:?} being steady, after centuries");
+        expect_pauses(run, &what, &story, &expected.map(ms));
+    }
     // The pause itself is no part of a run.
     let policy = Policy { first: ms(70_000), longest: ms(200_000), ..POLICY };
     let story = play.supervise(&policy, &at_once(&[1, 1, 1, 0]));
@@ -423,6 +435,18 @@ fn window(run: &Run) {
     expect(run, "a command whose runs last 5 s, with 1 restart in 5 s", &story, DONE, 4);
     let story = play.supervise(&exact, &lasting(4999, 3));
     expect(run, "a command whose runs last 4.999 s, with 1 restart in 5 s", &story, exit(1), 2);
+    // A nanosecond makes a difference, whatever the clock says.
+    let mut play = after_centuries(run);
+    let story = play.supervise(&exact, &four(ms(5000)));
+    let what = "a command whose runs last 5 s, with 1 restart in 5 s, after centuries";
+    expect(run, what, &story, DONE, 4);
+    let story = play.supervise(&exact, &four(ms(5000) - Duration::from_nanos(1)));
+    let what = "a command whose runs last 1 ns less than 5 s, with 1 restart in 5 s, after centuries";
+    expect(run, what, &story, exit(1), 2);
+    let longer = Policy { window: ms(5000) + Duration::from_nanos(1), ..exact };
+    let story = play.supervise(&longer, &four(ms(5000)));
+    let what = "a command whose runs last 5 s, with 1 restart in 5 s and 1 ns, after centuries";
+    expect(run, what, &story, exit(1), 2);
     // A restart is as old as its start, and not as the failure before the pause.
     let paused = Policy { restarts: 1, first: ms(3000), longest: ms(3000), window: ms(5000), ..POLICY };
     let story = play.supervise(&paused, &lasting(3000, 3));
@@ -442,6 +466,13 @@ fn no_limit(run: &Run) {
     let story = play.supervise(&policy, &at_once(&[1, 1, 0]));
     let expected = [1_u64 << 62, 1 << 63].map(Duration::from_secs);
     expect_pauses(run, "a command whose first pause is 2^62 s", &story, &expected);
+    // The pauses grow on, from a nanosecond to half a year.
+    let mut play = Play::new(run);
+    let first = Duration::from_nanos(1);
+    let policy = Policy { first, longest: max, steady: max, window: max, restarts: most };
+    let story = play.supervise(&policy, &at_once(&[&[1; 55][..], &[0]].concat()));
+    let expected: Vec<Duration> = (0..55).map(|pause| Duration::from_nanos(1 << pause)).collect();
+    expect_pauses(run, "a command that fails 55 times, first pause 1 ns", &story, &expected);
     let mut play = Play::new(run);
     let policy = Policy { first: max, longest: max, ..POLICY };
     let story = play.supervise(&policy, &at_once(&[1, 0]));
@@ -470,6 +501,17 @@ fn ages_without_end(run: &Run) {
         );
         expect(run, &what, &story, exit(3), restarts as usize + 1);
     }
+}
+
+/// A clock that has gone on for centuries: as a number with 53 bits, it has no nanoseconds.
+fn after_centuries(run: &Run) -> Play<'_> {
+    let now = Duration::new(run.random().within(1 << 32..1 << 33), 999_999_999);
+    Play { now, ..Play::new(run) }
+}
+
+/// Four runs that last so long.
+fn four(lasts: Duration) -> [Course; 4] {
+    [(lasts, 1), (lasts, 1), (lasts, 1), (lasts, 0)]
 }
 
 /// The clock looks for children in every pause, and there are never two runs at once.

@@ -128,9 +128,19 @@ fn in_time(run: &Run) {
 /// `Duration::MAX` is how one says that there is no limit.
 fn no_limit(run: &Run) {
     let submission = run.submission();
-    // Some of them are nothing at all, or negative, in 32 bits: the second as soon as one looks, however
-    // busy the machine is.
-    for limit in [Duration::MAX, ms((1 << 32) + 1), ms((1 << 32) + 5), ms((1 << 31) + 5)] {
+    // Some of them are nothing at all, or negative, in 32 bits or in 64, counted in seconds or in parts of
+    // them: the second as soon as one looks, however busy the machine is.
+    let ns = Duration::from_nanos;
+    for limit in [
+        Duration::MAX,
+        ms((1 << 32) + 1),
+        ms((1 << 32) + 5),
+        ms((1 << 31) + 5),
+        Duration::from_micros((1 << 32) + 9),
+        Duration::from_secs(1 << 32),
+        ns(1 << 63),
+        ns(u64::MAX) + ns(9),
+    ] {
         let role = run.command();
         begin(&submission, &role, limit, Duration::MAX);
         let puppet = run.started(&submission, &role);
@@ -139,11 +149,13 @@ fn no_limit(run: &Run) {
         expect(run, &submission, &format!("a limit of {limit:?}"), (true, exit(4)));
     }
     let ready = |puppet: &Puppet| puppet.handles(TERM);
-    let (puppet, (), ..) = begin_ready(run, &submission, Duration::MAX, ready);
-    run.ensure(puppet.gets(TERM), || "a command was ended without SIGTERM".into());
-    submission.falls_asleep(Duration::from_millis(20));
-    puppet.exits(5);
-    expect(run, &submission, "a grace of Duration::MAX", (false, exit(5)));
+    for grace in [Duration::MAX, ms((1 << 32) + 5), ms((1 << 31) + 5), ns(u64::MAX) + ns(9)] {
+        let (puppet, (), ..) = begin_ready(run, &submission, grace, ready);
+        run.ensure(puppet.gets(TERM), || "a command was ended without SIGTERM".into());
+        run.ensure(!puppet.ends_within(ms(20)), || format!("a grace of {grace:?} was over at once"));
+        puppet.exits(5);
+        expect(run, &submission, &format!("a grace of {grace:?}"), (false, exit(5)));
+    }
 }
 
 fn cannot_start(run: &Run) {
