@@ -166,6 +166,13 @@ pub(crate) fn signal(pid: i32, signal: Signal) {
     }
 }
 
+/// Whether a process has ended, or is about to: its memory goes first, and its program with it.
+fn is_leaving(pid: i32) -> bool {
+    let program = std::fs::metadata(format!("/proc/{pid}/exe"));
+    let is_gone = program.is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound);
+    is_gone || observe::has_ended(pid)
+}
+
 pub(crate) fn same_program(pid: i32, path: &str) -> bool {
     let one = std::fs::metadata(format!("/proc/{pid}/exe"));
     let other = std::fs::metadata(path);
@@ -393,7 +400,7 @@ impl Run {
                 }
                 who::PEER if is(PROGRAM) => world.peers.push(connection),
                 // Somebody may be gone before one could look.
-                _ if observe::has_ended(pid) => {}
+                _ if is_leaving(pid) => {}
                 _ => fail("forged", "A process that is no command tried to look like one."),
             }
         }
