@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use lab::machine::Busy;
 use lab::sample::Pinned;
 use lab::thread::spawn;
-use lab::{Evidence, Experiment, Lab, say, say_why};
+use lab::{Evidence, Experiment, Lab, Unavailable, say, say_why};
 
 use crate::contest::{
     Before, NICEST, PATIENCE, cpu, own_clock, read, set_nice, set_policy, threads, too_little,
@@ -71,7 +71,8 @@ fn run(lab: &Lab) -> Result<Evidence> {
         }
     };
     let name = "starvation: beside SCHED_FIFO";
-    Ok(match real_time(Duration::from_millis(lab.by_effort(150, 1100, 2100))) {
+    let window = Duration::from_millis(lab.by_effort(150, 1100, 2100));
+    Ok(match real_time(window).and_then(Left::undisturbed) {
         Ok(left) => {
             say!("main", "a usual thread beside one of SCHED_FIFO:");
             say!("main", "  {left}");
@@ -97,6 +98,15 @@ struct Left {
 }
 
 impl Left {
+    /// Real-time threads share what the kernel leaves to their class on a CPU: beside another one of
+    /// them, which no watch for other work sees as such, this says nothing.
+    fn undisturbed(self) -> Result<Left> {
+        if self.weak + self.strong < self.took.mul_f64(0.8) {
+            return Err(Unavailable::because("others had the CPU meanwhile").into());
+        }
+        Ok(self)
+    }
+
     /// Per cent of what both had.
     fn share(&self) -> f64 {
         let weak = self.weak.as_secs_f64();
