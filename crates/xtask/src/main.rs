@@ -44,7 +44,11 @@ fn main() -> ExitCode {
             let word = |name: &str| matches.get_one::<String>(name).map(String::as_str);
             let tried = match word("package") {
                 Some(package) => breaks::one(package, word("name")),
-                None => breaks::all(),
+                None => {
+                    let number =
+                        |name: &str| *matches.get_one::<u32>(name).expect("a default") as usize;
+                    breaks::all(number("share"), number("turn"))
+                }
             };
             return tried.unwrap_or_else(|error| {
                 eprintln!("xtask: {error:#}");
@@ -106,6 +110,24 @@ fn command() -> Command {
                         .action(ArgAction::SetTrue)
                         .conflicts_with("package")
                         .help("Try all breaks of all concepts and print the counts"),
+                )
+                .arg(
+                    Arg::new("share")
+                        .long("share")
+                        .value_name("N")
+                        .value_parser(value_parser!(u32).range(1..))
+                        .default_value("1")
+                        .conflicts_with("package")
+                        .help("With --all: only one in N of each concept's breaks"),
+                )
+                .arg(
+                    Arg::new("turn")
+                        .long("turn")
+                        .value_name("K")
+                        .value_parser(value_parser!(u32))
+                        .default_value("0")
+                        .conflicts_with("package")
+                        .help("With --share: which of the N shares; others come by turns"),
                 ),
         )
         .subcommand(
