@@ -69,8 +69,8 @@ fn one_of_eight(fault: &Fault) -> Result<(String, usize)> {
     let (go, mut start) = std::io::pipe().context("pipe")?;
     let (mut finished, done) = std::io::pipe().context("pipe")?;
     let (mut names, name) = std::io::pipe().context("pipe")?;
-    let process = child(|| eight_threads(*fault, &go, &done, &name))?;
-    drop((done, name));
+    let process = child(|| eight_threads(*fault, &go, &done, name))?;
+    drop(done);
     let mut victim = [0; 4];
     if names.read_exact(&mut victim).is_err() {
         bail!("the process {}", exact(process.wait()?)?);
@@ -83,14 +83,13 @@ fn one_of_eight(fault: &Fault) -> Result<(String, usize)> {
     Ok((exact(status)?, results.len()))
 }
 
-fn eight_threads(fault: Fault, go: &PipeReader, done: &PipeWriter, name: &PipeWriter) -> i32 {
+fn eight_threads(fault: Fault, go: &PipeReader, done: &PipeWriter, mut name: PipeWriter) -> i32 {
     lab::child::no_core_dump();
     silence();
     std::thread::scope(|threads| {
         for _ in 0..OTHERS {
             spawn(threads, || fault::work(go, done));
         }
-        let mut name = name.try_clone().expect("a descriptor is free");
         // Not of the scope: it would wait for ever for a thread that the raw system call ended.
         spawn_detached(move || {
             let _ = name.write_all(&gettid().as_raw().to_ne_bytes());
