@@ -7,6 +7,7 @@ use std::io::Read;
 use std::os::fd::AsRawFd;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, Stdio};
+use std::sync::mpsc::RecvTimeoutError;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
@@ -22,6 +23,9 @@ const SAMPLE: usize = 4;
 
 /// No run of one experiment takes longer by its own limits, which are 40 s for an experiment.
 const OWN_LIMIT: Duration = Duration::from_secs(45);
+
+/// An experiment of which a call failed ends soon; one that takes this long would wait for its limit.
+const HANGS: Duration = Duration::from_secs(20);
 
 /// What came out of many trials.
 #[derive(Debug, Default)]
@@ -60,7 +64,7 @@ pub enum Kind {
     Leftover,
     /// A process ended that the program has not made.
     ForeignEnded,
-    /// A wait longer than the program's own limit.
+    /// A wait longer than the program's own limit, or after a failed call one without an end.
     Late,
     /// A failure that does not name the call that failed.
     Unnamed,
@@ -123,7 +127,7 @@ impl<'a> Trials<'a> {
 
     /// Injects failures for at most `budget`: of each experiment each kind of call that it makes, its
     /// first, second, third and tenth occurrence, with each errno. A short budget takes a sample
-    /// that is spread evenly.
+    /// that is spread evenly, and is the same each time as far as it goes.
     ///
     /// # Panics
     ///
@@ -149,19 +153,23 @@ impl<'a> Trials<'a> {
                 }
             }
         }
-        // A step that has no divisor in common with the number of cases visits all of them.
-        let mut step = cases.len() * 5 / 13 + 1;
-        while (2..=step).any(|n| step.is_multiple_of(n) && cases.len().is_multiple_of(n)) {
-            step += 1;
-        }
-        for index in (0..cases.len()).map(|turn| turn * step % cases.len()) {
+        // A short budget takes the same ones each time, from all experiments and calls.
+        cases.sort_by_cached_key(|(experiment, injection)| scattered(&case(experiment, injection)));
+        for (experiment, injection) in &cases {
             if Instant::now() > end {
                 return;
             }
-            let (experiment, injection) = &cases[index];
-            let Injection { call, occurrence, errno } = injection;
-            let name = format!("{experiment}, {} no. {occurrence}: {errno:?}", call.name);
+            let name = case(experiment, injection);
+            let before = self.counts.complaints.len();
             self.run(&name, &[experiment], Some(*injection), None);
+            // What one run could not show, or not in time, may be the machine's; what two runs say is
+            // the call's.
+            let may_be_chance = |c: &Complaint| matches!(c.kind, Kind::Unnamed | Kind::Late);
+            let first = self.counts.complaints.split_off(before);
+            if first.iter().any(may_be_chance) {
+                self.run(&name, &[experiment], Some(*injection), None);
+            }
+            self.counts.complaints.extend(first.into_iter().filter(|c| !may_be_chance(c)));
         }
     }
 
@@ -250,8 +258,21 @@ impl<'a> Trials<'a> {
         let Ok(child) = command.spawn() else { return };
         drop(command);
         meanwhile(child.id());
+        let program = Pid::from_raw(child.id() as i32);
+        let (has_ended, waiting) = std::sync::mpsc::channel::<()>();
+        let patience = injection.map(|_| {
+            std::thread::spawn(move || {
+                let hangs = waiting.recv_timeout(HANGS) == Err(RecvTimeoutError::Timeout);
+                if hangs {
+                    send(program, Signal::SIGTERM);
+                }
+                hangs
+            })
+        });
         let ended = wait(child);
         let took = start.elapsed();
+        drop(has_ended);
+        let hung = patience.is_some_and(|patience| patience.join().expect("it does not panic"));
         let left = survivors(&mark);
         for process in &left {
             // It would hold the watcher up, and it is nobody's.
@@ -260,7 +281,12 @@ impl<'a> Trials<'a> {
             }
         }
         let injected = watcher.is_some_and(|watcher| watcher.seen().injected);
-        self.judge(name, &ended, took, &left, injection.filter(|_| injected));
+        if hung {
+            self.counts.runs += 1;
+            self.complain(Kind::Late, name, &format!("it hung until it was ended after {took:?}"));
+        } else {
+            self.judge(name, &ended, took, &left, injection.filter(|_| injected));
+        }
     }
 
     fn judge(
@@ -315,7 +341,7 @@ impl<'a> Trials<'a> {
             self.complain(Kind::Leftover, name, &left.join(", "));
         }
         if took > OWN_LIMIT {
-            self.complain(Kind::Late, name, &format!("{took:?}"));
+            self.complain(Kind::Late, name, &format!("{took:?}: {}", short(&ended.stderr)));
         }
         // What a busy machine could not show says nothing of the call.
         let words = said.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -326,7 +352,9 @@ impl<'a> Trials<'a> {
             let names = call.said_as.iter().map(|name| name.to_lowercase());
             let errno = format!("{errno:?}").to_lowercase();
             if !names.chain([errno]).any(|name| said.contains(&name)) {
-                self.complain(Kind::Unnamed, name, &short(&ended.stderr));
+                let why = ended.stdout.split("inconclusive here").nth(1).unwrap_or_default();
+                let seen = format!("{}{}", short(&ended.stderr), short(why));
+                self.complain(Kind::Unnamed, name, &seen);
             }
         }
     }
@@ -382,6 +410,19 @@ impl<'a> Trials<'a> {
         let name = format!("{experiment}, an output that does not block");
         self.judge(&name, &ended, Duration::ZERO, &[], None);
     }
+}
+
+/// A case's name.
+fn case(experiment: &str, injection: &Injection) -> String {
+    let Injection { call, occurrence, errno } = injection;
+    format!("{experiment}, {} no. {occurrence}: {errno:?}", call.name)
+}
+
+/// A number that depends on every letter of a text: the hash FNV-1a.
+fn scattered(text: &str) -> u64 {
+    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    })
 }
 
 /// The statements that a program printed, each with the line of its verdict.

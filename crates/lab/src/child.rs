@@ -171,9 +171,7 @@ impl Drop for Child {
             Ok(()) | Err(Errno::ESRCH) => drop(reap(self.pid)),
             // A child that was not killed may never end, so nobody waits for it here: it dies with
             // this process, by its parent-death signal or by the supervisor's sweep.
-            Err(errno) => {
-                failed(&explain("kill")(errno));
-            }
+            Err(errno) => supervise::note_not_killed(errno),
         }
     }
 }

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use nix::errno::Errno;
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::signal::Signal;
 use nix::sys::wait::WaitStatus;
@@ -112,11 +113,22 @@ impl Run<'_> {
             Err(late) => (late.kill()?, false),
         };
         let leftovers = child::sweep();
-        let found = found(&read_whole(report.into())?);
+        let Found { own, child } = found(&read_whole(report.into())?);
         if !in_time {
-            return Err(child::late(&format!("it was stopped after {} s", self.limit.as_secs())));
+            let what = format!("it was stopped after {} s", self.limit.as_secs());
+            return if child.is_some() {
+                Ok(Err(because(what, child)))
+            } else {
+                Err(child::late(&what))
+            };
         }
-        let why = match (status, found) {
+        if own.is_none()
+            && !matches!(status, WaitStatus::Signaled(..))
+            && let Some(why) = child
+        {
+            return Ok(Err(why));
+        }
+        let why = match (status, own) {
             (WaitStatus::Signaled(_, signal, _), _) => {
                 let what = format!("it was ended by {signal}");
                 return Err(match limit_of(signal, killed_before) {
@@ -124,7 +136,8 @@ impl Run<'_> {
                     None => anyhow::anyhow!("{what}"),
                 });
             }
-            (_, Some(Err(without))) => return Ok(Err(without)),
+            (_, Some(Err(NoEvidence::Failed(why)))) => why,
+            (_, Some(Err(unavailable))) => return Ok(Err(unavailable)),
             (WaitStatus::Exited(_, code), _) if code != 0 => {
                 let errors = errors.map(read_whole).transpose()?.unwrap_or_default();
                 match errors.lines().last() {
@@ -139,7 +152,16 @@ impl Run<'_> {
             (_, Some(Ok(evidence))) => return Ok(Ok(evidence)),
             (_, None) => "it ended without its evidence".to_owned(),
         };
-        Ok(Err(NoEvidence::Failed(why)))
+        Ok(Err(because(why, child)))
+    }
+}
+
+/// What went wrong, with what a child could not do as its reason, which also says of which kind it is.
+fn because(what: String, child: Option<NoEvidence>) -> NoEvidence {
+    match child {
+        Some(NoEvidence::Unavailable(why)) => NoEvidence::Unavailable(format!("{what}: {why}")),
+        Some(NoEvidence::Failed(why)) => NoEvidence::Failed(format!("{what}: {why}")),
+        None => NoEvidence::Failed(what),
     }
 }
 
@@ -167,32 +189,38 @@ fn limit_of(signal: Signal, killed_before: Option<u64>) -> Option<String> {
     })
 }
 
-/// What the experiment's processes wrote for their supervisor: a line for what each child could not
-/// do, then the experiment's own. A child's reason is added to that of an experiment that failed.
-fn found(lines: &str) -> Option<Result<Evidence, NoEvidence>> {
-    let mut note = None;
+/// What the experiment's processes wrote for their supervisor.
+#[derive(Default)]
+struct Found {
+    /// The experiment's own line, its last.
+    own: Option<Result<Evidence, NoEvidence>>,
+    /// What a child could not do, the first of them.
+    child: Option<NoEvidence>,
+}
+
+fn found(lines: &str) -> Found {
+    let (mut found, mut not_killed) = (Found::default(), None);
     for line in lines.lines() {
-        let json: Json = serde_json::from_str(line).ok()?;
+        let Ok(json) = serde_json::from_str::<Json>(line) else { break };
         let text = |key: &str| json[key].as_str().map(str::to_owned);
         if let Some(why) = text("child unavailable") {
-            note.get_or_insert(NoEvidence::Unavailable(why));
+            found.child.get_or_insert(NoEvidence::Unavailable(why));
         } else if let Some(why) = text("child failed") {
-            note.get_or_insert(NoEvidence::Failed(why));
+            found.child.get_or_insert(NoEvidence::Failed(why));
+        } else if let Some(why) = text("child not killed") {
+            not_killed.get_or_insert(NoEvidence::Unavailable(why));
         } else if let Some(why) = text("unavailable") {
-            return Some(Err(NoEvidence::Unavailable(why)));
+            found.own = Some(Err(NoEvidence::Unavailable(why)));
         } else if let Some(why) = text("failed") {
-            return Some(Err(match note {
-                Some(NoEvidence::Unavailable(child)) => {
-                    NoEvidence::Unavailable(format!("{why}: {child}"))
-                }
-                Some(NoEvidence::Failed(child)) => NoEvidence::Failed(format!("{why}: {child}")),
-                None => NoEvidence::Failed(why),
-            }));
+            found.own = Some(Err(NoEvidence::Failed(why)));
         } else {
-            return Evidence::from_json(&json).map(Ok);
+            found.own = Evidence::from_json(&json).map(Ok);
         }
     }
-    note.map(Err)
+    // Who is about to fail gives up its children too: that one could not be killed is a reason only
+    // where there is no other.
+    found.child = found.child.or(not_killed);
+    found
 }
 
 /// The file for the supervisor, in the processes of an experiment.
@@ -200,17 +228,28 @@ static REPORT: AtomicI32 = AtomicI32::new(-1);
 
 /// Tells the supervisor why a child of the experiment fails; on standard error where there is none.
 pub(crate) fn note(error: &anyhow::Error) {
-    let fd = REPORT.load(Ordering::Relaxed);
-    let json = match NoEvidence::of(error) {
-        NoEvidence::Unavailable(why) => json!({ "child unavailable": why }),
-        NoEvidence::Failed(why) => json!({ "child failed": why }),
+    let told = match NoEvidence::of(error) {
+        NoEvidence::Unavailable(why) => tell(&json!({ "child unavailable": why })),
+        NoEvidence::Failed(why) => tell(&json!({ "child failed": why })),
     };
-    let line = format!("{json}\n");
-    // SAFETY: the descriptor stays open while this process lives, and the text is valid.
-    let written = unsafe { libc::write(fd, line.as_ptr().cast(), line.len()) };
-    if written == -1 {
+    if !told {
         eprintln!("{error:#}");
     }
+}
+
+/// Tells the supervisor that a child which nobody waits for any more could not be killed.
+pub(crate) fn note_not_killed(errno: Errno) {
+    let why = child::explain("kill")(errno).to_string();
+    if !tell(&json!({ "child not killed": why })) {
+        eprintln!("{why}");
+    }
+}
+
+fn tell(json: &Json) -> bool {
+    let fd = REPORT.load(Ordering::Relaxed);
+    let line = format!("{json}\n");
+    // SAFETY: the descriptor stays open while this process lives, and the text is valid.
+    unsafe { libc::write(fd, line.as_ptr().cast(), line.len()) != -1 }
 }
 
 fn read_whole(mut file: File) -> Result<String> {
