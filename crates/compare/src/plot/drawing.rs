@@ -71,14 +71,18 @@ impl Svg {
     }
 
     /// The axis below what was drawn since `top`: thin lines upwards, numbers, and the name.
+    /// A line from here to the top that lies below what was drawn.
+    fn upright(&mut self, x: f64, top: f64, class: &str) {
+        let drawn = std::mem::take(&mut self.body);
+        self.line((x, top), (x, self.height), class);
+        self.body += &drawn;
+    }
+
     fn axis(&mut self, top: f64, scale: &Scale, name: &str) {
         let bottom = self.height;
-        // The lines come first, so that they lie below what was drawn.
-        let drawn = std::mem::take(&mut self.body);
         for tick in scale.ticks() {
-            self.line((scale.at(tick), top), (scale.at(tick), bottom), "tick");
+            self.upright(scale.at(tick), top, "tick");
         }
-        self.body += &drawn;
         for tick in scale.ticks() {
             let x = scale.at(tick);
             // The number at the very left and the one at the very right stay on the drawing.
@@ -108,7 +112,7 @@ fn bars(svg: &mut Svg, unit: &str, marks: &[Mark]) {
     let top = svg.down(4.0);
     for mark in marks {
         let y = svg.down(40.0);
-        svg.text(2.0, y + 14.0, "", &mark.label);
+        svg.text(2.0, y + 14.0, "label", &mark.label);
         let to = scale.at(mark.value);
         svg.bar((2.0, y + 19.0), (to - 2.0, 14.0), class(mark.who), 1.0);
         let mut end = to;
@@ -121,7 +125,7 @@ fn bars(svg: &mut Svg, unit: &str, marks: &[Mark]) {
             end = end.max(high);
         }
         let value = format!("{}{}", written(mark.value), spaced(unit));
-        svg.text(end + 7.0, y + 31.0, "value", &value);
+        svg.text(end + 7.0, y + 31.0, "value label", &value);
     }
     let name = match marks.iter().any(|mark| mark.spread.is_some()) {
         true => format!("{unit}; the line reaches from p10 to p90"),
@@ -166,9 +170,9 @@ fn intervals(svg: &mut Svg, unit: &str, about: Option<f64>, marks: &[Mark]) {
         let below = 16.0 * lines.len() as f64;
         let y = svg.down(24.0 + below);
         for (index, line) in lines.iter().enumerate() {
-            svg.text(2.0, y + 14.0 + 16.0 * index as f64, "", line);
+            svg.text(2.0, y + 14.0 + 16.0 * index as f64, "label", line);
         }
-        svg.text(WIDTH - 2.0, y + below - 2.0, "value end", &value);
+        svg.text(WIDTH - 2.0, y + below - 2.0, "value label end", &value);
         let y = y + below + 11.0;
         if let Some((low, high)) = mark.spread {
             let line = format!("interval {}", class(mark.who));
@@ -177,8 +181,7 @@ fn intervals(svg: &mut Svg, unit: &str, about: Option<f64>, marks: &[Mark]) {
         svg.mark((scale.at(mark.value), y), mark.who);
     }
     if let Some(about) = about {
-        let x = scale.at(about);
-        svg.line((x, top), (x, svg.height), "about");
+        svg.upright(scale.at(about), top, "about");
     }
     let unit = if unit.is_empty() { "times (1.0: no difference)" } else { unit };
     svg.axis(top, &scale, &format!("{unit}; bars from p10 to p90"));
@@ -213,16 +216,19 @@ fn lines(svg: &mut Svg, x: &Axis, y: &Axis, series: &[Series]) {
             path.join("L"),
             class(series.who)
         );
-        let mut written_at = f64::NEG_INFINITY;
+        let (mut written_at, mut values) = (f64::NEG_INFINITY, Vec::new());
         for (place, point) in series.points.iter().enumerate().filter(|_| series.marked) {
             let (x, y) = at(point);
             svg.mark((x, y), series.who);
             // Of one line each value has room, unless it covers the one before.
             let last = place + 1 == series.points.len();
             if all().count() == series.points.len() && !last && x - written_at > 30.0 {
-                svg.text(x + 7.0, y - 8.0, "value", &written(point.1));
+                values.push((x + 7.0, y - 8.0, written(point.1)));
                 written_at = x;
             }
+        }
+        for (x, y, value) in values {
+            svg.text(x, y, "value label", &value);
         }
         if let Some(last) = series.points.last() {
             let ((x, y), text) = (at(last), format!("{} {}", written(last.1), series.label));
