@@ -176,6 +176,25 @@ fn no_concept_takes_the_size_of_a_page_for_granted() {
     }
 }
 
+/// Cargo looks for examples in the documentation of each library, which takes longer than most tests:
+/// it is told not to where there are none, and must be told otherwise with the first.
+#[test]
+fn examples_in_documentation_are_run() {
+    for name in crates() {
+        let crate_root = top().join("crates").join(&name);
+        let is_told_not_to = read(&format!("crates/{name}/Cargo.toml")).contains("doctest = false");
+        let library = sources(&crate_root.join("src"));
+        let with_examples = library.iter().find(|file| {
+            let text = std::fs::read_to_string(file).unwrap();
+            text.lines().any(|line| {
+                let line = line.trim_start();
+                line.starts_with("/// ```") || line.starts_with("//! ```")
+            })
+        });
+        assert!(!is_told_not_to || with_examples.is_none(), "{name}: {with_examples:?}");
+    }
+}
+
 #[test]
 fn folders_are_packages_and_nothing_else_stands_at_the_top() {
     for name in crates() {
