@@ -4,7 +4,7 @@ use std::io::{Read, Write, pipe};
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 
 use anyhow::{Context, Result};
-use lab::child::Child;
+use lab::child::{Child, status};
 use lab::{Evidence, Experiment, Lab, say};
 
 pub const EXPERIMENT: Experiment = Experiment {
@@ -29,7 +29,7 @@ fn run(_: &Lab) -> Result<Evidence> {
             let (place, value) = (VALUE.as_ptr(), VALUE.load(SeqCst));
             say!("child", "has stored to it: VALUE is {value} at {place:p}");
             let report = [place as u64, value].map(u64::to_ne_bytes);
-            i32::from((&tell).write_all(report.as_flattened()).is_err())
+            status((&tell).write_all(report.as_flattened()))
         })
     }?;
     child.wait()?;

@@ -5,7 +5,7 @@ use std::ffi::c_int;
 use std::sync::atomic::Ordering::SeqCst;
 
 use anyhow::Result;
-use lab::child::{Child, explain, explain_io, in_words};
+use lab::child::{Child, explain, explain_io, in_words, status};
 use lab::{Evidence, Experiment, Lab, say};
 use nix::errno::Errno;
 use nix::sys::signal::Signal;
@@ -152,7 +152,7 @@ fn survives(flags: Option<c_int>) -> Result<bool> {
                 kill_task(process, task_id);
                 task.map_or_else(|| page.hand_over(), Task::wait)
             });
-            outcome.map_or_else(|error| lab::child::failed(&error), |()| 0)
+            status(outcome)
         })
     }?;
     match maker.wait()? {

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use lab::child::{Child, explain_io, failed};
+use lab::child::{Child, explain_io, status};
 use lab::sample::{Comparison, Contestant, Pinned, Rounds, allowed_cpus};
 use lab::thread::spawn;
 use lab::{Evidence, Experiment, Lab, proc, say, say_why};
@@ -117,7 +117,7 @@ fn memory(lab: &Lab) -> Result<Comparison> {
                     let bytes = pair.map(f64::to_le_bytes).concat();
                     to.write_all(&bytes).map_err(explain_io("write"))
                 });
-                sent.map_or_else(|error| failed(&error), |()| 0)
+                status(sent)
             })
         }?;
         drop(to);

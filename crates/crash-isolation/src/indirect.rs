@@ -4,7 +4,7 @@
 use std::io::{Read, Write};
 
 use anyhow::{Context, Result, ensure};
-use lab::child::explain;
+use lab::child::{explain, status};
 use lab::{Evidence, Experiment, Lab, say};
 use nix::errno::Errno;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
@@ -99,7 +99,7 @@ fn run(_: &Lab) -> Result<Evidence> {
 // ANCHOR: dead-reader
 fn dead_reader() -> Result<(bool, bool)> {
     let (reader, writer) = std::io::pipe().context("pipe")?;
-    child(|| i32::from(raise(Signal::SIGKILL).is_err()))?.wait()?; // The reader crashes.
+    child(|| status(raise(Signal::SIGKILL)))?.wait()?; // The reader crashes.
     drop(reader);
     let write = || (&writer).write(b"x").map_err(|error| error.raw_os_error());
     let unaware = child(|| {
@@ -119,7 +119,7 @@ fn process_group() -> Result<(bool, bool)> {
     let interrupts_its_group = |group: Pid| {
         let _ = setpgid(Pid::from_raw(0), group);
         let _ = default_action(Signal::SIGINT);
-        i32::from(kill(Pid::from_raw(0), Signal::SIGINT).is_err())
+        status(kill(Pid::from_raw(0), Signal::SIGINT))
     };
     let leader_is_ended = |worker_has_own_group: bool| -> Result<bool> {
         let (mut ready, mut tell) = std::io::pipe().context("pipe")?;

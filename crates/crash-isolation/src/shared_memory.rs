@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering::SeqCst};
 
 use anyhow::{Result, ensure};
 use lab::Shared;
-use lab::child::no_core_dump;
+use lab::child::{no_core_dump, status};
 use nix::errno::Errno;
 use nix::sys::signal::{Signal, raise};
 use nix::sys::wait::{WaitStatus, waitpid};
@@ -23,7 +23,7 @@ pub fn killed_lock_holder() -> Result<(bool, bool)> {
     robust.set_up(libc::PTHREAD_MUTEX_ROBUST)?;
     for lock in locks {
         let owner = child(|| match lock.try_lock() {
-            0 => i32::from(raise(Signal::SIGKILL).is_err()),
+            0 => status(raise(Signal::SIGKILL)),
             _ => 1,
         })?;
         ensure!(ended_by(owner, Signal::SIGKILL)?, "the owner did not get the lock");

@@ -2,7 +2,7 @@
 //! kind of call it makes new tasks. The same interface as strace's, ptrace(2).
 
 use anyhow::{Context, Result};
-use lab::child::Child;
+use lab::child::{Child, status};
 use nix::errno::Errno;
 use nix::sys::ptrace::{self, Options};
 use nix::sys::signal::{Signal, raise};
@@ -29,7 +29,7 @@ pub fn traced(body: impl FnOnce() -> Result<()>) -> Result<Option<Vec<Event>>> {
             if ptrace::traceme().is_err() || raise(Signal::SIGSTOP).is_err() {
                 return 1;
             }
-            i32::from(body().is_err())
+            status(body())
         })
     }?;
     let first = child.pid();

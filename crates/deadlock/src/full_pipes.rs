@@ -6,7 +6,7 @@ use std::os::fd::AsFd;
 use std::time::Duration;
 
 use anyhow::{Result, bail};
-use lab::child::{Child, explain};
+use lab::child::{Child, explain, status};
 use lab::proc::blocked_in;
 use lab::{Evidence, Experiment, Lab, say, span};
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
@@ -87,7 +87,7 @@ fn both(exchange: Exchange) -> Result<(usize, i32)> {
     let message = vec![b'x'; 2 * capacity as usize];
     let mut here = Pipe { reader: here_reader, writer: here_writer };
     let mut there = Pipe { reader: there_reader, writer: there_writer };
-    let play = |me, pipe: &mut Pipe| i32::from(exchange(me, pipe, &message).is_err());
+    let play = |me, pipe: &mut Pipe| status(exchange(me, pipe, &message));
     // SAFETY: this process has one thread, so the child inherits no lock that someone else holds.
     let one = unsafe { Child::fork(|| play("peer-1", &mut here)) }?;
     // SAFETY: as above.

@@ -5,7 +5,7 @@ use std::io::{Read, Write, pipe};
 use std::num::NonZeroUsize;
 
 use anyhow::{Context, Result};
-use lab::child::Child;
+use lab::child::{Child, status};
 use lab::machine::page_size;
 use lab::{Evidence, Experiment, Lab, say};
 use nix::sys::mman::{MapFlags, MmapAdvise, ProtFlags, madvise, mmap_anonymous, munmap};
@@ -60,7 +60,7 @@ fn run(_: &Lab) -> Result<Evidence> {
             say!("child", "reads all pages, {found} hold 1: {reading} page faults");
             say!("child", "writes 2 to all {PAGES} pages: {writing} page faults");
             let counts = [found, reading, writing].map(u64::to_ne_bytes);
-            i32::from((&to_parent).write_all(counts.as_flattened()).is_err())
+            status((&to_parent).write_all(counts.as_flattened()))
         })
     }?;
     child.wait()?;

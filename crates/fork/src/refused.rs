@@ -3,7 +3,7 @@
 use std::io::{Read, Write, pipe};
 
 use anyhow::{Context, Result};
-use lab::child::{Child, die_with, exit, reap};
+use lab::child::{Child, die_with, exit, reap, status};
 use lab::{Evidence, Experiment, Lab, say, say_why};
 use nix::errno::Errno;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
@@ -43,7 +43,7 @@ fn run(_: &Lab) -> Result<Evidence> {
             say!("child", "takes the limit back");
             let without = try_to_fork();
             let results = [under_the_limit, without].map(i32::to_ne_bytes);
-            i32::from((&tell).write_all(results.as_flattened()).is_err())
+            status((&tell).write_all(results.as_flattened()))
         })
     }?;
     child.wait()?;

@@ -5,7 +5,7 @@ use std::fs::read_to_string;
 use std::io::{Read, Write, pipe};
 
 use anyhow::{Context, Result};
-use lab::child::{Child, die_with, exit, explain, in_words};
+use lab::child::{Child, die_with, exit, explain, in_words, status};
 use lab::{Evidence, Experiment, Lab, say};
 use nix::sys::wait::{Id, WaitPidFlag, waitid, waitpid};
 use nix::unistd::{ForkResult, Pid, fork, getpid, getppid};
@@ -71,7 +71,7 @@ fn child_first() -> Result<u32> {
     let mut first = 0;
     for _ in 0..FORKS {
         // SAFETY: this process has one thread, so the child inherits no lock of someone else.
-        let child = unsafe { Child::fork(|| i32::from((&writer).write_all(b"c").is_err())) }?;
+        let child = unsafe { Child::fork(|| status((&writer).write_all(b"c"))) }?;
         (&writer).write_all(b"p").context("write")?;
         let mut order = [0; 2];
         reader.read_exact(&mut order).context("read who was first")?;

@@ -5,7 +5,7 @@ use std::io::{Read, Write, pipe};
 use std::num::NonZeroUsize;
 
 use anyhow::{Context, Result};
-use lab::child::Child;
+use lab::child::{Child, status};
 use lab::{Evidence, Experiment, Lab, say};
 use nix::sys::mman::{MapFlags, ProtFlags, mmap_anonymous, munmap};
 
@@ -43,7 +43,7 @@ fn run(_: &Lab) -> Result<Evidence> {
             let total: u64 = sum();
             say!("child", "sums up what it has: {total}");
             let answer = [total, u64::from(meanwhile)].map(u64::to_ne_bytes);
-            i32::from((&save).write_all(answer.as_flattened()).is_err())
+            status((&save).write_all(answer.as_flattened()))
         })
     }?;
     // A transfer: the first half of the accounts gives, the second half gets.

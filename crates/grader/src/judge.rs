@@ -320,12 +320,19 @@ fn run_checks(
     let next = AtomicUsize::new(0);
     let enough = AtomicBool::new(false);
     let results: Vec<Slot> = checks.iter().map(|_| Mutex::new(None)).collect();
+    // What may take longest begins first, so that nothing long is left for one processor at the end;
+    // where the first failure is enough, what is soon over does.
+    let mut order: Vec<usize> = (0..checks.len()).collect();
+    if !manner.briefly {
+        order.sort_by(|a, b| checks[*b].seconds.total_cmp(&checks[*a].seconds));
+    }
     workers::share(processors, || {
         loop {
-            let index = next.fetch_add(1, Ordering::Relaxed);
-            if index >= checks.len() || enough.load(Ordering::Relaxed) {
+            let turn = next.fetch_add(1, Ordering::Relaxed);
+            if turn >= checks.len() || enough.load(Ordering::Relaxed) {
                 return;
             }
+            let index = order[turn];
             let result = run(index, left());
             let failed = result.as_ref().is_ok_and(|(judged, _)| !judged.passed);
             // A decoy is meant to fail.

@@ -6,7 +6,7 @@ use std::sync::mpsc::sync_channel;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use lab::child::{Child, explain, explain_io};
+use lab::child::{Child, explain, explain_io, status};
 use lab::sample::{Contestant, Pinned, Sampling, allowed_cpus};
 use lab::{Evidence, Experiment, Lab, say};
 use nix::sys::uio::{RemoteIoVec, process_vm_readv};
@@ -193,7 +193,7 @@ fn between_processes(
         Child::fork(|| {
             let _pinned = Pinned::to(other);
             let started = say_ready.write_all(b"r").and_then(|()| go.read_exact(&mut [0]));
-            i32::from(started.is_err() || send().is_err())
+            status(started.map_err(anyhow::Error::from).and_then(|()| send()))
         })
     }?;
     let _pinned = Pinned::to(own)?;
@@ -299,7 +299,7 @@ fn read_from_process(bytes: usize, times: u32, (own, other): Cpus) -> Result<Dur
         Child::fork(|| {
             let _pinned = Pinned::to(other);
             let one = |_| say_ready.write_all(b"r").and_then(|()| taken.read_exact(&mut [0]));
-            i32::from((0..times).map(one).any(|outcome| outcome.is_err()))
+            status((0..times).try_for_each(one))
         })
     }?;
     let _pinned = Pinned::to(own)?;

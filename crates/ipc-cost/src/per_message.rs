@@ -6,7 +6,7 @@ use std::os::fd::OwnedFd;
 use std::sync::mpsc::sync_channel;
 
 use anyhow::{Context, Result, ensure};
-use lab::child::{Child, explain_io};
+use lab::child::{Child, explain_io, status};
 use lab::{Evidence, Experiment, Lab, say};
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::wait::WaitStatus;
@@ -101,7 +101,7 @@ fn cost(way: Way, traced: u64, timed: u64) -> Result<Cost> {
 
     let (before, copied) = (Used::by_children()?, copied_bytes());
     // SAFETY: this process has one thread, so the child inherits no lock that someone else holds.
-    let child = unsafe { Child::fork(|| i32::from(way(timed).is_err())) }?;
+    let child = unsafe { Child::fork(|| status(way(timed))) }?;
     ensure!(matches!(child.wait()?, WaitStatus::Exited(_, 0)), "a party failed");
     let (after, bytes) = (Used::by_children()?, timed as f64 * size_of::<Message>() as f64);
     Ok(Cost {
@@ -193,8 +193,9 @@ fn ring(messages: u64) -> Result<()> {
     // SAFETY: as above.
     let child = unsafe {
         Child::fork(|| {
-            let Ok(mut producer) = ring.producer() else { return 1 };
-            i32::from((0..messages).any(|number| producer.push(&[number; 8]).is_err()))
+            status(ring.producer().and_then(|mut producer| {
+                (0..messages).try_for_each(|number| Ok(producer.push(&[number; 8])?))
+            }))
         })
     }?;
     let mut consumer = ring.consumer()?;
@@ -209,26 +210,25 @@ fn ring(messages: u64) -> Result<()> {
 
 fn ring_in_batches(messages: u64) -> Result<()> {
     let ring = Ring::<Message>::create(CAPACITY)?;
-    // SAFETY: as above.
-    let child = unsafe {
-        Child::fork(|| {
-            let Ok(mut producer) = ring.producer() else { return 1 };
-            let mut number = 0;
-            while number < messages {
-                let room = producer.room();
-                let count = room.len().min(BATCH as usize).min((messages - number) as usize);
-                for slot in &mut room[..count] {
-                    *slot = [number; 8];
-                    number += 1;
-                }
-                producer.publish(count);
-                if count == 0 && producer.wait().is_err() {
-                    return 1;
-                }
+    let produce = || -> Result<()> {
+        let mut producer = ring.producer()?;
+        let mut number = 0;
+        while number < messages {
+            let room = producer.room();
+            let count = room.len().min(BATCH as usize).min((messages - number) as usize);
+            for slot in &mut room[..count] {
+                *slot = [number; 8];
+                number += 1;
             }
-            0
-        })
-    }?;
+            producer.publish(count);
+            if count == 0 {
+                producer.wait()?;
+            }
+        }
+        Ok(())
+    };
+    // SAFETY: as above.
+    let child = unsafe { Child::fork(|| status(produce())) }?;
     let mut consumer = ring.consumer()?;
     let (mut sum, mut got) = (0, 0);
     while got < messages {
@@ -253,10 +253,10 @@ fn pipe_awaited(messages: u64) -> Result<()> {
     // SAFETY: this process has one thread, so the child inherits no lock that someone else holds.
     let child = unsafe {
         Child::fork(|| {
-            let mut sent = |number| {
+            let sent = |number| {
                 input.write_all(&bytes(&[number; 8])).and_then(|()| taken.read_exact(&mut [0]))
             };
-            i32::from((0..messages).any(|number| sent(number).is_err()))
+            status((0..messages).try_for_each(sent))
         })
     }?;
     let (mut message, mut sum) = ([0; 64], 0);

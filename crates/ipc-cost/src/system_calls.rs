@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use anyhow::{Context, Result, bail};
-use lab::child::{Child, exit};
+use lab::child::{Child, exit, explain, status};
 use nix::errno::Errno;
 use nix::sys::ptrace::{self, Options};
 use nix::sys::signal::{Signal, raise};
@@ -20,8 +20,7 @@ pub fn count(work: impl FnOnce() -> Result<()>) -> Result<Option<u64>> {
                 exit(NOT_ALLOWED);
             }
             // The tracer sets its options while the child is stopped here.
-            let _ = raise(Signal::SIGSTOP);
-            i32::from(work().is_err())
+            status(raise(Signal::SIGSTOP).map_err(explain("raise")).and_then(|()| work()))
         })
     }?;
     let first = child.pid();

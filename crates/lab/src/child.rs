@@ -227,6 +227,12 @@ pub fn failed(error: &anyhow::Error) -> i32 {
     1
 }
 
+/// The status to exit with for a child whose work came to this: 0, or that of a failure, of which the
+/// supervisor is told as by [`failed`].
+pub fn status<T>(outcome: Result<T, impl Into<anyhow::Error>>) -> i32 {
+    outcome.map_or_else(|error| failed(&error.into()), |_| 0)
+}
+
 /// Ends this process of an experiment from one of its threads, whatever the others wait for, and
 /// tells the supervisor why, as [`failed`] does.
 pub fn give_up(error: &anyhow::Error) -> ! {

@@ -11,7 +11,7 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use lab::child::{Child, die_with, explain, explain_io};
+use lab::child::{Child, die_with, explain, explain_io, status};
 use lab::proc::comes_to_block_in;
 use lab::sample::Comparison;
 use lab::{Evidence, Experiment, Lab, NoEvidence, Summary, Unavailable, say, say_why};
@@ -266,7 +266,7 @@ fn in_a_child(measure: impl FnOnce() -> Result<Footprint>) -> Result<Footprint> 
                 Err(NoEvidence::Unavailable(why)) => format!("{UNAVAILABLE}{why}"),
                 Err(NoEvidence::Failed(why)) => why,
             };
-            i32::from(writer.write_all(said.as_bytes()).is_err())
+            status(writer.write_all(said.as_bytes()))
         })
     }?;
     let mut text = String::new();

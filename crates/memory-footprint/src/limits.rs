@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use std::thread;
 
 use anyhow::{Context, Result};
-use lab::child::{Child, die_with, explain, explain_io};
+use lab::child::{Child, die_with, explain, explain_io, status};
 use lab::{Evidence, Experiment, Lab, say, say_why};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::unistd::{Gid, Pid, Uid, getpid, getuid, pause, pipe, setgroups, setresgid, setresuid};
@@ -60,7 +60,7 @@ fn allowed() -> Result<Result<(usize, usize), String>> {
                 Ok((processes, threads)) => format!("{processes} {threads}"),
                 Err(error) => format!("{error:#}"),
             };
-            i32::from(write!(File::from(writer), "{said}").is_err())
+            status(write!(File::from(writer), "{said}"))
         })
     }?;
     let mut said = String::new();

@@ -7,7 +7,7 @@ use std::os::unix::fs::FileExt;
 use std::sync::atomic::{AtomicI32, AtomicU64, Ordering::SeqCst};
 
 use anyhow::{Context, Result};
-use lab::child::{Child, explain, failed};
+use lab::child::{Child, explain, status};
 use lab::{Evidence, Experiment, Lab, Shared, say};
 use nix::errno::Errno;
 use nix::sys::prctl::set_dumpable;
@@ -87,9 +87,7 @@ const WAYS: [&str; 2] = ["process_vm_readv", "/proc/PID/mem"];
 fn observe(arm: &Try) -> Result<[String; 2]> {
     let answers = Shared::new(<[AtomicI32; 2]>::default())?;
     // SAFETY: this process has one thread, so the child inherits no lock that someone else holds.
-    let reader = unsafe {
-        Child::fork(|| read_target(arm, &answers).map_or_else(|error| failed(&error), |()| 0))
-    }?;
+    let reader = unsafe { Child::fork(|| status(read_target(arm, &answers))) }?;
     let status = reader.wait()?;
     let done = matches!(status, nix::sys::wait::WaitStatus::Exited(_, 0));
     anyhow::ensure!(done, "the reader {}", lab::child::in_words(status));
@@ -117,7 +115,7 @@ fn read_target(arm: &Try, answers: &[AtomicI32; 2]) -> Result<()> {
                     tell.write_all(b"r").context("write")
                 });
             let _ = wait.read(&mut [0]);
-            prepared.map_or_else(|error| failed(&error), |()| 0)
+            status(prepared)
         })
     }?;
     drop(tell);

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering:
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
-use lab::child::{Child, LIMIT, explain, failed, give_up, in_words, late};
+use lab::child::{Child, LIMIT, explain, give_up, in_words, late, status};
 use lab::sample::Pinned;
 use lab::thread::spawn;
 use lab::{Shared, TimeLimit};
@@ -141,7 +141,7 @@ pub fn together(
         Kind::Processes => {
             let mut children = Vec::new();
             for number in 1..of {
-                let body = || play(number).map_or_else(|error| failed(&error), |_| 0);
+                let body = || status(play(number));
                 // SAFETY: this process has one thread, so no lock is held by another.
                 children.push(unsafe { Child::fork(body) }?);
             }

@@ -4,7 +4,7 @@ use std::io::{PipeReader, Read, Write};
 use std::os::fd::AsFd;
 
 use anyhow::{Context, Result};
-use lab::child::{Child, LIMIT, explain, in_words};
+use lab::child::{Child, LIMIT, explain, in_words, status};
 use lab::proc::comes_to_block_in;
 use lab::{Evidence, Experiment, Lab, say};
 use nix::errno::Errno;
@@ -29,16 +29,16 @@ fn run(_: &Lab) -> Result<Evidence> {
     let child = unsafe {
         Child::fork(|| {
             let _ = fcntl(&writer, FcntlArg::F_SETFL(OFlag::empty()));
-            i32::from((&writer).write_all(b"one more").is_err())
+            status((&writer).write_all(b"one more"))
         })
     }?;
     let blocks = comes_to_block_in(child.pid(), libc::SYS_write, LIMIT)?;
     reader.read_exact(&mut vec![0; fits]).context("read")?;
-    let status = child.wait()?;
+    let ended = child.wait()?;
     // ANCHOR_END: full
     let slept = if blocks { "sleeps in write" } else { "does not sleep" };
     say!("writer", "who writes to the full pipe {slept}");
-    say!("reader", "reads everything; then the writer {}", in_words(status));
+    say!("reader", "reads everything; then the writer {}", in_words(ended));
 
     let whole = interleaved(libc::PIPE_BUF)?;
     let large = interleaved(LARGE)?;
@@ -51,7 +51,7 @@ fn run(_: &Lab) -> Result<Evidence> {
     let child = unsafe {
         Child::fork(|| {
             let _ = signal(Signal::SIGPIPE, SigHandler::SigDfl);
-            i32::from((&writer).write_all(b"x").is_err())
+            status((&writer).write_all(b"x"))
         })
     }?;
     let ended = in_words(child.wait()?);

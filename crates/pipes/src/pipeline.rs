@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader, PipeReader, PipeWriter, Read, Write};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use lab::child::{Child, in_words};
+use lab::child::{Child, in_words, status};
 use lab::{Evidence, Experiment, Lab, say};
 
 pub const EXPERIMENT: Experiment = Experiment {
@@ -80,7 +80,7 @@ fn run(_: &Lab) -> Result<Evidence> {
 
 fn produce(mut output: &PipeWriter) -> i32 {
     let text: String = (0..LINES).map(|number| line(number) + "\n").collect();
-    i32::from(output.write_all(text.as_bytes()).is_err())
+    status(output.write_all(text.as_bytes()))
 }
 
 fn change(input: &PipeReader, output: &PipeWriter) -> i32 {
@@ -90,7 +90,7 @@ fn change(input: &PipeReader, output: &PipeWriter) -> i32 {
             return 1;
         }
     }
-    i32::from(output.flush().is_err())
+    status(output.flush())
 }
 
 fn count(input: &PipeReader, mut output: &PipeWriter) -> i32 {
@@ -100,7 +100,7 @@ fn count(input: &PipeReader, mut output: &PipeWriter) -> i32 {
         sum = mix(sum, &line);
     }
     let answer = [lines.to_ne_bytes(), sum.to_ne_bytes()].concat();
-    i32::from(output.write_all(&answer).is_err())
+    status(output.write_all(&answer))
 }
 
 /// Whether a reader waits though the writer has ended, because somebody else could still write.
@@ -112,7 +112,7 @@ fn one_end_left_open() -> Result<bool> {
         Child::fork(|| {
             // It has inherited `output` as well, and does not close it.
             let mut all = Vec::new();
-            i32::from(input.read_to_end(&mut all).is_err())
+            status(input.read_to_end(&mut all))
         })
     }?;
     drop(output);

@@ -6,7 +6,7 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::net::UnixStream;
 
 use anyhow::{Result, bail, ensure};
-use lab::child::{Child, LIMIT, explain, explain_io, failed, in_words};
+use lab::child::{Child, LIMIT, explain, explain_io, in_words, status};
 use lab::{Evidence, Experiment, Lab, say};
 use nix::errno::Errno;
 use nix::sys::socket::{ControlMessage, ControlMessageOwned, MsgFlags, recvmsg, sendmsg};
@@ -40,7 +40,7 @@ fn run(_: &Lab) -> Result<Evidence> {
             let done = use_broker(&plugin).and_then(|found| {
                 tell.write_all(found.join("\n").as_bytes()).map_err(explain_io("write"))
             });
-            done.map_or_else(|error| failed(&error), |()| 0)
+            status(done)
         })
     }?;
     drop((plugin, tell));

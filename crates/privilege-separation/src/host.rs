@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicI32, AtomicU64, Ordering::SeqCst};
 
 use anyhow::{Result, ensure};
-use lab::child::{Child, explain, explain_io, failed, in_words};
+use lab::child::{Child, explain, explain_io, failed, in_words, status};
 use lab::{Shared, Unavailable};
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::prctl::{get_dumpable, set_dumpable};
@@ -58,9 +58,7 @@ pub fn outcome(trial: &Trial) -> Result<Result<Outcome, String>> {
     let report = &*Shared::new(Report::default())?;
     let (mut reason, mut tell) = std::io::pipe().map_err(explain_io("pipe"))?;
     // SAFETY: this process has one thread, so the child inherits no lock that someone else holds.
-    let host = unsafe {
-        Child::fork(|| host(trial, report, &mut tell).map_or_else(|error| failed(&error), |()| 0))
-    }?;
+    let host = unsafe { Child::fork(|| status(host(trial, report, &mut tell))) }?;
     drop(tell);
     let status = host.wait()?;
     ensure!(matches!(status, WaitStatus::Exited(_, 0)), "the host {}", in_words(status));
@@ -151,7 +149,7 @@ fn plugin(
         };
         return if unavailable { 0 } else { failed(&error) };
     }
-    let attacks = || attack(trial, report, &target).map_or_else(|error| failed(&error), |()| 0);
+    let attacks = || status(attack(trial, report, &target));
     if !trial.layers.contains(&Layer::Pid) {
         return attacks();
     }

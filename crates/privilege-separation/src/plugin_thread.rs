@@ -6,7 +6,7 @@ use std::os::fd::AsRawFd;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 
 use anyhow::{Context, Result, ensure};
-use lab::child::{Child, explain, explain_io, failed};
+use lab::child::{Child, explain, explain_io, status};
 use lab::{Evidence, Experiment, Lab, say};
 use nix::errno::Errno;
 use nix::sys::memfd::{MFdFlags, memfd_create};
@@ -38,7 +38,7 @@ fn run(_: &Lab) -> Result<Evidence> {
                 plugin(address as usize, number as i32)
             });
             let told = tried.and_then(|found| tell.write_all(&found.to_bytes()));
-            told.map_err(explain_io("write")).map_or_else(|error| failed(&error), |()| 0)
+            status(told.map_err(explain_io("write")))
         })
     }?;
     drop(tell);

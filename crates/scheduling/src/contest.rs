@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow};
 use lab::Unavailable;
-use lab::child::{Child, explain};
+use lab::child::{Child, explain, status};
 use lab::machine::Busy;
 use lab::sample::{Comparison, Pinned};
 use lab::thread::spawn;
@@ -67,38 +67,47 @@ pub fn processes<T>(
     for (threads, before) in teams {
         let play = || -> Result<()> {
             before()?;
-            let _pin = Pinned::to(cpu)?;
+            let (_pin, over) = (Pinned::to(cpu)?, AtomicBool::new(false));
             std::thread::scope(|scope| {
+                let _end = AtEnd(&over);
                 for _ in 1..*threads {
-                    spawn(scope, "spinner", || spin_for_life(&tell))?;
+                    spawn(scope, "spinner", || spin_for_life(&tell, &over))?;
                 }
-                spin_for_life(&tell)
+                spin_for_life(&tell, &over)
             })
         };
         // SAFETY: this process has one thread.
         let child = unsafe {
-            Child::fork(|| match play() {
-                Ok(()) => 0,
-                Err(error) => lab::child::failed(&error),
+            Child::fork(|| {
+                let played = play();
+                if played.is_err() {
+                    let _ = nix::unistd::write(&tell, &[CANNOT_BEGIN]);
+                }
+                status(played)
             })
         }?;
         clocks.push(clock_getcpuclockid(child.pid()).map_err(explain("clock_getcpuclockid"))?);
         children.push(child);
     }
     drop(tell);
-    // Each thread has written a byte when it begins to spin.
+    // Each thread writes a byte when it begins to spin.
     for _ in 0..teams.iter().map(|(threads, _)| threads).sum() {
-        let got = nix::unistd::read(&ready, &mut [0]).map_err(explain("read"))?;
-        anyhow::ensure!(got == 1, "a contestant ended before it began");
+        let mut word = [CANNOT_BEGIN];
+        nix::unistd::read(&ready, &mut word).map_err(explain("read"))?;
+        anyhow::ensure!(word == [BEGINS], "a contestant ended before it began");
     }
     watch(&|| read_all(&clocks), &children)
 }
 // ANCHOR_END: processes
 
-fn spin_for_life(tell: &std::os::fd::OwnedFd) -> Result<()> {
-    nix::unistd::write(tell, &[1]).map_err(explain("write"))?;
+/// What a contestant process says of each of its threads.
+const BEGINS: u8 = 1;
+const CANNOT_BEGIN: u8 = 0;
+
+fn spin_for_life(tell: &std::os::fd::OwnedFd, over: &AtomicBool) -> Result<()> {
+    nix::unistd::write(tell, &[BEGINS]).map_err(explain("write"))?;
     let start = Instant::now();
-    while start.elapsed() < LIFE {
+    while start.elapsed() < LIFE && !over.load(Ordering::Relaxed) {
         std::hint::spin_loop();
     }
     Ok(())

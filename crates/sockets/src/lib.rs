@@ -18,7 +18,7 @@ mod unix;
 mod web;
 mod web_and_database;
 
-use lab::child::{Child, failed};
+use lab::child::{Child, status};
 
 /// The package for the command line and the comparison.
 pub const PACKAGE: lab::Package = lab::Package {
@@ -34,5 +34,5 @@ pub const PACKAGE: lab::Package = lab::Package {
 fn child(body: impl FnOnce() -> anyhow::Result<()>) -> anyhow::Result<Child> {
     // SAFETY: the experiments of this package have one thread, so the child inherits no lock that
     // someone else holds.
-    unsafe { Child::fork(|| body().map_or_else(|error| failed(&error), |()| 0)) }
+    unsafe { Child::fork(|| status(body())) }
 }

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::thread;
 
 use anyhow::{Context, Result, anyhow, ensure};
-use lab::child::{Child, explain, explain_io, in_words};
+use lab::child::{Child, explain, explain_io, in_words, status};
 use lab::thread::traced;
 use lab::{Evidence, Experiment, Lab, say};
 use nix::sys::memfd::{MFdFlags, memfd_create};
@@ -60,7 +60,7 @@ fn run(_: &Lab) -> Result<Evidence> {
     let child = unsafe {
         Child::fork(|| {
             say!("child", "changes all four");
-            i32::from(change(&file).is_err())
+            status(change(&file))
         })
     }?;
     let status = child.wait()?;

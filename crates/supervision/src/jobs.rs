@@ -10,7 +10,7 @@ use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
 use anyhow::{Result, bail};
-use lab::child::{Child, LIMIT, explain, explain_io, failed, in_words, late};
+use lab::child::{Child, LIMIT, explain, explain_io, in_words, late, status};
 use lab::{TimeLimit, thread};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -168,7 +168,7 @@ fn start(threads: usize) -> Result<Unit> {
                 work(first);
                 anyhow::Ok(())
             });
-            all.map_or_else(|error| failed(&error), |()| 0)
+            status(all)
         })
     }?;
     Ok(Unit { process, workers })

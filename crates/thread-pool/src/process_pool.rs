@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
 use anyhow::{Context, Result};
-use lab::child::{Child, LIMIT, explain, in_words, late, no_core_dump};
+use lab::child::{Child, LIMIT, explain, in_words, late, no_core_dump, status};
 use lab::{Evidence, Experiment, Lab, TimeLimit, say};
 use nix::poll::{PollFd, PollFlags, poll};
 use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, recv, send, socketpair};
@@ -77,7 +77,7 @@ fn start(jobs: &Messages, answers: &Messages) -> Result<Child> {
     unsafe {
         Child::fork(|| {
             no_core_dump();
-            work(jobs, answers).map_or_else(|error| lab::child::failed(&error), |()| 0)
+            status(work(jobs, answers))
         })
     }
 }

@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 
 use anyhow::{Context, Result, ensure};
-use lab::child::{Child, explain_io};
+use lab::child::{Child, explain_io, status};
 use nix::sys::wait::WaitStatus;
 
 pub fn sum(numbers: &[u64]) -> Result<u64> {
@@ -15,7 +15,7 @@ pub fn sum(numbers: &[u64]) -> Result<u64> {
         let worker = unsafe {
             Child::fork(|| {
                 let sum: u64 = part.iter().sum();
-                i32::from(answer.write_all(&sum.to_ne_bytes()).is_err())
+                status(answer.write_all(&sum.to_ne_bytes()))
             })
         }?;
         // Or else the end of a worker that died would not be the end of its pipe.

@@ -5,7 +5,7 @@ use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
 
 use anyhow::{Context, Result, ensure};
-use lab::child::{Child, explain_io};
+use lab::child::{Child, explain_io, status};
 use nix::sys::wait::WaitStatus;
 
 pub fn sum(numbers: &[u64]) -> Result<u64> {
@@ -18,7 +18,7 @@ pub fn sum(numbers: &[u64]) -> Result<u64> {
         let worker = unsafe {
             Child::fork(move || {
                 drop(own);
-                i32::from(work(there).is_err())
+                status(work(there))
             })
         }?;
         // The length comes first: a stream does not keep the borders of messages.
