@@ -324,6 +324,8 @@ impl<'a> Trials<'a> {
         }
         match ended.status.code() {
             Some(0 | 1) if failed != ended.stderr.is_empty() => {}
+            // What a child of the program dies of without memory, libraries say without being asked.
+            Some(0 | 1) if name.contains("address space") && is_of_memory(&ended.stderr) => {}
             // A closed standard error cannot be looked at.
             Some(0 | 1) if name.contains("standard error closed") => {}
             _ => self.complain(
@@ -410,6 +412,12 @@ impl<'a> Trials<'a> {
         let name = format!("{experiment}, an output that does not block");
         self.judge(&name, &ended, Duration::ZERO, &[], None);
     }
+}
+
+/// Whether all that was said is what Rust and the C library say when there is no memory left.
+fn is_of_memory(stderr: &str) -> bool {
+    let known = ["memory allocation of ", "skipping backtrace printing", "Fatal glibc error: "];
+    stderr.lines().all(|line| known.iter().any(|known| line.starts_with(known)))
 }
 
 /// A case's name.

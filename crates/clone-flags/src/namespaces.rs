@@ -58,7 +58,7 @@ fn run(_: &Lab) -> Result<Evidence> {
     page.hand_over()?;
     let users = [unmapped, user_of(pid)?];
     let answer = |index: usize| page.answers[index].load(SeqCst);
-    let grandchild = lab::proc::children(pid.as_raw() as u32).first().map(|pid| *pid as i32);
+    let grandchild = lab::proc::children(pid.as_raw() as u32)?.first().map(|pid| *pid as i32);
     let name_stays = host_name() == name_before;
     page.hand_over()?;
     task.wait()?;

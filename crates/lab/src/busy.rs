@@ -162,6 +162,7 @@ fn own() -> Duration {
 
 fn ticks_of_descendants(process: u32, depth: u32) -> u64 {
     crate::proc::children(process)
+        .unwrap_or_default()
         .into_iter()
         .map(|child| {
             let stat = here(&format!("/proc/{child}/stat")).unwrap_or_default();

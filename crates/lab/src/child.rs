@@ -255,7 +255,7 @@ pub(crate) fn sweep() -> usize {
     let mut swept = 0;
     let mut limit = TimeLimit::new(LIMIT);
     loop {
-        for pid in proc::children(std::process::id()) {
+        for pid in proc::children(std::process::id()).unwrap_or_default() {
             // What removes a name is let do so: its maker is dead, so it takes a moment.
             let pid = Pid::from_raw(pid as i32);
             let removes_a_name = || proc::status(pid, "Name") == Some(AtDeath::NAME.to_owned());

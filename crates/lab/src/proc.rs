@@ -113,18 +113,48 @@ pub fn read(path: &str) -> Result<String> {
     })
 }
 
-/// The living and unreaped children of all threads of `process`, proc_pid_task(5); none where the
-/// kernel does not show them.
-pub fn children(process: u32) -> Vec<u32> {
+/// The living and unreaped children of all threads of `process`, proc_pid_task(5); none of one that is
+/// gone, or where the kernel does not show them.
+///
+/// # Errors
+///
+/// If /proc cannot be read.
+pub fn children(process: u32) -> Result<Vec<u32>> {
     let mut found = Vec::new();
     if !is_ours() {
-        return found;
+        return Ok(found);
     }
-    for thread in fs::read_dir(format!("/proc/{process}/task")).into_iter().flatten().flatten() {
-        let text = fs::read_to_string(thread.path().join("children")).unwrap_or_default();
+    for thread in threads(Pid::from_raw(process as i32))? {
+        let path = format!("/proc/{process}/task/{thread}/children");
+        let text = unless_gone(&path, fs::read_to_string(&path))?.unwrap_or_default();
         found.extend(text.split_whitespace().filter_map(|pid| pid.parse::<u32>().ok()));
     }
-    found
+    Ok(found)
+}
+
+/// The threads of a process, proc_pid_task(5); none of one that is gone.
+///
+/// # Errors
+///
+/// If /proc cannot be read.
+pub fn threads(process: Pid) -> Result<Vec<Pid>> {
+    let path = format!("/proc/{process}/task");
+    let mut found = Vec::new();
+    for entry in unless_gone(&path, fs::read_dir(&path))?.into_iter().flatten() {
+        let name = unless_gone(&path, entry)?.map(|entry| entry.file_name());
+        found.extend(name.and_then(|name| name.to_str()?.parse().ok()).map(Pid::from_raw));
+    }
+    Ok(found)
+}
+
+/// What was read of a file below /proc, or nothing where its process has ended meanwhile.
+fn unless_gone<T>(path: &str, outcome: std::io::Result<T>) -> Result<Option<T>> {
+    match outcome {
+        Ok(read) => Ok(Some(read)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) if error.raw_os_error() == Some(libc::ESRCH) => Ok(None),
+        Err(error) => Err(anyhow::Error::new(error).context(path.to_owned())),
+    }
 }
 
 /// A piece of this process's address space that was mapped at once.

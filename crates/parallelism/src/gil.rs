@@ -1,15 +1,17 @@
 //! The same Python function twice: one call after the other, in two threads, in two processes.
 
 use std::io::{BufRead, BufReader, Write};
+use std::os::fd::AsFd;
 use std::os::unix::process::CommandExt;
 use std::process::{ChildStdin, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use lab::child::{Child, die_with, explain_io};
+use lab::child::{Child, LIMIT, die_with, explain_io};
 use lab::machine::allowed_cpus;
 use lab::sample::{Contestant, Sampling};
 use lab::{Evidence, Experiment, Lab, Unavailable, say, say_why};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::unistd::{Pid, getpid};
 
 pub const EXPERIMENT: Experiment = Experiment {
@@ -140,6 +142,11 @@ impl Python {
     }
 
     fn line(&mut self) -> Result<String> {
+        // An interpreter that cannot start its thread may wait for it for ever.
+        let mut ready = [PollFd::new(self.from.get_ref().as_fd(), PollFlags::POLLIN)];
+        let limit = PollTimeout::try_from(LIMIT).unwrap_or(PollTimeout::MAX);
+        let why = "python3 does not go on: no thread or no memory is left for it";
+        ensure!(poll(&mut ready, limit) != Ok(0), Unavailable::because(why));
         let mut line = String::new();
         self.from.read_line(&mut line).map_err(explain_io("read"))?;
         Ok(line)

@@ -3,11 +3,13 @@
 
 use std::io;
 use std::net::TcpListener;
+use std::os::unix::net::UnixStream;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use lab::child::explain_io;
 use lab::{Evidence, Experiment, Lab};
 use tokio::net::TcpStream;
+use tokio::runtime::{Builder, Runtime};
 
 use crate::server::{Model, Stop};
 use crate::service::{Inbox, WAIT, answer};
@@ -20,13 +22,12 @@ pub const EXPERIMENT: Experiment = Experiment {
     run,
 };
 
-pub const MODEL: Model = Model { name: "async", serve };
+pub const MODEL: Model = Model { name: "async", serve, has_children: false };
 
 // ANCHOR: serve
 fn serve(listener: TcpListener, _: Stop) -> Result<()> {
     listener.set_nonblocking(true).map_err(explain_io("ioctl"))?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    runtime.map_err(explain_io("epoll_create1"))?.block_on(async {
+    runtime()?.block_on(async {
         let listener = tokio::net::TcpListener::from_std(listener);
         let listener = listener.map_err(explain_io("epoll_ctl"))?;
         loop {
@@ -55,6 +56,23 @@ async fn converse(client: &TcpStream) -> io::Result<()> {
     }
 }
 // ANCHOR_END: serve
+
+/// A runtime on this thread. Built beside a program that uses tokio for signals, it makes a pair of
+/// sockets for them, and panics where that is refused.
+fn runtime() -> Result<Runtime> {
+    let hook = std::panic::take_hook();
+    std::panic::set_hook(Box::new(|_| {}));
+    let built = std::panic::catch_unwind(|| Builder::new_current_thread().enable_all().build());
+    std::panic::set_hook(hook);
+    match built {
+        Ok(runtime) => runtime.map_err(explain_io("epoll_create1")),
+        Err(panic) => {
+            UnixStream::pair().map_err(explain_io("socketpair"))?;
+            let why = panic.downcast_ref::<String>().map_or("it panicked", String::as_str);
+            bail!("tokio's pair of sockets: {why}")
+        }
+    }
+}
 
 async fn receive(client: &TcpStream, inbox: &mut Inbox) -> io::Result<usize> {
     loop {

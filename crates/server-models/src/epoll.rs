@@ -23,7 +23,7 @@ pub const EXPERIMENT: Experiment = Experiment {
     run,
 };
 
-pub const MODEL: Model = Model { name: "epoll", serve };
+pub const MODEL: Model = Model { name: "epoll", serve, has_children: false };
 
 /// What is known of a client: there is no stack that would remember it.
 struct Client {

@@ -16,7 +16,7 @@ pub const EXPERIMENT: Experiment = Experiment {
     run,
 };
 
-pub const MODEL: Model = Model { name: "iterative", serve };
+pub const MODEL: Model = Model { name: "iterative", serve, has_children: false };
 
 // ANCHOR: serve
 fn serve(listener: TcpListener, _: Stop) -> Result<()> {

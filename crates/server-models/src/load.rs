@@ -118,7 +118,7 @@ fn play(server: &Server, number: usize, then: Then) -> Result<Played> {
             }
         }
         // What a server at rest has to say has been said, and is seen at the next look.
-        let idle = then == Then::Stays && ready == 0 && !server.is_at_work();
+        let idle = then == Then::Stays && ready == 0 && !server.is_at_work()?;
         idle_looks = if idle { idle_looks + 1 } else { 0 };
         if idle_looks == IDLE_LOOKS {
             break;

@@ -18,7 +18,7 @@ pub const EXPERIMENT: Experiment = Experiment {
     run,
 };
 
-pub const MODEL: Model = Model { name: "pool", serve };
+pub const MODEL: Model = Model { name: "pool", serve, has_children: false };
 
 const WORKERS: usize = 20;
 

@@ -19,7 +19,7 @@ pub const EXPERIMENT: Experiment = Experiment {
     run,
 };
 
-pub const MODEL: Model = Model { name: "prefork", serve };
+pub const MODEL: Model = Model { name: "prefork", serve, has_children: true };
 
 const WORKERS: usize = 16;
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use lab::TimeLimit;
-use lab::child::{Child, LIMIT, explain, explain_io, failed, in_words, late};
+use lab::child::{Child, LIMIT, explain, explain_io, in_words, late, status};
 use lab::proc;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::socket::{AddressFamily, Backlog, SockFlag, SockType, SockaddrIn};
@@ -21,6 +21,8 @@ pub struct Model {
     pub name: &'static str,
     /// Serves clients, for ever or until it is to stop.
     pub serve: fn(TcpListener, Stop) -> Result<()>,
+    /// Whether it forks, so that it must be told to stop and end its children.
+    pub has_children: bool,
 }
 
 /// Readable when the server is to stop. Only who has children must end them, others are killed.
@@ -30,6 +32,7 @@ pub type Stop = OwnedFd;
 pub struct Server {
     process: Option<Child>,
     stop: Option<OwnedFd>,
+    has_children: bool,
     /// Where it listens.
     pub address: SocketAddr,
 }
@@ -58,36 +61,37 @@ impl Server {
                     lab::child::no_core_dump();
                     std::panic::set_hook(Box::new(|_| {}));
                 }
-                (model.serve)(listener, stop).map_or_else(|error| failed(&error), |()| 0)
+                status((model.serve)(listener, stop))
             })
         }?;
-        Ok(Server { process: Some(process), stop: Some(stopper), address })
+        let has_children = model.has_children;
+        Ok(Server { process: Some(process), stop: Some(stopper), has_children, address })
     }
 
     /// Its processes: the first, and those that it has forked.
-    pub fn processes(&self) -> Vec<Pid> {
-        let first = self.process.as_ref().map(Child::pid);
-        let forked = first.map(|pid| proc::children(pid.as_raw() as u32)).unwrap_or_default();
-        first.into_iter().chain(forked.into_iter().map(|pid| Pid::from_raw(pid as i32))).collect()
+    pub fn processes(&self) -> Result<Vec<Pid>> {
+        let Some(first) = self.process.as_ref().map(Child::pid) else { return Ok(Vec::new()) };
+        let forked = proc::children(first.as_raw() as u32)?;
+        let forked = forked.into_iter().map(|pid| Pid::from_raw(pid as i32));
+        Ok(std::iter::once(first).chain(forked).collect())
     }
 
     /// The threads of all its processes.
-    pub fn tasks(&self) -> Vec<Pid> {
+    pub fn tasks(&self) -> Result<Vec<Pid>> {
         let mut tasks = Vec::new();
-        for process in self.processes().iter().filter(|pid| proc::state(**pid) != Some('Z')) {
-            let folder = fs::read_dir(format!("/proc/{process}/task"));
-            let names = folder.into_iter().flatten().flatten().map(|entry| entry.file_name());
-            tasks
-                .extend(names.filter_map(|name| Some(Pid::from_raw(name.to_str()?.parse().ok()?))));
+        for process in self.processes()? {
+            if proc::state(process) != Some('Z') {
+                tasks.extend(proc::threads(process)?);
+            }
         }
-        tasks
+        Ok(tasks)
     }
 
     /// Whether some thread of it could go on, or ends right now.
-    pub fn is_at_work(&self) -> bool {
+    pub fn is_at_work(&self) -> Result<bool> {
         let state = |task: &Pid| proc::state(*task);
-        let mut all = self.tasks().into_iter().chain(self.processes());
-        all.any(|task| matches!(state(&task), Some('R' | 'D' | 'Z' | 'X')))
+        let mut all = self.tasks()?.into_iter().chain(self.processes()?);
+        Ok(all.any(|task| matches!(state(&task), Some('R' | 'D' | 'Z' | 'X'))))
     }
 
     /// Waits until none of it has been seen at work for a while.
@@ -99,7 +103,7 @@ impl Server {
                 return Err(late("the server did not come to rest"));
             }
             std::thread::sleep(Duration::from_millis(1));
-            quiet = if self.is_at_work() { 0 } else { quiet + 1 };
+            quiet = if self.is_at_work()? { 0 } else { quiet + 1 };
         }
         Ok(())
     }
@@ -109,7 +113,7 @@ impl Server {
     /// the experiment forks another process, because all of them share pages with it.
     pub fn memory(&self) -> Result<f64> {
         let mut sum = 0.0;
-        for process in self.processes() {
+        for process in self.processes()? {
             let rollup = proc::read(&format!("/proc/{process}/smaps_rollup"))?;
             for line in rollup.lines() {
                 if let Some((key, size)) = line.split_once(':')
@@ -146,7 +150,7 @@ impl Drop for Server {
     fn drop(&mut self) {
         let Some(process) = self.process.take() else { return };
         drop(self.stop.take());
-        if !proc::children(process.pid().as_raw() as u32).is_empty() {
+        if self.has_children {
             // It ends its children first. One that does not is killed, and they with it.
             let _ = process.wait_for(LIMIT);
         }

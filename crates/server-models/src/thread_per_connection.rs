@@ -18,7 +18,7 @@ pub const EXPERIMENT: Experiment = Experiment {
     run,
 };
 
-pub const MODEL: Model = Model { name: "thread per connection", serve };
+pub const MODEL: Model = Model { name: "thread per connection", serve, has_children: false };
 
 // ANCHOR: serve
 fn serve(listener: TcpListener, _: Stop) -> Result<()> {

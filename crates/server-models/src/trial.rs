@@ -102,12 +102,12 @@ fn many_that_stay(model: &Model, clients: usize, found: Evidence) -> Result<(Evi
     }
     let server = warm(model, Plan::Lives)?;
     server.comes_to_rest()?;
-    let (tasks_before, before) = (server.tasks().len(), server.memory()?);
+    let (tasks_before, before) = (server.tasks()?.len(), server.memory()?);
     let kernel_before = kernel_memory();
     let load = put(&server, clients, Then::Stays)?;
     let each = (server.memory()? - before) / clients as f64;
-    let (tasks, kernel) = (server.tasks().len(), kernel_memory());
-    let processes = server.processes().len();
+    let (tasks, kernel) = (server.tasks()?.len(), kernel_memory());
+    let processes = server.processes()?.len();
     let served = load.answered;
     // The clients leave first: their process has copies of the server's pipe.
     drop(load);
@@ -153,7 +153,7 @@ fn one_that_crashes(
 ) -> Result<Evidence> {
     let mut server = warm(model, Plan::Crashes)?;
     server.comes_to_rest()?;
-    let before = server.tasks().len();
+    let before = server.tasks()?.len();
     let connect = || Client::connect(server.address)?.context("nobody listens");
     let mut bad = connect()?;
     let mut served = bad.is_answered("hello\n")?;
@@ -186,7 +186,7 @@ fn one_that_crashes(
         .fact(&format!("{name}: goes on after a {crash}"), goes_on);
     if goes_on && before > 1 {
         server.comes_to_rest()?;
-        let (before, after) = (before - 1, server.tasks().len() - 1);
+        let (before, after) = (before - 1, server.tasks()?.len() - 1);
         say!("parent", "  of {before} workers {after} are there");
         found = found.fact(&format!("{name}: workers after a {crash}"), after);
     }
