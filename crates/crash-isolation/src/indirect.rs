@@ -117,9 +117,10 @@ fn dead_reader() -> Result<(bool, bool)> {
 
 fn process_group() -> Result<(bool, bool)> {
     let interrupts_its_group = |group: Pid| {
-        let _ = setpgid(Pid::from_raw(0), group);
         let _ = default_action(Signal::SIGINT);
-        status(kill(Pid::from_raw(0), Signal::SIGINT))
+        let moved = setpgid(Pid::from_raw(0), group).map_err(explain("setpgid"));
+        let kill = || kill(Pid::from_raw(0), Signal::SIGINT).map_err(explain("kill"));
+        status(moved.and_then(|()| kill()))
     };
     let leader_is_ended = |worker_has_own_group: bool| -> Result<bool> {
         let (mut ready, mut tell) = std::io::pipe().context("pipe")?;

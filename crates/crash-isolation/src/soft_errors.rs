@@ -6,11 +6,12 @@ use std::hint::black_box;
 use std::io::Write;
 use std::os::fd::AsRawFd;
 use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering::Relaxed};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Barrier, Mutex, PoisonError};
 use std::thread::scope;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use lab::child::failed;
 use lab::{Evidence, Experiment, Lab, say};
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, openat};
@@ -103,10 +104,7 @@ fn in_a_process(mistake: &Mistake) -> Result<(bool, bool)> {
         silence();
         match (mistake.show)() {
             Ok((harm, guard)) => SEEN | i32::from(harm) << 1 | i32::from(guard),
-            Err(error) => {
-                say!("child", "{error:#}");
-                1
-            }
+            Err(error) => failed(&error),
         }
     };
     match child(body)?.wait()? {
@@ -172,8 +170,20 @@ fn leak() -> Result<(bool, bool)> {
     let works = || Vec::<u8>::new().try_reserve_exact(SOME).is_ok();
     child(leak_to_the_limit)?.wait()?;
     let guard = works();
-    scope(|threads| spawn(threads, leak_to_the_limit).join().is_ok());
-    Ok((!works(), guard))
+    // The others try while the thread lives: its stack is given back with it, and may be large.
+    let turn = Barrier::new(2);
+    let harm = scope(|threads| {
+        spawn(threads, || {
+            leak_to_the_limit();
+            turn.wait();
+            turn.wait();
+        });
+        turn.wait();
+        let harm = !works();
+        turn.wait();
+        harm
+    });
+    Ok((harm, guard))
 }
 
 fn change_directory() -> Result<(bool, bool)> {

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::thread::{Builder, Scope, ScopedJoinHandle};
 
 use anyhow::{Result, bail, ensure};
-use lab::child::{Child, exit, explain, in_words};
+use lab::child::{Child, exit, explain, explain_io, in_words};
 use lab::thread::traced;
 use nix::errno::Errno;
 use nix::sys::signal::Signal;
@@ -39,11 +39,13 @@ pub fn spawn_detached(body: impl FnOnce() + Send + 'static) {
     }
 }
 
-/// Sends what std says about a crash nowhere: it is expected here, and told in the story.
+/// Sends what std says about a crash nowhere: it is expected here, and told in the story. A child that
+/// cannot do that ends before it crashes.
 pub fn silence() {
-    if let Ok(nowhere) = File::options().write(true).open("/dev/null") {
-        let _ = nix::unistd::dup2_stderr(nowhere);
-    }
+    let nowhere = File::options().write(true).open("/dev/null").map_err(explain_io("/dev/null"));
+    let silent =
+        nowhere.and_then(|nowhere| nix::unistd::dup2_stderr(nowhere).map_err(explain("dup2")));
+    silent.unwrap_or_else(|error| lab::child::give_up(&error));
 }
 
 /// A wait status in words.

@@ -2,7 +2,7 @@
 //! kind of call it makes new tasks. The same interface as strace's, ptrace(2).
 
 use anyhow::{Context, Result};
-use lab::child::{Child, status};
+use lab::child::{Child, explain, status};
 use nix::errno::Errno;
 use nix::sys::ptrace::{self, Options};
 use nix::sys::signal::{Signal, raise};
@@ -26,10 +26,10 @@ pub fn traced(body: impl FnOnce() -> Result<()>) -> Result<Option<Vec<Event>>> {
     // SAFETY: this process has one thread, so the child inherits no lock that someone else holds.
     let child = unsafe {
         Child::fork(|| {
-            if ptrace::traceme().is_err() || raise(Signal::SIGSTOP).is_err() {
+            if ptrace::traceme().is_err() {
                 return 1;
             }
-            status(body())
+            status(raise(Signal::SIGSTOP).map_err(explain("raise")).and_then(|()| body()))
         })
     }?;
     let first = child.pid();

@@ -3,7 +3,7 @@
 use std::io::{Read, Write, pipe};
 
 use anyhow::{Context, Result};
-use lab::child::{Child, die_with, exit, reap, status};
+use lab::child::{Child, die_with, exit, explain, failed, reap, status};
 use lab::{Evidence, Experiment, Lab, say, say_why};
 use nix::errno::Errno;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
@@ -29,8 +29,10 @@ fn run(_: &Lab) -> Result<Evidence> {
     let child = unsafe {
         Child::fork(|| {
             // The limit binds everybody but root.
-            if getuid().is_root() && setuid(NOBODY).is_err() {
-                return 1;
+            if getuid().is_root()
+                && let Err(errno) = setuid(NOBODY)
+            {
+                return failed(&explain("setuid")(errno));
             }
             // A change of user cleared the request to die with the parent, prctl(2).
             die_with(parent);

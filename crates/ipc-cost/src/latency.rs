@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use lab::child::{Child, explain_io};
+use lab::child::{Child, explain_io, status};
 use lab::sample::{Comparison, Contestant, Pinned, Rounds, allowed_cpus};
 use lab::{Evidence, Experiment, Lab, Summary, say, say_why};
 use shared_memory::distance::Distance;
@@ -159,7 +159,8 @@ fn measure<L: Link>(
 ) -> Result<Comparison> {
     let _pinned = Pinned::to(place.asker)?;
     // SAFETY: this process has one thread, so the child inherits no lock that someone else holds.
-    let child = unsafe { Child::fork(|| answer(place.process, &to_process, &from_process)) }?;
+    let child =
+        unsafe { Child::fork(|| status(answer(place.process, &to_process, &from_process))) }?;
     let links = Arc::new(thread);
     let there = links.clone();
     let thread = std::thread::Builder::new()
@@ -194,14 +195,13 @@ fn ask<L: Link>(byte: u8, there: &L, back: &L) -> Result<()> {
 }
 
 /// Returns each byte, until one says to stop.
-fn answer<L: Link>(cpu: usize, there: &L, back: &L) -> i32 {
-    let Ok(_pinned) = Pinned::to(cpu) else { return 1 };
+fn answer<L: Link>(cpu: usize, there: &L, back: &L) -> Result<()> {
+    let _pinned = Pinned::to(cpu)?;
     loop {
-        match there.receive() {
-            Ok(byte) if back.send(byte).is_err() => return 1,
-            Ok(STOP) => return 0,
-            Ok(_) => {}
-            Err(_) => return 1,
+        let byte = there.receive()?;
+        back.send(byte)?;
+        if byte == STOP {
+            return Ok(());
         }
     }
 }

@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use lab::child::{Child, explain_io, in_words};
+use lab::child::{Child, explain_io, failed, in_words};
 use lab::proc::{state, status};
 use lab::{Evidence, Experiment, Lab, Role, say};
 use nix::sys::wait::WaitStatus;
@@ -73,8 +73,8 @@ fn first_thread_ends(mut tell: std::io::PipeWriter, mut go: std::io::PipeReader)
         let _ = go.read(&mut [0]);
         lab::child::exit(3);
     });
-    if worker.is_err() {
-        return 1;
+    if let Err(error) = worker {
+        return failed(&explain_io("thread")(error));
     }
     // The raw call ends this thread alone. exit_group(2), which libc's exit makes, ends them all.
     // SAFETY: this thread's stack is the process's first one and stays mapped.

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering::{Acquire, Release};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
-use lab::child::{Child, LIMIT, in_words, late};
+use lab::child::{Child, LIMIT, failed, in_words, late};
 use lab::sample::{Comparison, Pinned, TOLERANCE, allowed_cpus};
 use lab::{Evidence, Experiment, Lab, Summary, TimeLimit, say, say_why};
 use nix::sys::resource::{UsageWho, getrusage};
@@ -142,7 +142,10 @@ fn exchange(send: Send, receive: Receive) -> Result<Round> {
     let child = unsafe {
         Child::fork(|| {
             let _pinned = Pinned::to(there);
-            let Ok(mut producer) = ring.producer() else { return 1 };
+            let mut producer = match ring.producer() {
+                Ok(producer) => producer,
+                Err(error) => return failed(&error),
+            };
             producer.looks_before_sleep(looks);
             let before = switches();
             // That the consumer left early is no fault of this end.
@@ -241,7 +244,10 @@ fn producer_dies(evidence: Evidence) -> Result<Evidence> {
     // SAFETY: this process has one thread, so the child inherits no lock that someone else holds.
     let child = unsafe {
         Child::fork(|| {
-            let Ok(mut producer) = ring.producer() else { return 1 };
+            let mut producer = match ring.producer() {
+                Ok(producer) => producer,
+                Err(error) => return failed(&error),
+            };
             for number in 0..SENT {
                 let _ = producer.push(&number);
             }
