@@ -59,7 +59,7 @@ fn closed(path: &str, error: &std::io::Error) -> String {
     }
 }
 
-/// Whether a thread is seen blocked in `call` within `limit`.
+/// Whether a thread is seen blocked in `call` within `limit`; not if it ends.
 ///
 /// # Errors
 ///
@@ -70,11 +70,16 @@ pub fn comes_to_block_in(thread: Pid, call: i64, limit: Duration) -> Result<bool
         if blocked_in(thread)? == Some(call) {
             return Ok(true);
         }
-        if limit.is_over() {
+        if limit.is_over() || has_ended(thread) {
             return Ok(false);
         }
         std::thread::sleep(Duration::from_micros(200));
     }
+}
+
+/// Whether a thread is gone, or waits to be reaped.
+fn has_ended(thread: Pid) -> bool {
+    kill(thread, None) == Err(Errno::ESRCH) || state(thread) == Some('Z')
 }
 
 /// Whether /proc is there and counts processes as this one does: in a new pid namespace the mount of

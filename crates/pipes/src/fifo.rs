@@ -2,8 +2,9 @@
 
 use std::fs::OpenOptions;
 use std::io::{Read, Write};
+use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use lab::child::{Child, LIMIT, explain, explain_io, in_words};
 use lab::proc::comes_to_block_in;
 use lab::{AtDeath, Evidence, Experiment, Lab, Role, say};
@@ -35,6 +36,9 @@ fn run(_: &Lab) -> Result<Evidence> {
     let writer = Child::adopt(Pid::from_raw(writer.id() as i32));
     let waits = comes_to_block_in(writer.pid(), libc::SYS_openat, LIMIT)?;
     // ANCHOR_END: fifo
+    if !waits && writer.ends_within(Duration::ZERO)? {
+        bail!("the writer {}", in_words(writer.wait()?));
+    }
     say!("reader", "{} opens it to write, and {}", writer.pid(), sleeps(waits));
     let mut text = String::new();
     let mut fifo = OpenOptions::new().read(true).open(&path).map_err(explain_io("open"))?;
