@@ -138,7 +138,7 @@ fn process_group() -> Result<(bool, bool)> {
         let worker = child(|| interrupts_its_group(group))?;
         ensure!(ended_by(worker, Signal::SIGINT)?, "the worker survived its own SIGINT");
         // A signal that was sent is there; a leader that still lives is ended here by SIGKILL.
-        leader.signal(Signal::SIGKILL);
+        leader.signal(Signal::SIGKILL)?;
         ended_by(leader, Signal::SIGINT)
     };
     Ok((leader_is_ended(false)?, !leader_is_ended(true)?))

@@ -92,13 +92,14 @@ impl Child {
         self.pid
     }
 
-    /// Sends a signal. A child that has ended takes it without effect; where the kernel refuses to
-    /// send it, the supervisor is told, as by [`failed`].
-    pub fn signal(&self, signal: Signal) {
+    /// Sends a signal. A child that has ended takes it without effect.
+    ///
+    /// # Errors
+    ///
+    /// If the kernel refuses to send it.
+    pub fn signal(&self, signal: Signal) -> Result<()> {
         events::signals(self.pid, signal);
-        if let Err(errno) = kill(self.pid, signal) {
-            failed(&explain("kill")(errno));
-        }
+        kill(self.pid, signal).map_err(explain("kill"))
     }
 
     /// Waits for the end of the child for at most [`LIMIT`] and reaps it.
@@ -296,7 +297,7 @@ mod tests {
         }
         .unwrap();
         assert!(!has_ended(child.pid()).unwrap());
-        child.signal(Signal::SIGKILL);
+        child.signal(Signal::SIGKILL).unwrap();
         while !has_ended(child.pid()).unwrap() {
             std::thread::yield_now();
         }
@@ -313,7 +314,7 @@ mod tests {
             })
         }
         .unwrap();
-        child.signal(Signal::SIGSTOP);
+        child.signal(Signal::SIGSTOP).unwrap();
         let pid = child.pid();
         std::thread::scope(|threads| {
             threads.spawn(|| {

@@ -41,6 +41,9 @@ fn run(_: &Lab) -> Result<Evidence> {
     // Where nobody reads any more this fails, and the status tells.
     let _ = open.write_all(b"g");
     let ended = child.wait()?;
+    if !goes_on && !matches!(ended, WaitStatus::Exited(_, 0)) {
+        bail!("the process {}, not by the end of its first thread", in_words(ended));
+    }
     let by_worker = matches!(ended, WaitStatus::Exited(_, 3));
     let whose = if by_worker { "the worker's status" } else { "not the worker's status" };
     say!("parent", "then the process {}: {whose}", in_words(ended));
@@ -89,12 +92,13 @@ pub const RETURNS: Role = Role {
     run: |_| {
         let begun = std::sync::Arc::new(std::sync::Barrier::new(2));
         let worker_begun = begun.clone();
-        thread::spawn(move || {
+        let worker = thread::Builder::new().spawn(move || {
             println!("begun");
             worker_begun.wait();
             thread::sleep(Duration::from_millis(300));
             println!("finished");
         });
+        worker.map_err(explain_io("thread"))?;
         begun.wait();
         Ok(())
     },

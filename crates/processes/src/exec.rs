@@ -7,14 +7,14 @@ use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use anyhow::{Context, Result, bail};
-use lab::child::{Child, explain, failed};
-use lab::proc::{mappings_of, state, status};
+use anyhow::{Context, Result, bail, ensure};
+use lab::child::{Child, explain, failed, in_words, status};
+use lab::proc::{self, mappings_of, state};
 use lab::thread::spawn;
 use lab::{Evidence, Experiment, Lab, say};
-use nix::errno::Errno;
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
+use nix::sys::wait::WaitStatus;
 use nix::unistd::{Pid, chdir, dup2_stdin, execv};
 
 pub const EXPERIMENT: Experiment = Experiment {
@@ -111,20 +111,23 @@ fn observe(caller: Caller) -> Result<[Seen; 2]> {
     let own = fs::read_link("/proc/self/exe").context("/proc/self/exe")?;
     let before = look(child.pid(), descriptors, &own)?;
     go.write_all(b"g").context("write")?;
-    ready.read_to_end(&mut Vec::new()).context("read")?;
-    if state(child.pid()).is_none_or(|state| state == 'Z') {
-        bail!("execve: the child {}", lab::child::in_words(child.wait()?));
+    let mut refused = Vec::new();
+    ready.read_to_end(&mut refused).context("read")?;
+    if !refused.is_empty() || state(child.pid()).is_none_or(|state| state == 'Z') {
+        bail!("execve: the child {}", in_words(child.wait()?));
     }
     let after = look(child.pid(), descriptors, &own)?;
     drop(go);
-    child.wait()?;
+    // `read` fails at the end of its input; with another status the shell has not come to it.
+    let ended = child.wait()?;
+    ensure!(matches!(ended, WaitStatus::Exited(_, 0 | 1)), "the shell {}", in_words(ended));
     Ok([before, after])
 }
 
 // ANCHOR: prepare
 extern "C" fn do_nothing(_: libc::c_int) {}
 
-/// What the child does. It returns only if execve fails, with the errno.
+/// What the child does. It returns only if execve fails, of which it tells the parent.
 fn prepare_and_exec(caller: Caller, go: OwnedFd, ready: OwnedFd) -> i32 {
     let handled = SigHandler::Handler(do_nothing);
     for (signal, handler) in [(Signal::SIGUSR1, SigHandler::SigIgn), (Signal::SIGUSR2, handled)] {
@@ -138,8 +141,9 @@ fn prepare_and_exec(caller: Caller, go: OwnedFd, ready: OwnedFd) -> i32 {
         let _ = ready.write_all(b"r");
         let _ = go.read_exact(&mut [0]);
         // The shell waits for a line that never comes, and ends at the end of its input.
-        let failed = execv(c"/bin/sh", &[c"sh", c"-c", c"read line"]);
-        failed.err().unwrap_or(Errno::UnknownErrno) as i32
+        let refused = execv(c"/bin/sh", &[c"sh", c"-c", c"read line"]);
+        let _ = ready.write_all(b"f");
+        status(refused.map_err(explain("execve")))
     };
     match caller {
         Caller::FirstThread => exec(),
@@ -198,7 +202,7 @@ fn same_file(one: &fs::Metadata, other: &fs::Metadata) -> bool {
 /// What a process does with a signal, from the masks in proc_pid_status(5).
 fn disposition(process: Pid, signal: Signal) -> &'static str {
     let has = |mask: &str| {
-        let mask = status(process, mask).and_then(|hex| u64::from_str_radix(&hex, 16).ok());
+        let mask = proc::status(process, mask).and_then(|hex| u64::from_str_radix(&hex, 16).ok());
         mask.is_some_and(|mask| mask >> (signal as u32 - 1) & 1 == 1)
     };
     match (has("SigIgn"), has("SigCgt")) {

@@ -98,7 +98,7 @@ fn kept_by_the_kernel(process: Pid) -> Result<Vec<(&'static str, String)>> {
     let first = |text: String| text.split_whitespace().next().unwrap_or_default().to_owned();
     let here = fs::read_link(format!("/proc/{process}/cwd")).context("/proc/self/cwd")?;
     let here = here.file_name().map_or("/".into(), |name| name.to_string_lossy().into_owned());
-    let limits = fs::read_to_string(format!("/proc/{process}/limits")).context("limits")?;
+    let limits = lab::proc::read(&format!("/proc/{process}/limits"))?;
     let open_files = limits.lines().find_map(|line| line.strip_prefix("Max open files"));
     Ok(vec![
         ("process id", process.to_string()),
@@ -115,7 +115,7 @@ fn kept_by_the_kernel(process: Pid) -> Result<Vec<(&'static str, String)>> {
 /// Of the mapping at `address`: what is in memory, and this process's share of it (a frame that
 /// three processes map counts a third for each), in KiB.
 fn resident(process: Pid, address: usize) -> Result<(u32, u32)> {
-    let smaps = fs::read_to_string(format!("/proc/{process}/smaps")).context("smaps")?;
+    let smaps = lab::proc::read(&format!("/proc/{process}/smaps"))?;
     let mut lines = smaps.lines().skip_while(|line| !covers(line, address));
     let mut value = |key: &str| -> Option<u32> {
         let line = lines.find(|line| line.starts_with(key))?;

@@ -39,13 +39,13 @@ fn run(_: &Lab) -> Result<Evidence> {
 
     // ANCHOR: states
     let sleeps = see('S', "reads from an empty pipe");
-    child.signal(Signal::SIGSTOP);
+    child.signal(Signal::SIGSTOP)?;
     let stops = see('T', "got SIGSTOP");
-    child.signal(Signal::SIGCONT);
+    child.signal(Signal::SIGCONT)?;
     let goes_on = see('S', "got SIGCONT; the pipe is empty");
     open.write_all(b"g").context("write")?;
     let runs = see('R', "can read, and has work to do");
-    child.signal(Signal::SIGTERM);
+    child.signal(Signal::SIGTERM)?;
     let is_zombie = see('Z', "got SIGTERM; nobody has waited");
     let status = child.wait()?;
     let gone = state(pid).is_none();

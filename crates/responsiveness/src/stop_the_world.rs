@@ -123,7 +123,7 @@ fn signals(evidence: Evidence) -> Result<Evidence> {
     Errno::result(sent).map_err(explain("tgkill"))?;
     let stopped = stepped_while_stopped(&world, child.pid())?;
     say!("main", "SIGSTOP is sent to that thread alone: {stopped} of {STEPPERS} others step");
-    child.signal(Signal::SIGCONT);
+    child.signal(Signal::SIGCONT)?;
     let again = world.step_on();
     say!("main", "SIGCONT: {again} of {STEPPERS} step on");
     (&tell).write_all(&[0]).map_err(explain_io("write"))?;
