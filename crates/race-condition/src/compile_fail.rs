@@ -2,7 +2,7 @@
 //! thread, `Sync` what may be used from two, and the borrow checker sees to the rest.
 
 use std::cell::Cell;
-use std::io::Write;
+use std::io::{ErrorKind, Read, Write};
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -10,9 +10,10 @@ use std::sync::{Arc, Mutex};
 use std::thread::Builder;
 
 use anyhow::{Context, Result};
-use lab::child::{die_with, explain_io};
+use lab::child::{Child, LIMIT, die_with, explain_io};
 use lab::{Evidence, Experiment, Lab, say, say_why};
-use nix::unistd::getpid;
+use nix::sys::wait::WaitStatus;
+use nix::unistd::{Pid, getpid};
 
 use crate::side_by_side::side_by_side;
 
@@ -136,16 +137,25 @@ fn ask_rustc(source: &str) -> Result<Answer> {
             Ok(())
         })
     };
-    let Ok(mut rustc) = rustc.spawn() else {
-        return Ok(Answer::None("there is no rustc here".to_owned()));
+    let mut rustc = match rustc.spawn() {
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            return Ok(Answer::None("there is no rustc here".to_owned()));
+        }
+        rustc => rustc.map_err(explain_io("rustc: execve"))?,
     };
+    let process = Child::adopt(Pid::from_raw(rustc.id() as i32));
     // If the compiler has gone before it read the program, its status says so.
     let _ = rustc.stdin.take().context("stdin is piped")?.write_all(source.as_bytes());
-    let output = rustc.wait_with_output().context("wait")?;
-    if output.status.success() {
+    if !process.ends_within(LIMIT)? {
+        let why = "rustc does not come to its end: no thread or no memory is left for it";
+        return Ok(Answer::None(why.to_owned()));
+    }
+    if matches!(process.wait()?, WaitStatus::Exited(_, 0)) {
         return Ok(Answer::Accepted);
     }
-    let said = String::from_utf8_lossy(&output.stderr);
+    let mut said = String::new();
+    let mut errors = rustc.stderr.take().context("stderr is piped")?;
+    errors.read_to_string(&mut said).map_err(explain_io("read"))?;
     let first = said.lines().next().unwrap_or("nothing");
     Ok(said
         .lines()
