@@ -149,7 +149,8 @@ impl Run<'_> {
                 let them = if leftovers == 1 { "process" } else { "processes" };
                 format!("it left {leftovers} {them} behind")
             }
-            (_, Some(Ok(evidence))) => return Ok(Ok(evidence)),
+            // Evidence from an experiment of which a part has failed shows that failure, perhaps.
+            (_, Some(Ok(evidence))) => return Ok(child.map_or(Ok(evidence), Err)),
             (_, None) => "it ended without its evidence".to_owned(),
         };
         Ok(Err(because(why, child)))
