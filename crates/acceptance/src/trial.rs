@@ -347,7 +347,9 @@ impl<'a> Trials<'a> {
         }
         // What a busy machine could not show says nothing of the call.
         let words = said.split_whitespace().collect::<Vec<_>>().join(" ");
-        let for_load = ["machine is busy", "host is busy"].iter().any(|why| words.contains(why));
+        let for_load = ["machine is busy", "host is busy", "others had a part of the CPU"]
+            .iter()
+            .any(|why| words.contains(why));
         if let Some(injection) = injection.filter(|_| failed || (inconclusive && !for_load)) {
             let said = said.to_lowercase();
             let Injection { call, errno, .. } = injection;
