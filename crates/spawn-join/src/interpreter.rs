@@ -99,8 +99,7 @@ impl Python {
         };
         let process = match command.spawn() {
             Err(error) if matches!(error.kind(), ErrorKind::NotFound) => return Ok(None),
-            Err(error) if matches!(error.kind(), ErrorKind::PermissionDenied) => return Ok(None),
-            spawned => spawned.map_err(explain_io("fork"))?,
+            spawned => spawned.map_err(explain_io("start python3"))?,
         };
         let status = Child::adopt(Pid::from_raw(process.id() as i32)).wait()?;
         wait_for_orphans();

@@ -46,9 +46,9 @@ fn run(lab: &Lab) -> Result<Evidence> {
         // A process that imports the script sets the method again, which has to be forced.
         let set = format!("multiprocessing.set_start_method('{method}', force=True)");
         let script = format!("import multiprocessing\n{set}\n{PROCESS_LISTING}");
-        evidence = evidence.fact(&prints(method), printed(python.run(&script, &[])?));
+        evidence = evidence.fact(&prints(method), printed(python.run(&script, &[])?)?);
     }
-    evidence = evidence.fact(&prints("thread"), printed(python.run(THREAD_LISTING, &[])?));
+    evidence = evidence.fact(&prints("thread"), printed(python.run(THREAD_LISTING, &[])?)?);
     if let Err(why) = &python.leaves_nothing {
         evidence = evidence.missing(&prints("forkserver"), why.clone());
     }
@@ -69,9 +69,11 @@ pub fn prints(method: &str) -> String {
 
 /// What a listing printed. A process that fails says so on standard error and in its exit code,
 /// of which the listing takes no notice.
-fn printed(ran: Option<Ran>) -> String {
-    let printed = ran.filter(|ran| ran.ended_well).map(|ran| ran.printed.trim().to_owned());
-    printed.filter(|printed| !printed.is_empty()).unwrap_or_else(|| "nothing".to_owned())
+fn printed(ran: Option<Ran>) -> Result<String> {
+    let ran = ran.context("python3 is gone")?;
+    ensure!(ran.ended_well, "python3: {}", ran.last_error);
+    let printed = ran.printed.trim();
+    Ok(if printed.is_empty() { "nothing".to_owned() } else { printed.to_owned() })
 }
 
 /// Prints one column for each way to run the task.
