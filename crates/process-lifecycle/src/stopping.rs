@@ -1,13 +1,15 @@
 //! A thread cannot be ended from outside without harm. It is asked, and it must look.
 
+use std::ptr::null;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use anyhow::{Result, bail};
-use lab::child::{Child, LIMIT};
+use anyhow::{Result, anyhow, bail};
+use lab::child::{Child, LIMIT, explain, failed};
 use lab::proc::comes_to_block_in;
 use lab::thread::spawn;
 use lab::{Evidence, Experiment, Lab, say};
+use nix::errno::Errno;
 use nix::sys::wait::WaitStatus;
 use nix::unistd::{Pid, gettid};
 
@@ -76,9 +78,8 @@ fn asked() -> Result<Asked> {
     })
 }
 
-const HELD: i32 = 1;
+const HELD: i32 = 2;
 const FREE: i32 = 0;
-const FAILED: i32 = 2;
 
 // The functions through which a cancelled thread leaves: they may unwind.
 unsafe extern "C-unwind" {
@@ -105,13 +106,17 @@ fn cancelled() -> i32 {
         unsafe { std::mem::transmute(lock_and_sleep as extern "C-unwind" fn(_) -> _) };
     // SAFETY: mutex and thread id live until the thread was joined.
     unsafe {
-        if libc::pthread_create(&mut thread, std::ptr::null(), body, (&raw mut lock).cast()) != 0 {
-            return FAILED;
+        let made = libc::pthread_create(&mut thread, null(), body, (&raw mut lock).cast());
+        if made != 0 {
+            return failed(&explain("pthread_create")(Errno::from_raw(made)));
         }
         if !second_thread().is_some_and(|tid| sleeps_in(tid, libc::SYS_pause)) {
-            return FAILED;
+            return failed(&anyhow!("the second thread is not seen to sleep in pause"));
         }
-        libc::pthread_cancel(thread);
+        let sent = libc::pthread_cancel(thread);
+        if sent != 0 {
+            return failed(&explain("pthread_cancel: tgkill")(Errno::from_raw(sent)));
+        }
         libc::pthread_join(thread, std::ptr::null_mut());
         if libc::pthread_mutex_trylock(&mut lock) == libc::EBUSY { HELD } else { FREE }
     }

@@ -114,13 +114,18 @@ fn outer_tasks(wait: Wait, patience: Duration) -> Result<Seen> {
     let seen = pool.tids().iter().map(|tid| comes_to_block_in(*tid, libc::SYS_futex, PATIENCE));
     let asleep = seen.collect::<Result<Vec<bool>>>().ok();
     let (before, queued) = (done.load(SeqCst), pool.queue().len());
-    if before < OUTER {
-        pool.add_thread().context("no thread to end the deadlock with")?;
-    }
-    // A pool that is stuck all the same could not be dropped.
-    if !comes_to(&done, OUTER, LIMIT) {
+    let helped = match before < OUTER {
+        true => pool.add_thread().context("no thread to end the deadlock with"),
+        false => Ok(()),
+    };
+    let ends = helped.and_then(|()| match comes_to(&done, OUTER, LIMIT) {
+        true => Ok(()),
+        false => Err(late("the tasks did not end with one thread more")),
+    });
+    if let Err(error) = ends {
+        // A pool that is stuck could not be dropped.
         std::mem::forget(pool);
-        return Err(late("the tasks did not end with one thread more"));
+        return Err(error);
     }
     Ok(Seen {
         done: before,
