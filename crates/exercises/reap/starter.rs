@@ -8,9 +8,9 @@ use std::process::Command;
 /// shell says it.
 ///
 /// A command that cannot be started, for whatever reason, counts as 127, and the others are run
-/// nevertheless. This returns as soon as the last child has ended; an interrupted wait goes on. Then no
-/// child that it started is left, neither running nor as a zombie. Other children of the caller are
-/// none of its business.
+/// nevertheless. This returns as soon as the last child has ended, or a few milliseconds later; an
+/// interrupted wait goes on. Then no child that it started is left, neither running nor as a zombie.
+/// Other children of the caller are none of its business.
 pub fn run_all(commands: &mut [Command]) -> io::Result<Vec<i32>> {
     for command in commands.iter_mut() {
         command.spawn()?; // TODO: nobody waits for this child.
