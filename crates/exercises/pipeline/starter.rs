@@ -14,7 +14,8 @@ pub struct Outcome {
 }
 
 /// Runs the programs at the same time, the output of each connected to the input of the next, and
-/// waits for all of them. A program is its name, which is looked up in `PATH`, and its arguments.
+/// waits for all of them. A program is its name, which `Command` or execvp(3) looks up in `PATH`, and
+/// its arguments.
 ///
 /// The input of the first program is empty, errors go where the caller's go. A program that cannot
 /// be started, for whatever reason, counts as 127; to its neighbours it looks like one that ended at
