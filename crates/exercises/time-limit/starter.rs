@@ -24,8 +24,8 @@ pub enum Outcome {
 /// is stopped has not ended. An interrupted wait goes on.
 ///
 /// Returns as soon as that is done. The command has then been collected, and no other child of the
-/// caller. A command that cannot be started is an error; so is whatever else fails, and then the
-/// command has been ended and collected as well.
+/// caller. A command that cannot be started is an error. So is whatever else fails, unless there is
+/// another way to do it; the command has been ended and collected then, too.
 pub fn run_at_most(command: &mut Command, limit: Duration, grace: Duration) -> io::Result<Outcome> {
     let mut child = command.process_group(0).spawn()?;
     let _ = (limit, grace); // TODO: this takes as long as the command likes.
