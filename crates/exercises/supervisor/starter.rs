@@ -41,7 +41,8 @@ pub enum End {
 /// longer than `longest`; a run of at least `steady` makes the next pause `first` again.
 ///
 /// When the command has failed and `restarts` restarts are younger than `window`, it gives up at
-/// once. A restart is as old as its start. All times are by `clock`, pauses are `clock.sleep`.
+/// once. A restart is as old as its start, by a look at the clock just before that or just after. All
+/// times are by `clock`, pauses are `clock.sleep`.
 ///
 /// A run has been collected before anything else happens. A command that cannot be started, the first
 /// time or any other, is an error at once: it will not be there a second later either.
