@@ -30,8 +30,8 @@ impl<S: Read + Write> Framed<S> {
         Ok(())
     }
 
-    /// Receives a message, all of it and nothing else. `None` if the stream ends instead of a
-    /// message.
+    /// Receives a message, all of it and nothing else. If it reads on, that is there for the next
+    /// call. `None` if the stream ends instead of a message.
     ///
     /// An end within a message is an error of the kind `UnexpectedEof`. A length beyond [`LONGEST`]
     /// is one of the kind `InvalidData`, and no memory is taken for it. Errors of the stream are
