@@ -13,8 +13,9 @@ pub struct Counter {
 }
 
 impl Counter {
-    /// A counter that begins with 0. It has no name, and leaves nothing when it is dropped: not here,
-    /// while other processes that have it go on with it. An error if there is no room for it.
+    /// A counter that begins with 0. It has no name, and is gone from a process when it is dropped
+    /// there, while others that have it go on with it. Nothing of it is left when they have all been
+    /// killed. An error if there is no room for it.
     pub fn new() -> io::Result<Counter> {
         Ok(Counter { value: Box::new(AtomicU64::new(0)) })
     }
