@@ -33,7 +33,8 @@ impl Bank {
 
     /// Calls `look` with the balance of an account, which does not change until `look` returns.
     ///
-    /// `look` may take long. Whoever has nothing to do with this account does not wait for it.
+    /// `look` may take long. Whoever needs neither this account nor one that a waiting thread needs
+    /// does not wait for it.
     pub fn inspect<T>(&self, account: usize, look: impl FnOnce(u64) -> T) -> T {
         let balance = self.accounts[account].lock().unwrap();
         look(*balance)

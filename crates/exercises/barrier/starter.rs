@@ -17,7 +17,7 @@ impl Barrier {
     /// the next round begins.
     ///
     /// Returns `true` to exactly one of them in each round. A thread may be back for the next round
-    /// before the others have left this one: it waits for them, and they are not held up.
+    /// before the others have left this one: it waits, and they are not held up.
     pub fn wait(&self) -> bool {
         let mut arrived = self.arrived.lock().unwrap();
         *arrived += 1;

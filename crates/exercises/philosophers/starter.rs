@@ -16,9 +16,9 @@ impl Table {
     /// The philosopher at this seat, counted from 0, is hungry: waits for both forks, eats, and puts
     /// them back. Returns what `eat` returns.
     ///
-    /// Neighbours never eat at the same time. A philosopher whose neighbours are not hungry never
-    /// waits. Nobody starves: whoever has had to wait for a neighbour's meal eats before that
-    /// neighbour eats again. Whoever waits is blocked, and holds up nobody across the table.
+    /// Neighbours never eat at the same time. A philosopher whose neighbours neither eat nor are
+    /// hungry never waits. Nobody starves: whoever begins to wait, for one neighbour's meal alone,
+    /// eats before that one again. Whoever waits is blocked, and holds up nobody across the table.
     pub fn dine<T>(&self, seat: usize, eat: impl FnOnce() -> T) -> T {
         let _left = self.forks[seat].lock().unwrap();
         // TODO: the right fork as well. But what if everybody holds a left one?

@@ -16,7 +16,7 @@ impl Counters {
     ///
     /// No change is lost, whoever else changes the same counter. `change` may be called more than
     /// once; only what it last returned counts. It may take long: whoever changes or reads another
-    /// counter meanwhile does not wait.
+    /// counter meanwhile does not wait for it.
     ///
     /// # Panics
     ///

@@ -28,7 +28,7 @@ impl<T> SpinLock<T> {
         SpinLock { locked: AtomicBool::new(false), value: UnsafeCell::new(value) }
     }
 
-    /// Takes the lock. Waits until it is free, and tells the processor that it spins.
+    /// Takes the lock. Waits until it is free, and keeps telling the processor that it spins.
     pub fn lock(&self) -> Guard<'_, T> {
         // TODO: between these two steps, somebody else may take it.
         while self.locked.load(Ordering::Relaxed) {

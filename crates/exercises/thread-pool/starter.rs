@@ -13,9 +13,9 @@ impl ThreadPool {
     }
 
     /// Gives a job to the pool and returns at once. As many jobs as there are threads run at the
-    /// same time; the others wait for their turn.
+    /// same time; the others wait for a free thread.
     ///
-    /// A job that panics is over. It costs neither the thread nor any other job.
+    /// A job that panics is over. The pool is as large as before, and no other job is lost.
     pub fn execute<F>(&self, job: F)
     where
         F: FnOnce() + Send + 'static,
