@@ -104,6 +104,8 @@ pub struct Trials<'a> {
     /// The verdict that the book expects of each statement.
     expected: BTreeMap<String, String>,
     place: Place,
+    /// Only trials whose name contains this are made.
+    pub only: String,
     /// What came out so far.
     pub counts: Counts,
 }
@@ -121,6 +123,7 @@ impl<'a> Trials<'a> {
                 .map(|c| (text(&c["claim"]), text(&c["expected"])))
                 .collect(),
             place: Place::for_everyone(program),
+            only: String::new(),
             counts: Counts::default(),
         }
     }
@@ -153,6 +156,7 @@ impl<'a> Trials<'a> {
                 }
             }
         }
+        cases.retain(|(experiment, injection)| self.wants(&case(experiment, injection)));
         // A short budget takes the same ones each time, from all experiments and calls.
         cases.sort_by_cached_key(|(experiment, injection)| scattered(&case(experiment, injection)));
         for (experiment, injection) in &cases {
@@ -184,14 +188,14 @@ impl<'a> Trials<'a> {
             let experiments = self.experiments.clone();
             let one = index % experiments.len().max(1);
             for (number, experiment) in experiments.iter().enumerate() {
-                if all || number == one {
-                    let name = format!("{experiment}, {}", surroundings.name);
+                let name = format!("{experiment}, {}", surroundings.name);
+                if (all || number == one) && self.wants(&name) {
                     self.run(&name, &[experiment], None, Some(surroundings));
                 }
             }
         }
         for (number, experiment) in self.experiments.clone().iter().enumerate() {
-            if all || number == 0 {
+            if (all || number == 0) && self.only.is_empty() {
                 self.beside_a_child_of_the_shell(experiment);
                 self.in_a_deleted_directory(experiment);
                 self.with_a_descriptor_that_does_not_block(experiment);
@@ -218,6 +222,10 @@ impl<'a> Trials<'a> {
                 send(group, Signal::SIGCONT);
             });
         }
+    }
+
+    fn wants(&self, name: &str) -> bool {
+        name.contains(&self.only)
     }
 
     fn run(

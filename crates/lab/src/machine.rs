@@ -1,6 +1,8 @@
 //! The machine that a verdict speaks of. What is read is text, and parsed by functions that
 //! made-up files test: /proc/cpuinfo differs from one architecture to the next.
 
+use std::sync::OnceLock;
+
 use nix::errno::Errno;
 use serde_json::{Value, json};
 
@@ -74,7 +76,7 @@ pub fn memory_available() -> u64 {
 }
 
 /// The CPUs this thread may run on, sched_getaffinity(2): any numbers, with holes and beyond 1,024.
-/// Where the call is refused, the CPU that this thread is on; never empty.
+/// Where the call is refused, the CPU that the first thread was on which asked; never empty.
 pub fn allowed_cpus() -> Vec<usize> {
     // The call fails with EINVAL if the mask is smaller than the kernel's.
     for words in [16, 64, 512, 4096] {
@@ -88,8 +90,11 @@ pub fn allowed_cpus() -> Vec<usize> {
             Err(_) => break,
         }
     }
+    // Who pins two threads to one CPU must be told the same one twice.
+    static HERE: OnceLock<usize> = OnceLock::new();
     // SAFETY: the call takes nothing.
-    vec![usize::try_from(unsafe { libc::sched_getcpu() }).unwrap_or(0)]
+    let current = || usize::try_from(unsafe { libc::sched_getcpu() }).unwrap_or(0);
+    vec![*HERE.get_or_init(current)]
 }
 
 fn ones(mask: &[u64]) -> Vec<usize> {

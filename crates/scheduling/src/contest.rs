@@ -1,12 +1,13 @@
 //! Threads or processes that want one CPU, and how much of it each of them gets.
 
+use std::io::{PipeWriter, Read, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow};
 use lab::Unavailable;
-use lab::child::{Child, explain, status};
+use lab::child::{Child, explain, explain_io, status};
 use lab::machine::Busy;
 use lab::sample::{Comparison, Pinned};
 use lab::thread::spawn;
@@ -63,8 +64,9 @@ pub fn processes<T>(
     watch: impl FnOnce(Clocks<'_>, &[Child]) -> Result<T>,
 ) -> Result<T> {
     let (cpu, mut children, mut clocks) = (cpu(), Vec::new(), Vec::new());
-    let (ready, tell) = nix::unistd::pipe().map_err(explain("pipe"))?;
+    let mut begun = Vec::new();
     for (threads, before) in teams {
+        let (mut told, tell) = std::io::pipe().map_err(explain_io("pipe"))?;
         let play = || -> Result<()> {
             before()?;
             let (_pin, over) = (Pinned::to(cpu)?, AtomicBool::new(false));
@@ -77,35 +79,22 @@ pub fn processes<T>(
             })
         };
         // SAFETY: this process has one thread.
-        let child = unsafe {
-            Child::fork(|| {
-                let played = play();
-                if played.is_err() {
-                    let _ = nix::unistd::write(&tell, &[CANNOT_BEGIN]);
-                }
-                status(played)
-            })
-        }?;
+        let child = unsafe { Child::fork(|| status(play())) }?;
         clocks.push(clock_getcpuclockid(child.pid()).map_err(explain("clock_getcpuclockid"))?);
         children.push(child);
+        // Each thread writes a byte when it begins to spin; nothing comes of a team that has ended.
+        let threads = *threads;
+        begun.push(move || told.read_exact(&mut vec![0; threads]));
     }
-    drop(tell);
-    // Each thread writes a byte when it begins to spin.
-    for _ in 0..teams.iter().map(|(threads, _)| threads).sum() {
-        let mut word = [CANNOT_BEGIN];
-        nix::unistd::read(&ready, &mut word).map_err(explain("read"))?;
-        anyhow::ensure!(word == [BEGINS], "a contestant ended before it began");
+    for mut team in begun {
+        team().context("a contestant ended before it began")?;
     }
     watch(&|| read_all(&clocks), &children)
 }
 // ANCHOR_END: processes
 
-/// What a contestant process says of each of its threads.
-const BEGINS: u8 = 1;
-const CANNOT_BEGIN: u8 = 0;
-
-fn spin_for_life(tell: &std::os::fd::OwnedFd, over: &AtomicBool) -> Result<()> {
-    nix::unistd::write(tell, &[BEGINS]).map_err(explain("write"))?;
+fn spin_for_life(mut tell: &PipeWriter, over: &AtomicBool) -> Result<()> {
+    tell.write_all(b".").map_err(explain_io("write"))?;
     let start = Instant::now();
     while start.elapsed() < LIFE && !over.load(Ordering::Relaxed) {
         std::hint::spin_loop();

@@ -67,7 +67,8 @@ fn main() -> ExitCode {
         Some(("surroundings", matches)) => {
             let seconds = matches.get_one("seconds").copied().unwrap_or(60);
             let programs = matches.get_one::<PathBuf>("programs").map(PathBuf::as_path);
-            surroundings::try_all(&names(matches), seconds, programs)
+            let only = matches.get_one::<String>("only").map_or("", String::as_str);
+            surroundings::try_all(&names(matches), seconds, only, programs)
         }
         Some(("new", matches)) => {
             let word = |name: &str| matches.get_one::<String>(name).expect("clap requires it");
@@ -146,6 +147,12 @@ fn command() -> Command {
                         .long("seconds")
                         .value_parser(value_parser!(u64))
                         .help("How long calls are made to fail, for each package [default: 60]"),
+                )
+                .arg(
+                    Arg::new("only")
+                        .long("only")
+                        .value_name("TEXT")
+                        .help("Only what contains it, as `limits, mmap no. 10: ENOMEM`"),
                 )
                 .arg(
                     Arg::new("programs")

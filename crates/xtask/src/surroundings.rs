@@ -11,12 +11,17 @@ use anyhow::{Context, Result, bail, ensure};
 use crate::workspace::{concepts, top};
 
 /// Tries `packages`, all concepts if none is named, for at most so many seconds of injected failures
-/// each, and prints what came out. `programs` is where they are, if they are not to be built.
+/// each, and prints what came out; of the trials those alone whose name contains `only`. `programs` is where they are, if they are not to be built.
 ///
 /// # Errors
 ///
 /// If something happened that must not, after all of it was printed.
-pub fn try_all(packages: &[String], seconds: u64, programs: Option<&Path>) -> Result<()> {
+pub fn try_all(
+    packages: &[String],
+    seconds: u64,
+    only: &str,
+    programs: Option<&Path>,
+) -> Result<()> {
     let known = concepts()?;
     if let Some(unknown) = packages.iter().find(|name| !known.contains(name)) {
         bail!("there is no concept crate '{unknown}'");
@@ -31,7 +36,7 @@ pub fn try_all(packages: &[String], seconds: u64, programs: Option<&Path>) -> Re
     println!();
     let mut complaints = Vec::new();
     for name in if packages.is_empty() { &known } else { packages } {
-        let counts = try_one(name, seconds, programs)?;
+        let counts = try_one(name, seconds, only, programs)?;
         let Counts { runs, unharmed, inconclusive, failed, .. } = counts;
         print!("{name:<18} {runs:>6} {unharmed:>8} {inconclusive:>12} {failed:>7}");
         for kind in Kind::ALL {
@@ -48,7 +53,7 @@ pub fn try_all(packages: &[String], seconds: u64, programs: Option<&Path>) -> Re
     Ok(())
 }
 
-fn try_one(name: &str, seconds: u64, programs: Option<&Path>) -> Result<Counts> {
+fn try_one(name: &str, seconds: u64, only: &str, programs: Option<&Path>) -> Result<Counts> {
     let here = std::env::current_exe().context("this program's path")?.with_file_name(name);
     let path = match programs {
         Some(folder) => folder.join(name),
@@ -65,6 +70,7 @@ fn try_one(name: &str, seconds: u64, programs: Option<&Path>) -> Result<Counts> 
     let whole = program(&here).json(&[]);
     let tried = program(&path);
     let mut trials = Trials::new(&tried, &whole);
+    trials.only = only.to_owned();
     trials.surround(true);
     // Moments that are spread over the run; a golden ratio's multiples never meet.
     let mut moment = 0.0;
@@ -72,7 +78,9 @@ fn try_one(name: &str, seconds: u64, programs: Option<&Path>) -> Result<Counts> 
         moment = (moment + 0.618) % 1.0;
         moment
     };
-    trials.stop_and_continue(6, Duration::from_secs(1), &mut share);
+    if only.is_empty() {
+        trials.stop_and_continue(6, Duration::from_secs(1), &mut share);
+    }
     trials.inject(Duration::from_secs(seconds));
     Ok(trials.counts)
 }
