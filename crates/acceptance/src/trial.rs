@@ -6,7 +6,7 @@ use std::fmt;
 use std::io::Read;
 use std::os::fd::AsRawFd;
 use std::os::unix::process::ExitStatusExt;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::RecvTimeoutError;
 use std::time::{Duration, Instant};
 
@@ -26,6 +26,9 @@ const OWN_LIMIT: Duration = Duration::from_secs(45);
 
 /// An experiment of which a call failed ends soon; one that takes this long would wait for its limit.
 const HANGS: Duration = Duration::from_secs(20);
+
+/// Who makes many calls is slow while they are counted; the first ones tell enough.
+const COUNTING: Duration = Duration::from_secs(4);
 
 /// What came out of many trials.
 #[derive(Debug, Default)]
@@ -145,7 +148,7 @@ impl<'a> Trials<'a> {
             // Where no filter with a listener is allowed, nothing can be injected.
             let Ok(child) = command.spawn() else { return };
             drop(command);
-            wait(child);
+            wait_at_most(child, COUNTING);
             for (name, count) in watcher.seen().counts {
                 let call = CALLS.iter().find(|call| call.name == name).expect("it was counted");
                 for occurrence in [1, 2, 3, 10].into_iter().filter(|nth| *nth <= count) {
@@ -266,21 +269,11 @@ impl<'a> Trials<'a> {
         let Ok(child) = command.spawn() else { return };
         drop(command);
         meanwhile(child.id());
-        let program = Pid::from_raw(child.id() as i32);
-        let (has_ended, waiting) = std::sync::mpsc::channel::<()>();
-        let patience = injection.map(|_| {
-            std::thread::spawn(move || {
-                let hangs = waiting.recv_timeout(HANGS) == Err(RecvTimeoutError::Timeout);
-                if hangs {
-                    send(program, Signal::SIGTERM);
-                }
-                hangs
-            })
-        });
-        let ended = wait(child);
+        let (ended, hung) = match injection {
+            Some(_) => wait_at_most(child, HANGS),
+            None => (wait(child), false),
+        };
         let took = start.elapsed();
-        drop(has_ended);
-        let hung = patience.is_some_and(|patience| patience.join().expect("it does not panic"));
         let left = survivors(&mark);
         for process in &left {
             // It would hold the watcher up, and it is nobody's.
@@ -422,6 +415,22 @@ impl<'a> Trials<'a> {
         let name = format!("{experiment}, an output that does not block");
         self.judge(&name, &ended, Duration::ZERO, &[], None);
     }
+}
+
+/// Waits for the end of a program, asks it to end when the time is over, and says whether it was.
+fn wait_at_most(child: Child, limit: Duration) -> (Ended, bool) {
+    let program = Pid::from_raw(child.id() as i32);
+    let (has_ended, waiting) = std::sync::mpsc::channel::<()>();
+    let patience = std::thread::spawn(move || {
+        let is_over = waiting.recv_timeout(limit) == Err(RecvTimeoutError::Timeout);
+        if is_over {
+            send(program, Signal::SIGTERM);
+        }
+        is_over
+    });
+    let ended = wait(child);
+    drop(has_ended);
+    (ended, patience.join().expect("it does not panic"))
 }
 
 /// Whether all that was said is what Rust and the C library say when there is no memory left.

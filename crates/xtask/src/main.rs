@@ -119,7 +119,7 @@ fn command() -> Command {
                         .value_parser(value_parser!(u32).range(1..))
                         .default_value("1")
                         .conflicts_with("package")
-                        .help("With --all: only one in N of each concept's breaks"),
+                        .help("With --all: only those of one concept in N"),
                 )
                 .arg(
                     Arg::new("turn")

@@ -74,13 +74,14 @@ fn usage<'a>(what: &str, given: &str, known: impl Iterator<Item = &'a str>) -> E
     ExitCode::from(2)
 }
 
-/// Tries all breaks, or one in so many of each package, beginning with number `turn`; compares them with
-/// what is recorded, and prints the counts.
+/// Tries the breaks of all packages, or of one in so many, beginning with number `turn`; compares them
+/// with what is recorded, and prints the counts.
 pub fn all(one_in: usize, turn: usize) -> Result<ExitCode> {
     let start = Instant::now();
-    let (packages, mut all) = (concepts()?, Vec::new());
+    let packages = concepts()?.into_iter().skip(turn % one_in).step_by(one_in);
+    let (packages, mut all) = (packages.collect::<Vec<String>>(), Vec::new());
     for package in &packages {
-        all.extend(of(package)?.into_iter().skip(turn % one_in).step_by(one_in));
+        all.extend(of(package)?);
     }
     let mut trial = Trial::of(all, packages)?;
     let (mut bad, mut not_here) = (0, 0);
