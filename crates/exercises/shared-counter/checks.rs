@@ -119,14 +119,16 @@ fn own_result() {
     assert_eq!(results, [1, 2], "what two additions of 1 returned");
 
     // A change that answers differently each time.
-    let calls = Cell::new(0);
+    let (calls, last) = (Cell::new(0), Cell::new(0));
     let counters = Arc::new(Counters::new(1));
     let at_work = counters.clone();
     let adds = start("adds", move || at_work.update(0, |x| x + 1));
     let result = counters.update(0, |x| {
         calls.set(calls.get() + 1);
-        x + 100 * calls.get()
+        last.set(x + 100 * calls.get());
+        last.get()
     });
+    assert_eq!(result, last.get(), "what an update returned, beside the last answer of `change`");
     let added = adds.join().unwrap();
     let now = counters.get(0);
     let expected = if added < result { result } else { result + 1 };
