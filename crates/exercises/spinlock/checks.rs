@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::marker::PhantomData;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
-use std::sync::{Arc, MutexGuard};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread;
 
@@ -224,18 +224,26 @@ trait Otherwise {
 
 impl<T: ?Sized> Otherwise for Probe<T> {}
 
-/// A `Cell` may be sent but not shared, a `MutexGuard` shared but not sent, an `Rc` neither.
+/// As a `MutexGuard` may: it must be dropped where it was made.
+struct SharedNotSent {
+    _made_here: *const (),
+}
+
+// SAFETY: there is nothing in it that a shared reference could be used for.
+unsafe impl Sync for SharedNotSent {}
+
+/// A `Cell` may be sent but not shared, an `Rc` neither.
 fn bounds() {
     let yes = "cannot be shared between threads, though the value allows it";
     let no = "can be shared between threads, though the value does not allow it";
     assert!(Probe::<SpinLock<i32>>::SYNC, "a lock of an i32 {yes}");
     assert!(Probe::<SpinLock<Cell<i32>>>::SYNC, "a lock of a Cell, which may be sent, {yes}");
     assert!(!Probe::<SpinLock<Rc<i32>>>::SYNC, "a lock of an Rc {no}");
-    let sent = "can be shared, though it may be taken out in another thread";
-    assert!(!Probe::<SpinLock<MutexGuard<'static, i32>>>::SYNC, "a lock of a MutexGuard {sent}");
+    let shared = "a lock of a value that may be shared and not sent";
+    assert!(!Probe::<SpinLock<SharedNotSent>>::SYNC, "{shared} {no}");
     assert!(Probe::<Guard<'static, i32>>::SYNC, "a guard of an i32 {yes}");
-    type Shared = MutexGuard<'static, i32>;
-    assert!(Probe::<Guard<'static, Shared>>::SYNC, "a guard of a MutexGuard {yes}");
+    let shared = "a guard of a value that may be shared and not sent";
+    assert!(Probe::<Guard<'static, SharedNotSent>>::SYNC, "{shared} {yes}");
     assert!(!Probe::<Guard<'static, Cell<i32>>>::SYNC, "a guard of a Cell {no}");
     assert!(!Probe::<Guard<'static, Rc<i32>>>::SYNC, "a guard of an Rc {no}");
     let yes = "cannot be sent to another thread, though the value can";
