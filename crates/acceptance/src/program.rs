@@ -255,7 +255,7 @@ impl Program {
         let experiments = self.whole()["experiments"].clone();
         let first = experiments[0]["name"].as_str().expect("an experiment");
         let _together = together();
-        for arguments in [&[][..], &["--list"], &["--json", first], &["--help"]] {
+        for arguments in [&[first][..], &["--list"], &["--json", first], &["--help"]] {
             let full = File::options().write(true).open("/dev/full").expect("/dev/full");
             let (reader, closed) = nix::unistd::pipe().expect("pipe");
             drop(reader);
