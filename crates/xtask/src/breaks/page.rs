@@ -173,9 +173,10 @@ fn section(tried: &Tried) -> Result<Parts> {
     let Tried { package, one, .. } = tried;
     let edit = show::edit_of(&Of { package: package.clone(), one: one.clone() })?.join("\n");
     let head = format!(
-        "{}\n\n```diff\n{edit}\n```\n\n```console\n$ cargo xtask break {package} {}\n```\n\n\
-         {OUTCOME}{STORY}",
+        "{}\n\nIn `crates/{package}/{}`:\n\n```diff\n{edit}\n```\n\n```console\n\
+         $ cargo xtask break {package} {}\n```\n\n{OUTCOME}{STORY}",
         one.asks.trim(),
+        one.file,
         one.name
     );
     let (mut lines, mut changes) = (String::new(), String::new());
