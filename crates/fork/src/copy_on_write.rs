@@ -83,5 +83,8 @@ fn run(_: &Lab) -> Result<Evidence> {
 
 /// Page faults of this process that needed no disk, getrusage(2).
 fn minor_faults() -> u64 {
-    getrusage(UsageWho::RUSAGE_SELF).map_or(0, |usage| usage.minor_page_faults() as u64)
+    let usage = getrusage(UsageWho::RUSAGE_SELF);
+    let faults = usage.map_or(0, |usage| usage.minor_page_faults() as u64);
+    lab::counted("minor page faults", faults);
+    faults
 }

@@ -223,6 +223,15 @@ pub(crate) fn arrow(kind: &str, phase: &str, key: fmt::Arguments<'_>) {
     }
 }
 
+/// Notes in a trace what a counter shows, such as the page faults of this process.
+pub fn counted(name: &str, shows: u64) {
+    if is_on() {
+        begin();
+        let args = format_args!(r#","args":{{"shows":{shows}}}"#);
+        write("C", monotonic(), trace::COUNT, args, format_args!("{name}"));
+    }
+}
+
 /// A stretch that no role tells of: a wait, a measurement. It is noted when it is over, if it took
 /// long enough to be seen.
 pub(crate) struct Stretch(Option<Duration>);

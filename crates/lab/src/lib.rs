@@ -45,6 +45,7 @@ pub use at_death::AtDeath;
 pub use claim::{Claim, Judgement, Verdict};
 #[cfg(target_os = "linux")]
 pub use command_line::{main, similar, usage_sentence};
+pub use events::counted;
 pub use evidence::{Absent, Evidence, Fact, Summary, Value};
 #[cfg(target_os = "linux")]
 pub use shared::Shared;

@@ -166,6 +166,7 @@ fn meminfo(key: &str) -> Result<usize> {
 fn resident() -> Result<usize> {
     let text = lab::proc::status(Pid::this(), "VmRSS").context("/proc/self/status")?;
     let kib: usize = text.trim_end_matches(" kB").parse().context("VmRSS")?;
+    lab::counted("KiB in memory", kib as u64);
     Ok(kib * 1024)
 }
 

@@ -8,7 +8,7 @@ use crate::{Event, LIFE, TOOK};
 ///
 /// Of the format (Trace Event Format, "Event Descriptions"): a `B` and an `E` of one thread pair up
 /// and nest, in the order of time; a whole slice takes no negative time; an arrow has a start and a
-/// finish with the same id. Of this project's traces: every process and thread has a name and a place
+/// finish with the same id; a counter shows one number. Of this project's traces: every process and thread has a name and a place
 /// in the order; slices that end have the name of those that began; arrows do not lead back in time;
 /// nothing happens in a process after its end.
 pub fn violations(events: &[Event]) -> Vec<String> {
@@ -72,7 +72,10 @@ fn slices(events: &[Event], broken: &mut Vec<String>) {
             'X' if event.number(TOOK).is_none_or(|took| took < 0) => {
                 broken.push(format!("{place}: `{}` takes no time that can be", event.name));
             }
-            'X' | 'i' | 's' | 'f' => {}
+            'C' if event.shown().is_none() => {
+                broken.push(format!("{place}: the counter `{}` shows no number", event.name));
+            }
+            'C' | 'X' | 'i' | 's' | 'f' => {}
             other => broken.push(format!("{place}: the phase `{other}` is unknown")),
         }
     }
@@ -132,6 +135,7 @@ mod tests {
 {"ph":"M","name":"born","ts":5,"pid":3,"tid":3,"args":{"how":"fork","by_pid":2,"by_tid":2,"at":4}},
 {"ph":"B","ts":6,"pid":3,"tid":3,"cat":"child","name":"computes"},
 {"ph":"B","ts":6.5,"pid":3,"tid":3,"cat":"model","name":"is told"},
+{"ph":"C","ts":6.1,"pid":3,"tid":3,"cat":"count","args":{"shows":1024},"name":"page faults"},
 {"ph":"X","ts":6.2,"dur":0.5,"pid":2,"tid":2,"cat":"untold","name":"waits"},
 {"ph":"s","ts":6.8,"pid":2,"tid":2,"cat":"flow","id":"a","name":"message"},
 {"ph":"f","ts":6.9,"pid":3,"tid":3,"cat":"flow","id":"a","name":"message"},
@@ -173,6 +177,9 @@ mod tests {
             events.remove(place);
             assert_ne!(violations(&events), [""; 0], "{place}");
         }
+        let mut events = completed();
+        events.iter_mut().find(|event| event.phase == 'C').unwrap().args.clear();
+        assert!(violations(&events).iter().any(|broken| broken.contains("shows no number")));
         let later = |event: &Event| event.category == LIFE && event.phase == 'E' && event.pid == 3;
         assert_ne!(without(later), [""; 0]);
         let mut events = completed();

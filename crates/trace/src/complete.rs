@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use serde_json::{Map, Value, json};
 
 use crate::lanes::{Born, End, How, Lane, Point, Told};
-use crate::{END, EXPERIMENT, Event, LIFE, TOOK, UNTOLD, WORK};
+use crate::{COUNT, END, EXPERIMENT, Event, LIFE, TOOK, UNTOLD, WORK};
 
 /// No thread has so high a number, proc_sys_kernel(5): lanes for further roles of a thread begin here.
 const SYNTHETIC: i64 = 1 << 22;
@@ -79,7 +79,7 @@ impl Lanes {
         let lane = match event.phase {
             // An arrow belongs to the role in which the thread has told something last.
             's' | 'f' => self.all[own].speaks_in.unwrap_or(own),
-            _ if [EXPERIMENT, UNTOLD, WORK].contains(&event.category.as_str()) => own,
+            _ if [COUNT, EXPERIMENT, UNTOLD, WORK].contains(&event.category.as_str()) => own,
             phase => self.telling(own, event, phase),
         };
         if lane == own || self.all[lane].teller == Some(own) {
@@ -106,6 +106,7 @@ impl Lanes {
             'X' => {
                 lives.whole(event.at, event.at + took(event), told);
             }
+            'C' => lives.points.push(Point::new('C', event.at, told, event.args.clone())),
             'i' => lives.points.push(Point::new('i', event.at, told, Map::new())),
             's' => {
                 self.started.insert(flow(event), Place { at: event.at, lane });

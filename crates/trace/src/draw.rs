@@ -223,6 +223,11 @@ impl<'a> Drawing<'a> {
         let lane = self.lane(event)?;
         match event.phase {
             'i' => {}
+            'C' => {
+                let shows = event.shown()?;
+                let text = format!("{}: {shows}", event.name);
+                return Some(Row { at: event.at, who: lane.name(), text });
+            }
             'B' if event.category != LIFE && event.category != UNTOLD => {}
             'f' => {
                 let from = self.lane(self.starts.get(&id(event))?)?;

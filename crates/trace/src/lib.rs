@@ -29,6 +29,9 @@ pub const WORK: &str = "work";
 /// Category of a slice that has no row in a picture: a wait for a child, a batch of a measurement.
 pub const UNTOLD: &str = "untold";
 
+/// Category of a counter: of page faults, of memory.
+pub const COUNT: &str = "count";
+
 /// The argument that tells how long a whole slice took, in nanoseconds.
 const TOOK: &str = "took";
 
@@ -36,7 +39,7 @@ const TOOK: &str = "took";
 #[derive(Clone, Debug, PartialEq)]
 pub struct Event {
     /// `B` and `E` for a slice, `X` for a whole one, `i` for an instant, `s` and `f` for the ends of
-    /// an arrow, `M` for metadata.
+    /// an arrow, `C` for what a counter shows, `M` for metadata.
     pub phase: char,
     /// Nanoseconds on `CLOCK_MONOTONIC`.
     pub at: u64,
@@ -63,6 +66,11 @@ impl Event {
     /// An argument as a number.
     fn number(&self, key: &str) -> Option<i64> {
         self.args.get(key)?.as_i64()
+    }
+
+    /// What a counter shows: its only argument.
+    fn shown(&self) -> Option<i64> {
+        self.args.values().next()?.as_i64()
     }
 
     fn of_json(json: &Value) -> Result<Event> {
