@@ -47,7 +47,8 @@ impl Line {
     }
 }
 
-/// Times are CPU time in µs, of all who take part; memory is in KiB.
+/// Times are in µs by the clock, while all who take part share one CPU and nobody idles: as good as
+/// their CPU time. Memory is in KiB.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Figures {
     /// Start a thread and join it.
