@@ -127,10 +127,10 @@ impl Server {
         Ok(sum)
     }
 
-    /// How it ended, if it does so soon after its last client was lost.
-    pub fn has_ended(&mut self) -> Result<Option<WaitStatus>> {
+    /// How it ended, if it does so in time.
+    pub fn has_ended(&mut self, within: Duration) -> Result<Option<WaitStatus>> {
         let Some(process) = self.process.take() else { return Ok(None) };
-        if !process.ends_within(Duration::ZERO)? {
+        if !process.ends_within(within)? {
             self.process = Some(process);
             return Ok(None);
         }
@@ -139,7 +139,7 @@ impl Server {
 
     /// Ends it. It must not have ended by itself.
     pub fn stop(mut self) -> Result<()> {
-        match self.has_ended()? {
+        match self.has_ended(Duration::ZERO)? {
             Some(status) => bail!("the server {} while it was to serve", in_words(status)),
             None => Ok(()),
         }

@@ -1,6 +1,8 @@
 //! What each server is put through: many clients at once, many that stay and say nothing, and a
 //! request that crashes.
 
+use std::time::Duration;
+
 use anyhow::{Context, Result};
 use lab::sample::Comparison;
 use lab::{Evidence, Lab, Summary, say, say_why};
@@ -81,7 +83,8 @@ fn storm(model: &Model, clients: usize) -> Result<Load> {
 fn warm(model: &Model, plan: Plan) -> Result<Server> {
     let mut server = Server::start(model, plan)?;
     if !newcomer_is_answered(server.address)? {
-        server.has_ended()?;
+        // One that fails takes a moment to say why.
+        server.has_ended(Duration::from_millis(500))?;
         anyhow::bail!("the server does not answer its first client");
     }
     Ok(server)
@@ -190,6 +193,6 @@ fn one_that_crashes(
         say!("parent", "  of {before} workers {after} are there");
         found = found.fact(&format!("{name}: workers after a {crash}"), after);
     }
-    server.has_ended()?;
+    server.has_ended(Duration::ZERO)?;
     Ok(found)
 }
