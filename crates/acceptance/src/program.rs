@@ -213,7 +213,8 @@ impl Program {
         let package = Path::new(self.transcript).parent().expect("a package's folder");
         let top = package.join("../..");
         for figure in figures(&top, self.name).expect("scripts/record") {
-            let file = tempfile::NamedTempFile::new().expect("a temporary file");
+            let file = tempfile::Builder::new().suffix(".json").tempfile();
+            let file = file.expect("a temporary file");
             let path = file.path().to_str().expect("a path in UTF-8");
             let ended = self.run(&[&figure.experiment, "--trace", path]);
             assert!(ended.status.success(), "{ended:?}");
@@ -236,14 +237,18 @@ impl Program {
 
     /// A wrong argument is answered in one sentence on standard error, with status 2.
     pub fn wrong_arguments_get_one_sentence_and_status_2(&self) {
-        for wrong in [&["--nonsense"][..], &["no-such-experiment"], &["--trace"], &["--json=x"]] {
+        let no_picture = ["--trace", "/nonexistent/trace.png"];
+        let wrong = [&["--nonsense"][..], &["no-such-experiment"], &["--trace"], &["--json=x"]];
+        for wrong in wrong.into_iter().chain([&no_picture[..]]) {
             let _together = together();
             let ended = finish(self.command(wrong));
             assert_eq!(ended.status.code(), Some(2), "{wrong:?}: {ended:?}");
             assert_eq!(ended.stderr.lines().count(), 1, "{wrong:?}: {}", ended.stderr);
             assert_eq!(ended.stdout, "", "{wrong:?}");
         }
-        for no_file in ["/nonexistent/trace.json", "/dev/null"] {
+        let directory = tempfile::Builder::new().suffix(".svg").tempdir().expect("a directory");
+        let directory = directory.path().to_str().expect("a path in UTF-8");
+        for no_file in ["/nonexistent/trace.json", directory] {
             let ended = finish(self.command(&["--trace", no_file]));
             assert_eq!(ended.status.code(), Some(1), "{ended:?}");
             assert_eq!(ended.stderr.lines().count(), 1, "{}", ended.stderr);

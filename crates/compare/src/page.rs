@@ -1,10 +1,10 @@
 //! A page in one file: nothing is fetched, nothing runs, and it is XML behind its first line.
 
 use std::fs::File;
-use std::io::{Seek, Write};
+use std::io::{Read, Seek, Write};
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use lab::Verdict;
 
 use crate::markup::escaped;
@@ -69,8 +69,15 @@ impl<'a> Destination<'a> {
     ///
     /// # Errors
     ///
-    /// If it cannot be opened for writing.
+    /// If it cannot be opened for writing, or is there and something else than a page.
     pub fn open(path: &'a Path) -> Result<Destination<'a>> {
+        if path.is_file() {
+            let mut beginning = Vec::new();
+            let read = File::open(path).and_then(|it| it.take(15).read_to_end(&mut beginning));
+            read.with_context(|| format!("read {}", path.display()))?;
+            let page = beginning.is_empty() || beginning.eq_ignore_ascii_case(b"<!doctype html>");
+            ensure!(page, "{} is there, and is no page: it is left as it is", path.display());
+        }
         let file = File::options().write(true).create(true).truncate(false).open(path);
         Ok(Destination { file: file.with_context(|| format!("write {}", path.display()))?, path })
     }

@@ -203,7 +203,7 @@ fn latency_on_one_cpu(facts: Facts<'_>) -> Option<Plot> {
     let least = marks.iter().min_by(|a, b| a.value.total_cmp(&b.value))?;
     let most = marks.iter().max_by(|a, b| a.value.total_cmp(&b.value))?;
     let mut says = format!(
-        "From {} by {} to {} by {}",
+        "From {} ({}) to {} ({})",
         quantity(least.value, "µs"),
         least.label,
         quantity(most.value, "µs"),
@@ -211,7 +211,10 @@ fn latency_on_one_cpu(facts: Facts<'_>) -> Option<Plot> {
     );
     says += &match facts.samples("ipc-cost", "round trips, process to thread") {
         Some(ratio) => {
-            format!("; to a process a round trip took {} as long as to a thread.", times(ratio))
+            let took = times(ratio);
+            format!(
+                "; to a process it took {took} as long as to a thread, by the mechanisms' median."
+            )
         }
         None => ".".to_owned(),
     };

@@ -80,6 +80,17 @@ fn a_report_that_cannot_be_written_is_said_before_anything_is_measured() {
     assert!(stderr.contains("/nonexistent/report.html"), "{stderr}");
 }
 
+#[test]
+fn a_report_is_written_over_nothing_but_a_page() {
+    let directory = tempfile::tempdir().unwrap();
+    let other = directory.path().join("notes.md");
+    std::fs::write(&other, "my notes").unwrap();
+    let output = compare(&["--html", other.to_str().unwrap()]);
+    assert_eq!((output.status.code(), &output.stdout[..]), (Some(1), &b""[..]), "{output:?}");
+    assert_eq!(String::from_utf8(output.stderr).unwrap().lines().count(), 1);
+    assert_eq!(std::fs::read_to_string(other).unwrap(), "my notes");
+}
+
 /// The page as an XML tree, which it is behind its first line.
 fn tree(page: &str) -> roxmltree::Document<'_> {
     let body = page.strip_prefix("<!doctype html>\n").expect("a page begins with its type");

@@ -261,6 +261,16 @@ impl Session {
         self.call::<()>("hear", &signals.to_vec());
     }
 
+    /// Lets it have a handler for these signals, which does nothing.
+    pub fn handles(&self, signals: &[i32]) {
+        self.call::<()>("handle", &signals.to_vec());
+    }
+
+    /// Lets it block these signals from now on, and no other.
+    pub fn blocks(&self, signals: &[i32]) {
+        self.call::<()>("block", &signals.to_vec());
+    }
+
     /// Lets the caller have these descriptors open, and leave them to what it executes.
     pub fn opens(&self, descriptors: &[i32]) {
         self.call::<()>("open", &descriptors.to_vec());

@@ -170,10 +170,27 @@ fn own(
             use std::os::unix::process::ExitStatusExt;
             child.wait().map(|status| status.into_raw()).map_err(Failure::from).to_bytes()
         }
-        // Signals that the caller ignores, or takes as they come.
-        "be-deaf" | "hear" => {
-            let to = if name == "hear" { libc::SIG_DFL } else { libc::SIG_IGN };
+        // Signals that the caller ignores, takes as they come, or has a handler for.
+        "be-deaf" | "hear" | "handle" => {
+            let to = match name {
+                "hear" => libc::SIG_DFL,
+                "be-deaf" => libc::SIG_IGN,
+                _ => interrupted_by as *const () as libc::sighandler_t,
+            };
             set_signals(&arguments.take::<Vec<i32>>(), to);
+            ().to_bytes()
+        }
+        // Signals that the caller blocks, and no other.
+        "block" => {
+            // SAFETY: the set is made before it is used, and lives during the calls.
+            unsafe {
+                let mut set: libc::sigset_t = std::mem::zeroed();
+                libc::sigemptyset(&mut set);
+                for signal in arguments.take::<Vec<i32>>() {
+                    libc::sigaddset(&mut set, signal);
+                }
+                libc::sigprocmask(libc::SIG_SETMASK, &set, ptr::null_mut());
+            }
             ().to_bytes()
         }
         // Descriptors that the caller leaves to what it executes.
@@ -273,7 +290,7 @@ fn move_channel(from: i32) {
 /// Sets what is done at these signals.
 fn set_signals(signals: &[i32], to: libc::sighandler_t) {
     for signal in signals {
-        // SAFETY: no handler is installed.
+        // SAFETY: a handler that is installed does nothing.
         unsafe { libc::signal(*signal, to) };
     }
 }

@@ -146,11 +146,11 @@ fn codes(run: &Run) {
     run.started(&submission, &roles[0]).dies_with_core(6);
     run.started(&submission, &roles[1]).exits(1);
     expect(run, &submission, "a program that aborts, and one that exits with 1", b"", &[134, 1]);
-    // All output has ended, and both are at work for some time. One is stopped meanwhile: no end.
+    // All output has ended, and both are at work for some time. They are stopped meanwhile: no end.
     let roles = begin(run, &submission, 2);
     let puppets = all(run, &submission, &roles);
     puppets.iter().for_each(|puppet| puppet.closes(1));
-    puppets[0].stops();
+    puppets.iter().for_each(Puppet::stops);
     let age = Duration::from_millis(run.random().within(1300..1900));
     // Who is not asleep in a wait that ends with the program alone may give up at some time.
     let long_age = age + Duration::from_millis(4000);
@@ -165,7 +165,7 @@ fn codes(run: &Run) {
         });
         std::thread::sleep(Duration::from_millis(5));
     }
-    puppets[0].goes_on();
+    puppets.iter().for_each(Puppet::goes_on);
     puppets.iter().zip([3, 4]).for_each(|(puppet, code)| puppet.exits(code));
     expect(run, &submission, "two programs that close their output first", b"", &[3, 4]);
 }
@@ -180,8 +180,10 @@ fn together(run: &Run) {
         puppet.exits(code);
     }
     expect(run, &submission, "three programs of which the last ended first", b"here", &[4, 5, 6]);
-    // Many of them.
+    // Many of them, for which the caller has enough descriptors, and could have more.
     let count = run.random().within(101..106) as usize;
+    submission.limit(DESCRIPTORS, Some(250));
+    let before = of_caller(&submission);
     let roles = begin(run, &submission, count);
     let puppets = all(run, &submission, &roles);
     let codes: Vec<i32> = (0..count).map(|_| run.random().within(1..126) as i32).collect();
@@ -191,6 +193,7 @@ fn together(run: &Run) {
     }
     let what = format!("{count} programs of which the last ended first");
     expect(run, &submission, &what, b"at last", &codes);
+    expect_unchanged(run, &submission, &before);
 }
 
 /// The end of one program is seen by the next at once, whoever else still runs.
@@ -261,7 +264,8 @@ fn much(run: &Run) {
 }
 
 /// First as the caller is, and then with what it has to leave to a program: descriptors, some of them
-/// with a large number, and signals that it ignores. What it blocks may be left blocked, as std does.
+/// with a large number, and signals that it ignores; then with other ways to take signals. What it
+/// blocks may be left blocked, as std does.
 fn only_three(run: &Run) {
     let submission = run.submission();
     expect_only_three(run, &submission, "");
@@ -281,6 +285,15 @@ fn only_three(run: &Run) {
     run.ensure(submission.closes(&open), || {
         "a descriptor that the caller had open before was closed in the caller".to_owned()
     });
+    expect_only_three(run, &submission, ", of a caller that lets signals end it,");
+    submission.handles(&signals);
+    expect_only_three(run, &submission, ", of a caller that has handlers for signals,");
+    submission.blocks(&signals);
+    let before = of_caller(&submission);
+    let roles = begin(run, &submission, 2);
+    all(run, &submission, &roles).iter().for_each(|puppet| puppet.exits(0));
+    expect(run, &submission, "two programs, of a caller that blocks signals,", b"", &[0; 2]);
+    expect_unchanged(run, &submission, &before);
 }
 
 fn expect_only_three(run: &Run, submission: &Session, of_whom: &str) {
@@ -297,10 +310,17 @@ fn expect_only_three(run: &Run, submission: &Session, of_whom: &str) {
     }
     puppets.iter().for_each(|puppet| puppet.exits(0));
     expect(run, submission, "three programs", b"", &[0; 3]);
-    for ((what, before), (_, after)) in before.into_iter().zip(of_caller(submission)) {
-        run.ensure(after == before, || {
-            format!("pipeline has changed {what} of its caller:\n  before {before}\n  after  {after}")
-        });
+    expect_unchanged(run, submission, &before);
+}
+
+/// Ends the check if the caller has not all that it had before.
+fn expect_unchanged(run: &Run, submission: &Session, before: &[(&str, String)]) {
+    let after = of_caller(submission);
+    for (what, before) in before {
+        for (_, after) in after.iter().filter(|(name, after)| name == what && after != before) {
+            let changed = format!("pipeline has changed {what} of its caller");
+            run.ensure(false, || format!("{changed}:\n  before {before}\n  after  {after}"));
+        }
     }
 }
 
@@ -381,7 +401,7 @@ fn few_descriptors(run: &Run) {
     let submission = run.submission();
     for free in 0..9 {
         submission.limit(DESCRIPTORS, Some(4 + free));
-        with_few_descriptors(run, &submission, free, free >= 2);
+        with_few_descriptors(run, &submission, free, free >= 2, true);
     }
     // From the moment at which some have been started. On a busy machine the limit comes too late now
     // and then, and nothing fails: so again, until something has failed twice.
@@ -389,7 +409,7 @@ fn few_descriptors(run: &Run) {
         let mut failed = 0;
         for _ in 0..8 {
             submission.limit_after(started, DESCRIPTORS, 4 + free);
-            failed += i32::from(with_few_descriptors(run, &submission, free, true));
+            failed += i32::from(with_few_descriptors(run, &submission, free, true, false));
             if failed == 2 {
                 break;
             }
@@ -398,9 +418,11 @@ fn few_descriptors(run: &Run) {
 }
 
 /// Runs three programs while the limit is in force; whether a pipe or a program has failed. `pipes` says
-/// whether there can be one.
-fn with_few_descriptors(run: &Run, submission: &Session, free: u64, pipes: bool) -> bool {
+/// whether there can be one, and `same` whether the limit is in force from the beginning.
+fn with_few_descriptors(run: &Run, submission: &Session, free: u64, pipes: bool, same: bool) -> bool {
     let roles = run.commands(3);
+    let mut before = of_caller(submission);
+    before.retain(|(what, _)| same || *what != "the limits");
     submission.begin("pipeline", &words(&roles));
     while !submission.has_answered() {
         for puppet in run.gather(&roles, Duration::from_millis(10)).into_iter().flatten() {
@@ -411,6 +433,7 @@ fn with_few_descriptors(run: &Run, submission: &Session, free: u64, pipes: bool)
         run.ensure_in_time("pipeline has not returned, with few descriptors");
     }
     let came: Result<Outcome, Failure> = submission.answer();
+    expect_unchanged(run, submission, &before);
     submission.limit(DESCRIPTORS, None);
     let begun: Vec<i32> = roles.iter().map(|role| run.appeared(role).map_or(127, |_| 3)).collect();
     let failed = came.is_err() || begun.contains(&127);

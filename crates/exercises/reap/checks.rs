@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use driver::session::DESCRIPTORS;
-use driver::{Check, Failure, Puppet, Role, Run, Session, fail, serve, words};
+use driver::{Check, Failure, Puppet, Role, Run, Session, fail, observe, serve, words};
 
 fn main() {
     serve(&[
@@ -179,53 +179,116 @@ fn together(run: &Run) {
     }
 }
 
+/// So long nobody sleeps who looks every few milliseconds.
+const ENOUGH: Duration = Duration::from_millis(400);
+
+/// Ends the check if all of the submission is asleep for longer than that although all commands have
+/// ended. What it waits for a processor, on a busy machine, is no sleep.
+fn expect_no_sleep(run: &Run, submission: &Session, what: &str) {
+    let mut asleep = Duration::ZERO;
+    while !submission.has_answered() {
+        let (before, start) = (submission.is_asleep(), Instant::now());
+        std::thread::sleep(Duration::from_millis(2));
+        if before && submission.is_asleep() {
+            asleep += start.elapsed().min(Duration::from_millis(5));
+        }
+        run.ensure(asleep < ENOUGH, || {
+            format!("{what}, and run_all still sleeps after {ENOUGH:?}: nobody wakes it up then")
+        });
+        run.ensure_in_time(&format!("{what}, and run_all has not returned"));
+    }
+}
+
+/// How often it has fallen asleep so far: who begins to sleep does not look for some time.
+fn sleeps(submission: &Session) -> u64 {
+    observe::status_number(submission.pid(), "voluntary_ctxt_switches", 10).unwrap_or(0)
+}
+
 /// One command takes longer than anybody sleeps; and when all have ended, nobody sleeps on.
 fn waits(run: &Run) {
     let submission = run.submission();
     let roles = run.commands(2);
     begin(&submission, &roles);
-    let long = run.started(&submission, &roles[0]);
+    let puppets = roles.iter().map(|role| run.started(&submission, role)).collect::<Vec<_>>();
     let start = Instant::now();
     let age = Duration::from_millis(run.random().within(2150..2600));
-    // Who is not asleep in a wait that ends with the command alone may give up at some time.
+    // Who is not asleep in a wait that ends with the command alone may give up at some time, or look
+    // ever more seldom: then the command ends when that sleep has just begun.
     let long_age = age + Duration::from_millis(3000);
-    // Meanwhile it is stopped for a while, which is no end.
+    let longest_age = long_age + Duration::from_millis(1100);
+    let mut sleeps_before = None;
+    let goes_on = |sleeps_before: &mut Option<u64>| match start.elapsed() {
+        passed if submission.waits_for_a_child() => passed < age,
+        passed if passed < long_age => true,
+        passed => {
+            let sleeps = sleeps(&submission);
+            passed < longest_age && sleeps == *sleeps_before.get_or_insert(sleeps)
+        }
+    };
+    // Meanwhile both are stopped for a while, which is no end.
     let (stop, go_on) = (age / 4, age / 2);
     let mut stopped = Some(false);
-    while start.elapsed() < if submission.waits_for_a_child() { age } else { long_age } {
+    while goes_on(&mut sleeps_before) {
         if stopped == Some(false) && start.elapsed() > stop {
-            long.stops();
+            puppets.iter().for_each(Puppet::stops);
             stopped = Some(true);
         }
         if stopped == Some(true) && start.elapsed() > go_on {
-            long.goes_on();
+            puppets.iter().for_each(Puppet::goes_on);
             stopped = None;
         }
         run.ensure(!submission.has_answered(), || {
             let codes = codes_of(&submission, "two commands");
-            let why = if stopped == Some(true) { ": it was stopped" } else { "" };
-            format!("run_all returned {codes:?} although command 1 had not ended{why}")
+            let why = if stopped == Some(false) { "" } else { ": they were stopped" };
+            format!("run_all returned {codes:?} although no command had ended{why}")
         });
-        run.ensure(!long.has_ended(), || {
-            format!("command 1 was ended after {:?}", start.elapsed())
-        });
+        for (puppet, role) in puppets.iter().zip(&roles) {
+            run.ensure(!puppet.has_ended(), || {
+                format!("{} was ended after {:?}", role.name, start.elapsed())
+            });
+        }
         std::thread::sleep(Duration::from_millis(5));
     }
-    long.exits(6);
-    run.started(&submission, &roles[1]).exits(5);
-    let codes = codes_of(&submission, "a command that takes seconds, and one that does not");
-    run.expect("a command that takes seconds, and one that does not", &codes, &[6, 5]);
+    puppets[0].exits(6);
+    puppets[1].exits(5);
+    let what = "two commands have ended that take seconds";
+    expect_no_sleep(run, &submission, what);
+    run.expect(what, &codes_of(&submission, what), &[6, 5]);
+    end_at_once(run, &submission);
+    end_after_a_look(run, &submission);
+}
 
-    // A busy machine may take its time once, and not three times.
-    let slow = (0..3).all(|_| {
-        let roles = run.commands(1);
-        begin(&submission, &roles);
-        run.started(&submission, &roles[0]).exits(0);
-        let start = Instant::now();
-        codes_of(&submission, "one command");
-        start.elapsed() > Duration::from_millis(400)
-    });
-    run.ensure(!slow, || "run_all returned only 0.4 s and more after the command had ended".into());
+/// Three commands end while the submission stands still: it gets one SIGCHLD for all of them.
+fn end_at_once(run: &Run, submission: &Session) {
+    let roles = run.commands(3);
+    begin(submission, &roles);
+    let puppets = roles.iter().map(|role| run.started(submission, role)).collect::<Vec<_>>();
+    submission.stops();
+    puppets.iter().zip([1, 2, 3]).for_each(|(puppet, code)| puppet.exits(code));
+    submission.goes_on();
+    let what = "three commands have ended at the same time";
+    expect_no_sleep(run, submission, what);
+    run.expect(what, &codes_of(submission, what), &[1, 2, 3]);
+}
+
+/// Commands end when the submission has just looked and has found that they run.
+fn end_after_a_look(run: &Run, submission: &Session) {
+    for count in [1, 2] {
+        let roles = run.commands(count);
+        submission.begin("run_all, held after a look", &(words(&roles), false));
+        let mut puppets: Vec<_> = roles
+            .iter()
+            .enumerate()
+            .map(|(code, role)| (run.started(submission, role), code as i32))
+            .collect();
+        submission.falls_asleep(Duration::from_millis(20));
+        run.random().shuffle(&mut puppets);
+        puppets.iter().for_each(|(puppet, code)| puppet.exits(*code));
+        let what = format!("{count} commands have ended just after a look whether they have");
+        expect_no_sleep(run, submission, &what);
+        let codes: Vec<i32> = (0..count as i32).collect();
+        run.expect(&what, &codes_of(submission, &what), &codes);
+    }
 }
 
 /// Commands that cannot be started, for one reason or another, first, last, in the middle, alone.
@@ -241,12 +304,16 @@ fn cannot_start(run: &Run) {
     };
     let missing = || run.no_such_program();
     let not_executable = || Role { words: vec![file.display().to_string()], ..missing() };
+    let mut any = vec![Some(missing()), Some(with_nul()), Some(not_executable()), None, None, None];
+    run.random().shuffle(&mut any);
     for (what, roles) in [
         ("the last cannot be started", vec![None, None, Some(missing())]),
         ("the first cannot be started", vec![Some(missing()), None, None]),
         ("the second is not executable", vec![None, Some(not_executable()), None]),
         ("the second has a NUL in an argument", vec![None, Some(with_nul()), None]),
         ("neither can be started", vec![Some(missing()), Some(not_executable())]),
+        ("every other cannot be started", vec![Some(missing()), None, Some(with_nul()), None]),
+        ("three cannot be started", any),
     ] {
         // `None` is a command that can be started.
         let cannot: Vec<bool> = roles.iter().map(Option::is_some).collect();
@@ -254,8 +321,11 @@ fn cannot_start(run: &Run) {
         let good = roles.iter().zip(&cannot).filter(|(_, cannot)| !**cannot);
         let good: Vec<Role> = good.map(|(role, _)| role.clone()).collect();
         begin(&submission, &roles);
-        end_all(run, &submission, &good, &vec![Code(7); good.len()]);
-        let expected: Vec<i32> = cannot.iter().map(|cannot| if *cannot { 127 } else { 7 }).collect();
+        let endings: Vec<Ending> = (7..).take(good.len()).map(Code).collect();
+        end_all(run, &submission, &good, &endings);
+        let mut codes = endings.iter().map(|ending| ending.code());
+        let code = |cannot: &bool| if *cannot { Some(127) } else { codes.next() };
+        let expected: Vec<i32> = cannot.iter().filter_map(code).collect();
         run.expect(&format!("commands of which {what}"), &codes_of(&submission, what), &expected);
     }
     let _ = std::fs::remove_file(file);

@@ -2,6 +2,10 @@
 //! as each run is said to last. A run ends only when the submission has been seen to wait for it, so
 //! whoever looks at the clock when a run has begun sees the time at which it has begun.
 
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{OpenOptionsExt, symlink};
+use std::path::Path;
 use std::time::Duration;
 
 use driver::{Check, Event, Failure, Puppet, Role, Run, Session, fail, observe, serve};
@@ -530,32 +534,108 @@ fn interrupted(run: &Run) {
     expect(run, "a command that fails twice, while signals interrupt every wait", &story, DONE, 3);
 }
 
+/// Why a file cannot be executed.
+#[derive(Clone, Copy)]
+enum Cannot {
+    /// It is not there.
+    Missing,
+    /// There is no right to.
+    NoRight,
+    /// Somebody has it open to write to it.
+    Busy,
+    /// It is a directory.
+    Directory,
+    /// It is a symbolic link to itself.
+    Loop,
+}
+
+impl Cannot {
+    fn said(self) -> &'static str {
+        match self {
+            Cannot::Missing => "a program that is not there",
+            Cannot::NoRight => "a file that one has no right to execute",
+            Cannot::Busy => "a program that somebody writes to",
+            Cannot::Directory => "a directory",
+            Cannot::Loop => "a symbolic link to itself",
+        }
+    }
+
+    /// Makes it so, in place of what is at this path. What is returned must stay open as long.
+    fn make(self, path: &Path) -> io::Result<Option<File>> {
+        let other = path.with_extension("other");
+        let program = |mode: u32| -> io::Result<File> {
+            let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(&other)?;
+            file.write_all(b"#!/bin/sh\nexit 1\n")?;
+            Ok(file)
+        };
+        let open = match self {
+            Cannot::Missing => {
+                let _ = std::fs::remove_file(path);
+                return Ok(None);
+            }
+            Cannot::NoRight => program(0o600).map(|_| None)?,
+            Cannot::Busy => program(0o700).map(Some)?,
+            Cannot::Directory => symlink("/", &other).map(|()| None)?,
+            Cannot::Loop => symlink(path, &other).map(|()| None)?,
+        };
+        std::fs::rename(other, path)?;
+        Ok(open)
+    }
+}
+
+/// Commands that cannot be started, for one reason or another, the first time and the second.
 fn cannot_start(run: &Run) {
     let mut play = Play::new(run);
     play.role = run.no_such_program();
     expect_error(&mut play, "/no/such/program");
-    // One that could be started once, and is gone then.
-    let file = run.directory().join("vanishes");
-    play.role = run.command();
-    std::os::unix::fs::symlink(&play.role.words[0], &file).expect("a link to the program");
-    play.role.words[0] = file.display().to_string();
+    let file = run.directory().join("program");
+    for cannot in
+        [Cannot::Missing, Cannot::NoRight, Cannot::Busy, Cannot::Directory, Cannot::Loop]
+    {
+        let open = cannot.make(&file).expect("a file");
+        play.role = run.command();
+        play.role.words[0] = file.display().to_string();
+        expect_error(&mut play, cannot.said());
+        drop(open);
+        // One that could be started once, and cannot after that.
+        let _ = std::fs::remove_file(&file);
+        play.role = run.command();
+        symlink(&play.role.words[0], &file).expect("a link to the program");
+        play.role.words[0] = file.display().to_string();
+        expect_error_again(&mut play, &file, cannot);
+        let _ = std::fs::remove_file(&file);
+    }
+}
+
+/// The command fails, and in the pause after that it becomes one that cannot be started.
+fn expect_error_again(play: &mut Play, file: &Path, cannot: Cannot) {
+    let run = play.run;
+    let (mut pauses, mut open) = (0, None);
     play.begin(&POLICY);
     loop {
         match play.submission.event() {
             Some(Event::Answered) => break,
-            Some(Event::Question(name, _)) if name == "sleep" => play.submission.reply(&()),
+            Some(Event::Question(name, _)) if name == "sleep" => {
+                pauses += 1;
+                run.ensure(pauses == 1, || {
+                    format!("a pause after what is {} now, which cannot be started again", cannot.said())
+                });
+                open = cannot.make(file).expect("a file");
+                play.submission.reply(&());
+            }
             Some(Event::Question(..)) => play.submission.reply(&play.now),
             None => {}
         }
         if let Some(puppet) = run.appeared(&play.role).filter(|puppet| !puppet.has_ended()) {
-            let _ = std::fs::remove_file(&file);
             puppet.exits(1);
         }
         run.ensure_in_time("supervise has not returned, though the command cannot be started");
     }
-    let _ = std::fs::remove_file(&file);
+    drop(open);
     let end: Result<Option<i32>, Failure> = play.submission.answer();
-    run.ensure(end.is_err(), || format!("a command that is gone when it is started again: {end:?}, not an error"));
+    run.ensure(end.is_err(), || {
+        format!("starting again what is {} now gives {end:?}, not an error", cannot.said())
+    });
 }
 
 fn expect_error(play: &mut Play, what: &str) {

@@ -36,9 +36,6 @@ const fn ms(milliseconds: u64) -> Duration {
     Duration::from_millis(milliseconds)
 }
 
-/// What clocks are allowed to be early: poll(2) takes whole milliseconds.
-const EARLY: Duration = ms(2);
-
 const TERM: i32 = 15;
 const KILL: i32 = 9;
 
@@ -122,6 +119,40 @@ fn in_time(run: &Run) {
         begin(&submission, &role, LONG, LONG);
         run.started(&submission, &role).dies(signal);
         expect(run, &submission, &format!("a command that is ended by signal {signal}, in time"), (true, signal));
+    }
+    just_in_time(run, &submission);
+}
+
+/// A command ends a tenth of a second before its limit: who looks now and then may see that when the
+/// limit has passed, and on a busy machine others too, though not again and again.
+fn just_in_time(run: &Run, submission: &Session) {
+    let (mut limit, mut late) = (ms(150), 0);
+    while late < 3 {
+        let role = run.command();
+        let start = Instant::now();
+        begin(submission, &role, limit, LONG);
+        while run.appeared(&role).is_none() && !submission.has_answered() {
+            run.ensure_in_time("run_at_most has not returned, and has started no command");
+        }
+        if let Some(puppet) = run.appeared(&role) {
+            std::thread::sleep((limit - ms(100)).saturating_sub(start.elapsed()));
+            if !puppet.has_ended() {
+                puppet.exits(3);
+            }
+        }
+        let left = limit.saturating_sub(start.elapsed());
+        let came = outcome(submission, "a command that ends before the limit");
+        if came == (true, exit(3)) {
+            return;
+        }
+        if left > ms(40) {
+            late += 1;
+            let what = "a command that exits with 3 long before its limit";
+            run.ensure(late < 3, || format!("{what} of {limit:?}:\n  came {}", said(came)));
+        } else {
+            limit *= 2;
+            run.ensure(limit < Duration::from_secs(2), || "a command is ended before its limit".into());
+        }
     }
 }
 
@@ -295,16 +326,42 @@ fn not_before(run: &Run) {
     puppet.await_end();
     let ended = start.elapsed();
     let (_, status) = outcome(&submission, "a command that does not end");
-    run.ensure(asked + EARLY >= limit, || {
+    run.ensure(asked >= limit, || {
         format!("the command was told to end after {asked:?}, with a limit of {limit:?}")
     });
     // On a busy machine, SIGTERM may come before there is a handler for it.
-    run.ensure(status & 0x7f != KILL || ended + EARLY >= limit + grace, || {
+    run.ensure(status & 0x7f != KILL || ended >= limit + grace, || {
         format!(
             "the command was forced to end after {ended:?}, with a limit of {limit:?} and a grace of \
              {grace:?}"
         )
     });
+    not_a_millisecond_before(run, &submission);
+}
+
+/// Times that are no whole milliseconds. The caller ignores SIGTERM, and so does what it starts, which
+/// is therefore there until SIGKILL. To start it takes time as well, of which the least counts.
+fn not_a_millisecond_before(run: &Run, submission: &Session) {
+    submission.is_deaf_to(&[TERM]);
+    for _ in 0..16 {
+        let time = || Duration::from_micros(1000 + run.random().within(970..1000));
+        let (limit, grace) = (time(), time());
+        begin(submission, &run.command(), limit, grace);
+        let (_, status) = outcome(submission, "a command that does not end");
+        for (name, signal, time) in [("SIGTERM", TERM, limit), ("SIGKILL", KILL, limit + grace)] {
+            // Who lets the command be ended by SIGTERM may end the rest of its group at once.
+            let sent: Option<Duration> = submission.call("sent", &signal);
+            let sent = sent.filter(|_| signal == TERM || status & 0x7f == KILL);
+            run.ensure(sent.is_none_or(|after| after >= time), || {
+                format!(
+                    "{name} was sent {:?} after the call, with a limit of {limit:?} and a grace of \
+                     {grace:?}",
+                    sent.unwrap_or_default()
+                )
+            });
+        }
+    }
+    submission.hears(&[TERM]);
 }
 
 fn insists(run: &Run) {
@@ -368,15 +425,25 @@ fn stubborn_child(run: &Run) {
 
 fn background(run: &Run) {
     let submission = run.submission();
-    let role = run.command();
-    begin(&submission, &role, LONG, LONG);
-    let puppet = run.started(&submission, &role);
-    let children = [(); 2].map(|()| puppet.starts(&run.command()));
-    children[0].iter().for_each(|child| child.ignores(TERM));
-    puppet.exits(3);
-    expect(run, &submission, "a command that leaves two children and exits with 3", (true, exit(3)));
-    for child in children.iter().flatten() {
-        expect_end(run, child, KILL, "a process that the command had left in the background");
+    let code = run.random().within(1..126) as i32;
+    let signals = [KILL, TERM, 6, 11].map(|signal| (format!("dies of signal {signal}"), signal));
+    let exits = [code, 0].map(|code| (format!("exits with {code}"), exit(code)));
+    for (how, status) in exits.into_iter().chain(signals) {
+        let role = run.command();
+        begin(&submission, &role, LONG, LONG);
+        let puppet = run.started(&submission, &role);
+        let children = [(); 2].map(|()| puppet.starts(&run.command()));
+        children[0].iter().for_each(|child| child.ignores(TERM));
+        match status & 0x7f {
+            0 => puppet.exits(status >> 8),
+            signal => puppet.dies(signal),
+        }
+        let what = format!("a command that leaves two children and {how}");
+        expect(run, &submission, &what, (true, status));
+        for child in children.iter().flatten() {
+            let what = format!("a process that a command had left in the background which {how}");
+            expect_end(run, child, KILL, &what);
+        }
     }
 }
 

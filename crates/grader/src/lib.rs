@@ -313,6 +313,10 @@ fn grade(exercise: &Exercise, matches: &ArgMatches, style: Style) -> Result<bool
     let replay = replay(exercise, matches)?;
     let path = file(exercise, matches)?;
     let source = submission::read(&path)?;
+    let html = matches.get_one::<PathBuf>("html");
+    if let Some(path) = html {
+        submission::is_for_a_page(path)?;
+    }
     if std::io::stdout().is_terminal() {
         // What does not end takes a while to be judged.
         println!("Judging {} ...\n", submission::shown(&path));
@@ -329,7 +333,7 @@ fn grade(exercise: &Exercise, matches: &ArgMatches, style: Style) -> Result<bool
         submission::remember(exercise, verdict.passed(), verdict.points());
     }
     print!("{}", show::verdict(&verdict, &sources, style));
-    if let Some(path) = matches.get_one::<PathBuf>("html") {
+    if let Some(path) = html {
         let page = play::page(exercise, &source, &verdict, &sources, &manner)?;
         std::fs::write(path, page).with_context(|| submission::shown(path))?;
         println!("\nThe verdict as a page: {}", submission::shown(path));

@@ -29,7 +29,7 @@ impl Style {
         let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
         let colour = (terminal || set("CLICOLOR_FORCE")) && !set("NO_COLOR");
         let width = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
-        let width = width.or_else(columns).unwrap_or(100).clamp(60, 200);
+        let width = width.or_else(columns).unwrap_or(100).clamp(40, 200);
         Style { colour, width }
     }
 
@@ -354,33 +354,45 @@ fn circle(failure: &Failure, names: &[String]) -> Option<String> {
 /// How many steps of a schedule are shown.
 const STEPS: usize = 40;
 
-/// The schedule, one column for each thread.
+/// The narrowest column in which a step or a line of the source says anything.
+pub const NARROWEST: usize = 18;
+
+/// The schedule, one column for each thread that acts in it; if they are too many for that, lines
+/// that begin with the thread's name.
 fn lanes(text: &mut String, failure: &Failure, names: &[String], style: Style) {
-    let acts = |number: usize| failure.events.iter().any(|event| event.thread == number);
-    let threads: Vec<usize> = (0..failure.threads.len()).filter(|number| acts(*number)).collect();
-    if threads.is_empty() {
-        return;
-    }
-    let width = ((style.width.saturating_sub(2)) / threads.len()).clamp(12, 44);
     let again = repeated(&failure.events);
     let left_out = again.as_ref().map_or(0..0, |again| again.left_out.clone());
     let numbered = failure.events.iter().enumerate();
     let events: Vec<(usize, &Event)> =
         numbered.filter(|(number, _)| !left_out.contains(number)).collect();
     let skipped = events.len().saturating_sub(STEPS);
+    let acts = |thread: usize| events[skipped..].iter().any(|(_, event)| event.thread == thread);
+    let threads: Vec<usize> = (0..failure.threads.len()).filter(|number| acts(*number)).collect();
+    if threads.is_empty() {
+        return;
+    }
+    let width = ((style.width.saturating_sub(2)) / threads.len()).min(44);
+    let columns = width >= NARROWEST;
     let _ = writeln!(text, "\n  The schedule, with line numbers:");
     let earlier = failure.earlier + skipped;
     if earlier > 0 {
         let _ = writeln!(text, "  ({} earlier steps left out)", HumanCount(earlier as u64));
     }
-    let mut heading = String::from("  ");
-    for number in &threads {
-        let _ = write!(heading, "{:width$}", cut(&failure.threads[*number].name, width - 1));
+    if columns {
+        let mut heading = String::from("  ");
+        for number in &threads {
+            let _ = write!(heading, "{:width$}", cut(&failure.threads[*number].name, width - 1));
+        }
+        let _ = writeln!(text, "{}", style.paint("4", heading.trim_end()));
     }
-    let _ = writeln!(text, "{}", style.paint("4", heading.trim_end()));
     for (number, event) in &events[skipped..] {
-        let lane = threads.iter().position(|number| *number == event.thread).unwrap_or(0);
-        step(text, event, names, lane, width);
+        if columns {
+            let lane = threads.iter().position(|number| *number == event.thread).unwrap_or(0);
+            step(text, event, names, lane, width);
+        } else {
+            let name = &failure.threads[event.thread].name;
+            let _ = writeln!(text, "  {}", line_of_step(event, name, names, style));
+        }
         if let Some(again) = again.as_ref().filter(|again| number + 1 == again.left_out.start) {
             let Repeated { steps, times, .. } = again;
             let what = if *steps == 1 { "this step" } else { &format!("these {steps} steps") };
@@ -400,6 +412,12 @@ pub fn step(text: &mut String, event: &Event, names: &[String], lane: usize, wid
         let line = if number == 0 { line.as_str() } else { "" };
         let _ = writeln!(text, "  {:1$}{line:>3} {part}", "", lane * width);
     }
+}
+
+/// A step in one line, with the name of its thread.
+pub fn line_of_step(event: &Event, thread: &str, names: &[String], style: Style) -> String {
+    let said = format!("{thread}: {} {}", line_of(&event.place), told(event, names));
+    cut(&said, style.width.saturating_sub(2))
 }
 
 /// What a step did, in a line.
@@ -520,6 +538,38 @@ mod tests {
             ["panics: a", "long story", "of one ma…"]
         );
         assert_eq!(cell("wakes_everybody_up now", 7), ["wakes_…", "now"]);
+    }
+
+    #[test]
+    fn many_threads_are_told_of_in_lines_and_few_in_columns() {
+        let thread = |number: usize| explorer::report::Thread {
+            name: format!("philosopher {number}"),
+            blocked: None,
+            holds: Vec::new(),
+            at: None,
+            ended: true,
+        };
+        let step = |(number, thread): (usize, usize)| Event {
+            thread,
+            what: "locks a fork".to_owned(),
+            resource: None,
+            place: Place { line: 1 + number as u32, ..Place::default() },
+        };
+        let shown = |threads: usize, steps: Vec<usize>| {
+            let mut failure = Failure::plain(Kind::Deadlock, String::new(), None);
+            failure.threads = (0..threads).map(thread).collect();
+            failure.events = steps.into_iter().enumerate().map(step).collect();
+            let mut text = String::new();
+            lanes(&mut text, &failure, &[], Style { colour: false, width: 80 });
+            text
+        };
+        let many = shown(7, (0..7).collect());
+        assert!(many.contains("  philosopher 6: 7 locks a fork\n"), "{many}");
+        assert!(!many.contains('…'), "{many}");
+        // Those who acted before what is shown need no column.
+        let few = shown(7, (0..7).chain([5, 6].into_iter().cycle().take(STEPS)).collect());
+        assert!(!few.contains("philosopher 4"), "{few}");
+        assert!(few.contains("  philosopher 5") && !few.contains("philosopher 5:"), "{few}");
     }
 
     #[test]

@@ -188,6 +188,32 @@ pub fn shown(path: &Path) -> String {
     path.strip_prefix(here).unwrap_or(path).display().to_string()
 }
 
+/// Whether a page may be written there: to a place that can be written to, and over nothing but an
+/// earlier page. A learner's own file is easily named in its place.
+///
+/// # Errors
+///
+/// If it may not, in one sentence.
+pub fn is_for_a_page(path: &Path) -> Result<()> {
+    let name = shown(path);
+    if path.is_file() {
+        let mut beginning = Vec::new();
+        let file = File::open(path).with_context(|| name.clone())?;
+        file.take(15).read_to_end(&mut beginning).with_context(|| name.clone())?;
+        let page = beginning.is_empty() || beginning.eq_ignore_ascii_case(b"<!doctype html>");
+        ensure!(page, "{name} is there, and is no page: it is left as it is");
+    }
+    let new = !path.exists();
+    // A pipe would wait for a reader, and is not tried.
+    if new || path.is_file() || path.is_dir() {
+        File::options().append(true).create(true).open(path).with_context(|| name)?;
+    }
+    if new {
+        fs::remove_file(path)?;
+    }
+    Ok(())
+}
+
 /// Reads a submission, which must be a plain file.
 pub fn read(path: &Path) -> Result<Vec<u8>> {
     let name = shown(path);

@@ -218,6 +218,18 @@ fn a_verdict_becomes_a_page() {
         assert_eq!(of("walk"), 1, "{name}");
     }
 
+    // Whoever names the own file instead keeps it, and what is no place is said before judging.
+    let own = directory.path().join("semaphore.rs");
+    std::fs::copy(exercises().join("semaphore/starter.rs"), &own).unwrap();
+    let before = std::fs::read(&own).unwrap();
+    let nowhere = directory.path().join("none/page.html");
+    for place in [&own, &directory.path().to_owned(), &nowhere] {
+        let own = own.to_str().unwrap();
+        let arguments = ["semaphore", "--file", own, "--html", place.to_str().unwrap()];
+        assert_eq!(run(&arguments, ""), (String::new(), Some(1)));
+    }
+    assert_eq!(std::fs::read(&own).unwrap(), before);
+
     let solution = exercises().join("reap/solution.rs");
     let (_, code) = run(&["reap", "--file", solution.to_str().unwrap(), "--html", path], "");
     assert_eq!(code, Some(0));

@@ -81,6 +81,13 @@ fn run(package: &'static Package, arguments: Vec<OsString>) -> Result<ExitCode> 
         narrate::print(&package.experiments.iter().map(line).collect::<String>())?;
         return Ok(ExitCode::SUCCESS);
     }
+    if let Some(path) = given.get_one::<PathBuf>("trace")
+        && !(is_called(path, "svg") || is_called(path, "json"))
+    {
+        // An experiment's name, or a file that is something else, is easily written there.
+        let error = format!("--trace takes FILE.svg or FILE.json, not '{}'", path.display());
+        return Ok(usage(package, &error));
+    }
     let json = given.get_flag("json");
     let trace = given.get_one::<PathBuf>("trace").map(|path| begin_trace(path, package.name));
     let trace = trace.transpose()?;
@@ -274,12 +281,17 @@ fn begin_trace(path: &Path, package: &str) -> Result<PathBuf> {
     Ok(path)
 }
 
+/// Whether the file's name ends so, in small letters or capitals.
+fn is_called(path: &Path, extension: &str) -> bool {
+    path.extension().is_some_and(|it| it.eq_ignore_ascii_case(extension))
+}
+
 /// Completes the trace: events for viewers, or a picture if the file is called so. The trace of a
 /// program that was killed is not completed, but viewers open it as well.
 fn end_trace(path: &Path) -> Result<()> {
     let noted = std::fs::read(path).with_context(|| format!("read {}", path.display()))?;
     let events = trace::complete(trace::read(&String::from_utf8_lossy(&noted))?);
-    let text = if path.extension().is_some_and(|extension| extension == "svg") {
+    let text = if is_called(path, "svg") {
         trace::Picture { roles: &[], whole: true }.svg(&events)?
     } else {
         trace::json(&events)

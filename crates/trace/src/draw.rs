@@ -388,13 +388,17 @@ fn left(column: usize) -> usize {
 fn head<'a>(body: &mut String, x: usize, y: usize, lanes: impl Iterator<Item = &'a Lane>) {
     let lanes: Vec<&Lane> = lanes.collect();
     let Some(first) = lanes.first() else { return };
-    let numbers = listed(lanes.iter().map(|lane| lane.number.clone()));
+    // A thread that has changed its role has its number with the first.
+    let numbered = lanes.iter().map(|lane| lane.number.clone()).filter(|it| !it.is_empty());
+    let numbers = listed(numbered);
     let mut processes: Vec<String> = lanes.iter().map(|lane| lane.key.0.to_string()).collect();
     processes.dedup();
     let (role, processes) = (escaped(&first.role), listed(processes.into_iter()));
+    let head = format!("{role} {numbers}");
+    let head = head.trim_end();
     let _ = writeln!(
         body,
-        r#"<text x="{x}" y="{y}" font-weight="bold">{role} {numbers}</text><text x="{x}" y="{}" opacity="0.8">process {processes}</text>"#,
+        r#"<text x="{x}" y="{y}" font-weight="bold">{head}</text><text x="{x}" y="{}" opacity="0.8">process {processes}</text>"#,
         y + LINE
     );
 }
@@ -520,6 +524,20 @@ mod tests {
         };
         assert_eq!(columns([2, 2, 3, 3]), 1);
         assert_eq!(columns([2, 3, 2, 3]), 2);
+    }
+
+    #[test]
+    fn whoever_has_changed_the_role_leaves_no_gap_in_a_heading() {
+        let event = |time: u32, task: u32, role: &str| {
+            format!(
+                "{{\"ph\":\"i\",\"ts\":{time},\"pid\":{task},\"tid\":{task},\"cat\":\"{role}\",\"name\":\"reads\"}},"
+            )
+        };
+        let told = [(2, "main"), (3, "worker"), (3, "main")];
+        let events: Vec<String> =
+            (0..).zip(told).map(|(time, (task, role))| event(time, task, role)).collect();
+        let svg = figure(&format!("[{}", events.concat()), true);
+        assert!(svg.contains(">worker 3<") && svg.contains(">main 2<"), "{svg}");
     }
 
     #[test]

@@ -8,13 +8,10 @@ use explorer::walk::{Moment, Standing, Walk};
 use super::game::Game;
 use crate::escape::clean;
 use crate::names::names;
-use crate::show::{self, Sources, Style, cell, cut, line_of};
+use crate::show::{self, NARROWEST, Sources, Style, cell, cut, line_of};
 
 /// How many steps are shown that have been made.
 const STEPS: usize = 12;
-
-/// The narrowest column in which a line of the source says anything.
-const NARROWEST: usize = 18;
 
 /// The whole board as text.
 pub fn board(game: &Game, name: &str, check: &str, sources: Sources, style: Style) -> String {
@@ -58,7 +55,10 @@ pub fn board(game: &Game, name: &str, check: &str, sources: Sources, style: Styl
     if !game.said().is_empty() {
         let _ = writeln!(text, "\n{}", style.wrapped(game.said()));
     }
-    let _ = writeln!(text, "\n{}", keys(game, &moment));
+    // A key and its word stay together.
+    let keys = keys(game, &moment).replace(" · ", "\n· ").replace(' ', "\u{a0}");
+    let keys = style.wrapped(&keys.replace('\n', " ")).replace('\u{a0}', " ");
+    let _ = writeln!(text, "\n{keys}");
     text
 }
 
@@ -199,10 +199,8 @@ impl Picture<'_> {
     /// The same where there are too many threads for columns.
     fn rows(&self, text: &mut String, only_walks: bool, sources: Sources, style: Style) {
         for event in self.steps() {
-            let what = show::told(event, self.names);
-            let line = line_of(&event.place);
-            let said = format!("{}: {line} {what}", self.thread(event.thread));
-            let _ = writeln!(text, "  {}", cut(&said, style.width - 2));
+            let said = show::line_of_step(event, self.thread(event.thread), self.names, style);
+            let _ = writeln!(text, "  {said}");
         }
         let _ = writeln!(text, "  {}", "-".repeat(style.width - 4));
         for number in 0..self.standing.len() {

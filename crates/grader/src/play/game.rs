@@ -277,11 +277,13 @@ impl<'a> Game<'a> {
 
     /// To the end of what is planned.
     pub fn finish(&mut self) -> Result<()> {
-        self.said.clear();
         if self.at < self.plan.count() {
+            self.said.clear();
             self.show(self.plan.count())?;
+            if self.more { self.next() } else { Ok(()) }
+        } else {
+            self.next()
         }
-        if self.more { self.next() } else { Ok(()) }
     }
 
     /// On as long as there is nothing to choose.
