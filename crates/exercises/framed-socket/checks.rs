@@ -420,6 +420,15 @@ fn too_long(run: &Run) {
         run.expect(&format!("sending {length} bytes"), &sent, &Err("InvalidInput".to_owned()));
         run.expect("what is written of a message that is too long", &script.written, &Vec::<u8>::new());
     }
+    // A short one, for who cuts the length down to three bytes.
+    let length = (1 << 24) + run.random().within(1..100);
+    submission.begin("send zeros", &length);
+    run.ensure(matches!(submission.next(), Event::Answered), || {
+        format!("something is written of a message of {length} bytes")
+    });
+    let sent: Result<(), Failure> = submission.answer();
+    let kind = sent.map_err(|error| error.kind);
+    run.expect(&format!("sending {length} bytes"), &kind, &Err("InvalidInput".to_owned()));
     let longest = run.random().bytes(LONGEST);
     let mut script = Script::default();
     let sent = send(&submission, &mut script, &longest);

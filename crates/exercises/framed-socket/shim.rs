@@ -90,8 +90,11 @@ fn main() {
             };
             ().to_bytes()
         }
-        "send" => {
-            let message: Vec<u8> = arguments.take();
+        "send" | "send zeros" => {
+            let message: Vec<u8> = match name {
+                "send" => arguments.take(),
+                _ => vec![0; arguments.take::<u64>() as usize],
+            };
             let sent = match &mut stream {
                 Stream::Played(framed) => framed.send(&message),
                 Stream::Real(framed) => framed.send(&message),
