@@ -37,7 +37,7 @@ fn main() {
 }
 
 /// Steps for checks with hundreds of threads, or thousands of operations.
-const ENOUGH: u64 = 400_000;
+const ENOUGH: u64 = 2_000_000;
 
 fn start<T: Send + 'static>(name: &str, f: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
     Builder::new().name(name.to_owned()).spawn(f).unwrap()
@@ -238,6 +238,10 @@ fn two_slow_changes(slots: [usize; 2]) {
         let counters = counters.clone();
         start(&format!("adds to {slot}"), move || counters.update(slot, |x| x + 10))
     });
+    // Until they wait, if they have to.
+    for _ in 0..10 {
+        sleep(Duration::from_millis(1));
+    }
     for ((go, change), waits) in slow.into_iter().zip(waiting) {
         go.send(()).unwrap();
         change.join().unwrap();
@@ -251,8 +255,11 @@ fn two_slow_changes(slots: [usize; 2]) {
 fn many_counters() {
     set_most_steps(ENOUGH);
     slow_change_of(0, 4200);
-    two_slow_changes([0, 1 << 12]);
-    two_slow_changes([1 << 12, 0]);
+    comes_round(1 << 16);
+    for _ in 0..3 {
+        two_slow_changes([0, 1 << 12]);
+        two_slow_changes([1 << 12, 0]);
+    }
 
     let counters = Counters::new((1 << 16) + 2);
     assert_eq!(counters.update(1 << 16, |x| x + 7), 7, "the value of counter 2^16 after adding 7");
@@ -263,7 +270,7 @@ fn many_counters() {
 /// hundred times. Where changes wait for each other, it is made once.
 fn outlasts() {
     set_most_steps(ENOUGH);
-    comes_round();
+    comes_round(1 << 8);
     const TIMES: u64 = 100;
     let counters = Arc::new(Counters::new(1));
     let added = Arc::new(AtomicU64::new(0));
@@ -304,16 +311,15 @@ fn outlasts() {
 }
 
 /// While a change is made, once, somebody else changes the same counter so often that a count of eight
-/// bits is the same again. Where changes wait for each other, they come later.
-fn comes_round() {
-    const TIMES: u64 = 256;
+/// bits, or of sixteen, is the same again. Where changes wait for each other, they come later.
+fn comes_round(times: u64) {
     let counters = Arc::new(Counters::new(1));
     let added = Arc::new(AtomicU64::new(0));
     let (asks, asked) = channel();
     let (at_work, adds) = (counters.clone(), added.clone());
     let other = start("other", move || {
         for () in asked {
-            for _ in 0..TIMES {
+            for _ in 0..times {
                 at_work.update(0, |x| x + 1);
                 adds.fetch_add(1, SeqCst);
             }
@@ -325,7 +331,7 @@ fn comes_round() {
             asks.send(()).unwrap();
             // Until it comes no further, because it may have to wait for this change.
             let (mut seen, mut looks) = (0, 0);
-            while seen < TIMES && looks < 100 {
+            while seen < times && looks < 100 {
                 sleep(Duration::from_millis(1));
                 let now = added.load(SeqCst);
                 looks = if now == seen { looks + 1 } else { 0 };
@@ -340,8 +346,8 @@ fn comes_round() {
     let now = counters.get(0);
     assert_eq!(
         now,
-        1000 + TIMES,
-        "the counter, after adding 1000, and 1 for {TIMES} times meanwhile"
+        1000 + times,
+        "the counter, after adding 1000, and 1 for {times} times meanwhile"
     );
 }
 
