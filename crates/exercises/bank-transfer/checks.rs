@@ -3,7 +3,8 @@
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Barrier};
-use std::thread::{Builder, JoinHandle, yield_now};
+use std::thread::{Builder, JoinHandle, sleep, yield_now};
+use std::time::Duration;
 
 use bank_transfer::{Bank, NotEnough};
 use harness::{Check, EDGES, serve, set_most_steps};
@@ -69,6 +70,10 @@ fn one_thread() {
         for balance in EDGES {
             pays(amount, balance);
         }
+    }
+    for balance in EDGES {
+        let bank = Bank::new(&[balance / 2, balance - balance / 2]);
+        assert_eq!(bank.total(), balance, "the sum of two balances");
     }
 }
 
@@ -320,10 +325,75 @@ fn while_one_waits(account: usize, waits: impl FnOnce(&Bank) + Send + 'static, e
 /// How many accounts a large bank has.
 const MANY: usize = 1100;
 
+/// While all are added up, one of them is looked at, and the last of all pays the first.
+fn total_of_many(looked_at: usize) {
+    let bank = Arc::new(Bank::new(&[10; MANY]));
+    let (looking, looks) = channel();
+    let (finish, wait) = channel();
+    let at_work = bank.clone();
+    let auditor = start("auditor", move || {
+        at_work.inspect(looked_at, |_| {
+            looking.send(()).unwrap();
+            wait.recv().unwrap();
+        });
+    });
+    looks.recv().unwrap();
+    let at_work = bank.clone();
+    let adds = start("adds", move || at_work.total());
+    // Until it waits for the one that is looked at, or has no time to come so far.
+    for _ in 0..2 * MANY {
+        sleep(Duration::from_millis(1));
+    }
+    let at_work = bank.clone();
+    let clerk = start("clerk", move || at_work.transfer(MANY - 1, 0, 5).unwrap());
+    wait_a_little(|| clerk.is_finished());
+    finish.send(()).unwrap();
+    auditor.join().unwrap();
+    clerk.join().unwrap();
+    let total: u64 = adds.join().unwrap();
+    assert_eq!(total, 10 * MANY as u64, "the sum of {MANY} balances while money moves");
+}
+
+/// The first account is looked at, and waited for by all who are so far away from it, and by the first,
+/// who pays them.
+fn far_apart() {
+    const FAR: [usize; 12] = [1, 2, 60, 64, 96, 210, 256, 1000, 1023, 1024, 65_535, 65_536];
+    let bank = Arc::new(Bank::new(&[10 * FAR.len() as u64; (1 << 16) + 1]));
+    let (looking, looks) = channel();
+    let (finish, wait) = channel();
+    let at_work = bank.clone();
+    let auditor = start("auditor", move || {
+        at_work.inspect(0, |_| {
+            looking.send(()).unwrap();
+            wait.recv().unwrap();
+        });
+    });
+    looks.recv().unwrap();
+    let clerks = FAR.into_iter().flat_map(|far| [(0, far), (far, 0)]);
+    let clerks: Vec<_> = clerks
+        .map(|(from, to)| {
+            let bank = bank.clone();
+            start(&format!("clerk {from} to {to}"), move || bank.transfer(from, to, 5).is_ok())
+        })
+        .collect();
+    // Until they wait.
+    for _ in 0..20 * FAR.len() {
+        sleep(Duration::from_millis(1));
+    }
+    finish.send(()).unwrap();
+    auditor.join().unwrap();
+    for clerk in clerks {
+        assert!(clerk.join().unwrap(), "a transfer of 5 from an account with 10 failed");
+    }
+}
+
 /// One account is looked at until all others have been looked at, and money has moved between them.
 /// Then twenty pairs pay each other.
 fn many_accounts() {
     set_most_steps(ENOUGH);
+    total_of_many(1);
+    total_of_many(MANY - 2);
+    far_apart();
     let bank = Arc::new(Bank::new(&[10; MANY]));
     let (looking, looked_at) = channel();
     let (paid, wait) = channel();

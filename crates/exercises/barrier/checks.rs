@@ -1,7 +1,7 @@
 //! What a barrier must do under every schedule.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::thread::{Builder, JoinHandle};
 
 use barrier::Barrier;
@@ -24,7 +24,7 @@ fn main() {
 }
 
 /// Steps for checks with hundreds of threads, or thousands of operations.
-const ENOUGH: u64 = 400_000;
+const ENOUGH: u64 = 2_000_000;
 
 fn start<T: Send + 'static>(name: &str, f: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
     Builder::new().name(name.to_owned()).spawn(f).unwrap()
@@ -80,12 +80,18 @@ fn one_leads() {
 }
 
 /// The rounds are well apart: everybody has left the first before anybody arrives for the second.
-/// Meanwhile somebody waits at another barrier, which has nothing to do with this one.
+/// Meanwhile somebody waits at another barrier, which has nothing to do with this one, and goes on
+/// waiting.
 fn next_round() {
     let barrier = Arc::new(Barrier::new(2));
     let elsewhere = Arc::new(Barrier::new(2));
-    let there = elsewhere.clone();
-    let waiting = start("elsewhere", move || there.wait());
+    let left = Arc::new(AtomicBool::new(false));
+    let (there, leaves) = (elsewhere.clone(), left.clone());
+    let waiting = start("elsewhere", move || {
+        let leads = there.wait();
+        leaves.store(true, SeqCst);
+        leads
+    });
     for round in 1..=2 {
         let arrived = Arc::new(AtomicUsize::new(0));
         let threads = ["thread A", "thread B"].map(|name| {
@@ -101,6 +107,8 @@ fn next_round() {
             thread.join().unwrap();
         }
     }
+    until_others_block();
+    assert!(!left.load(SeqCst), "one of two left a barrier alone, after two rounds at another one");
     let leads = elsewhere.wait();
     assert_ne!(leads, waiting.join().unwrap(), "what wait returned to two threads elsewhere");
 }
@@ -135,9 +143,12 @@ fn laps(names: &[&str]) {
 /// More than a byte can count.
 const MANY: usize = 300;
 
-/// Three hundred rounds, then as many threads.
+/// Three hundred rounds, then as many threads, as many barriers, and more arrivals than two bytes can
+/// count.
 fn many() {
     set_most_steps(ENOUGH);
+    many_barriers();
+    many_arrivals();
     let barrier = Arc::new(Barrier::new(2));
     let there = barrier.clone();
     let other = start("other", move || (0..MANY).filter(|_| there.wait()).count());
@@ -163,6 +174,38 @@ fn many() {
     let led = threads.into_iter().map(|it| it.join().unwrap()).filter(|it| *it);
     assert_eq!(led.count(), 1, "how many of {MANY} threads wait returned true to");
     assert_eq!(barriers(), 0, "waits at a std::sync::Barrier, which you are to build yourself");
+}
+
+/// Somebody waits at the first of so many barriers, and a round ends at each of the others.
+fn many_barriers() {
+    let pair = Arc::new(Barrier::new(2));
+    let others: Vec<_> = (0..MANY).map(|_| Barrier::new(1)).collect();
+    let left = Arc::new(AtomicBool::new(false));
+    let (there, leaves) = (pair.clone(), left.clone());
+    let other = start("other", move || {
+        there.wait();
+        leaves.store(true, SeqCst);
+    });
+    until_others_block();
+    for other in others {
+        assert!(other.wait(), "the only thread was not the one");
+    }
+    until_others_block();
+    assert!(!left.load(SeqCst), "one of two left a barrier alone, after rounds at {MANY} others");
+    pair.wait();
+    other.join().unwrap();
+}
+
+/// Three threads, since a number of bits comes to its end between two rounds of two or four.
+fn many_arrivals() {
+    const ROUNDS: usize = (1 << 16) / 3 + 2;
+    let barrier = Arc::new(Barrier::new(3));
+    let threads = ["thread A", "thread B", "thread C"].map(|name| {
+        let barrier = barrier.clone();
+        start(name, move || (0..ROUNDS).filter(|_| barrier.wait()).count())
+    });
+    let led: usize = threads.map(|thread| thread.join().unwrap()).iter().sum();
+    assert_eq!(led, ROUNDS, "how often wait returned true in {ROUNDS} rounds of three");
 }
 
 fn waits_asleep() {

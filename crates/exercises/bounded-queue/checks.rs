@@ -37,7 +37,7 @@ fn main() {
 }
 
 /// Steps for checks with hundreds of threads, or thousands of operations.
-const ENOUGH: u64 = 400_000;
+const ENOUGH: u64 = 2_000_000;
 
 fn start<T: Send + 'static>(name: &str, f: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
     Builder::new().name(name.to_owned()).spawn(f).unwrap()
@@ -111,6 +111,18 @@ fn one_thread() {
         queue.close();
         assert_eq!(all(&queue), numbers, "what was inside at the close, in order");
     }
+
+    // Closed again with items inside, before and after one is taken.
+    let queue = BoundedQueue::new(3);
+    for number in 1..=3 {
+        assert_eq!(queue.push(number), Ok(()), "pushing into a queue with room");
+    }
+    queue.close();
+    queue.close();
+    assert_eq!(queue.pop(), Some(1), "popping the oldest item after two closes");
+    queue.close();
+    assert_eq!(queue.push(4), Err(4), "pushing into a queue that was closed three times");
+    assert_eq!(all(&queue), [2, 3], "what was inside, and not yet taken, at the third close");
 }
 
 /// All that is in a closed queue.
@@ -291,7 +303,8 @@ fn close_keeps_items() {
 /// More than the numbers that a byte can hold.
 const MANY: usize = 300;
 
-/// Room for hundreds, then for more than two bytes can count; then dozens who wait.
+/// Room for hundreds, then for more than two bytes can count, then as many that go through; then
+/// dozens who wait.
 fn many() {
     set_most_steps(ENOUGH);
     one_too_many(MANY, 1);
@@ -311,6 +324,16 @@ fn many() {
     for number in 0..3 {
         assert_eq!(queue.push(number), Ok(()), "pushing into a queue with room for 2^16 + 2");
     }
+    let queue = BoundedQueue::new(3);
+    let numbers = 0..(1 << 16) + 3;
+    for number in numbers.clone() {
+        assert_eq!(queue.push(number), Ok(()), "pushing into a queue with room");
+        if number >= 2 {
+            assert_eq!(queue.pop(), Some(number - 2), "popping the oldest of three items");
+        }
+    }
+    queue.close();
+    assert_eq!(all(&queue), [numbers.end - 2, numbers.end - 1], "the last two items that went in");
 
     let queue = Arc::new(BoundedQueue::new(2));
     let consumers: Vec<_> = (0..40)

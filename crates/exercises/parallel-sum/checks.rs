@@ -230,7 +230,7 @@ fn panic_of(index: usize) {
 }
 
 /// Every number of items and threads up to nine; numbers near the end of their types; then many
-/// threads, each of which waits until all are at work.
+/// threads, each of which waits until all are at work, also with fewer items than threads.
 fn many() {
     set_most_steps(ENOUGH);
     for number in 0..=9 {
@@ -252,18 +252,20 @@ fn many() {
         );
     }
     let numbers: Vec<u64> = (1..=1000).collect();
+    let long = vec![1; (1 << 16) + 1];
+    assert_eq!(total(&long, 2), (1 << 16) + 1, "the sum of 2^16 + 1 times 1 on 2 threads");
     for threads in [3, 64, 70] {
         let sum = total(&numbers, threads);
         assert_eq!(sum, 500_500, "the sum of 1 to 1000 on {threads} threads");
     }
-    for threads in [9, 33, MANY] {
-        let meeting = Barrier::new(threads);
-        let numbers = vec![1; threads];
+    for (number, threads) in [(9, 9), (33, 33), (MANY, MANY), (2, 12), (2, MANY)] {
+        let meeting = Barrier::new(number);
+        let numbers = vec![1; number];
         let sum = parallel_sum(&numbers, threads, |item| {
             meeting.wait();
             *item
         });
-        assert_eq!(sum, threads as u64, "the sum of {threads} times 1 on {threads} threads");
+        assert_eq!(sum, number as u64, "the sum of {number} times 1 on {threads} threads");
     }
 }
 

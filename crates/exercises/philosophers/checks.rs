@@ -196,10 +196,35 @@ fn waits_asleep() {
 
 fn nobody_starves() {
     for [eats, waits, beyond] in [[0, 1, 2], [1, 0, 3], [3, 0, 1], [0, 3, 2]] {
-        eats_first(eats, waits, beyond);
+        eats_first(eats, waits, beyond, None);
     }
+    eats_first(0, 1, 2, Some((7, 4)));
+    eats_first(3, 2, 1, Some((8, 6)));
     for (seats, eats, waits) in [(2, 0, 1), (2, 1, 0), (3, 2, 0), (3, 1, 0), (5, 4, 3), (5, 4, 0)] {
         eats_before(&Arc::new(Table::new(seats)), eats, waits);
+    }
+    for (seats, eats) in [(4, 0), (5, 1)] {
+        both_eat_before(seats, eats);
+    }
+}
+
+/// Both neighbours wait while `eats` eats, and one of them may be done when the other has not begun.
+fn both_eat_before(seats: usize, eats: usize) {
+    let table = Arc::new(Table::new(seats));
+    let eaten = Arc::new(AtomicUsize::new(0));
+    let others = table.dine(eats, || {
+        let others = [(eats + seats - 1) % seats, (eats + 1) % seats].map(|waits| {
+            let (at_table, ate) = (table.clone(), eaten.clone());
+            start(waits, move || at_table.dine(waits, || drop(ate.fetch_add(1, SeqCst))))
+        });
+        until_others_block();
+        assert_eq!(eaten.load(SeqCst), 0, "neighbours of {eats} who eat while {eats} eats");
+        others
+    });
+    let first = table.dine(eats, || eaten.load(SeqCst));
+    assert_eq!(first, 2, "of both neighbours, who waited, those who ate before {eats} ate again");
+    for other in others {
+        other.join().unwrap();
     }
 }
 
@@ -219,9 +244,10 @@ fn eats_before(table: &Arc<Table>, eats: usize, waits: usize) {
 }
 
 /// Philosopher `waits` waits while `eats` eats. Then `beyond`, who sits on the other side, may eat,
-/// or have to wait, as the table likes; but `eats` must not eat again before `waits` has.
-fn eats_first(eats: usize, waits: usize, beyond: usize) {
-    let table = Arc::new(Table::new(4));
+/// or have to wait, as the table likes; but `eats` must not eat again before `waits` has. Meanwhile
+/// somebody across a larger table may have had two meals.
+fn eats_first(eats: usize, waits: usize, beyond: usize, across: Option<(usize, usize)>) {
+    let table = Arc::new(Table::new(across.map_or(4, |(seats, _)| seats)));
     let eaten = Arc::new(AtomicBool::new(false));
     let (finish, wait) = channel();
     let mut others = Vec::new();
@@ -233,6 +259,10 @@ fn eats_first(eats: usize, waits: usize, beyond: usize) {
         let at_table = table.clone();
         others.push(start(beyond, move || at_table.dine(beyond, || wait.recv().unwrap())));
         until_others_block();
+        for (_, across) in [across; 2].into_iter().flatten() {
+            table.dine(across, || ());
+            until_others_block();
+        }
     });
     finish.send(()).unwrap();
     let first = table.dine(eats, || eaten.load(SeqCst));

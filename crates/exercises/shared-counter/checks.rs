@@ -37,7 +37,7 @@ fn main() {
 }
 
 /// Steps for checks with hundreds of threads, or thousands of operations.
-const ENOUGH: u64 = 400_000;
+const ENOUGH: u64 = 2_000_000;
 
 fn start<T: Send + 'static>(name: &str, f: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
     Builder::new().name(name.to_owned()).spawn(f).unwrap()
@@ -106,6 +106,29 @@ fn any_change() {
     doubles.join().unwrap();
     triples.join().unwrap();
     assert_eq!(counters.get(0), 60, "the value after 10 was doubled and tripled");
+
+    // A change that answers, for 10, what some other change would answer as well.
+    const ANSWERS: [u64; 7] = [11, 9, 10, 0, 20, 5, u64::MAX];
+    let counters = Arc::new(Counters::new(ANSWERS.len()));
+    for slot in 0..ANSWERS.len() {
+        counters.update(slot, |_| 10);
+    }
+    let at_work = counters.clone();
+    let triples = start("triples", move || {
+        for slot in 0..ANSWERS.len() {
+            at_work.update(slot, |x| x.wrapping_mul(3).wrapping_add(1));
+        }
+    });
+    for (slot, answer) in ANSWERS.into_iter().enumerate() {
+        counters.update(slot, |x| if x == 10 { answer } else { 1000 });
+    }
+    triples.join().unwrap();
+    for (slot, answer) in ANSWERS.into_iter().enumerate() {
+        let value: u64 = counters.get(slot);
+        let expected = [answer.wrapping_mul(3).wrapping_add(1), 1000];
+        let what = format!("a change from 10 to {answer} or 31 to 1000, and one from x to 3x + 1");
+        assert!(expected.contains(&value), "the value is {value} after {what}");
+    }
 }
 
 fn own_result() {
@@ -186,19 +209,68 @@ fn reads_go_on() {
 
     slow_change_of(0, 20);
     slow_change_of(7, 20);
+    two_slow_changes([0, 1]);
+    two_slow_changes([1, 0]);
+}
+
+/// Two counters are changed slowly, and for each of them somebody waits. The first change ends; whoever
+/// waited for it goes on, though the second lasts.
+fn two_slow_changes(slots: [usize; 2]) {
+    let counters = Arc::new(Counters::new(slots[0].max(slots[1]) + 1));
+    let (begins, begun) = channel();
+    let slow = slots.map(|slot| {
+        let (go, wait) = channel::<()>();
+        let (counters, begins) = (counters.clone(), begins.clone());
+        let change = start(&format!("slow change of {slot}"), move || {
+            let first = AtomicBool::new(true);
+            counters.update(slot, |x| {
+                if first.swap(false, SeqCst) {
+                    begins.send(()).unwrap();
+                    wait.recv().unwrap();
+                }
+                x + 1
+            })
+        });
+        begun.recv().unwrap();
+        (go, change)
+    });
+    let waiting = slots.map(|slot| {
+        let counters = counters.clone();
+        start(&format!("adds to {slot}"), move || counters.update(slot, |x| x + 10))
+    });
+    // Until they wait, if they have to.
+    for _ in 0..10 {
+        sleep(Duration::from_millis(1));
+    }
+    for ((go, change), waits) in slow.into_iter().zip(waiting) {
+        go.send(()).unwrap();
+        change.join().unwrap();
+        waits.join().unwrap();
+    }
+    let values = slots.map(|slot| counters.get(slot));
+    assert_eq!(values, [11, 11], "two counters after adding 10 and, slowly, 1");
 }
 
 /// So many counters that two of them would share something, if there were fewer of it.
 fn many_counters() {
     set_most_steps(ENOUGH);
     slow_change_of(0, 4200);
+    comes_round(1 << 16);
+    for _ in 0..3 {
+        two_slow_changes([0, 1 << 12]);
+        two_slow_changes([1 << 12, 0]);
+    }
+
+    let counters = Counters::new((1 << 16) + 2);
+    assert_eq!(counters.update(1 << 16, |x| x + 7), 7, "the value of counter 2^16 after adding 7");
+    assert_eq!(counters.get(0), 0, "counter 0, after only counter 2^16 was changed");
 }
 
 /// While a change is made, somebody else changes the same counter, each time that it is made anew: a
 /// hundred times. Where changes wait for each other, it is made once.
 fn outlasts() {
     set_most_steps(ENOUGH);
-    comes_round();
+    comes_round(1 << 8);
     const TIMES: u64 = 100;
     let counters = Arc::new(Counters::new(1));
     let added = Arc::new(AtomicU64::new(0));
@@ -239,16 +311,15 @@ fn outlasts() {
 }
 
 /// While a change is made, once, somebody else changes the same counter so often that a count of eight
-/// bits is the same again. Where changes wait for each other, they come later.
-fn comes_round() {
-    const TIMES: u64 = 256;
+/// bits, or of sixteen, is the same again. Where changes wait for each other, they come later.
+fn comes_round(times: u64) {
     let counters = Arc::new(Counters::new(1));
     let added = Arc::new(AtomicU64::new(0));
     let (asks, asked) = channel();
     let (at_work, adds) = (counters.clone(), added.clone());
     let other = start("other", move || {
         for () in asked {
-            for _ in 0..TIMES {
+            for _ in 0..times {
                 at_work.update(0, |x| x + 1);
                 adds.fetch_add(1, SeqCst);
             }
@@ -260,7 +331,7 @@ fn comes_round() {
             asks.send(()).unwrap();
             // Until it comes no further, because it may have to wait for this change.
             let (mut seen, mut looks) = (0, 0);
-            while seen < TIMES && looks < 100 {
+            while seen < times && looks < 100 {
                 sleep(Duration::from_millis(1));
                 let now = added.load(SeqCst);
                 looks = if now == seen { looks + 1 } else { 0 };
@@ -273,7 +344,11 @@ fn comes_round() {
     other.join().unwrap();
     assert!(result >= 1000, "an update that adds 1000 returned {result}");
     let now = counters.get(0);
-    assert_eq!(now, 1000 + TIMES, "the counter, after adding 1000, and 1 for {TIMES} times meanwhile");
+    assert_eq!(
+        now,
+        1000 + times,
+        "the counter, after adding 1000, and 1 for {times} times meanwhile"
+    );
 }
 
 /// Of so many counters, one is changed slowly. All others can be changed and read, also if somebody

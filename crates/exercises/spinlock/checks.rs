@@ -31,6 +31,9 @@ fn main() {
     ]);
 }
 
+/// So many locks that two of them would share something, if there were fewer of it.
+const MANY: usize = 260;
+
 fn guard() {
     let lock = SpinLock::new(vec![1]);
     let mut guard = lock.lock();
@@ -52,6 +55,10 @@ fn guard() {
     for _ in 0..3 {
         drop(lock.lock());
     }
+    let locks: Vec<_> = (0..MANY).map(|number| SpinLock::new(number)).collect();
+    let taken = locks.iter().map_while(SpinLock::try_lock).collect::<Vec<_>>().len();
+    assert_eq!(taken, MANY, "locks of {MANY} that were had at the same time");
+
     let empty = SpinLock::new(());
     let first = empty.lock();
     assert!(empty.try_lock().is_none(), "a second guard of a lock of (), while there is one");

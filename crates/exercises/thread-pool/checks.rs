@@ -243,7 +243,7 @@ fn many() {
     let runs = Arc::new(AtomicUsize::new(0));
     pool.execute(move || wait.recv().unwrap());
     let caller = thread::current().id();
-    for _ in 0..1100 {
+    for _ in 0..JOBS {
         let runs = runs.clone();
         pool.execute(move || {
             runs.fetch_add(usize::from(thread::current().id() != caller), SeqCst);
@@ -251,7 +251,7 @@ fn many() {
     }
     go.send(()).unwrap();
     drop(pool);
-    assert_eq!(runs.load(SeqCst), 1100, "jobs of 1100 that ran in the pool behind a long one");
+    assert_eq!(runs.load(SeqCst), JOBS, "jobs of {JOBS} that ran in the pool behind a long one");
 
     let pool = ThreadPool::new(2);
     for _ in 0..300 {
@@ -274,4 +274,7 @@ fn many() {
 }
 
 /// Steps for a check with hundreds of threads, or thousands of operations.
-const ENOUGH: u64 = 400_000;
+const ENOUGH: u64 = 2_000_000;
+
+/// More than two bytes can count.
+const JOBS: usize = (1 << 16) + 1;

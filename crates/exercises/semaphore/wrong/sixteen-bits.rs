@@ -1,0 +1,54 @@
+//! Keeps no more permits than 16 bits can count.
+
+use std::sync::{Condvar, Mutex};
+
+/// A number of permits. Whoever has one may go on; whoever finds none waits.
+pub struct Semaphore {
+    permits: Mutex<u16>,
+    more: Condvar,
+}
+
+/// A permit, which goes back when this is dropped.
+pub struct Permit<'a> {
+    semaphore: &'a Semaphore,
+}
+
+impl Drop for Permit<'_> {
+    fn drop(&mut self) {
+        self.semaphore.add(1);
+    }
+}
+
+impl Semaphore {
+    pub fn new(permits: usize) -> Semaphore {
+        Semaphore { permits: Mutex::new(permits.min(u16::MAX.into()) as u16), more: Condvar::new() }
+    }
+
+    pub fn acquire(&self) -> Permit<'_> {
+        let mut permits = self.permits.lock().unwrap();
+        while *permits == 0 {
+            permits = self.more.wait(permits).unwrap();
+        }
+        *permits -= 1;
+        Permit { semaphore: self }
+    }
+
+    pub fn try_acquire(&self) -> Option<Permit<'_>> {
+        let mut permits = self.permits.lock().unwrap();
+        if *permits == 0 {
+            return None;
+        }
+        *permits -= 1;
+        Some(Permit { semaphore: self })
+    }
+
+    pub fn add(&self, permits: usize) {
+        {
+            let mut free = self.permits.lock().unwrap();
+            *free = free.saturating_add(permits.min(u16::MAX.into()) as u16);
+        }
+        for _ in 0..permits {
+            self.more.notify_one();
+        }
+    }
+}
