@@ -8,7 +8,8 @@ use std::os::unix::process::CommandExt;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
+use lab::Unavailable;
 use lab::child::{Child, LIMIT, die_with, explain, explain_io, in_words};
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
@@ -22,6 +23,9 @@ use nix::unistd::{Pid, getgid, getpid, getuid, write};
 /// Where Python's helpers keep their files, and the script lies.
 const DIRECTORY: &CStr = c"/dev/shm";
 const SCRIPT: &CStr = c"/dev/shm/script.py";
+
+/// No script takes so long.
+const PATIENCE: Duration = Duration::from_secs(15);
 
 /// How Python can be run here.
 pub struct Python {
@@ -101,7 +105,10 @@ impl Python {
             Err(error) if matches!(error.kind(), ErrorKind::NotFound) => return Ok(None),
             spawned => spawned.map_err(explain_io("start python3"))?,
         };
-        let status = Child::adopt(Pid::from_raw(process.id() as i32)).wait()?;
+        let process = Child::adopt(Pid::from_raw(process.id() as i32));
+        let why = "python3 does not come to its end: it may want what is refused (random numbers, a thread)";
+        ensure!(process.ends_within(PATIENCE)?, Unavailable::because(why));
+        let status = process.wait()?;
         wait_for_orphans();
         // The shell's status for a command that does not exist, and observe.py's for an old Python.
         if matches!(status, WaitStatus::Exited(_, 127)) {
