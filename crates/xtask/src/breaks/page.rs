@@ -173,7 +173,7 @@ fn section(tried: &Tried) -> Result<Parts> {
     let Tried { package, one, .. } = tried;
     let edit = show::edit_of(&Of { package: package.clone(), one: one.clone() })?.join("\n");
     let head = format!(
-        "{}\n\nIn `crates/{package}/{}`:\n\n```diff\n{edit}\n```\n\n```console\n\
+        "{}\n\n```diff\n@@ crates/{package}/{} @@\n{edit}\n```\n\n```console\n\
          $ cargo xtask break {package} {}\n```\n\n{OUTCOME}{STORY}",
         one.asks.trim(),
         one.file,
