@@ -55,10 +55,6 @@ fn guard() {
     for _ in 0..3 {
         drop(lock.lock());
     }
-    let locks: Vec<_> = (0..MANY).map(|number| SpinLock::new(number)).collect();
-    let taken = locks.iter().map_while(SpinLock::try_lock).collect::<Vec<_>>().len();
-    assert_eq!(taken, MANY, "locks of {MANY} that were had at the same time");
-
     let empty = SpinLock::new(());
     let first = empty.lock();
     assert!(empty.try_lock().is_none(), "a second guard of a lock of (), while there is one");
@@ -241,6 +237,11 @@ unsafe impl Sync for SharedNotSent {}
 
 /// A `Cell` may be sent but not shared, an `Rc` neither.
 fn bounds() {
+    // Here and not in `guard`, whose counter-examples would have a line for each.
+    let locks: Vec<_> = (0..MANY).map(|number| SpinLock::new(number)).collect();
+    let taken = locks.iter().map_while(SpinLock::try_lock).collect::<Vec<_>>().len();
+    assert_eq!(taken, MANY, "locks of {MANY} that were had at the same time");
+
     let yes = "cannot be shared between threads, though the value allows it";
     let no = "can be shared between threads, though the value does not allow it";
     assert!(Probe::<SpinLock<i32>>::SYNC, "a lock of an i32 {yes}");
