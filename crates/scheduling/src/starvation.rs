@@ -72,7 +72,7 @@ fn run(lab: &Lab) -> Result<Evidence> {
     };
     let name = "starvation: beside SCHED_FIFO";
     let window = Duration::from_millis(lab.by_effort(150, 1100, 2100));
-    Ok(match real_time(window).and_then(Left::undisturbed) {
+    Ok(match least(|| real_time(window).and_then(Left::undisturbed)) {
         Ok(left) => {
             say!("main", "a usual thread beside one of SCHED_FIFO:");
             say!("main", "  {left}");
@@ -120,6 +120,23 @@ impl std::fmt::Display for Left {
             [self.weak, self.strong, self.took].map(|time| time.as_secs_f64() * 1e3);
         write!(f, "in {took:.0} ms it gets {weak:.1} ms, the strong one {strong:.0} ms")
     }
+}
+
+/// Looks again where much was left, and says where least was: what else wakes up on this CPU brings
+/// usual threads time that a thread alone would not have.
+fn least(look: impl Fn() -> Result<Left>) -> Result<Left> {
+    const MUCH: f64 = 20.0;
+    let mut least = look()?;
+    for _ in 0..2 {
+        if least.share() < MUCH {
+            break;
+        }
+        let left = look()?;
+        if left.share() < least.share() {
+            least = left;
+        }
+    }
+    Ok(least)
 }
 
 /// Why something is not to be seen here; what went wrong stays an error.
