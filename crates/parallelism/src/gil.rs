@@ -146,7 +146,8 @@ impl Python {
         let mut ready = [PollFd::new(self.from.get_ref().as_fd(), PollFlags::POLLIN)];
         let limit = PollTimeout::try_from(LIMIT).unwrap_or(PollTimeout::MAX);
         let why = "python3 does not go on: no thread or no memory is left for it";
-        ensure!(poll(&mut ready, limit) != Ok(0), Unavailable::because(why));
+        let says_something = !self.from.buffer().is_empty() || poll(&mut ready, limit) != Ok(0);
+        ensure!(says_something, Unavailable::because(why));
         let mut line = String::new();
         self.from.read_line(&mut line).map_err(explain_io("read"))?;
         Ok(line)

@@ -69,13 +69,12 @@ pub fn processes<T>(
         let (mut told, tell) = std::io::pipe().map_err(explain_io("pipe"))?;
         let play = || -> Result<()> {
             before()?;
-            let (_pin, over) = (Pinned::to(cpu)?, AtomicBool::new(false));
+            let _pin = Pinned::to(cpu)?;
             std::thread::scope(|scope| {
-                let _end = AtEnd(&over);
                 for _ in 1..*threads {
-                    spawn(scope, "spinner", || spin_for_life(&tell, &over))?;
+                    spawn(scope, "spinner", || spin_for_life(&tell))?;
                 }
-                spin_for_life(&tell, &over)
+                spin_for_life(&tell)
             })
         };
         // SAFETY: this process has one thread.
@@ -93,10 +92,10 @@ pub fn processes<T>(
 }
 // ANCHOR_END: processes
 
-fn spin_for_life(mut tell: &PipeWriter, over: &AtomicBool) -> Result<()> {
+fn spin_for_life(mut tell: &PipeWriter) -> Result<()> {
     tell.write_all(b".").map_err(explain_io("write"))?;
     let start = Instant::now();
-    while start.elapsed() < LIFE && !over.load(Ordering::Relaxed) {
+    while start.elapsed() < LIFE {
         std::hint::spin_loop();
     }
     Ok(())

@@ -8,9 +8,9 @@ use crate::{Event, LIFE, TOOK};
 ///
 /// Of the format (Trace Event Format, "Event Descriptions"): a `B` and an `E` of one thread pair up
 /// and nest, in the order of time; a whole slice takes no negative time; an arrow has a start and a
-/// finish with the same id; a counter shows one number. Of this project's traces: every process and thread has a name and a place
-/// in the order; slices that end have the name of those that began; arrows do not lead back in time;
-/// nothing happens in a process after its end.
+/// finish with the same id; a counter shows one number. Of this project's traces: every process and
+/// thread has a name and a place in the order; slices that end have the name of those that began;
+/// arrows do not lead back in time; nothing happens in a process after its end.
 pub fn violations(events: &[Event]) -> Vec<String> {
     let mut broken = Vec::new();
     names(events, &mut broken);

@@ -11,7 +11,8 @@ use anyhow::{Context, Result, bail, ensure};
 use crate::workspace::{concepts, top};
 
 /// Tries `packages`, all concepts if none is named, for at most so many seconds of injected failures
-/// each, and prints what came out; of the trials those alone whose name contains `only`. `programs` is where they are, if they are not to be built.
+/// each, and prints what came out; of the trials those alone whose name contains `only`. `programs` is
+/// where they are, if they are not to be built.
 ///
 /// # Errors
 ///

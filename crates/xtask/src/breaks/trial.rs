@@ -136,11 +136,12 @@ impl Trial {
         Ok(Tried { package: package.clone(), one: one.clone(), before, outcome, stories })
     }
 
-    /// Runs the broken experiment until it does as expected, a few times at most.
+    /// Runs the broken experiment until it does as expected and all else can be told, a few times at
+    /// most.
     fn observe(&mut self, package: &str, one: &Break) -> Result<Outcome> {
         let mut outcome = self.observe_once(package, one)?;
         for _ in 1..TRIES {
-            if !matches!(outcome, Outcome::Otherwise { .. }) {
+            if !may_be_noise(one, &outcome) {
                 break;
             }
             self.run_unbroken(package)?;
@@ -199,6 +200,18 @@ impl Trial {
         let seen = run(&program, None, &self.scratch.file(package), None)?;
         self.before.insert(package.to_owned(), seen);
         Ok(())
+    }
+}
+
+/// Whether the machine may be the reason for what was seen, so that it is worth another look: not
+/// what was expected, or a verdict that is inconclusive though the break does not say so.
+fn may_be_noise(one: &Break, outcome: &Outcome) -> bool {
+    match outcome {
+        Outcome::Otherwise { .. } => true,
+        Outcome::AsExpected(Shown::Ran { verdicts, .. }) => verdicts.iter().any(|(_, is)| {
+            is.verdict == "inconclusive here" && !one.expect.verdicts.contains_key(&is.id)
+        }),
+        Outcome::AsExpected(Shown::Refused(_)) | Outcome::NotHere(_) => false,
     }
 }
 
