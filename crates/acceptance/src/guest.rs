@@ -35,9 +35,17 @@ impl Names {
         Names(names)
     }
 
-    /// What is here and was not there in `before`.
-    pub fn added_since<'a>(&'a self, before: &'a Names) -> Vec<&'a String> {
-        self.0.difference(&before.0).collect()
+    /// What has come since then and stays. What others make at the same time goes away again.
+    pub fn left_since(&self, temporary: &Path) -> Vec<String> {
+        let end = Instant::now() + GRACE;
+        let mut left = Names::now(temporary).0;
+        left.retain(|name| !self.0.contains(name));
+        while !left.is_empty() && Instant::now() < end {
+            std::thread::sleep(Duration::from_millis(50));
+            let there = Names::now(temporary).0;
+            left.retain(|name| there.contains(name));
+        }
+        left.into_iter().collect()
     }
 }
 

@@ -9,6 +9,7 @@ mod guest;
 mod inject;
 mod program;
 mod surroundings;
+pub mod terminal;
 pub mod transcript;
 mod trial;
 pub mod watchdog;

@@ -2,16 +2,20 @@
 
 use std::fs::File;
 use std::io::Read;
+use std::net::Shutdown;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixStream;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::sched::CpuSet;
+use nix::sys::resource::{Resource, setrlimit};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
@@ -54,16 +58,32 @@ pub struct Ended {
     pub stderr: String,
 }
 
-static QUIET: RwLock<()> = RwLock::new(());
-
-/// A test that measures, or looks at what is left on the whole machine, runs while no other does.
-fn alone() -> RwLockWriteGuard<'static, ()> {
-    QUIET.write().unwrap_or_else(PoisonError::into_inner)
+/// Tests of several programs run at a time, so the locks are files beside these programs. The second
+/// may be taken only by who holds the first: so who waits to be alone is not kept waiting by those who
+/// come later.
+fn locks() -> [File; 2] {
+    let program = std::env::current_exe().expect("the path of this program");
+    ["acceptance-entrance.lock", "acceptance.lock"].map(|name| {
+        let path = program.with_file_name(name);
+        File::create(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    })
 }
 
-/// Tests that do neither run side by side.
-fn together() -> RwLockReadGuard<'static, ()> {
-    QUIET.read().unwrap_or_else(PoisonError::into_inner)
+/// A test that measures runs while no other does.
+fn alone() -> [File; 2] {
+    let locks = locks();
+    for lock in &locks {
+        lock.lock().expect("flock");
+    }
+    locks
+}
+
+/// Tests that don't run side by side.
+fn together() -> File {
+    let [entrance, lock] = locks();
+    entrance.lock().expect("flock");
+    lock.lock_shared().expect("flock");
+    lock
 }
 
 /// How wide a line is: the id in the head of `[role     1234] sentence` counts with the most digits
@@ -73,6 +93,20 @@ fn columns(line: &str) -> usize {
     let id = head.and_then(|(head, _)| head.rsplit_once(' ')).map_or("", |(_, id)| id);
     let is_id = !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_digit());
     line.chars().count() + if is_id { DIGITS.saturating_sub(id.len()) } else { 0 }
+}
+
+/// What a run with `--json` printed.
+fn json_of(ended: Ended) -> serde_json::Value {
+    assert!(ended.status.success(), "{ended:?}");
+    serde_json::from_str(&ended.stdout).expect("one JSON object")
+}
+
+/// What one run of all experiments printed and wrote.
+struct Observed {
+    ended: Ended,
+    json: serde_json::Value,
+    trace: String,
+    took: Duration,
 }
 
 /// A mark that no other run has.
@@ -105,19 +139,38 @@ impl Program {
     ///
     /// If the run fails or prints anything else.
     pub fn json(&self, arguments: &[&str]) -> serde_json::Value {
-        let ended = self.run(&[&["--json"], arguments].concat());
-        assert!(ended.status.success(), "{ended:?}");
-        serde_json::from_str(&ended.stdout).expect("one JSON object")
+        json_of(self.run(&[&["--json"], arguments].concat()))
     }
 
-    /// What `--json` prints of all experiments, from one run that the tests of a binary share.
+    /// What is known of all experiments, as `--json` prints it, from one run that the tests of a binary
+    /// share.
     ///
     /// # Panics
     ///
     /// If the run fails.
     pub fn whole(&self) -> &'static serde_json::Value {
-        static WHOLE: OnceLock<serde_json::Value> = OnceLock::new();
-        WHOLE.get_or_init(|| self.json(&[]))
+        &self.observed().json
+    }
+
+    /// That run. Story, evidence and trace are of the same one: most of a program's time no other may
+    /// run beside it.
+    fn observed(&self) -> &'static Observed {
+        static OBSERVED: OnceLock<Observed> = OnceLock::new();
+        OBSERVED.get_or_init(|| {
+            let directory = tempfile::tempdir().expect("a temporary directory");
+            let [evidence, trace] =
+                ["evidence.json", "trace.json"].map(|n| directory.path().join(n));
+            let mut command = self.command(&[]);
+            command.arg("--evidence").arg(&evidence).arg("--trace").arg(&trace);
+            let _alone = alone();
+            let begun = Instant::now();
+            let ended = finish(command);
+            let took = begun.elapsed();
+            assert!(ended.status.success(), "{ended:?}");
+            let read = |path: &Path| std::fs::read_to_string(path).expect("what the program wrote");
+            let json = serde_json::from_str(&read(&evidence)).expect("one JSON object");
+            Observed { ended, json, trace: read(&trace), took }
+        })
     }
 
     /// The facts of `experiment`, without those that this machine cannot show.
@@ -141,22 +194,10 @@ impl Program {
         found.unwrap_or_else(|| panic!("no fact `{fact}` in {:#}", self.whole()))["value"].clone()
     }
 
-    /// One run of all experiments, traced, that the tests of a binary share.
-    fn traced(&self) -> &'static (Ended, String) {
-        static TRACED: OnceLock<(Ended, String)> = OnceLock::new();
-        TRACED.get_or_init(|| {
-            let directory = tempfile::tempdir().expect("a temporary directory");
-            let file = directory.path().join("trace.json");
-            let ended = self.run(&["--trace", file.to_str().expect("a path in UTF-8")]);
-            (ended, std::fs::read_to_string(file).expect("the trace"))
-        })
-    }
-
     /// A trace keeps the rules of its format, names all that it shows, holds every experiment, and can
     /// be drawn.
     pub fn a_trace_keeps_the_rules_and_can_be_drawn(&self) {
-        let (ended, text) = self.traced();
-        assert!(ended.status.success(), "{ended:?}");
+        let Observed { trace: text, .. } = self.observed();
         let events = trace::read(text).expect("a list of events");
         let broken = trace::violations(&events);
         assert!(broken.is_empty(), "{}\n{text}", broken.join("\n"));
@@ -172,8 +213,8 @@ impl Program {
     /// Compares a fresh run with the recorded transcript, each section by its grade. No line of it
     /// is wider than a terminal, whatever number the machine has come to with its process ids.
     pub fn prints_what_the_book_shows(&self) {
-        let (ended, _) = self.traced();
-        assert!(ended.status.success() && ended.stderr.is_empty(), "{ended:?}");
+        let Observed { ended, .. } = self.observed();
+        assert_eq!(ended.stderr, "", "{ended:?}");
         let text = std::fs::read_to_string(self.transcript).expect("transcript.txt");
         let recorded = Transcript::parse(&text).expect("transcript.txt is well formed");
         assert_eq!(recorded.command, transcript::command(self.name));
@@ -238,20 +279,25 @@ impl Program {
     /// A wrong argument is answered in one sentence on standard error, with status 2.
     pub fn wrong_arguments_get_one_sentence_and_status_2(&self) {
         let no_picture = ["--trace", "/nonexistent/trace.png"];
+        // What an argument contains gives an error no second line, and a terminal no commands.
+        let strange = [&["\x1b[31mred\n\nx"][..], &["--a\x07\n\nb"], &["--trace", "a\n\x1bb"]];
         let wrong = [&["--nonsense"][..], &["no-such-experiment"], &["--trace"], &["--json=x"]];
-        for wrong in wrong.into_iter().chain([&no_picture[..]]) {
+        for wrong in wrong.into_iter().chain(strange).chain([&no_picture[..]]) {
             let _together = together();
             let ended = finish(self.command(wrong));
             assert_eq!(ended.status.code(), Some(2), "{wrong:?}: {ended:?}");
             assert_eq!(ended.stderr.lines().count(), 1, "{wrong:?}: {}", ended.stderr);
+            let commands = ended.stderr.trim_end().contains(char::is_control);
+            assert!(!commands, "{wrong:?}: {:?}", ended.stderr);
             assert_eq!(ended.stdout, "", "{wrong:?}");
         }
         let directory = tempfile::Builder::new().suffix(".svg").tempdir().expect("a directory");
         let directory = directory.path().to_str().expect("a path in UTF-8");
-        for no_file in ["/nonexistent/trace.json", directory] {
+        for no_file in ["/nonexistent/trace.json", "/nonexistent/\n\x1b[31m.json", directory] {
             let ended = finish(self.command(&["--trace", no_file]));
             assert_eq!(ended.status.code(), Some(1), "{ended:?}");
             assert_eq!(ended.stderr.lines().count(), 1, "{}", ended.stderr);
+            assert!(!ended.stderr.contains('\x1b'), "{:?}", ended.stderr);
         }
     }
 
@@ -262,15 +308,35 @@ impl Program {
         let _together = together();
         for arguments in [&[first][..], &["--list"], &["--json", first], &["--help"]] {
             let full = File::options().write(true).open("/dev/full").expect("/dev/full");
-            let (reader, closed) = nix::unistd::pipe().expect("pipe");
-            drop(reader);
+            // Whoever has been forked meanwhile has a copy of it: it is shut down, not only closed.
+            let (reader, closed) = UnixStream::pair().expect("socketpair");
+            reader.shutdown(Shutdown::Both).expect("shutdown");
+            let closed = OwnedFd::from(closed);
             for (what, output) in [("full", Stdio::from(full)), ("closed", Stdio::from(closed))] {
                 let mut command = self.command(arguments);
                 command.stdout(output).stderr(Stdio::piped());
                 let ended = wait(command.spawn().expect("the program starts"));
                 assert_eq!(ended.status.code(), Some(1), "{what} {arguments:?}: {ended:?}");
                 assert_eq!(ended.stderr.lines().count(), 1, "{what} {arguments:?}: {ended:?}");
+                let names = ["output", "write: "].iter().all(|word| ended.stderr.contains(word));
+                assert!(names, "{what} {arguments:?}: {}", ended.stderr);
             }
+        }
+        // A file that may not grow; nothing of it is left.
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        for (option, name) in [("--evidence", "it.json"), ("--trace", "it.svg")] {
+            let path = directory.path().join(name);
+            let mut command = self.command(&[first, option]);
+            command.arg(&path).stdout(Stdio::null()).stderr(Stdio::piped());
+            // SAFETY: the closure makes one system call.
+            unsafe {
+                command.pre_exec(|| Ok(setrlimit(Resource::RLIMIT_FSIZE, 0, 0)?));
+            }
+            let ended = wait(command.spawn().expect("the program starts"));
+            assert_eq!(ended.status.code(), Some(1), "{option}: {ended:?}");
+            assert_eq!(ended.stderr.lines().count(), 1, "{option}: {ended:?}");
+            assert!(ended.stderr.contains("(ulimit -f)"), "{option}: {}", ended.stderr);
+            assert!(!path.exists(), "{option}: an empty file is left");
         }
         // A reader that leaves after the first line, as `head -1` does.
         let mut command = self.command(&[]);
@@ -283,9 +349,9 @@ impl Program {
         assert!(ended.stderr.lines().count() <= 1, "{ended:?}");
     }
 
-    /// With one CPU the program shows what it can and says what it cannot.
+    /// With one CPU the program shows what it can, says what it cannot, and leaves nothing behind.
     pub fn runs_on_one_cpu(&self) {
-        let _alone = alone();
+        let _together = together();
         let mut command = self.command(&["--json"]);
         let mut one = CpuSet::new();
         let allowed = nix::sched::sched_getaffinity(Pid::from_raw(0)).expect("sched_getaffinity");
@@ -295,19 +361,18 @@ impl Program {
         unsafe {
             command.pre_exec(move || Ok(nix::sched::sched_setaffinity(Pid::from_raw(0), &one)?));
         }
-        self.ends_well(&finish(command));
+        self.ends_well_and_leaves_nothing(command);
     }
 
-    /// Without privilege the program shows what it can and says what it cannot. A user who is
-    /// not root already runs every test so.
+    /// Without privilege the program shows what it can, says what it cannot, and leaves nothing behind.
+    /// A user who is not root already runs every test so.
     pub fn runs_without_root(&self) {
         if !nix::unistd::getuid().is_root() {
             return;
         }
-        let _alone = alone();
+        let _together = together();
         let place = Place::for_everyone(self);
-        let ended = finish(place.command_as_nobody(&["--json"], false));
-        self.ends_well(&ended);
+        self.ends_well_and_leaves_nothing(place.command_as_nobody(&["--json"], false));
     }
 
     /// A call that fails is said, and harms nothing else: a sample of `cargo xtask surroundings`.
@@ -335,21 +400,17 @@ impl Program {
         trials.counts.assert_none();
     }
 
-    /// After its end, Ctrl-C, SIGTERM and SIGKILL at random moments nothing is left.
+    /// After Ctrl-C, SIGTERM and SIGKILL at random moments nothing is left. That nothing is left after
+    /// its own end, those tests see that run it to its end.
     pub fn leaves_nothing_behind_however_it_ends(&self) {
-        let _alone = alone();
+        let Observed { took, .. } = self.observed();
+        let _together = together();
         let temporary = tempfile::tempdir().expect("a temporary directory");
         let before = Names::now(temporary.path());
-        let start = Instant::now();
-        let (mark, child) = self.marked(temporary.path());
-        let ended = wait(child);
-        let whole = start.elapsed();
-        self.ends_well(&ended);
-        assert_eq!(survivors(&mark), [""; 0], "after its end");
         let mut random = Random::new();
         for _ in 0..KILLS {
             for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGKILL] {
-                let moment = whole.mul_f64(random.share());
+                let moment = took.mul_f64(random.share());
                 let (mark, child) = self.marked(temporary.path());
                 let process = Pid::from_raw(child.id() as i32);
                 std::thread::sleep(moment);
@@ -366,8 +427,21 @@ impl Program {
                 assert_eq!(survivors(&mark), [""; 0], "{said}");
             }
         }
-        let after = Names::now(temporary.path());
-        assert_eq!(after.added_since(&before), Vec::<&String>::new());
+        assert_eq!(before.left_since(temporary.path()), [""; 0]);
+    }
+
+    /// Runs the command to its end, which is a good one, after which nothing is left.
+    fn ends_well_and_leaves_nothing(&self, mut command: Command) {
+        let mark = next_mark();
+        let temporary = tempfile::tempdir().expect("a temporary directory");
+        let everyone = std::fs::Permissions::from_mode(0o777);
+        std::fs::set_permissions(temporary.path(), everyone).expect("chmod");
+        command.env(MARK, &mark).env("TMPDIR", temporary.path());
+        let before = Names::now(temporary.path());
+        let ended = finish(command);
+        self.ends_well(&ended);
+        assert_eq!(survivors(&mark), [""; 0], "{ended:?}");
+        assert_eq!(before.left_since(temporary.path()), [""; 0], "{ended:?}");
     }
 
     /// A run of all experiments, in a process group of its own, its processes marked.

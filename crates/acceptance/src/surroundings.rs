@@ -24,6 +24,7 @@ enum Make {
     Call(fn() -> io::Result<()>),
     Limit(Resource, u64),
     Filter(&'static [i64], Errno),
+    Container,
     Variable(&'static str, &'static str),
 }
 
@@ -75,6 +76,8 @@ pub const ALL: &[Surroundings] = &[
     of("SIGCHLD ignored", Make::Call(|| ignore(libc::SIGCHLD))),
     of("all signals blocked", Make::Call(block_all)),
     of("a container's filter", Make::Filter(CONTAINER, Errno::EPERM)),
+    of("root without capabilities", Make::Call(without_capabilities)),
+    of("a container's filter, without capabilities", Make::Container),
     of("an old kernel", Make::Filter(NEW, Errno::ENOSYS)),
     of(
         "no io_uring, ptrace or memfd",
@@ -95,6 +98,8 @@ pub const ALL: &[Surroundings] = &[
     of("stacks of 256 MiB", Make::Variable("RUST_MIN_STACK", "268435456")),
     of("stacks of 1 TiB", Make::Variable("RUST_MIN_STACK", "1099511627776")),
     of("a moved program", Make::Nothing),
+    of("no directory for temporary files", Make::Variable("TMPDIR", "/nonexistent")),
+    of("temporary files in a file", Make::Variable("TMPDIR", "/proc/version")),
     of("no /proc", Make::Call(no_proc)),
     of("/proc of processes alone", Make::Call(|| proc_with(c"subset=pid"))),
     of("a /proc that hides others", Make::Call(|| proc_with(c"hidepid=2"))),
@@ -118,6 +123,11 @@ impl Surroundings {
                 command.pre_exec(move || Ok(setrlimit(resource, value, value)?));
             },
             Make::Filter(calls, errno) => refuse(command, calls, errno),
+            Make::Container => {
+                // SAFETY: the function makes system calls only.
+                unsafe { command.pre_exec(without_capabilities) };
+                refuse(command, CONTAINER, Errno::EPERM);
+            }
         }
     }
 
@@ -125,6 +135,15 @@ impl Surroundings {
     /// dumpable and what /proc says of them is closed.
     pub fn is_unreadable(&self) -> bool {
         self.name.starts_with("not dumpable")
+    }
+
+    /// Whether it takes memory away: then a library may end the process before that can say why.
+    pub fn lacks_memory(&self) -> bool {
+        matches!(
+            self.make,
+            Make::Limit(Resource::RLIMIT_AS | Resource::RLIMIT_DATA, _)
+                | Make::Variable("RUST_MIN_STACK", _)
+        )
     }
 }
 
@@ -151,6 +170,18 @@ pub fn refuse(command: &mut Command, calls: &[i64], errno: Errno) {
                 libc::sock_fprog { len: filter.len() as u16, filter: filter.as_ptr().cast_mut() };
             let mode = libc::SECCOMP_MODE_FILTER;
             Errno::result(libc::prctl(libc::PR_SET_SECCOMP, mode, &raw const program, 0, 0))?;
+            Ok(())
+        });
+    }
+}
+
+/// Lets what cannot be removed, because that very call was made to fail, go with the program: queues,
+/// semaphores and shared memory of System V. Not everybody may do this: then they stay.
+pub fn with_queues_of_its_own(command: &mut Command) {
+    // SAFETY: the closure makes one system call.
+    unsafe {
+        command.pre_exec(|| {
+            libc::unshare(libc::CLONE_NEWIPC);
             Ok(())
         });
     }
@@ -212,6 +243,16 @@ fn ignore_all() -> io::Result<()> {
 fn block_all() -> io::Result<()> {
     use nix::sys::signal::{SigSet, SigmaskHow, sigprocmask};
     Ok(sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::all()), None)?)
+}
+
+/// What root executes has the capabilities of the bounding set, of which none is left then;
+/// capabilities(7). Who is not root has none anyhow.
+fn without_capabilities() -> io::Result<()> {
+    for capability in 0..64 {
+        // SAFETY: the call takes a number; of those that the kernel does not know it says so.
+        unsafe { libc::prctl(libc::PR_CAPBSET_DROP, capability, 0, 0, 0) };
+    }
+    Ok(())
 }
 
 /// A mount namespace of one's own, without /proc. Where that is not allowed there is nothing to see.

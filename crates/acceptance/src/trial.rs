@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::io::Read;
+use std::io::{Read, Write};
 use std::os::fd::AsRawFd;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Command, Stdio};
@@ -16,7 +16,7 @@ use nix::unistd::Pid;
 use crate::guest::{MARK, survivors};
 use crate::inject::{self, CALLS, Injection};
 use crate::program::{Ended, Place, Program, send, wait};
-use crate::surroundings::{self, ALL};
+use crate::surroundings::{self, ALL, Surroundings};
 
 /// A sample of the surroundings is every fourth of them.
 const SAMPLE: usize = 4;
@@ -71,11 +71,13 @@ pub enum Kind {
     Late,
     /// A failure that does not name the call that failed.
     Unnamed,
+    /// A failure where no call was made to fail: what is missing is a reason to be inconclusive.
+    Failure,
 }
 
 impl Kind {
     /// All of them, in the order in which they are counted.
-    pub const ALL: [Kind; 7] = [
+    pub const ALL: [Kind; 8] = [
         Kind::Panic,
         Kind::WrongVerdict,
         Kind::WrongEnd,
@@ -83,6 +85,7 @@ impl Kind {
         Kind::ForeignEnded,
         Kind::Late,
         Kind::Unnamed,
+        Kind::Failure,
     ];
 }
 
@@ -96,6 +99,7 @@ impl fmt::Display for Kind {
             Kind::ForeignEnded => "foreign ended",
             Kind::Late => "too late",
             Kind::Unnamed => "call not named",
+            Kind::Failure => "failures",
         })
     }
 }
@@ -166,18 +170,27 @@ impl<'a> Trials<'a> {
             if Instant::now() > end {
                 return;
             }
-            let name = case(experiment, injection);
-            let before = self.counts.complaints.len();
-            self.run(&name, &[experiment], Some(*injection), None);
-            // What one run could not show, or not in time, may be the machine's; what two runs say is
-            // the call's.
-            let may_be_chance = |c: &Complaint| matches!(c.kind, Kind::Unnamed | Kind::Late);
-            let first = self.counts.complaints.split_off(before);
-            if first.iter().any(may_be_chance) {
-                self.run(&name, &[experiment], Some(*injection), None);
-            }
-            self.counts.complaints.extend(first.into_iter().filter(|c| !may_be_chance(c)));
+            self.run_surely(&case(experiment, injection), experiment, Some(*injection), None);
         }
+    }
+
+    /// What one run could not show, or not in time, may be the machine's; what two runs say is not.
+    fn run_surely(
+        &mut self,
+        name: &str,
+        experiment: &str,
+        injection: Option<Injection>,
+        surroundings: Option<&Surroundings>,
+    ) {
+        let before = self.counts.complaints.len();
+        self.run(name, &[experiment], injection, surroundings);
+        let may_be_chance =
+            |c: &Complaint| matches!(c.kind, Kind::Unnamed | Kind::Late | Kind::Failure);
+        let first = self.counts.complaints.split_off(before);
+        if first.iter().any(may_be_chance) {
+            self.run(name, &[experiment], injection, surroundings);
+        }
+        self.counts.complaints.extend(first.into_iter().filter(|c| !may_be_chance(c)));
     }
 
     /// Runs all experiments in all unusual surroundings; or a sample of them, which is another one
@@ -193,7 +206,7 @@ impl<'a> Trials<'a> {
             for (number, experiment) in experiments.iter().enumerate() {
                 let name = format!("{experiment}, {}", surroundings.name);
                 if (all || number == one) && self.wants(&name) {
-                    self.run(&name, &[experiment], None, Some(surroundings));
+                    self.run_surely(&name, experiment, None, Some(surroundings));
                 }
             }
         }
@@ -217,13 +230,19 @@ impl<'a> Trials<'a> {
             let experiment = self.experiments[time as usize % self.experiments.len()].clone();
             let mut command = self.program.command(&[&experiment]);
             std::os::unix::process::CommandExt::process_group(&mut command, 0);
-            self.try_it(&format!("{experiment}, stopped for {pause:?}"), command, None, |child| {
-                let group = Pid::from_raw(-(child as i32));
-                std::thread::sleep(Duration::from_millis((300.0 * share()) as u64));
-                send(group, Signal::SIGSTOP);
-                std::thread::sleep(pause);
-                send(group, Signal::SIGCONT);
-            });
+            self.try_it(
+                &format!("{experiment}, stopped for {pause:?}"),
+                command,
+                None,
+                false,
+                |child| {
+                    let group = Pid::from_raw(-(child as i32));
+                    std::thread::sleep(Duration::from_millis((300.0 * share()) as u64));
+                    send(group, Signal::SIGSTOP);
+                    std::thread::sleep(pause);
+                    send(group, Signal::SIGCONT);
+                },
+            );
         }
     }
 
@@ -236,7 +255,7 @@ impl<'a> Trials<'a> {
         name: &str,
         arguments: &[&str],
         injection: Option<Injection>,
-        surroundings: Option<&surroundings::Surroundings>,
+        surroundings: Option<&Surroundings>,
     ) {
         let root = nix::unistd::getuid().is_root();
         let mut command = match surroundings {
@@ -249,7 +268,8 @@ impl<'a> Trials<'a> {
         if let Some(surroundings) = surroundings {
             surroundings.apply(&mut command);
         }
-        self.try_it(name, command, injection, |_| ());
+        let may_fail = injection.is_some() || surroundings.is_some_and(Surroundings::lacks_memory);
+        self.try_it(name, command, injection, may_fail, |_| ());
     }
 
     fn try_it(
@@ -257,10 +277,14 @@ impl<'a> Trials<'a> {
         name: &str,
         mut command: Command,
         injection: Option<Injection>,
+        may_fail: bool,
         meanwhile: impl FnOnce(u32),
     ) {
         let mark = crate::program::next_mark();
         command.env(MARK, &mark).stdout(Stdio::piped()).stderr(Stdio::piped());
+        if injection.is_some() {
+            surroundings::with_queues_of_its_own(&mut command);
+        }
         let watcher = injection.map(|injection| {
             inject::watch(&mut command, Some(injection)).expect("a pair of sockets")
         });
@@ -286,7 +310,12 @@ impl<'a> Trials<'a> {
             self.counts.runs += 1;
             self.complain(Kind::Late, name, &format!("it hung until it was ended after {took:?}"));
         } else {
+            let failed = self.counts.failed;
             self.judge(name, &ended, took, &left, injection.filter(|_| injected));
+            if self.counts.failed > failed && !may_fail {
+                let why = format!("{}{}", ended.stdout, ended.stderr);
+                self.complain(Kind::Failure, name, &why);
+            }
         }
     }
 
@@ -376,7 +405,7 @@ impl<'a> Trials<'a> {
         surroundings::with_a_child_of_the_shell(&mut command, tell.as_raw_fd());
         let name = format!("{experiment}, beside a child of the shell");
         let mut lived = true;
-        self.try_it(&name, command, None, |_| ());
+        self.try_it(&name, command, None, false, |_| ());
         let mut pid = [0; 4];
         if told.read_exact(&mut pid).is_ok() {
             let pid = Pid::from_raw(i32::from_ne_bytes(pid));
@@ -393,10 +422,10 @@ impl<'a> Trials<'a> {
         std::fs::create_dir(&gone).expect("mkdir");
         let mut command = self.program.command(&[experiment]);
         surroundings::in_a_deleted_directory(&mut command, &gone);
-        self.try_it(&format!("{experiment}, in a deleted directory"), command, None, |_| ());
+        self.try_it(&format!("{experiment}, in a deleted directory"), command, None, false, |_| ());
     }
 
-    /// A small pipe that does not block and is read slowly: no line may be lost.
+    /// A full pipe that does not block and is read a little later: no line may be lost.
     fn with_a_descriptor_that_does_not_block(&mut self, experiment: &str) {
         let (mut reader, writer) = std::io::pipe().expect("pipe");
         // SAFETY: the descriptor is open, and the calls take integers.
@@ -404,6 +433,7 @@ impl<'a> Trials<'a> {
             libc::fcntl(writer.as_raw_fd(), libc::F_SETPIPE_SZ, 4096);
             libc::fcntl(writer.as_raw_fd(), libc::F_SETFL, libc::O_NONBLOCK);
         }
+        while (&writer).write(&[b'\n'; 4096]).is_ok() {}
         let mut command = self.program.command(&[experiment]);
         command.stdout(writer).stderr(Stdio::piped());
         let child = command.spawn().expect("the program starts");
@@ -413,6 +443,9 @@ impl<'a> Trials<'a> {
         let _ = reader.read_to_string(&mut stdout);
         let ended = Ended { stdout, ..wait(child) };
         let name = format!("{experiment}, an output that does not block");
+        if !ended.stdout.trim_start().starts_with(&format!("{experiment}: ")) {
+            self.complain(Kind::WrongEnd, &name, "its first line is lost");
+        }
         self.judge(&name, &ended, Duration::ZERO, &[], None);
     }
 }

@@ -24,7 +24,10 @@ pub const ROLE: Role = Role {
         let places = [run as *const () as usize, &raw const *on_heap as usize];
         let [code, heap] = places;
         let stack = &raw const local as usize;
-        Ok(write!(std::io::stdout(), "{code:#x} {heap:#x} {stack:#x}")?)
+        // SAFETY: the call with this argument changes nothing, personality(2).
+        let personality = unsafe { libc::personality(0xffff_ffff) };
+        let fixed = personality & libc::ADDR_NO_RANDOMIZE != 0;
+        Ok(write!(std::io::stdout(), "{code:#x} {heap:#x} {stack:#x} {fixed}")?)
     },
 };
 
@@ -35,17 +38,20 @@ fn run(_: &Lab) -> Result<Evidence> {
     let mut evidence = Evidence::new().fact("starts", STARTS);
     let mut random = Vec::new();
     for _ in 0..STARTS {
-        let places = start(true)?;
+        let (places, _) = start(true)?;
         say!("main", "{}", in_words(&places));
         random.push(places);
     }
     for (name, places) in NAMES.iter().zip(distinct(&random)) {
         evidence = evidence.fact(&format!("places of the {name}"), places);
     }
-    let mut fixed = Vec::new();
+    let (mut fixed, mut told) = (Vec::new(), true);
     for _ in 0..STARTS {
         match start(false) {
-            Ok(places) => fixed.push(places),
+            Ok((places, is_fixed)) => {
+                told &= is_fixed;
+                fixed.push(places);
+            }
             Err(error) => {
                 let why = format!("the layout cannot be fixed: {error:#}");
                 say_why!("main", "{why}");
@@ -53,17 +59,20 @@ fn run(_: &Lab) -> Result<Evidence> {
             }
         }
     }
-    say!("main", "started {STARTS} times without randomisation, it was at");
+    let how = if told { "without" } else { "with" };
+    say!("main", "started {STARTS} times {how} randomisation, it was at");
     for places in fixed.iter().collect::<BTreeSet<_>>() {
         say!("main", "{}", in_words(places));
     }
     let [.., stacks] = distinct(&fixed);
+    let evidence = evidence.fact("started without randomisation", told);
     Ok(evidence.fact("places of the stack without randomisation", stacks))
 }
 
 // ANCHOR: start
-/// Starts this program again and returns where its code, its heap and its stack were.
-fn start(randomised: bool) -> Result<[String; 3]> {
+/// Starts this program again and returns where its code, its heap and its stack were, and whether the
+/// kernel was told to fix them.
+fn start(randomised: bool) -> Result<([String; 3], bool)> {
     let mut command = lab::role("address-space", ROLE.name);
     let personality = if randomised { 0 } else { libc::ADDR_NO_RANDOMIZE };
     // SAFETY: the call takes a number and changes how this process is laid out by its next exec.
@@ -78,7 +87,9 @@ fn start(randomised: bool) -> Result<[String; 3]> {
     ensure!(output.status.success(), "the program failed: {}", output.status);
     let text = String::from_utf8(output.stdout).context("an answer")?;
     let words: Vec<String> = text.split(' ').map(str::to_owned).collect();
-    words.try_into().map_err(|_| anyhow::anyhow!("an answer is missing: {text:?}"))
+    let [code, heap, stack, fixed] = <[String; 4]>::try_from(words)
+        .map_err(|_| anyhow::anyhow!("an answer is missing: {text:?}"))?;
+    Ok(([code, heap, stack], fixed == "true"))
 }
 
 fn in_words(places: &[String; 3]) -> String {

@@ -38,8 +38,8 @@ extern "C" fn child(shared: *mut c_void) -> c_int {
     die_with(shared.parent);
     shared.value.store(42, SeqCst);
     let (here, value) = (shared.value.as_ptr(), shared.value.load(SeqCst));
-    say!("child", "getpid returns {}; has stored {value} at {here:p}", getpid());
-    let mut byte = 0u8;
+    say!("child", "getpid returns {}; after its store {value} is at {here:p}", getpid());
+    let mut byte = value as u8;
     // SAFETY: both descriptors were inherited, and `byte` is valid for the time of both calls.
     unsafe {
         libc::write(shared.tell, (&raw const byte).cast(), 1);
@@ -57,7 +57,8 @@ fn run(_: &Lab) -> Result<Evidence> {
         tell: tell.as_raw_fd(),
         leave: leave.as_raw_fd(),
     };
-    say!("parent", "its local variable holds 0 at {:p}", shared.value.as_ptr());
+    let before = shared.value.load(SeqCst);
+    say!("parent", "its local variable holds {before} at {:p}", shared.value.as_ptr());
     // ANCHOR: parent
     let stack = Stack::new()?;
     let flags = libc::CLONE_VM | libc::SIGCHLD;
@@ -68,7 +69,8 @@ fn run(_: &Lab) -> Result<Evidence> {
     let process = Child::adopt(Pid::from_raw(Errno::result(pid).map_err(explain("clone"))?));
     // Descriptors are not shared: this closes the parent's, so that a child that dies is noticed.
     drop(tell);
-    ensure!(nix::unistd::read(&told, &mut [0]).context("read")? == 1, "the child ended early");
+    let mut childs = [0];
+    ensure!(nix::unistd::read(&told, &mut childs).context("read")? == 1, "the child ended early");
     // ANCHOR_END: parent
     let pid = process.pid();
     let status = lab::proc::read(&format!("/proc/{pid}/status"))?;
@@ -80,7 +82,8 @@ fn run(_: &Lab) -> Result<Evidence> {
     say!("parent", "child {pid} {}", in_words(process.wait()?));
     Ok(Evidence::new()
         .fact("clone-vm: a process of its own", own_group)
-        .fact("clone-vm: other sees the write", value == 42))
+        .fact("clone-vm: the child wrote", u64::from(childs[0]) != before)
+        .fact("clone-vm: other sees the write", value != before && value == u64::from(childs[0])))
 }
 
 /// A stack for the child, above a page that ends an overflow.

@@ -27,7 +27,7 @@ fn run(_: &Lab) -> Result<Evidence> {
         Child::fork(|| {
             VALUE.store(42, SeqCst);
             let (place, value) = (VALUE.as_ptr(), VALUE.load(SeqCst));
-            say!("child", "has stored to it: VALUE is {value} at {place:p}");
+            say!("child", "after its store VALUE is {value} at {place:p}");
             let report = [place as u64, value].map(u64::to_ne_bytes);
             status((&tell).write_all(report.as_flattened()))
         })

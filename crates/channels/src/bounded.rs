@@ -44,7 +44,7 @@ fn run(_: &Lab) -> Result<Evidence> {
         wakes("room");
         let first = receiver.recv().context("recv")?;
         mark!("receiver", "takes message {first}");
-        let sent = producer.join().unwrap_or(false);
+        let sent = producer.join().ok().context("the producer has panicked")?;
         let room = if sent { "fits" } else { "is lost" };
         mark!("sender", "its message {room}; the sender is dropped with its thread");
         // ANCHOR_END: full
@@ -66,14 +66,20 @@ fn run(_: &Lab) -> Result<Evidence> {
             sender.send(number).context("send")?;
         }
         let waiting = receiver.try_iter().count();
-        say!("main", "without a bound {waiting} messages wait, the sender never did");
+        say!("main", "without a bound {waiting} messages went in before one was taken");
         drop(receiver);
         let back = sender.send(7).map_err(|error| error.0).err();
-        let words = back.map_or("it is lost".to_owned(), |number| format!("{number} comes back"));
-        say!("main", "nobody can receive any more; send fails, and {words}");
+        let words = back.map_or("send says that all is well".to_owned(), |number| {
+            format!("send fails, and {number} comes back")
+        });
+        say!("main", "nobody can receive any more; {words}");
 
-        let meets = rendezvous()?;
-        let words = if meets { "only when it is taken" } else { "at once" };
+        let (alone, taken) = rendezvous()?;
+        let words = match (alone, taken) {
+            (true, _) => "though nobody takes it",
+            (false, true) => "only when it is taken",
+            (false, false) => "and is not taken",
+        };
         say!("main", "in a channel of 0 a message goes in {words}");
         Ok(Evidence::new()
             .fact("bounded: messages that fit", fits)
@@ -82,7 +88,7 @@ fn run(_: &Lab) -> Result<Evidence> {
             .fact("bounded: the end is told after the last message", end)
             .fact("unbounded: messages that wait", waiting)
             .fact("bounded: a message that nobody can take comes back", back == Some(7))
-            .fact("bounded: a channel of 0 is a rendezvous", meets))
+            .fact("bounded: a channel of 0 is a rendezvous", !alone && taken))
     })
 }
 
@@ -93,14 +99,15 @@ fn fill(sender: &SyncSender<usize>) -> usize {
         .count()
 }
 
-/// Whether a message can be put into a channel of 0 only while somebody waits for it.
-fn rendezvous() -> Result<bool> {
+/// Whether a message can be put into a channel of 0 while nobody waits for it, and whether one is taken
+/// that is sent to somebody.
+fn rendezvous() -> Result<(bool, bool)> {
     let (sender, receiver) = mpsc::sync_channel(0);
     let alone = sender.try_send(1).is_ok();
     std::thread::scope(|threads| {
         let taker = spawn(threads, "taker", move || receiver.recv_timeout(LIMIT))?;
         sender.send(2).context("send")?;
         let taken = taker.join().is_ok_and(|taken| taken == Ok(2));
-        Ok(!alone && taken)
+        Ok((alone, taken))
     })
 }

@@ -67,7 +67,7 @@ fn run(lab: &Lab) -> Result<Evidence> {
         let same = large.borrow().as_ptr().addr() == before;
         let written = large.borrow()[0] == first.wrapping_add(1);
         let words = if same { "the same address" } else { "another address" };
-        say!("main", "64 MiB go to a thread and come back: {words}");
+        say!("main", "{} MiB go to a thread and come back: {words}", LARGE >> 20);
         let words = if written { "is seen" } else { "is not seen" };
         say!("main", "a byte that the other thread changed {words} here");
 
@@ -76,22 +76,26 @@ fn run(lab: &Lab) -> Result<Evidence> {
             rounds,
             batch,
             &mut [
-                Contestant::new("std, 1 KiB", || there_and_back(&small, &by_std)),
-                Contestant::new("std, 64 MiB", || there_and_back(&large, &by_std)),
-                Contestant::new("crossbeam, 1 KiB", || there_and_back(&small, &by_crossbeam)),
-                Contestant::new("crossbeam, 64 MiB", || there_and_back(&large, &by_crossbeam)),
-                Contestant::new("a copy of 64 MiB", || {
+                Contestant::new("std, small", || there_and_back(&small, &by_std)),
+                Contestant::new("std, large", || there_and_back(&large, &by_std)),
+                Contestant::new("crossbeam, small", || there_and_back(&small, &by_crossbeam)),
+                Contestant::new("crossbeam, large", || there_and_back(&large, &by_crossbeam)),
+                Contestant::new("a copy of the large one", || {
                     copy.copy_from_slice(&large.borrow());
                     Ok(())
                 }),
             ],
         )?;
         say!("main", "there and back, in microseconds (p10 to p90):");
-        for (index, name) in ["std, 1 KiB", "std, 64 MiB", "crossbeam, 1 KiB", "crossbeam, 64 MiB"]
-            .into_iter()
-            .chain(["a copy of 64 MiB"])
-            .enumerate()
-        {
+        let (large, small) = (LARGE >> 20, SMALL >> 10);
+        let names = [
+            format!("std, {small} KiB"),
+            format!("std, {large} MiB"),
+            format!("crossbeam, {small} KiB"),
+            format!("crossbeam, {large} MiB"),
+            format!("a copy of {large} MiB"),
+        ];
+        for (index, name) in names.into_iter().enumerate() {
             let took = measured.microseconds(index);
             say!("main", "  {name:<18}{:>10.2} µs  ({took})", took.median);
         }
@@ -100,7 +104,7 @@ fn run(lab: &Lab) -> Result<Evidence> {
             Some(why) => say_why!("main", "not to be compared here: {why}"),
             None => {
                 let [std, crossbeam, copy] = ratios.each_ref().map(|c| c.ratio);
-                say!("main", "64 MiB take {std} times as long as 1 KiB by std's,");
+                say!("main", "{large} MiB take {std} times as long as {small} KiB by std's,");
                 say!("main", "{crossbeam} times by crossbeam's (p10 to p90)");
                 say!("main", "to copy them takes {copy} times as long");
             }
@@ -108,9 +112,11 @@ fn run(lab: &Lab) -> Result<Evidence> {
         Ok(Evidence::new()
             .fact("handoff: the message keeps its address", same)
             .fact("handoff: what the other thread wrote is seen", written)
-            .compared("handoff by std: 64 MiB / 1 KiB", &ratios[0])
-            .compared("handoff by crossbeam: 64 MiB / 1 KiB", &ratios[1])
-            .compared("copying / handing over 64 MiB", &ratios[2]))
+            .fact("handoff: the small message in KiB", small)
+            .fact("handoff: the large message in MiB", large)
+            .compared("handoff by std: large / small", &ratios[0])
+            .compared("handoff by crossbeam: large / small", &ratios[1])
+            .compared("copying / handing over the large one", &ratios[2]))
     })
 }
 

@@ -46,7 +46,7 @@ fn run(_: &Lab) -> Result<Evidence> {
         told.recv().context("the worker has ended")?;
         // Dropped: that no more can come is an event, too.
         drop(order);
-        let done = worker.join().unwrap_or_default();
+        let done = worker.join().ok().context("the worker has panicked")?;
         let words = if sleeps { "sleeps" } else { "does not sleep" };
         say!("worker", "thread {thread} waits for two channels, and {words}");
         say!("worker", "has done the jobs {done:?}, and stopped when it was told");
@@ -72,7 +72,7 @@ fn run(_: &Lab) -> Result<Evidence> {
             .fact("select: it sleeps while both are empty", sleeps)
             .fact("select: jobs done before the order to stop", done.len())
             .measured("select: the first of two that are ready", fair, "times")
-            .fact("select: chooses among the ready by chance", (1..TRIES).contains(&fair))
+            .fact("select: takes now the one, now the other", (1..TRIES).contains(&fair))
             .fact("select_biased: the first of two that are ready", biased)
             .fact("select: a time limit is a channel", late))
     })

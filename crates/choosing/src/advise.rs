@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use anyhow::{Result, anyhow};
 use lab::sample::allowed_cpus;
-use lab::{Evidence, Experiment, Lab, say};
+use lab::{Evidence, Experiment, Lab, say, say_why};
 
 use crate::answers::Answers;
 use crate::decide::decide;
 use crate::eight::EIGHT;
-use crate::figures::{measure, sampling};
+use crate::measure::{Sizes, measure, sampling};
 
 pub const EXPERIMENT: Experiment =
     Experiment { name: "advise", question: "Process or thread?", claims: &["choice-depends"], run };
@@ -21,16 +21,21 @@ fn run(lab: &Lab) -> Result<Evidence> {
     // ANCHOR: advise
     let plain = Answers::default_for(cpus);
     let sampling = sampling(rounds, Duration::from_micros(batch));
-    let figures = measure(sampling, plain.memory, plain.size)?;
-    let usual = decide(&plain, &figures);
-    let walled = decide(&Answers { trusted: false, ..plain.clone() }, &figures);
+    let sizes = Sizes { memory: plain.memory, message: plain.size, shared: 0.0, python: false };
+    let measured = measure(sampling, sizes)?;
+    let figures = &measured.figures;
+    let usual = decide(&plain, figures);
+    let walled = decide(&Answers { trusted: false, ..plain.clone() }, figures);
     // ANCHOR_END: advise
+    if let Some(why) = &measured.doubt {
+        say_why!("parent", "the figures are not to be trusted much: {why}");
+    }
     say!("parent", "without an answer: {}", usual.short);
     say!("parent", "if the code is not trusted: {}", walled.short);
     let mut all = BTreeSet::new();
     for case in EIGHT {
         let answers = case.answers(cpus).map_err(|wrong| anyhow!("{}: {wrong}", case.name))?;
-        let choice = decide(&answers, &figures);
+        let choice = decide(&answers, figures);
         say!("parent", "{}:", case.name);
         say!("parent", "  {}", choice.short);
         all.insert(choice.short);

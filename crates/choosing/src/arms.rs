@@ -46,6 +46,8 @@ pub struct Work {
 pub type Answers = Vec<Option<u64>>;
 
 const SECRET: u64 = 4711;
+/// The answer of who looked for a secret that nobody had left yet.
+pub const NOTHING_LEFT: u64 = u64::MAX - 1;
 
 impl Work {
     /// An image of so many bytes, all of them touched.
@@ -85,6 +87,9 @@ impl Work {
                 let mut limit = TimeLimit::new(LIMIT);
                 while self.left.load(Relaxed) == 0 && !limit.is_over() {
                     std::thread::yield_now();
+                }
+                if self.left.load(Relaxed) == 0 {
+                    return NOTHING_LEFT;
                 }
                 // Long enough that no worker takes all the jobs.
                 std::thread::sleep(Duration::from_micros(300));

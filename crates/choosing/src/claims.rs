@@ -59,8 +59,11 @@ fn choose_processes_when(facts: &Evidence) -> Result<Judgement, Absent> {
         }
     );
     for name in ["thread", "thread pool", "process", "process pool"] {
+        if !facts.truth(&format!("{name}: a job crashed"))? {
+            return Ok(Judgement::inconclusive(format!("{name}: no job crashed")));
+        }
         if !facts.truth(&format!("{name}: other workers that looked"))? {
-            return Ok(Judgement::inconclusive(format!("{name}: one worker took all jobs")));
+            return Ok(Judgement::undecided(format!("{name}: one worker took all jobs")));
         }
     }
     Ok(if process.min(pool) <= threads || among_processes {
@@ -90,8 +93,8 @@ fn choose_threads_when(facts: &Evidence) -> Result<Judgement, Absent> {
     );
     Ok(if each.is_below(1.0) || pool.is_below(AS_FAST) || memory.is_below(1.0) {
         Judgement::does_not_hold(seen)
-    } else if !each.is_above(1.0) || pool.median < AS_FAST || !memory.is_above(1.0) {
-        Judgement::inconclusive(format!("{seen}: too close to call"))
+    } else if !each.is_above(1.0) || !pool.is_above(AS_FAST) || !memory.is_above(1.0) {
+        Judgement::undecided(format!("{seen}: too close to call"))
     } else if copied {
         Judgement::holds(format!("{seen}, for it copies the image"))
     } else {
@@ -128,6 +131,17 @@ mod tests {
     use super::*;
 
     fn processes(kept: [u32; 4], seen: [bool; 4], later: bool, looked: bool) -> Verdict {
+        let facts = crashing(kept, seen, later, looked, true);
+        CLAIMS[0].verdict(&facts).verdict
+    }
+
+    fn crashing(
+        kept: [u32; 4],
+        seen: [bool; 4],
+        later: bool,
+        looked: bool,
+        crashed: bool,
+    ) -> Evidence {
         let mut facts = Evidence::new()
             .fact("jobs", 24)
             .fact("process pool: the worker's later job sees the secret", later);
@@ -136,9 +150,10 @@ mod tests {
             facts = facts
                 .fact(&format!("{name}: jobs kept after a crash"), kept)
                 .fact(&format!("{name}: another worker sees the secret"), seen)
+                .fact(&format!("{name}: a job crashed"), crashed)
                 .fact(&format!("{name}: other workers that looked"), looked);
         }
-        CLAIMS[0].verdict(&facts).verdict
+        facts
     }
 
     #[test]
@@ -149,6 +164,14 @@ mod tests {
         assert_eq!(processes([0, 0, 0, 23], apart, true, true), Verdict::DoesNotHold);
         assert_eq!(processes([0, 0, 23, 23], open, true, true), Verdict::DoesNotHold);
         assert_eq!(processes([0, 0, 23, 23], apart, true, false), Verdict::Inconclusive);
+    }
+
+    #[test]
+    fn where_no_job_crashes_nothing_is_known_of_stability() {
+        let facts = crashing([24; 4], [true, true, false, false], true, true, false);
+        let judgement = CLAIMS[0].verdict(&facts);
+        assert_eq!(judgement.verdict, Verdict::Inconclusive);
+        assert!(judgement.because.contains("no job crashed"), "{}", judgement.because);
     }
 
     fn threads(each: f64, pool: f64, memory: f64, copied: bool) -> Verdict {
@@ -170,6 +193,17 @@ mod tests {
         assert_eq!(threads(3.0, 0.5, 5.0, false), Verdict::DoesNotHold);
         assert_eq!(threads(3.0, 1.1, 0.5, false), Verdict::DoesNotHold);
         assert_eq!(threads(1.0, 1.1, 5.0, false), Verdict::Inconclusive);
+    }
+
+    #[test]
+    fn a_pool_that_was_slower_in_some_rounds_decides_nothing() {
+        let of = |three: [f64; 3]| Summary::of(three.to_vec()).expect("three samples");
+        let facts = Evidence::new()
+            .sampled("a process each / a thread each", of([2.0, 3.0, 4.0]), "")
+            .sampled("a process pool / a thread pool", of([0.61, 23.5, 48.5]), "")
+            .sampled("memory: process / thread", of([4.0, 5.0, 6.0]), "")
+            .fact("a process copies the image", false);
+        assert_eq!(CLAIMS[1].verdict(&facts).verdict, Verdict::Inconclusive);
     }
 
     fn depends(winners: u32, changes: [u32; 3], simple: u32, trust: bool) -> Verdict {

@@ -1,6 +1,6 @@
 //! Eight programs that people write, as answers to the questions.
 
-use crate::answers::{Answers, QUESTIONS};
+use crate::answers::{Answers, Given, QUESTIONS};
 
 /// A program by its name, and the options that describe it.
 pub struct Case {
@@ -19,7 +19,7 @@ const fn case(name: &'static str, options: &'static str) -> Case {
 pub const EIGHT: &[Case] = &[
     case(
         "PDF thumbnailer, untrusted files",
-        "--starts 20 --at-once 4 --memory 32M --messages 40 --size 100K --trusted no \
+        "--starts 20 --at-once 4 --memory 32M --messages 40 --size 100K --input-trusted no \
          --crash-stays yes",
     ),
     case(
@@ -37,7 +37,7 @@ pub const EIGHT: &[Case] = &[
     ),
     case(
         "trading feed handler",
-        "--starts 0 --at-once 3 --messages 1M --size 64 --shared 64M --written 64M --cores 4",
+        "--starts 0 --at-once 3 --messages 5M --size 64 --shared 64M --written 64M --cores 4",
     ),
     case(
         "plug-in host",
@@ -59,15 +59,19 @@ pub const EIGHT: &[Case] = &[
 impl Case {
     /// The answers that its options give, on a machine with so many CPUs.
     pub fn answers(&self, cores: usize) -> Result<Answers, String> {
-        let mut answers = Answers::default_for(cores);
-        let mut words = self.options.split_whitespace();
-        while let (Some(option), Some(value)) = (words.next(), words.next()) {
-            let question = QUESTIONS
-                .iter()
-                .find(|question| option.strip_prefix("--") == Some(question.option))
-                .ok_or_else(|| format!("there is no option {option}"))?;
-            answers.set(question, value)?;
+        let mut given = Given::nothing(cores);
+        let words: Vec<&str> = self.options.split_whitespace().collect();
+        let is_of = |word: &str, option| word.strip_prefix("--") == Some(option);
+        for pair in words.chunks(2) {
+            if !QUESTIONS.iter().any(|question| is_of(pair[0], question.option)) {
+                return Err(format!("there is no option {}", pair[0]));
+            }
         }
-        Ok(answers)
+        for question in QUESTIONS {
+            for pair in words.chunks_exact(2).filter(|pair| is_of(pair[0], question.option)) {
+                given.set(question, pair[1])?;
+            }
+        }
+        Ok(given.answers)
     }
 }

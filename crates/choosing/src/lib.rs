@@ -17,15 +17,17 @@ mod decide;
 mod eight;
 mod figures;
 mod map;
+mod measure;
 mod memory;
 mod reasons;
 mod scoreboard;
+mod turns;
 
 use std::ffi::OsString;
 use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 
-pub use command::{choose, command};
+pub use command::{choose, command, negative_joined};
 
 /// The package for the command line and the comparison.
 pub const PACKAGE: lab::Package = lab::Package {

@@ -9,7 +9,8 @@ use lab::{Evidence, Experiment, Lab, say, say_why};
 
 use crate::answers::{bytes, short};
 use crate::decide::Model;
-use crate::figures::{Figures, measure, sampling};
+use crate::figures::Figures;
+use crate::measure::{Sizes, measure, sampling};
 
 pub const EXPERIMENT: Experiment = Experiment {
     name: "map",
@@ -39,7 +40,9 @@ const MODELS: [(Model, char); 4] =
 fn run(lab: &Lab) -> Result<Evidence> {
     let (rounds, batch) = lab.by_effort((5, 300), (7, 1000), (25, 4000));
     let sampling = sampling(rounds, Duration::from_micros(batch));
-    let figures = measure(sampling, MEMORY * 1048576.0, SIZES[2])?;
+    let sizes = Sizes { memory: MEMORY * 1048576.0, message: SIZES[2], shared: 0.0, python: false };
+    let measured = measure(sampling, sizes)?;
+    let figures = &measured.figures;
     say!(
         "parent",
         "µs here: thread {}, fork {} ({MEMORY} MiB touched),",
@@ -54,14 +57,14 @@ fn run(lab: &Lab) -> Result<Evidence> {
         short(figures.pipe.each)
     );
     say!("parent", "  a crash costs its process's batch of {BATCH}");
-    if let Some(why) = &figures.doubt {
+    if let Some(why) = &measured.doubt {
         say_why!("parent", "not to be trusted much: {why}");
     }
     say!("parent", "t thread each, T thread pool, p process each, P process pool");
-    say!("parent", "in each block, tasks of 10 µs, 100 µs, 1 ms, 10 ms, 100 ms");
+    say!("parent", "in each block, tasks of {}", LENGTHS.map(time).join(", "));
     let heads: Vec<String> = SIZES.map(|size| format!("{:<13}", bytes(size))).to_vec();
     say!("parent", "{:<12}{}", "message", heads.join("   ").trim_end());
-    let map = Map::draw(&figures);
+    let map = Map::draw(figures);
     let mut evidence =
         Evidence::new().measured("map: task lengths", LENGTHS.map(short).join(" "), "µs");
     for (rate, row) in RATES.iter().zip(&map.winners) {
@@ -98,10 +101,15 @@ fn run(lab: &Lab) -> Result<Evidence> {
         ("map: simplicity decides", map.simpler, "places"),
     ];
     let evidence = evidence.fact("map: places", map.cells());
-    Ok(found.into_iter().fold(evidence, |evidence, (name, count, unit)| match &figures.doubt {
-        Some(why) => evidence.missing(name, why.as_str()),
+    Ok(found.into_iter().fold(evidence, |evidence, (name, count, unit)| match &measured.doubt {
+        Some(why) => evidence.doubtful(name, why.as_str()),
         None => evidence.measured(name, count, unit),
     }))
+}
+
+/// A time of so many µs in words.
+fn time(length: f64) -> String {
+    if length < 1e3 { format!("{length} µs") } else { format!("{} ms", length / 1e3) }
 }
 
 /// By rate, size and length.
@@ -171,10 +179,12 @@ fn price(model: Model, f: &Figures, rate: f64, size: f64, length: f64) -> f64 {
     let again = (batches - 1.0) / BATCH * f.fork.at(MEMORY);
     match model {
         Model::Thread => tries * (f.thread + length) + again,
-        Model::Pool | Model::Async => tries * (f.thread_task + length) + again,
+        Model::Pool | Model::Async | Model::Ring => tries * (f.thread_task + length) + again,
         // In a process of its own a crash loses one task.
         Model::Process => (f.fork.at(MEMORY) + message + length) / well,
-        Model::ProcessPool => (f.process_task + message + length + rate * f.fork.at(MEMORY)) / well,
+        Model::ProcessPool | Model::ProcessRing => {
+            (f.process_task + message + length + rate * f.fork.at(MEMORY)) / well
+        }
     }
 }
 // ANCHOR_END: price

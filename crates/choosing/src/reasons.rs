@@ -2,7 +2,8 @@
 
 use crate::answers::{Answers, bytes, short};
 use crate::decide::{Choice, Cost, MIB, Model, NOTICED_CPU, cost, decide};
-use crate::figures::{Figures, MOST_TOUCHED};
+use crate::figures::{Figures, Measured};
+use crate::turns::turns;
 
 /// A recommendation with all that speaks for it and against it.
 #[derive(Clone, Debug, PartialEq)]
@@ -19,59 +20,93 @@ pub struct Recommendation {
     pub against: Vec<String>,
     /// What would turn it, and to what.
     pub turns: Vec<String>,
+    /// The figures with their ranges, a line each.
+    pub measured: Vec<String>,
 }
 
-/// Decides, and says why.
-pub fn recommend(a: &Answers, f: &Figures) -> Recommendation {
+/// Decides, and says why: on several machines, for one of them.
+pub fn recommend(a: &Answers, m: &Measured) -> Recommendation {
+    let f = &m.figures;
     let choice = decide(a, f);
+    let each = a.on_each();
+    let mut because = because(&choice, &each, m);
+    if a.machines > 1.0 {
+        let no_thread = "no thread reaches another machine: messages go by sockets";
+        let share = format!(
+            "each of {} machines has {} at once, {} starts and {} messages a second: the sums are \
+             for one",
+            short(a.machines),
+            short(each.at_once),
+            short(each.starts),
+            short(each.messages)
+        );
+        because.splice(0..0, [no_thread.to_owned(), share]);
+    }
     Recommendation {
-        costs: Model::ALL.map(|model| cost(model, a, f)).to_vec(),
-        because: because(&choice, a, f),
-        sums: sums(a, f),
-        against: against(&choice, a, f),
-        turns: turns(&choice, a, f),
+        costs: Model::ALL.map(|model| cost(model, &each, f)).to_vec(),
+        because,
+        sums: sums(&each, f),
+        against: against(&choice, a, &each, m),
+        measured: measured(&each, m),
+        turns: turns(&choice, a, m),
         choice,
     }
 }
 
-fn because(choice: &Choice, a: &Answers, f: &Figures) -> Vec<String> {
-    let mut why = Vec::new();
-    let mut say = |so: bool, text: String| {
+/// Sentences, each kept if its condition holds.
+#[derive(Default)]
+struct Sentences(Vec<String>);
+
+impl Sentences {
+    fn say(&mut self, so: bool, text: impl Into<String>) {
         if so {
-            why.push(text)
+            self.0.push(text.into());
         }
-    };
-    let stay = a.stays();
-    let walled = a.crash_stays || !a.trusted || a.programs;
-    say(!a.trusted, "what is not trusted needs a wall: threads read each other's memory".into());
-    say(a.crash_stays, "a crash ends a whole process, so what must live on is in another".into());
-    say(a.programs, "another program is another process in any case".into());
-    say(a.machines > 1.0, "no thread reaches another machine: messages go by sockets".into());
-    say(a.gil_binds() && !walled, "one interpreter computes on one CPU at a time (GIL)".into());
-    say(!walled && !a.gil_binds(), "nothing asks for a wall between the tasks".into());
-    say(
-        stay,
+    }
+}
+
+fn because(choice: &Choice, a: &Answers, m: &Measured) -> Vec<String> {
+    let f = &m.figures;
+    let mut why = Sentences::default();
+    let of = |model| cost(model, a, f);
+    let walled = a.walled() || a.programs;
+    why.say(!a.trusted, "code that is not trusted needs a wall: threads read each other's memory");
+    why.say(
+        !a.input_trusted,
+        "what strangers send may take a task over: a wall keeps it from the others",
+    );
+    why.say(a.crash_stays, "a crash ends a whole process, so what must live on is in another");
+    why.say(a.programs, "another program is another process in any case");
+    why.say(a.gil_binds() && !walled, "one interpreter computes on one CPU at a time (GIL)");
+    why.say(!walled && !a.gil_binds(), "nothing asks for a wall between the tasks");
+    why.say(
+        a.stays(),
         match a.starts > 0.0 {
             true => format!("each lives {} s, so its start is of no account", short(a.lives())),
             false => "tasks are begun once and stay, so their start is of no account".into(),
         },
     );
-    let (thread, pool) = (cost(Model::Thread, a, f), cost(Model::Pool, a, f));
-    let event = cost(Model::Async, a, f);
+    let (thread, pool, event) = (of(Model::Thread), of(Model::Pool), of(Model::Async));
     match choice.model {
-        Some(Model::Async) => say(
-            true,
-            format!(
-                "{} that wait cost {} MiB as threads and {} MiB as async tasks; messages and starts {} \
-             and {} CPUs",
-                short(a.at_once),
-                short(thread.mib),
-                short(event.mib),
-                short(thread.cpus()),
-                short(event.cpus())
-            ),
-        ),
-        Some(Model::Pool) if !a.waits && a.at_once > a.cores => say(
+        Model::Async => {
+            let (each, name) = match walled {
+                true => (of(Model::Process), "processes"),
+                false => (thread, "threads"),
+            };
+            why.say(
+                true,
+                format!(
+                    "{} that wait cost {} MiB as {name} and {} MiB as async tasks; messages and \
+                     starts {} and {} CPUs",
+                    short(a.at_once),
+                    short(each.mib),
+                    short(event.mib),
+                    short(each.cpus()),
+                    short(event.cpus())
+                ),
+            );
+        }
+        Model::Pool if !a.waits && a.at_once > a.cores => why.say(
             true,
             format!(
                 "{} that compute are not faster on {} CPUs than {} threads",
@@ -80,46 +115,79 @@ fn because(choice: &Choice, a: &Answers, f: &Figures) -> Vec<String> {
                 short(a.workers())
             ),
         ),
-        Some(Model::Pool) => say(
+        Model::Pool => why.say(
             true,
             format!(
                 "a pool saves {} CPUs against a thread each",
                 short(thread.cpus() - pool.cpus())
             ),
         ),
-        Some(Model::Thread) if !stay => say(
-            true,
+        Model::Thread => why.say(
+            !a.stays(),
             format!(
                 "a pool would save {} CPUs, which nobody notices",
-                short(thread.cpus() - pool.cpus())
+                short((thread.cpus() - pool.cpus()).max(0.0))
             ),
         ),
-        Some(Model::ProcessPool) => {
-            let (each, pool) = (cost(Model::Process, a, f), cost(Model::ProcessPool, a, f));
-            say(
+        Model::ProcessPool => why.say(
+            true,
+            format!(
+                "{} workers take tasks, with {} CPUs; a process each takes {}",
+                short(a.workers()),
+                short(of(Model::ProcessPool).cpus()),
+                short(of(Model::Process).cpus())
+            ),
+        ),
+        Model::Ring | Model::ProcessRing => {
+            let woken = if choice.model == Model::Ring { pool } else { of(Model::ProcessPool) };
+            why.say(
                 true,
                 format!(
-                    "{} workers take tasks, with {} CPUs; a process each takes {}",
-                    short(a.workers()),
-                    short(pool.cpus()),
-                    short(each.cpus())
+                    "to wake somebody for each start and message takes {} CPUs of {}; who spins on a \
+                     ring wakes nobody: {} for what passes",
+                    short(woken.cpus()),
+                    short(a.cores),
+                    short(of(choice.model).starts + of(choice.model).messages)
                 ),
             );
         }
-        _ => {}
+        Model::Process => {}
     }
-    if a.written > 0.0 && matches!(choice.model, Some(Model::Thread | Model::Pool)) {
-        let there_and_back = 2.0 * a.written / 1024.0 * f.pipe.each * 1e-3;
-        say(
+    let threads = matches!(choice.model, Model::Thread | Model::Pool | Model::Ring);
+    let read = a.shared - a.written;
+    why.say(
+        read > 0.0 && (threads || choice.model == Model::Async && !walled),
+        format!("all read {}: within one process there is one copy", bytes(read)),
+    );
+    // Of Python's forked workers there is more to say than that.
+    let inherits = !threads && !a.programs && (walled || choice.model != Model::Async);
+    why.say(
+        read > 0.0 && inherits && (!a.python || choice.model == Model::Async),
+        format!("all read {}: a process forked after it was loaded needs no copy", bytes(read)),
+    );
+    if let Some(took) = there_and_back(a.written, m).filter(|_| a.written > 0.0 && threads) {
+        why.say(
             true,
             format!(
-                "several write {}: threads share it as it is; to a process and back by pipe it takes {} ms",
+                "several write {}: threads share it as it is; to a process and back by pipe it takes \
+                 {took}",
                 bytes(a.written),
-                short(there_and_back)
             ),
         );
     }
-    why
+    why.0
+}
+
+/// What so many bytes take to a process and back, with its range and with the size that was sent.
+fn there_and_back(wanted: f64, m: &Measured) -> Option<String> {
+    let sent = m.figures.there_and_back?;
+    let ms = |f: &Figures| f.there_and_back.map_or(0.0, |sent| sent.ms(wanted));
+    let mut range: Vec<String> = m.spread(ms).into_iter().collect();
+    if (wanted - sent.bytes).abs() >= 1.0 {
+        range.push(format!("at the rate of {}", bytes(sent.bytes)));
+    }
+    let range = if range.is_empty() { String::new() } else { format!(" ({})", range.join("; ")) };
+    Some(format!("{} ms{range}", short(ms(&m.figures))))
 }
 
 fn sums(a: &Answers, f: &Figures) -> Vec<String> {
@@ -134,8 +202,12 @@ fn sums(a: &Answers, f: &Figures) -> Vec<String> {
     let (kib, touched) = (a.size / 1024.0, bytes(a.memory));
     let beside = match a.programs {
         true => String::new(),
-        false if a.memory <= MOST_TOUCHED => format!(" beside {touched}"),
-        false => format!(" beside {touched}, drawn on from {}", bytes(MOST_TOUCHED)),
+        false => format!(" beside {touched}{}", f.fork.drawn_on(memory, MIB)),
+    };
+    let piped = f.pipe.drawn_on(kib, 1024.0);
+    let drawn_on = match f.process_kib.drawn_on(memory, MIB) {
+        note if note.is_empty() => note,
+        note => format!(" ({})", &note[2..]),
     };
     let (pipe, shared) = (f.pipe.at(kib), f.shared.at(kib));
     let rate = a.messages * 1e-6;
@@ -156,8 +228,8 @@ fn sums(a: &Answers, f: &Figures) -> Vec<String> {
             short(f.event)
         ),
         format!(
-            "{} messages a second of {}: copying takes {} CPUs by pipe ({} µs each), {} by shared \
-             memory ({}); waking a thread for each {}, a process {}; an event loop {}",
+            "{} messages a second of {}: copying takes {} CPUs by pipe ({} µs each{piped}), {} by \
+             shared memory ({}); waking a thread for each {}, a process {}; an event loop {}",
             short(a.messages),
             bytes(a.size),
             short(pipe * rate),
@@ -169,7 +241,8 @@ fn sums(a: &Answers, f: &Figures) -> Vec<String> {
             short(event.messages)
         ),
         format!(
-            "{} at once: as threads {} MiB, as processes {}, as async tasks {}; pools of {}: {} and {}",
+            "{} at once: as threads {} MiB, as processes {}{drawn_on}, as async tasks {}; pools of {}: {} and \
+             {}",
             short(a.at_once),
             short(thread.mib),
             short(process.mib),
@@ -181,184 +254,231 @@ fn sums(a: &Answers, f: &Figures) -> Vec<String> {
     ]
 }
 
-fn against(choice: &Choice, a: &Answers, f: &Figures) -> Vec<String> {
-    let mut all: Vec<String> = Vec::new();
-    let mut say = |so: bool, text: String| {
-        if so {
-            all.push(text)
-        }
-    };
-    let used = choice.model.map(|model| cost(model, a, f));
-    if let Some(cost) = used {
-        say(
-            cost.cpus() > a.cores,
-            format!(
-                "it does not fit: {} CPUs are wanted, {} are there",
-                short(cost.cpus()),
-                short(a.cores)
-            ),
-        );
-        say(
-            cost.mib > f.free_mib,
-            format!(
-                "it does not fit: {} MiB are wanted, {} are free",
-                short(cost.mib),
-                short(f.free_mib)
-            ),
-        );
+/// What speaks against it; `all` are the answers for all machines together.
+fn against(choice: &Choice, all: &Answers, a: &Answers, m: &Measured) -> Vec<String> {
+    use Model::{Async, Pool, Process, ProcessPool, ProcessRing, Ring, Thread};
+    let f = &m.figures;
+    let mut contra = Sentences::default();
+    let ends = [&m.low, &m.high].map(|figures| decide(all, figures).short);
+    if let Some(other) = ends.into_iter().find(|short| *short != choice.short) {
+        contra
+            .say(true, format!("it is close: with figures at an end of their range it is {other}"));
     }
+    let used = cost(choice.model, a, f);
+    let neither = "and neither does anything else that keeps what is asked for";
+    let (cpus, cores) = (short(used.cpus()), short(a.cores));
+    contra.say(
+        used.cpus() > a.cores,
+        format!("it does not fit, {neither}: {cpus} CPUs are wanted, {cores} are there"),
+    );
+    let (mib, free) = (short(used.mib), short(f.free_mib));
+    contra.say(
+        used.mib > f.free_mib,
+        format!("it does not fit, {neither}: {mib} MiB are wanted, {free} are free"),
+    );
     let kib = a.size / 1024.0;
-    match choice.model {
-        Some(Model::Thread | Model::Pool) => {
-            say(
-                true,
-                "a crash ends all tasks, and each can read and spoil the others' data".into(),
-            );
-            say(
-                a.written > 0.0,
-                "what several write needs locks, or slices that do not overlap".into(),
-            );
-            let asleep = a.messages * f.thread_task / 2.0 * 1e-6;
-            say(
-                asleep > NOTICED_CPU * a.cores,
-                format!(
-                    "to wake a thread for each message takes {} CPUs: let the reader spin on a ring \
-                 in memory instead ({} CPUs for the copies), on a CPU of its own",
-                    short(asleep),
-                    short(a.messages * f.shared.at(kib) * 1e-6)
-                ),
-            );
-            say(
-                choice.model == Some(Model::Pool),
-                "a task that waits for another of the same pool can wait for ever".into(),
-            );
-            say(a.python && a.waits, "Python: what computes in between holds up the others".into());
-        }
-        Some(Model::Async) => {
-            say(true, "a task that computes or blocks holds up all others of its thread".into());
-            say(true, "a crash ends all tasks, and every library must be of the same kind".into());
-        }
-        Some(Model::ProcessPool) => {
-            say(true, "a worker keeps what a task left in it: start it anew after so many".into());
-        }
-        _ => {}
+    if matches!(choice.model, Thread | Pool | Ring) {
+        contra.say(true, "a crash ends all tasks, and each can read and spoil the others' data");
+        contra
+            .say(a.written > 0.0, "what several write needs locks, or slices that do not overlap");
+        let asleep = a.messages * f.thread_task / 2.0 * 1e-6;
+        contra.say(
+            choice.model != Ring && asleep > NOTICED_CPU * a.cores,
+            format!(
+                "to wake a thread for each message takes {} CPUs: let the reader spin on a ring in \
+                 memory instead ({} CPUs for the copies), on a CPU of its own",
+                short(asleep),
+                short(a.messages * f.shared.at(kib) * 1e-6)
+            ),
+        );
+        contra.say(
+            choice.model != Thread && (a.waits || a.at_once > a.cores),
+            "a task that waits for another of the same pool can wait for ever",
+        );
+        contra.say(a.python && a.waits, "Python: what computes in between holds up the others");
     }
-    if !matches!(choice.model, Some(Model::Thread | Model::Pool | Model::Async)) {
-        say(
+    contra.say(
+        choice.model.spins(),
+        format!(
+            "who spins keeps a CPU busy when nothing comes, too: {} of them",
+            short(used.spinning)
+        ),
+    );
+    let few = choice.model == Async && a.walled();
+    if choice.model == Async {
+        contra.say(true, "a task that computes or blocks holds up all others of its thread");
+        contra.say(
+            a.written > 0.0 && !few,
+            format!("the {} that several write may change at each await", bytes(a.written)),
+        );
+        contra.say(!few, "a crash ends all tasks, and every library must be of the same kind");
+        contra.say(
+            few,
+            "a crash or an intruder reaches all tasks of its process: the more processes, the fewer",
+        );
+    }
+    contra.say(
+        matches!(choice.model, ProcessPool) || choice.model == ProcessRing && a.trusted,
+        "a worker keeps what a task left in it: start it anew after so many",
+    );
+    if few || matches!(choice.model, Process | ProcessPool | ProcessRing) {
+        contra.say(
             a.written > 0.0,
             format!(
-                "the {} that several write must be mapped shared, without pointers, and a lock's owner \
-             may die with it",
+                "the {} that several write must be mapped shared, without pointers, and a lock's \
+                 owner may die with it",
                 bytes(a.written)
             ),
         );
-        say(
+        contra.say(
             a.shared > a.written && a.programs,
             format!("a program has no copy of the {} that all read: map a file", bytes(a.shared)),
         );
-        let (pipe, shared) = (f.pipe.at(kib), f.shared.at(kib));
-        let saved = a.messages * (pipe - shared) * 1e-6;
-        say(
-            saved > NOTICED_CPU * a.cores,
+        let saved = a.messages * (f.pipe.at(kib) - f.shared.at(kib)) * 1e-6;
+        contra.say(
+            !choice.model.spins() && saved > NOTICED_CPU * a.cores,
             format!(
                 "messages by pipe take {} CPUs more than by shared memory: use that for them",
                 short(saved)
             ),
         );
-        say(
-            !a.trusted,
-            "a process of the same user is no wall yet: it takes a user of its own, \
-             seccomp, Landlock or namespaces"
-                .into(),
+        contra.say(
+            choice.model.spins() && a.sandboxed(),
+            "what stands in a ring can change while it is looked at: copy it, then check the copy",
         );
-        say(
-            a.crash_stays || !a.trusted,
-            "somebody must notice the end of a process and start it \
-             again, and give up where that is hopeless"
-                .into(),
+        contra.say(
+            a.sandboxed(),
+            "a process of the same user is no wall yet: it takes a user of its own, seccomp, \
+             Landlock or namespaces",
         );
-        say(a.python, "Python pickles what it sends, which no figure here contains".into());
-        say(
-            a.machines > 1.0,
-            "a machine may be unreachable without having ended: time limits, \
-             and tasks that may run twice"
-                .into(),
+        contra.say(
+            a.walled(),
+            "somebody must notice the end of a process and start it again, and give up where that \
+             is hopeless",
         );
+        python(&mut contra, choice, a, m);
     }
-    say(
-        choice.model == Some(Model::Process) && a.waits && !a.programs,
+    contra.say(
+        all.machines > 1.0 && a.shared > 0.0,
+        format!(
+            "machines have no memory in common: each needs the {} that all use, and word of what is \
+             written",
+            bytes(a.shared)
+        ),
+    );
+    contra.say(
+        all.machines > 1.0,
+        "a machine may be unreachable without having ended: time limits, and tasks that may run \
+         twice",
+    );
+    contra.say(
+        choice.model == Process && a.waits && !a.programs,
         format!("{} processes count against the limit on tasks", short(a.at_once)),
     );
-    let bound = choice.model == Some(Model::Process) && !a.waits && a.at_once > a.cores;
-    say(
-        bound,
+    contra.say(
+        choice.model == Process && !a.waits && a.at_once > a.cores,
         format!("run at most {} at once: they compute, and there are no more CPUs", short(a.cores)),
     );
+    contra.0
+}
+
+/// What Python's workers have to do with the data that all use, and with the figures.
+fn python(contra: &mut Sentences, choice: &Choice, a: &Answers, m: &Measured) {
+    let f = &m.figures;
+    contra.say(a.python, "Python pickles what it sends, which no figure here contains");
+    contra.say(
+        a.python && f.python_kib.is_none(),
+        "a worker of Python holds an interpreter's data, too: no python3 was found to tell how much",
+    );
+    if !a.python || a.shared == 0.0 || choice.model == Model::Async {
+        return;
+    }
+    let many = if choice.model == Model::Process { a.at_once } else { a.workers() };
+    let (shared, all) = (bytes(a.shared), bytes(a.shared * many));
+    contra.say(
+        !a.programs,
+        format!(
+            "Python counts references in the objects: who reads the {shared} that all use writes to \
+             their pages, so each of {} forked workers may come to a copy of its own, {all} together",
+            short(many)
+        ),
+    );
+    let sent = there_and_back(a.shared, m)
+        .map_or(String::new(), |took| format!("; to send them by pipe and back takes {took}"));
+    contra.say(
+        true,
+        format!("arrays in multiprocessing.shared_memory or a mapped file are not copied{sent}"),
+    );
+    let free = f.free_mib * MIB;
+    contra.say(
+        a.shared * many > free,
+        format!("so many copies do not fit: {all}, and {} are free", bytes(free)),
+    );
+}
+
+/// The figures that the sums are made of, with their ranges: µs of CPU time, and KiB.
+fn measured(a: &Answers, m: &Measured) -> Vec<String> {
+    let (memory, kib) = (a.memory / MIB, a.size / 1024.0);
+    let (touched, size) = (bytes(a.memory), bytes(a.size));
+    let line = |name: String, of: &dyn Fn(&Figures) -> f64, unit: &str, drawn_on: String| {
+        let spread = m.spread(of).map_or(String::new(), |spread| format!("{spread} "));
+        let value = short(of(&m.figures));
+        let line = format!("{name}{drawn_on}");
+        format!("{line:<44}{value:>8} {unit:<4}{spread}").trim_end().to_owned()
+    };
+    let plain = String::new;
+    let f = &m.figures;
+    let mut all = vec![
+        line("a thread begins and ends".into(), &|f| f.thread, "µs", plain()),
+        line(
+            format!("fork beside {touched}"),
+            &|f| f.fork.at(memory),
+            "µs",
+            f.fork.drawn_on(memory, MIB),
+        ),
+        line("a program begins and ends".into(), &|f| f.program, "µs", plain()),
+        line("a thread does a task and answers".into(), &|f| f.thread_task, "µs", plain()),
+        line("a process does a task and answers".into(), &|f| f.process_task, "µs", plain()),
+        line("an event loop finds an event".into(), &|f| f.event, "µs", plain()),
+        line(
+            format!("{size} through a pipe"),
+            &|f| f.pipe.at(kib),
+            "µs",
+            f.pipe.drawn_on(kib, 1024.0),
+        ),
+        line(
+            format!("{size} through shared memory"),
+            &|f| f.shared.at(kib),
+            "µs",
+            f.shared.drawn_on(kib, 1024.0),
+        ),
+    ];
+    if let Some(sent) = f.there_and_back {
+        let of = |f: &Figures| f.there_and_back.map_or(0.0, |sent| sent.took);
+        all.push(line(format!("{} to a process and back", bytes(sent.bytes)), &of, "µs", plain()));
+    }
+    all.push(line(
+        format!("an idle thread, {} in the kernel", short(f.thread_in_kernel)),
+        &|f| f.thread_kib,
+        "KiB",
+        plain(),
+    ));
+    if let Some(of) = f.python_kib.filter(|_| a.python) {
+        all.push(line(
+            "an idle worker of Python".into(),
+            &|f| f.python_kib.unwrap_or(of),
+            "KiB",
+            plain(),
+        ));
+    }
+    all.push(line(
+        format!("idle, forked beside {touched}"),
+        &|f| f.process_kib.at(memory),
+        "KiB",
+        f.process_kib.drawn_on(memory, MIB),
+    ));
     all
 }
 
-/// What is changed, one at a time, to see whether the choice turns: `set` scales or flips.
-fn turns(choice: &Choice, a: &Answers, f: &Figures) -> Vec<String> {
-    let mut all = Vec::new();
-    let with = |change: &dyn Fn(&mut Answers)| {
-        let mut changed = a.clone();
-        change(&mut changed);
-        decide(&changed, f).short
-    };
-    type Field = (&'static str, fn(&mut Answers) -> &mut f64, fn(f64) -> String, f64, f64);
-    let fields: [Field; 4] = [
-        ("starts a second", |a| &mut a.starts, short, 0.01, 1e6),
-        ("at once", |a| &mut a.at_once, short, 1.0, 1e6),
-        ("messages a second", |a| &mut a.messages, short, 1.0, 1e7),
-        ("touched by the parent", |a| &mut a.memory, bytes, MIB, 1e12),
-    ];
-    for (name, field, shown, least, most) in fields {
-        let now = *field(&mut a.clone());
-        let at = |value: f64| with(&|changed| *field(changed) = value);
-        for end in [most, least] {
-            let (mut same, mut other) = (now.clamp(least, most), end);
-            // The first step at which it turns, then the place between the two steps.
-            let step = if end > now { 1.5 } else { 1.0 / 1.5 };
-            let mut next = same;
-            let turned = loop {
-                next = if end > now { (next * step).min(end) } else { (next * step).max(end) };
-                if at(next) != choice.short {
-                    other = next;
-                    break true;
-                }
-                same = next;
-                if next == end {
-                    break false;
-                }
-            };
-            if !turned {
-                continue;
-            }
-            for _ in 0..40 {
-                let middle = (same + other) / 2.0;
-                if at(middle) == choice.short { same = middle } else { other = middle }
-            }
-            let way = if end > now { "from" } else { "below" };
-            let place = if end > now { other } else { same };
-            all.push(format!("{way} {} {name}: {}", shown(place), at(other)));
-        }
-    }
-    type Flip = (&'static str, bool, fn(&mut Answers));
-    let flips: [Flip; 8] = [
-        ("if a crash must stay inside", !a.crash_stays, |a| a.crash_stays = true),
-        ("if a crash may end all", a.crash_stays, |a| a.crash_stays = false),
-        ("if the code is not trusted", a.trusted, |a| a.trusted = false),
-        ("if the code is trusted", !a.trusted, |a| a.trusted = true),
-        ("if the tasks wait", !a.waits, |a| a.waits = true),
-        ("if the tasks compute", a.waits, |a| a.waits = false),
-        ("on several machines", a.machines <= 1.0, |a| a.machines = 2.0),
-        ("without the GIL", a.python, |a| a.python = false),
-    ];
-    for (name, possible, flip) in flips {
-        let turned = with(&|changed| flip(changed));
-        if possible && turned != choice.short {
-            all.push(format!("{name}: {turned}"));
-        }
-    }
-    all
-}
+#[cfg(test)]
+mod tests;

@@ -6,13 +6,13 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use lab::child::{Child, failed, in_words};
+use lab::child::{Child, failed, in_words, late};
 use lab::machine::page_size;
 use lab::sample::{Comparison, Contestant, Pinned, Sampling, allowed_cpus};
 use lab::{Evidence, Experiment, Lab, Shared, say, say_why};
 
-use crate::arms::{self, Answers, JOBS, Job, Work};
-use crate::figures::{idle_process, idle_thread};
+use crate::arms::{self, Answers, JOBS, Job, NOTHING_LEFT, Work};
+use crate::memory::{idle_process, idle_thread, own_of_process};
 
 pub const EXPERIMENT: Experiment = Experiment {
     name: "scoreboard",
@@ -55,9 +55,14 @@ fn run(lab: &Lab) -> Result<Evidence> {
     let mut work = work.with(jobs);
     let mut line = String::new();
     for (name, arm) in ARMS {
-        let kept = kept(&work, arm)?;
-        line += &format!("{:>13}", format!("{kept} of {JOBS}"));
-        evidence = evidence.fact(&format!("{name}: jobs kept after a crash"), kept);
+        let Kept { answers, crashed } = kept(&work, arm)?;
+        line += &match crashed {
+            true => format!("{:>13}", format!("{answers} of {JOBS}")),
+            false => format!("{:>13}", "no crash"),
+        };
+        evidence = evidence
+            .fact(&format!("{name}: a job crashed"), crashed)
+            .fact(&format!("{name}: jobs kept after a crash"), answers);
     }
     say!("parent", "{:<9}{line}", "kept");
 
@@ -128,14 +133,15 @@ fn speed(lab: &Lab, work: &Work, evidence: Evidence) -> Result<Evidence> {
 
 /// What one more worker holds, thread and process in turn.
 fn memory(lab: &Lab, work: &Work, evidence: Evidence) -> Result<Evidence> {
+    let [_, in_kernel, _] = idle_process()?.in_kernel();
     let mut pairs = Vec::new();
-    for _ in 0..lab.by_effort(3, 5, 9) {
-        let process = idle_process(|| {
+    for _ in 0..lab.by_effort(3, 3, 9) {
+        let own = own_of_process(|| {
             // It reads every page of the image.
             let pages = work.image.iter().step_by(page_size());
             black_box(pages.map(|byte| u64::from(*byte)).sum::<u64>());
         })?;
-        pairs.push([process, idle_thread()?]);
+        pairs.push([own + in_kernel, idle_thread()?.all()[1]]);
     }
     let names = ["memory of a process", "memory of a thread"];
     let compared = Comparison::paired(names, "KiB", &pairs).context("nothing was made")?;
@@ -149,9 +155,16 @@ fn memory(lab: &Lab, work: &Work, evidence: Evidence) -> Result<Evidence> {
         .fact("a process copies the image", copied))
 }
 
-/// How many answers there are when one job has crashed: they are counted where the model runs, and
-/// told at the end, so what ends with the process is not told.
-fn kept(work: &Work, arm: Arm) -> Result<usize> {
+/// What is left when one job has crashed.
+struct Kept {
+    answers: usize,
+    /// Whether one has: it ended the whole program, or its answer is not there.
+    crashed: bool,
+}
+
+/// Answers are counted where the model runs, and told at the end, so what ends with the process is
+/// not told.
+fn kept(work: &Work, arm: Arm) -> Result<Kept> {
     let told = Shared::new(AtomicU64::new(0))?;
     // SAFETY: this process has one thread, so the child inherits no lock that someone else holds.
     let program = unsafe {
@@ -165,7 +178,8 @@ fn kept(work: &Work, arm: Arm) -> Result<usize> {
     }?;
     let status = in_words(program.wait()?);
     ensure!(matches!(&*status, "exited with 0" | "was ended by SIGSEGV"), "the program {status}");
-    Ok(told.load(Relaxed) as usize)
+    let answers = told.load(Relaxed) as usize;
+    Ok(Kept { answers, crashed: status != "exited with 0" || answers < JOBS })
 }
 
 /// How many saw the secret, and how many looked.
@@ -179,6 +193,7 @@ fn seen(answers: &Answers) -> Result<Seen> {
     let owner = answers[LEAVES].context("the secret was not left")?;
     for (job, answer) in answers.iter().enumerate().filter(|(job, _)| *job != LEAVES) {
         let answer = answer.with_context(|| format!("job {job} was lost"))?;
+        ensure!(answer != NOTHING_LEFT, late("the secret was not left"));
         let (saw, who) = (answer >> 32, answer & 0xffff_ffff);
         let whose = if who == owner { &mut seen.same } else { &mut seen.others };
         whose[0] += saw as usize;

@@ -36,7 +36,10 @@ fn threads_share_files(facts: &Evidence) -> Result<Judgement, Absent> {
         ("both", "own") => Judgement::caveat(
             "each saw what the other opened and closed, until one thread called unshare",
         ),
-        ("both", _) => Judgement::holds("each saw what the other opened and closed, to the end"),
+        ("both", "both") => {
+            Judgement::holds("each saw what the other opened and closed, to the end")
+        }
+        ("both", after) => Judgement::inconclusive(format!("after unshare one saw it: {after}")),
         _ => Judgement::does_not_hold("what one thread opened or closed, the other did not see"),
     })
 }

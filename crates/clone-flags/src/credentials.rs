@@ -40,7 +40,8 @@ fn run(_: &Lab) -> Result<Evidence> {
     if let Some(why) = refused.first() {
         // The call and its errno; the facts that are missing carry the whole reason.
         let why: Vec<&str> = why.split(": ").take(2).collect();
-        say_why!("parent", "{} more cannot be shown here ({})", refused.len(), why.join(": "));
+        let (not, all) = (refused.len(), WAYS.len());
+        say_why!("parent", "{not} of {all} cannot be shown here ({})", why.join(": "));
     }
     Ok(evidence)
 }
@@ -104,9 +105,12 @@ fn observe(change: Change, look: Look) -> Result<usize> {
     let [errno, changed, was_so, ..] = &page.answers;
     match Errno::from_raw(errno.load(SeqCst)) {
         _ if was_so.load(SeqCst) == 1 => {
-            Err(Unavailable::because("it is so before the call already").into())
+            Err(Unavailable::because("the call changes nothing of who makes it").into())
         }
-        Errno::EINVAL => Err(Unavailable::because("this user namespace has no user 65533").into()),
+        Errno::EINVAL if std::ptr::fn_addr_eq(look, effective_user as Look) => {
+            Err(Unavailable::because(format!("this user namespace has no user {OTHER_USER}"))
+                .into())
+        }
         errno if errno as i32 != 0 => Err(explain("setuid")(errno)),
         _ => Ok(changed.load(SeqCst) as usize),
     }

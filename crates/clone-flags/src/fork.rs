@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicI32, AtomicPtr, AtomicUsize, Ordering::SeqCst};
 use anyhow::Result;
 use lab::child::{explain, explain_io};
 use lab::machine::page_size;
-use lab::{Evidence, Experiment, Lab, say};
+use lab::{Evidence, Experiment, Lab, say, say_why};
 
 use crate::task;
 use crate::things::{self, FILE, THINGS, Thing};
@@ -54,11 +54,14 @@ fn run(_: &Lab) -> Result<Evidence> {
     for (index, thing) in all().enumerate() {
         let name = format!("fork: {}", thing.name);
         if !set_up[index] {
-            evidence = evidence.missing(&name, "it could not be set here");
+            let why = "it could not be set here";
+            say_why!("parent", "{}: {why}", thing.name);
+            evidence = evidence.missing(&name, why);
             continue;
         }
         // ANCHOR: judged
         let child_has_it = page.answers[index].load(SeqCst) == 1;
+        let child_changed_it = page.changed[index].load(SeqCst) == 2;
         let childs_change_is_seen = (thing.get)() == 2;
         let list = match (child_has_it, childs_change_is_seen) {
             (true, false) => 0,
@@ -66,6 +69,12 @@ fn run(_: &Lab) -> Result<Evidence> {
             (false, false) => 2,
         };
         // ANCHOR_END: judged
+        if list == 0 && !child_changed_it {
+            let why = "the child could not change it, so nobody knows whose it is";
+            say_why!("parent", "{}: {why}", thing.name);
+            evidence = evidence.missing(&name, why);
+            continue;
+        }
         lists[list].1.push(thing.name);
         evidence = evidence.fact(&name, ["copied", "shared", "left out"][list]);
     }
@@ -86,9 +95,10 @@ const FLAGS: c_int = 0;
 extern "C" fn look_and_change(page: *mut c_void) -> c_int {
     // SAFETY: the parent passes its page, which lives as long as the process.
     let page = unsafe { &*page.cast::<Page>() };
-    for (thing, answer) in all().zip(&page.answers) {
+    for ((thing, answer), changed) in all().zip(&page.answers).zip(&page.changed) {
         answer.store((thing.get)(), SeqCst);
         (thing.set)(2);
+        changed.store((thing.get)(), SeqCst);
     }
     who_am_i(page);
     0

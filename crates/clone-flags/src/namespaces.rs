@@ -36,8 +36,10 @@ const UNMAPPED: usize = 0;
 const MAPPED: usize = 1;
 const ERRNO: usize = 2;
 const GRANDCHILD: usize = 3;
+const NAMED: usize = 4;
 
 fn run(_: &Lab) -> Result<Evidence> {
+    lab::proc::must_be_shown()?;
     let page = Page::new()?;
     let (alive, keeps) = std::io::pipe().context("pipe")?;
     let name_before = host_name();
@@ -81,8 +83,9 @@ fn run(_: &Lab) -> Result<Evidence> {
         users.map(|its| if its == user { "its maker's" } else { "not its maker's" });
     say!("parent", "{:<16}{:<10}{unmapped}", "user, unmapped", answer(UNMAPPED));
     say!("parent", "{:<16}{:<10}{mapped}", "user, mapped", answer(MAPPED));
-    let name = if name_stays { "as before" } else { "changed too" };
-    say!("parent", "{:<16}{:<10}{name}", "host name", NAME.to_string_lossy());
+    let name = if name_stays { "as before" } else { "changed" };
+    let named = if answer(NAMED) == 1 { NAME.to_string_lossy() } else { "not new".into() };
+    say!("parent", "{:<16}{named:<10}{name}", "host name");
     let also = if ended_too { "ends too, by the kernel" } else { "lives on" };
     say!("parent", "process {number} ends; its own child {also}");
     Ok(Evidence::new()
@@ -90,6 +93,7 @@ fn run(_: &Lab) -> Result<Evidence> {
         .fact("namespaces: its user before the map", answer(UNMAPPED))
         .fact("namespaces: its user with the map", answer(MAPPED))
         .fact("namespaces: its user outside is its maker's", users == [user; 2])
+        .fact("namespaces: the host name inside is its own", answer(NAMED) == 1 && name_stays)
         .fact("namespaces: the host name outside stays", name_stays)
         .fact("namespaces: its child ends with it", ended_too))
 }
@@ -109,6 +113,8 @@ extern "C" fn first_process(page: *mut c_void) -> c_int {
     if unsafe { libc::sethostname(name.as_ptr().cast(), name.len()) } == -1 {
         page.answers[ERRNO].store(Errno::last_raw(), SeqCst);
     }
+    let is_named = host_name().starts_with(NAME.to_bytes_with_nul());
+    page.answers[NAMED].store(is_named.into(), SeqCst);
     // SAFETY: the child makes system calls only.
     match unsafe { libc::fork() } {
         0 => {

@@ -3,10 +3,12 @@
 use std::ffi::{c_int, c_void};
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use lab::TimeLimit;
-use lab::child::{Child, LIMIT, late};
+use lab::child::{Child, LIMIT, in_words, late};
 use nix::errno::Errno;
+use nix::sys::signal::Signal;
+use nix::sys::wait::WaitStatus;
 use nix::unistd::Pid;
 
 use crate::two_sides::Page;
@@ -57,10 +59,14 @@ impl Task {
         }
     }
 
-    /// Waits for its end.
+    /// Waits for its end. A process that did not come to the end of its body is an error: what it
+    /// has left out says nothing.
     pub fn wait(self) -> Result<()> {
         match self {
-            Task::Process(child) => child.wait().map(drop),
+            Task::Process(child) => match child.wait()? {
+                WaitStatus::Exited(_, 0) => Ok(()),
+                other => bail!("the other task {}", in_words(other)),
+            },
             Task::Thread(id, page) => {
                 let mut limit = TimeLimit::new(LIMIT);
                 while page.alive.load(std::sync::atomic::Ordering::SeqCst) != 0 {
@@ -71,6 +77,18 @@ impl Task {
                 }
                 Ok(())
             }
+        }
+    }
+
+    /// Waits for the end of one that was sent SIGKILL. With a thread the caller ends, too; so who
+    /// comes back has not been killed with it.
+    pub fn wait_for_the_killed(self) -> Result<()> {
+        match self {
+            Task::Process(child) => match child.wait()? {
+                WaitStatus::Signaled(_, Signal::SIGKILL, _) => Ok(()),
+                other => bail!("the task that was sent SIGKILL {}", in_words(other)),
+            },
+            thread => thread.wait(),
         }
     }
 }

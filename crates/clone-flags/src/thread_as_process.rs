@@ -4,7 +4,7 @@
 use std::ffi::c_int;
 use std::sync::atomic::Ordering::SeqCst;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use lab::child::{Child, explain, explain_io, in_words, status};
 use lab::{Evidence, Experiment, Lab, say};
 use nix::errno::Errno;
@@ -135,9 +135,10 @@ fn has_the_same(task: Pid, object: c_int) -> nix::Result<bool> {
     Errno::result(order).map(|order| order == 0)
 }
 
-fn kill_task(process: c_int, task: c_int) {
+fn kill_task(process: c_int, task: c_int) -> Result<()> {
     // SAFETY: the call takes integers.
-    unsafe { libc::syscall(libc::SYS_tgkill, process, task, libc::SIGKILL) };
+    let sent = unsafe { libc::syscall(libc::SYS_tgkill, process, task, libc::SIGKILL) };
+    Errno::result(sent).map(drop).map_err(explain("tgkill"))
 }
 
 /// Whether a process lives on when a task is killed that it has made.
@@ -149,8 +150,12 @@ fn survives(flags: Option<c_int>) -> Result<bool> {
             let outcome = start(flags, page).and_then(|task| {
                 page.hand_over()?;
                 let (process, task_id) = (page.pid.load(SeqCst), page.tid.load(SeqCst));
-                kill_task(process, task_id);
-                task.map_or_else(|| page.hand_over(), Task::wait)
+                kill_task(process, task_id)?;
+                match task {
+                    Some(task) => task.wait_for_the_killed(),
+                    // It gives the turn back, or this process ends with it.
+                    None => page.hand_over().and_then(|()| bail!("the thread was not killed")),
+                }
             });
             status(outcome)
         })
@@ -158,6 +163,6 @@ fn survives(flags: Option<c_int>) -> Result<bool> {
     match maker.wait()? {
         WaitStatus::Exited(_, 0) => Ok(true),
         WaitStatus::Signaled(_, Signal::SIGKILL, _) => Ok(false),
-        other => anyhow::bail!("the maker {}", in_words(other)),
+        other => bail!("the maker {}", in_words(other)),
     }
 }

@@ -21,6 +21,8 @@ pub struct Page {
     pub pid: AtomicI32,
     pub tid: AtomicI32,
     pub answers: [AtomicI32; 24],
+    /// And each thing, when the new task has changed it.
+    pub changed: [AtomicI32; 24],
 }
 
 const MAKER: u32 = 0;

@@ -156,7 +156,7 @@ pub fn answer(
             // One whose experiments were not asked for is not judged.
             let (_, judgement, evidence) =
                 judged.iter().find(|(claim, _, _)| claim.id == entry.id)?;
-            let (Judgement { verdict, because, brief }, evidence) =
+            let (Judgement { verdict, because, brief, .. }, evidence) =
                 (judgement.clone(), evidence.clone());
             let turned_by = turning
                 .iter()

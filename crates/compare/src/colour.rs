@@ -1,7 +1,5 @@
 //! Colours for verdicts on a terminal. They only repeat what the words say.
 
-use std::io::IsTerminal;
-
 use lab::Verdict;
 
 /// Whether to colour.
@@ -9,10 +7,9 @@ use lab::Verdict;
 pub struct Colour(bool);
 
 impl Colour {
-    /// On a terminal, unless `NO_COLOR` is set.
+    /// On a terminal that can, unless `NO_COLOR` is set.
     pub fn here() -> Colour {
-        let wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-        Colour(wanted && std::io::stdout().is_terminal())
+        Colour(messages::is_coloured(&std::io::stdout()))
     }
 
     /// The verdict's words, in its colour.

@@ -1,11 +1,11 @@
 //! What a user types, and what is said about what was mistyped.
 
-use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::error::{ContextKind, ContextValue};
 use clap::{Arg, ArgAction, Command};
+
+use lab::narrate::print;
 
 use crate::packages::PACKAGES;
 use crate::{compare, diff};
@@ -13,15 +13,16 @@ use crate::{compare, diff};
 /// Runs the comparison as its command line says.
 pub fn main() -> ExitCode {
     lab::serve(PACKAGES);
-    let given = match command().try_get_matches() {
+    let words = choosing::negative_joined(std::env::args_os());
+    let given = match command().try_get_matches_from(words) {
         Ok(given) => given,
         Err(error) if !error.use_stderr() => {
-            return match writeln!(io::stdout(), "{}", error.to_string().trim_end()) {
+            return match print(&format!("{}\n", error.to_string().trim_end())) {
                 Ok(()) => ExitCode::SUCCESS,
-                Err(error) => fail(&error.into()),
+                Err(error) => fail(&error),
             };
         }
-        Err(error) => return usage(&sentence(&error)),
+        Err(error) => return usage(&messages::usage_sentence(&error)),
     };
     let outcome = match given.subcommand() {
         Some(("diff", given)) => diff(given),
@@ -61,7 +62,7 @@ fn command() -> Command {
         .arg(
             Arg::new("only")
                 .long("only")
-                .value_name("ID")
+                .value_name("NUMBER|ID")
                 .value_delimiter(',')
                 .action(ArgAction::Append)
                 .help("Answer only these statements, or those of these packages"),
@@ -80,52 +81,19 @@ fn command() -> Command {
                 .about("Compare the --json of two machines")
                 .arg(file("A.json"))
                 .arg(file("B.json"))
+                .arg(flag("all", "Print the figures that do not differ, too"))
                 .arg(html("Write a page with the same, too")),
         )
 }
 
-/// What clap has to say, in one sentence: its first line, what it names below, and its tip.
-fn sentence(error: &clap::Error) -> String {
-    let text = error.to_string();
-    let mut said = text.lines().next().unwrap_or_default().to_owned();
-    let words = |kind| match error.get(kind) {
-        Some(ContextValue::String(word)) => word.clone(),
-        Some(ContextValue::Strings(words)) => words.join(" "),
-        _ => String::new(),
-    };
-    if said.ends_with("not provided:") {
-        said = format!("diff: missing: {}", words(ContextKind::InvalidArg));
-    }
-    let near = words(ContextKind::SuggestedArg) + &words(ContextKind::SuggestedSubcommand);
-    if !near.is_empty() {
-        said += &format!("; did you mean '{near}'?");
-    }
-    said
-}
-
-/// The nearest of the known names, as a question; nothing if none is near.
-pub fn did_you_mean<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> String {
-    let near = |name: &str| strsim::jaro_winkler(word, name);
-    match known.max_by(|a, b| near(a).total_cmp(&near(b))) {
-        Some(name) if near(name) > 0.8 => format!("; did you mean '{name}'?"),
-        _ => String::new(),
-    }
-}
-
 /// Says what is wrong with the command line; status 2.
 pub fn usage(error: &str) -> ExitCode {
-    let error = error.strip_prefix("error: ").unwrap_or(error);
-    let _ = writeln!(io::stderr(), "compare: {error} (cargo run -q -- --help shows the usage)");
+    let shown = "cargo run -q -- --help shows the usage";
+    messages::complain("compare", format_args!("{error} ({shown})"));
     ExitCode::from(2)
 }
 
 fn fail(error: &anyhow::Error) -> ExitCode {
-    let gone =
-        error.downcast_ref::<io::Error>().map(io::Error::kind) == Some(io::ErrorKind::BrokenPipe);
-    let _ = if gone {
-        writeln!(io::stderr(), "compare: nobody reads the output any more")
-    } else {
-        writeln!(io::stderr(), "compare: {error:#}")
-    };
+    messages::complain("compare", format_args!("{error:#}"));
     ExitCode::FAILURE
 }

@@ -15,6 +15,8 @@ pub struct Difference {
     pub runs: [Run; 2],
     /// Statements that both decided in the same way.
     pub same: usize,
+    /// Statements that neither of them decided.
+    pub neither: usize,
     /// Statements that both decided, and not in the same way.
     pub changed: Vec<Changed>,
     /// Statements that only one of them decided.
@@ -88,6 +90,7 @@ impl Difference {
         let mut found = Difference {
             runs: [run(a), run(b)],
             same: 0,
+            neither: 0,
             changed: Vec::new(),
             undecided: Vec::new(),
             alone: 0,
@@ -109,6 +112,7 @@ impl Difference {
                 verdicts: verdicts.clone(),
             };
             match (decided(claim), decided(other)) {
+                (false, false) => found.neither += 1,
                 _ if verdicts[0].0 == verdicts[1].0 => found.same += 1,
                 (true, true) => found.changed.push(both()),
                 _ => found.undecided.push(both()),
@@ -120,7 +124,8 @@ impl Difference {
         found.alone += only_b.count();
         let (of_a, of_b) = (sampled(a), sampled(b));
         for (name, unit, first) in &of_a {
-            if let Some((_, _, second)) = of_b.iter().find(|(other, _, _)| other == name) {
+            let same = |(other, its, _): &&(String, String, _)| (other, its) == (name, unit);
+            if let Some((_, _, second)) = of_b.iter().find(same) {
                 let samples = [*first, *second];
                 found.figures.push(Figure { name: name.clone(), unit: unit.clone(), samples });
             }
@@ -140,7 +145,7 @@ impl Difference {
             1 => "1 statement".to_owned(),
             count => format!("{count} statements"),
         };
-        let both = self.same + self.changed.len() + self.undecided.len();
+        let both = self.same + self.neither + self.changed.len() + self.undecided.len();
         let mut said = vec![format!(
             "{} measured on both: {} with the same verdict, {} with another, {} decided on one of \
              them only.",
@@ -149,6 +154,9 @@ impl Difference {
             self.changed.len(),
             self.undecided.len()
         )];
+        if self.neither > 0 {
+            said.push(format!("{} decided on neither.", statements(self.neither)));
+        }
         if self.alone > 0 {
             said.push(format!(
                 "{} measured on one only, and not compared.",
@@ -167,8 +175,9 @@ impl Difference {
         said
     }
 
-    /// The two machines, the statements whose verdicts differ, and all figures with their spread.
-    pub fn text(&self) -> String {
+    /// The two machines, the statements whose verdicts differ, and the figures that do, with their
+    /// spread; with `all` every figure.
+    pub fn text(&self, all: bool) -> String {
         let mut text = String::new();
         for (name, run) in ["a", "b"].iter().zip(&self.runs) {
             let busy = run.busy.as_ref().map_or(String::new(), |why| format!("; {why}"));
@@ -190,10 +199,17 @@ impl Difference {
         for said in self.summary() {
             text += &format!("{}\n", indented(&said).trim_start());
         }
-        for figure in &self.figures {
+        let shown = |figure: &&Figure| all || figure.differs();
+        for figure in self.figures.iter().filter(shown) {
             let mark = if figure.differs() { "differs" } else { "" };
             let (a, b) = (figure.words(0), figure.words(1));
             text += &format!("\n{}\n  {mark:<8}a {a:<32} b {b}\n", figure.name);
+        }
+        if !all && self.different() < self.figures.len() {
+            text += match self.different() {
+                0 => "\nNo figure differs; --all shows them.\n",
+                _ => "\n--all shows those that do not differ, too.\n",
+            };
         }
         text
     }
@@ -280,7 +296,7 @@ mod tests {
 
     #[test]
     fn what_is_the_same_is_counted_and_what_nobody_measured_is_not() {
-        let text = Difference::of(&run("holds", 10.0), &run("holds", 10.5)).text();
+        let text = Difference::of(&run("holds", 10.0), &run("holds", 10.5)).text(false);
         assert!(
             text.contains("1 statement measured on both: 1 with the same verdict, 0"),
             "{text}"
@@ -288,12 +304,15 @@ mod tests {
         assert!(!text.contains("on one only"), "{text}");
         assert!(text.contains("others worked"), "{text}");
         assert!(text.contains("0 of 1 figures differ"), "{text}");
-        assert!(!text.contains("differs "), "{text}");
+        assert!(text.ends_with("\nNo figure differs; --all shows them.\n"), "{text}");
+        assert!(!text.contains("p: fork"), "{text}");
+        let all = Difference::of(&run("holds", 10.0), &run("holds", 10.5)).text(true);
+        assert!(all.contains("p: fork\n") && !all.contains("--all"), "{all}");
     }
 
     #[test]
     fn what_differs_by_more_than_the_noise_is_marked() {
-        let text = Difference::of(&run("holds", 10.0), &run("does not hold", 20.0)).text();
+        let text = Difference::of(&run("holds", 10.0), &run("does not hold", 20.0)).text(false);
         assert!(
             text.contains("7. A statement.\n  a: holds: it was so\n  b: does not hold"),
             "{text}"
@@ -304,9 +323,21 @@ mod tests {
     }
 
     #[test]
+    fn figures_in_different_units_are_not_compared() {
+        let (a, mut b) = (run("holds", 10.0), run("holds", 10.0));
+        b["claims"][0]["facts"][0]["unit"] = json!("ns");
+        let found = Difference::of(&a, &b);
+        assert_eq!((found.figures.len(), found.lone_figures), (0, 2));
+    }
+
+    #[test]
     fn an_undecided_statement_is_no_other_verdict() {
         let found = Difference::of(&run("holds", 1.0), &run("inconclusive here", 1.0));
         assert_eq!((found.same, found.changed.len(), found.undecided.len()), (0, 0, 1));
+        let neither = run("inconclusive here", 1.0);
+        let found = Difference::of(&neither, &neither);
+        assert_eq!((found.same, found.neither, found.undecided.len()), (0, 1, 0));
+        assert!(found.text(false).contains("1 statement decided on neither."));
         let mut alone = run("holds", 1.0);
         alone["claims"] = json!([]);
         let found = Difference::of(&alone, &run("holds", 1.0));

@@ -51,7 +51,8 @@ pub fn page() -> String {
          expects, and what an expert would add. The page is made from the programs: their \
          verdicts are computed on your machine by `cargo run`, and `cargo run -q -- --check` \
          says where it disagrees. A *break* is a small edit of an experiment that turns the verdict; \
-         `cargo xtask break PACKAGE NAME` shows what it changes.\n",
+         `cargo xtask break PACKAGE NAME` shows what it changes, also where the chapter \
+         behind the link shows other breaks.\n",
     );
     let turning = turns();
     for entry in ledger() {
@@ -70,7 +71,7 @@ pub fn page() -> String {
             })
             .collect();
         if let Some(why) = entry.cannot_turn {
-            page += &format!("\nNo break can turn it: {why}\n");
+            page += &format!("\nNo break can turn it: {why}.\n");
         } else if !turning.is_empty() {
             page += &format!("\nTurned by {}.\n", turning.join(", "));
         }

@@ -22,7 +22,7 @@ mod story;
 mod table;
 mod turns;
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
@@ -31,15 +31,16 @@ use anyhow::Result;
 use clap::ArgMatches;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use lab::machine::{Busy, Load};
+use lab::narrate::print;
 use lab::{Effort, Run, Verdict};
 use serde_json::{Value as Json, json};
 
 use answer::{Answer, Found, Outcome};
 use difference::Difference;
+use lab::Destination;
 use ledger::ledger;
 use occasion::Occasion;
 use packages::PACKAGES;
-use page::Destination;
 
 pub use command_line::main;
 
@@ -47,27 +48,41 @@ pub use command_line::main;
 const SCHEMA: u32 = 2;
 
 fn compare(given: &ArgMatches) -> Result<ExitCode> {
-    let wanted: Vec<&str> =
-        given.get_many::<String>("only").into_iter().flatten().map(String::as_str).collect();
     let ledger = ledger();
+    let named = given.get_many::<String>("only").into_iter().flatten().map(String::as_str);
+    // A statement's number stands for its name.
+    let of_number = |name: &str| {
+        let number: u32 = name.parse().ok()?;
+        ledger.iter().find(|entry| entry.number == number).map(|entry| entry.id)
+    };
+    let wanted: Vec<&str> = named.map(|name| of_number(name).unwrap_or(name)).collect();
     if let Some(unknown) =
         wanted.iter().find(|name| !ledger.iter().any(|e| e.id == **name || e.package == **name))
     {
+        if unknown.parse::<u32>().is_ok() {
+            let last = ledger.len();
+            let error = format!("there is no statement {unknown}; they are 1 to {last}");
+            return Ok(command_line::usage(&error));
+        }
         let known = ledger.iter().flat_map(|entry| [entry.id, entry.package]);
-        return Ok(command_line::usage(&format!(
-            "there is no statement or package '{unknown}'{}; --list shows them",
-            command_line::did_you_mean(unknown, known)
-        )));
+        let hint = match lab::similar(unknown, known) {
+            Some(known) => format!("did you mean '{known}'?"),
+            None => "--list shows them".to_owned(),
+        };
+        let error = format!("there is no statement or package '{unknown}'; {hint}");
+        return Ok(command_line::usage(&error));
     }
     if given.get_flag("list") {
+        let mut list = String::new();
         for entry in &ledger {
             let (number, id, package, says) = (entry.number, entry.id, entry.package, entry.says);
-            writeln!(io::stdout(), "{number:>2} {id:<34} {package:<20} {says}")?;
+            list += &format!("{number:>2} {id:<34} {package:<20} {says}\n");
         }
+        print(&list)?;
         return Ok(ExitCode::SUCCESS);
     }
     if given.get_flag("markdown") {
-        io::stdout().write_all(ledger::page().as_bytes())?;
+        print(&ledger::page())?;
         return Ok(ExitCode::SUCCESS);
     }
     if let Some(folder) = given.get_one::<PathBuf>("draw") {
@@ -80,12 +95,12 @@ fn compare(given: &ArgMatches) -> Result<ExitCode> {
     let measured = measure(&wanted, given.get_flag("full"));
     let rows = table::fill(&measured.answers, &measured.found);
     if given.get_flag("json") {
-        writeln!(io::stdout(), "{:#}", measured.json(&rows))?;
+        print(&format!("{:#}\n", measured.json(&rows)))?;
     } else {
         let at_length = given.get_flag("verdicts") || !wanted.is_empty();
-        io::stdout().write_all(story::tell(&rows, &measured, at_length).as_bytes())?;
+        print(&story::tell(&rows, &measured, at_length))?;
     }
-    if let Some(mut html) = html {
+    if let Some(html) = html {
         html.write(&report::page(&rows, &measured))?;
     }
     if let Some(folder) = given.get_one::<PathBuf>("record") {
@@ -96,12 +111,9 @@ fn compare(given: &ArgMatches) -> Result<ExitCode> {
         for answer in measured.answers.iter().filter(|answer| !answer.agrees()) {
             agrees = false;
             let Answer { entry, verdict, because, .. } = answer;
-            writeln!(
-                io::stderr(),
-                "compare: {}: the book expects '{}', this machine says '{verdict}': {because}",
-                entry.id,
-                entry.expected,
-            )?;
+            let (id, expected) = (entry.id, entry.expected);
+            let says = format!("the book expects '{expected}', this machine says '{verdict}'");
+            messages::complain("compare", format_args!("{id}: {says}: {because}"));
         }
     }
     Ok(if agrees { ExitCode::SUCCESS } else { ExitCode::FAILURE })
@@ -109,7 +121,7 @@ fn compare(given: &ArgMatches) -> Result<ExitCode> {
 
 /// The file that `--html` names, opened.
 fn destination(given: &ArgMatches) -> Result<Option<Destination<'_>>> {
-    given.get_one::<PathBuf>("html").map(|path| Destination::open(path)).transpose()
+    given.get_one::<PathBuf>("html").map(|path| page::destination(path)).transpose()
 }
 
 /// `diff A.json B.json`.
@@ -117,8 +129,8 @@ fn diff(given: &ArgMatches) -> Result<ExitCode> {
     let file = |name| -> &Path { given.get_one::<PathBuf>(name).expect("clap requires it") };
     let html = destination(given)?;
     let found = Difference::read(file("A.json"), file("B.json"))?;
-    io::stdout().write_all(found.text().as_bytes())?;
-    if let Some(mut html) = html {
+    print(&found.text(given.get_flag("all")))?;
+    if let Some(html) = html {
         html.write(&difference_page::page(&found))?;
     }
     Ok(ExitCode::SUCCESS)
@@ -204,9 +216,9 @@ impl Measured {
     }
 }
 
-/// A bar on a terminal, nothing elsewhere.
+/// A bar on a terminal that can draw one, nothing elsewhere.
 fn progress_bar(length: u64) -> ProgressBar {
-    let target = if io::stderr().is_terminal() {
+    let target = if io::stderr().is_terminal() && !messages::is_dumb() {
         ProgressDrawTarget::stderr()
     } else {
         ProgressDrawTarget::hidden()

@@ -1,11 +1,9 @@
 //! A page in one file: nothing is fetched, nothing runs, and it is XML behind its first line.
 
-use std::fs::File;
-use std::io::{Read, Seek, Write};
 use std::path::Path;
 
-use anyhow::{Context, Result, ensure};
-use lab::Verdict;
+use anyhow::Result;
+use lab::{Destination, Verdict};
 
 use crate::markup::escaped;
 
@@ -58,42 +56,9 @@ pub fn list(pairs: &[(String, String)]) -> String {
     format!("<dl>\n{pairs}</dl>\n")
 }
 
-/// A file for a page: opened at once, emptied only when there is something to write.
-pub struct Destination<'a> {
-    file: File,
-    path: &'a Path,
-}
-
-impl<'a> Destination<'a> {
-    /// Opens the file, so that a place that cannot be written to is said before anything is done.
-    ///
-    /// # Errors
-    ///
-    /// If it cannot be opened for writing, or is there and something else than a page.
-    pub fn open(path: &'a Path) -> Result<Destination<'a>> {
-        if path.is_file() {
-            let mut beginning = Vec::new();
-            let read = File::open(path).and_then(|it| it.take(15).read_to_end(&mut beginning));
-            read.with_context(|| format!("read {}", path.display()))?;
-            let page = beginning.is_empty() || beginning.eq_ignore_ascii_case(b"<!doctype html>");
-            ensure!(page, "{} is there, and is no page: it is left as it is", path.display());
-        }
-        let file = File::options().write(true).create(true).truncate(false).open(path);
-        Ok(Destination { file: file.with_context(|| format!("write {}", path.display()))?, path })
-    }
-
-    /// Writes the page.
-    ///
-    /// # Errors
-    ///
-    /// If the file does not take it, a full device for example.
-    pub fn write(&mut self, text: &str) -> Result<()> {
-        let mut write = || {
-            // A device or a pipe has no length and needs none.
-            let _ = self.file.set_len(0);
-            let _ = self.file.rewind();
-            self.file.write_all(text.as_bytes())
-        };
-        write().with_context(|| format!("write {}", self.path.display()))
-    }
+/// Opens the file for a page, so that a place that cannot be written to is said before anything is done.
+pub fn destination(path: &Path) -> Result<Destination<'_>> {
+    Destination::open(path, "page", |text| {
+        text.get(..15).is_some_and(|it| it.eq_ignore_ascii_case("<!doctype html>"))
+    })
 }

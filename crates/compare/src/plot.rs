@@ -5,7 +5,7 @@
 
 mod drawing;
 
-use lab::{Summary, Value};
+use lab::Summary;
 
 use crate::markup::{escaped, prose};
 use crate::scale::written;
@@ -259,9 +259,9 @@ fn sum_in_words(parts: &[&str], values: &[f64]) -> String {
     parts.join(" + ")
 }
 
-/// A number and its unit as the sentences write them.
+/// A number and its unit as the sentences and the pictures write them.
 pub fn quantity(value: f64, unit: &str) -> String {
-    format!("{}{}", Value::Number(value), spaced(unit))
+    format!("{}{}", written(value), spaced(unit))
 }
 
 #[cfg(test)]

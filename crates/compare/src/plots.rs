@@ -7,6 +7,7 @@ use lab::{Evidence, Fact, Summary, Value};
 
 use crate::answer::Found;
 use crate::plot::{Axis, Form, Mark, Plot, Row, Series, Tone, Who, quantity};
+use crate::scale::written;
 
 /// All plots, in the order of the page.
 pub const PLOTS: &[fn(Facts<'_>) -> Option<Plot>] = &[
@@ -63,9 +64,10 @@ impl<'a> Facts<'a> {
     }
 }
 
-/// "7.9 times (5.9 to 9.6)".
+/// "7.9 times (5.9 to 9.6)", with the figures that the picture shows.
 fn times(ratio: Summary) -> String {
-    format!("{} times ({ratio})", Value::Number(ratio.median))
+    let [median, p10, p90] = [ratio.median, ratio.p10, ratio.p90].map(written);
+    format!("{median} times ({p10} to {p90})")
 }
 
 fn creation(facts: Facts<'_>) -> Option<Plot> {
@@ -332,7 +334,7 @@ fn working_set(facts: Facts<'_>) -> Option<Plot> {
         "A switch and the work on the same pages took at most {} as long with a process as with a \
          thread, at {} pages of 4 KiB.",
         times(largest),
-        Value::Number(at)
+        written(at)
     );
     Some(Plot {
         id: "working-set",
@@ -359,9 +361,9 @@ fn pool(facts: Facts<'_>) -> Option<Plot> {
     let says = format!(
         "A thread for each {} took {} times as long as a task to a pool, for each {} {} times.",
         first.label,
-        Value::Number(first.value),
+        written(first.value),
         last.label,
-        Value::Number(last.value)
+        written(last.value)
     );
     Some(Plot {
         id: "pool",
@@ -375,7 +377,7 @@ fn pool(facts: Facts<'_>) -> Option<Plot> {
 fn scaling(facts: Facts<'_>) -> Option<Plot> {
     const OF: &str = "parallelism";
     let serial = facts.number(OF, "scaling: serial part")?;
-    let part = format!("{} % serial", Value::Number(serial));
+    let part = format!("{} % serial", written(serial));
     let arms = [
         ("threads", "threads", Who::Thread),
         ("processes", "processes", Who::Process),
@@ -411,10 +413,10 @@ fn scaling(facts: Facts<'_>) -> Option<Plot> {
         "{workers} threads were {} times as fast as one, {workers} processes {}; with {} % of the work \
          for one alone {workers} threads were {}, and by Amdahl's curve that fits best, with \
          {fitting}, any number {bound}.",
-        Value::Number(threads),
-        Value::Number(processes),
-        Value::Number(serial),
-        Value::Number(partly)
+        written(threads),
+        written(processes),
+        written(serial),
+        written(partly)
     );
     Some(Plot {
         id: "scaling",
@@ -533,7 +535,7 @@ fn servers(facts: Facts<'_>) -> Option<Plot> {
     let most = marks.iter().max_by(|a, b| a.value.total_cmp(&b.value))?;
     let says = format!(
         "Of {} clients at once 99 in 100 had their answer within {} from {}, and within {} from {}.",
-        Value::Number(clients),
+        written(clients),
         quantity(least.value, "ms"),
         least.label,
         quantity(most.value, "ms"),
@@ -556,7 +558,7 @@ fn crashes(facts: Facts<'_>) -> Option<Plot> {
     let mut rows: Vec<Row> = Vec::new();
     let live = |survivors: f64, of: f64| {
         let tone = if survivors == of { Tone::Good } else { Tone::Bad };
-        (format!("{} of {}", Value::Number(survivors), Value::Number(of)), tone)
+        (format!("{} of {}", written(survivors), written(of)), tone)
     };
     for fact in facts.of(OF).filter(|fact| fact.name.ends_with(": status")) {
         let Some((whose, fault)) = fact.name.trim_end_matches(": status").split_once(": ") else {
@@ -579,17 +581,17 @@ fn crashes(facts: Facts<'_>) -> Option<Plot> {
     let ends_all = facts.number(OF, "thread: faults that end all")?;
     let tried = facts.number(OF, "thread: faults")?;
     let survivors = match fewest == siblings {
-        true => format!("All {} other processes lived on", Value::Number(siblings)),
+        true => format!("All {} other processes lived on", written(siblings)),
         false => format!(
             "As few as {} of {} other processes lived on",
-            Value::Number(fewest),
-            Value::Number(siblings)
+            written(fewest),
+            written(siblings)
         ),
     };
     let says = format!(
         "{survivors} when one failed; {} of {} ways to fail in one thread ended all threads.",
-        Value::Number(ends_all),
-        Value::Number(tried)
+        written(ends_all),
+        written(tried)
     );
     Some(Plot {
         id: "crashes",
@@ -756,7 +758,7 @@ pub fn in_sight(marks: &[Mark]) -> Option<String> {
          greatest is {}, {} times.",
         marks.len(),
         most.label,
-        Value::Number(most.value)
+        written(most.value)
     ))
 }
 

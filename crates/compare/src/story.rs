@@ -1,11 +1,11 @@
 //! What the comparison prints: the table, statements at length, their counts, and how to go on.
 
-use lab::{Verdict, indented};
+use lab::{Summary, Verdict, indented};
 
 use crate::Measured;
 use crate::answer::Answer;
 use crate::colour::Colour;
-use crate::table::{self, Column, Filled};
+use crate::table::{self, Filled};
 
 /// All of it. Statements that this machine could not show are always said, with the reason; the
 /// others where they are wanted `at_length`.
@@ -62,19 +62,23 @@ fn counts(measured: &Measured) -> String {
 /// What to make of the figures, in a line.
 fn advice(rows: &[Filled]) -> Option<String> {
     let row = |name: &str| rows.iter().find(|row| row.row.name == name);
-    let number = |name: &str, of: Column| row(name)?.number(of);
-    let survive = |of: Column| number("crash impact", of).map(|survivors| survivors > 0.0);
-    let ratio = number("creation", Column::Ratio)?;
-    let contained = survive(Column::Process)? && !survive(Column::Thread)?;
-    Some(match (contained, ratio > 1.0) {
-        (true, true) => format!(
-            "So: isolate what may crash (a fork = {ratio:.1} threads), share data in threads."
-        ),
-        (true, false) => {
-            "So: isolate what may crash; a fork cost no more than a thread.".to_owned()
-        }
-        (false, _) => "So: a crash was not contained here; look at that first.".to_owned(),
-    })
+    Some(what_to_do(row("crash impact")?.shares()?, row("creation")?.ratio_samples()?))
+}
+
+/// By the shares of processes and threads that survived a crash, and by a fork's cost in threads.
+fn what_to_do([processes, threads]: [f64; 2], fork: Summary) -> String {
+    if processes < 1.0 {
+        return "So: a crash was not contained here; look at that first.".to_owned();
+    }
+    if threads > 0.0 {
+        return "So: a crash ended no other thread here; look at that first.".to_owned();
+    }
+    let price = match fork {
+        fork if fork.is_above(1.0) => format!("a fork = {:.1} threads", fork.median),
+        fork if fork.is_below(1.0) => "a fork cost less than a thread".to_owned(),
+        fork => format!("a fork = {fork} threads"),
+    };
+    format!("So: isolate what may crash ({price}), share data in threads.")
 }
 
 fn going_on(measured: &Measured, at_length: bool) -> String {
@@ -91,4 +95,23 @@ fn going_on(measured: &Measured, at_length: bool) -> String {
     line("Better figures:", "cargo run -q -- --full");
     line("Which for your task:", "cargo run -q -- choose");
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn advice(survivors: [f64; 2], fork: [f64; 3]) -> String {
+        what_to_do(survivors, Summary::of(fork.to_vec()).expect("three samples"))
+    }
+
+    #[test]
+    fn the_advice_follows_who_survived_and_what_a_fork_cost() {
+        let dear = [7.5, 8.2, 9.0];
+        assert!(advice([1.0, 0.0], dear).contains("(a fork = 8.2 threads)"));
+        assert!(advice([1.0, 0.0], [0.7, 0.8, 0.9]).contains("cost less than a thread"));
+        assert!(advice([1.0, 0.0], [0.9, 1.1, 1.3]).contains("(a fork = 0.90 to 1.30 threads)"));
+        assert!(advice([0.5, 0.0], dear).contains("not contained"));
+        assert!(advice([1.0, 1.0], dear).contains("ended no other thread"));
+    }
 }

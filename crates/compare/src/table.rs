@@ -1,6 +1,6 @@
 //! The classic table of process against thread, with figures in both columns.
 
-use lab::{Evidence, Fact, Value, Verdict};
+use lab::{Evidence, Fact, Summary, Value, Verdict};
 use serde_json::{Value as Json, json};
 
 use crate::answer::{Answer, Found};
@@ -118,9 +118,8 @@ pub fn fill(answers: &[Answer], found: &[Found]) -> Vec<Filled> {
         .filter_map(|row| {
             let answers: Vec<&Answer> =
                 answers.iter().filter(|answer| row.claims.contains(&answer.entry.id)).collect();
-            let rank = |verdict: Verdict| Verdict::ALL.iter().position(|other| *other == verdict);
             // Of two that are alike the first, whose caveat is shown.
-            let worst = answers.iter().rev().max_by_key(|answer| rank(answer.verdict))?;
+            let worst = answers.iter().rev().max_by_key(|answer| weight(answer.verdict))?;
             let evidence: Vec<&Evidence> = found
                 .iter()
                 .filter(|found| found.package == row.package)
@@ -144,6 +143,19 @@ pub fn fill(answers: &[Answer], found: &[Found]) -> Vec<Filled> {
             })
         })
         .collect()
+}
+
+/// What stands in a row for several statements: a failure before a refutation, and that before what
+/// could not be shown.
+fn weight(verdict: Verdict) -> u8 {
+    match verdict {
+        Verdict::Failed => 5,
+        Verdict::DoesNotHold => 4,
+        Verdict::Inconclusive => 3,
+        Verdict::Caveat => 2,
+        Verdict::Holds => 1,
+        Verdict::Lexical => 0,
+    }
 }
 
 /// At most so many characters as a row has room for, cut between words.
@@ -197,18 +209,14 @@ impl Filled {
         Some(format!("{p10} to {p90} x{busy}"))
     }
 
-    /// A number of the row: of the process, the thread, or the ratio.
-    pub fn number(&self, of: Column) -> Option<f64> {
-        let fact = match of {
-            Column::Process => self.process.as_ref()?,
-            Column::Thread => self.thread.as_ref()?,
-            Column::Ratio => self.ratio.as_ref()?,
-        };
-        match (&fact.value, fact.value.to_string().split_once(" of ")) {
-            (Value::Number(number), _) => Some(*number),
-            (_, Some((some, _))) => some.parse().ok(),
-            _ => None,
-        }
+    /// Of cells such as "7 of 8" the shares, 0 to 1: of the process and of the thread.
+    pub fn shares(&self) -> Option<[f64; 2]> {
+        Some([share(self.process.as_ref()?)?, share(self.thread.as_ref()?)?])
+    }
+
+    /// The samples of the row's ratio.
+    pub fn ratio_samples(&self) -> Option<Summary> {
+        self.ratio.as_ref()?.samples
     }
 
     /// The row as JSON. The figures are facts, as those of the statements are.
@@ -228,15 +236,10 @@ impl Filled {
     }
 }
 
-/// A column of the table.
-#[derive(Clone, Copy)]
-pub enum Column {
-    /// The process.
-    Process,
-    /// The thread.
-    Thread,
-    /// Process to thread.
-    Ratio,
+fn share(fact: &Fact) -> Option<f64> {
+    let text = fact.value.to_string();
+    let (some, all) = text.split_once(" of ")?;
+    Some(some.parse::<f64>().ok()? / all.parse::<f64>().ok()?)
 }
 
 /// The line above the rows.
@@ -262,13 +265,50 @@ fn short(value: &Value) -> String {
 
 #[cfg(test)]
 mod tests {
+    use lab::sample::Comparison;
+
     use super::*;
+    use crate::ledger::ledger;
+
+    #[test]
+    fn a_ratio_is_that_of_neighbours_and_not_of_the_two_columns() {
+        let pairs = [[2.0, 1.0], [8.0, 2.0]];
+        let compared = Comparison::paired(["fork", "thread"], "µs", &pairs).unwrap();
+        let evidence = Evidence::new().compared("fork / thread", &compared);
+        let entry = *ledger().iter().find(|entry| entry.id == "thread-creation-faster").unwrap();
+        let answer = Answer {
+            entry,
+            experiments: vec!["table"],
+            verdict: Verdict::Holds,
+            because: String::new(),
+            brief: None,
+            evidence: evidence.clone(),
+            turned_by: Vec::new(),
+        };
+        let found = Found {
+            package: "creation-cost",
+            experiment: "table",
+            evidence: Ok(evidence),
+            seconds: 0.0,
+        };
+        let rows = fill(&[answer], &[found]);
+        assert_eq!(rows[0].cells(), ["5 µs", "1.50 µs", "3.0 x"]);
+    }
 
     #[test]
     fn a_long_caveat_is_cut_between_words() {
         let short = shortened(&"word ".repeat(20));
         assert!(short.len() <= BRIEF && short.ends_with("word ..."), "{short}");
         assert_eq!(shortened("but not always"), "but not always");
+    }
+
+    #[test]
+    fn what_could_not_be_shown_does_not_hide_a_refutation() {
+        let mut all = Verdict::ALL;
+        all.sort_by_key(|verdict| weight(*verdict));
+        let [.., undecided, refuted, failed] = all;
+        let worst = [Verdict::Inconclusive, Verdict::DoesNotHold, Verdict::Failed];
+        assert_eq!([undecided, refuted, failed], worst);
     }
 
     #[test]

@@ -61,14 +61,64 @@ fn usage_errors_are_one_sentence_and_status_2() {
     for (arguments, said) in [
         (&["--jsn"][..], "did you mean '--json'?"),
         (&["--only", "frok"], "did you mean 'fork'?"),
-        (&["diff", "one"], "diff: missing: <B.json>"),
-        (&["diff"], "diff: missing: <A.json> <B.json>"),
+        (&["--only", "thread"], "'thread'; did you mean 'threads'? ("),
+        (&["--only", "no\x1b[31m\nred"], "'no\\u{1b}[31m\\nred'; --list shows them ("),
+        (&["choose", "--size", "\x1b[31m4\nx"], "--size: '\\u{1b}[31m4\\nx' is not a number"),
+        (&["--bo\n\ngus"], "unexpected argument '--bo\\n\\ngus' found ("),
+        (&["--only", "71"], "there is no statement 71; they are 1 to 70"),
+        (&["--only", "0"], "there is no statement 0"),
+        (&["--only", "-1"], "there is no statement"),
+        (&["choose", "--memory", "-4M"], "--memory: '-4M' is less than 0"),
+        (
+            &["choose", "--shared", "1M", "--written", "5M"],
+            "--written: '5M' is more than the 1 MiB that all use",
+        ),
+        (&["choose", "--memory", "--size", "4"], "a value is required for '--memory <SIZE>'"),
+        (&["diff", "one"], "not provided: <B.json>"),
+        (&["diff"], "not provided: <A.json> <B.json>"),
     ] {
         let output = compare(arguments);
         assert_eq!(output.status.code(), Some(2), "{arguments:?}");
         let stderr = String::from_utf8(output.stderr).unwrap();
         assert!(stderr.lines().count() == 1 && stderr.contains(said), "{stderr}");
         assert!(stderr.contains("cargo run -q -- --help"), "{stderr}");
+    }
+}
+
+#[test]
+fn a_terminal_that_only_prints_gets_no_colours_and_no_bar() {
+    for (term, escapes) in [("xterm", true), ("dumb", false), ("", false)] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_compare"));
+        command.args(["--only", "fork"]);
+        let shown = acceptance::terminal::shown_on(term, command);
+        assert!(shown.contains("holds"), "{shown}");
+        assert_eq!(shown.contains('\x1b'), escapes, "{term}: {shown:?}");
+    }
+}
+
+#[test]
+fn where_an_output_failed_is_named() {
+    let directory = tempfile::tempdir().unwrap();
+    let json = directory.path().join("one.json");
+    let measured = compare(&["--only", "fork", "--json"]);
+    std::fs::write(&json, measured.stdout).unwrap();
+    let json = json.to_str().unwrap();
+    for arguments in [
+        &["--list"][..],
+        &["--help"],
+        &["--markdown"],
+        &["--only", "fork"],
+        &["--only", "fork", "--json"],
+        &["diff", json, json],
+        &["diff", "--help"],
+    ] {
+        let full = File::options().write(true).open("/dev/full").unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_compare"));
+        let output = command.args(arguments).stdout(full).output().unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!((output.status.code(), stderr.lines().count()), (Some(1), 1), "{stderr}");
+        let named = stderr.starts_with("compare: standard output: write: ENOSPC");
+        assert!(named, "{arguments:?}: {stderr}");
     }
 }
 
@@ -266,6 +316,9 @@ fn diff_names_what_differs() {
     let same = compare(&["diff", &a, &a, "--html", &html]);
     let text = String::from_utf8(same.stdout).unwrap();
     assert!(text.contains("0 of 2 figures differ"), "{text}");
+    assert!(text.ends_with("No figure differs; --all shows them.\n"), "{text}");
+    let every = String::from_utf8(compare(&["diff", &a, &a, "--all"]).stdout).unwrap();
+    assert_eq!((text.matches("p: fork").count(), every.matches("p: fork").count()), (0, 2));
     let page = std::fs::read_to_string(&html).unwrap();
     let page = tree(&page);
     is_whole(&page);

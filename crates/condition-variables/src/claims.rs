@@ -25,7 +25,7 @@ fn condvar_waits(facts: &Evidence) -> Result<Judgement, Absent> {
     Ok(if received < sent || !right {
         Judgement::does_not_hold(seen)
     } else if !asleep {
-        Judgement::inconclusive("the consumer was not seen asleep, so nobody knows that it waited")
+        Judgement::undecided("the consumer was not seen asleep, so nobody knows that it waited")
     } else if share < 20.0 {
         Judgement::holds(seen)
     } else {

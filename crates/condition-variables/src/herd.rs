@@ -2,13 +2,12 @@
 //! seven go back to sleep.
 
 use std::sync::{Condvar, Mutex};
-use std::time::Duration;
 
 use anyhow::{Context, Result};
 use lab::thread::spawn;
 use lab::{Evidence, Experiment, Lab, say};
 
-use crate::cpu::{sleeps, tid_of};
+use crate::cpu::{sleeps_on, tid_of};
 
 pub const EXPERIMENT: Experiment = Experiment {
     name: "herd",
@@ -26,6 +25,8 @@ struct Shared {
     taken: usize,
     wakes: usize,
     over: bool,
+    /// Whether all were seen asleep, before the notification and after it.
+    all_slept: bool,
 }
 
 fn run(_: &Lab) -> Result<Evidence> {
@@ -34,9 +35,12 @@ fn run(_: &Lab) -> Result<Evidence> {
     let all = wakes(Condvar::notify_all)?;
     let in_vain = all.wakes - all.taken;
     say!("main", "notify_all: {} of {SLEEPERS} woke, {} got the item", all.wakes, all.taken);
-    say!("main", "{in_vain} of them woke in vain and went back to sleep");
+    let seen = one.all_slept && all.all_slept;
+    let back = if seen { " and went back to sleep" } else { "; not all were seen asleep" };
+    say!("main", "{in_vain} of them woke in vain{back}");
     Ok(Evidence::new()
         .fact("herd: sleepers", SLEEPERS)
+        .fact("herd: all were seen asleep, before and after", seen)
         .fact("herd: woken by notify_one", one.wakes)
         .fact("herd: woken by notify_all", all.wakes)
         .fact("herd: woken in vain", in_vain))
@@ -71,14 +75,14 @@ fn wakes(notify: fn(&Condvar)) -> Result<Shared> {
         for _ in 0..SLEEPERS {
             sleepers.push(told.recv().context("a sleeper ended")?);
         }
-        let all_sleep = || sleepers.iter().all(|tid| sleeps(*tid));
-        all_sleep();
+        let all_sleep = || sleepers.iter().all(|tid| sleeps_on(*tid, &come));
+        let before = all_sleep();
         lock().items = 1;
         notify(&come);
-        // Those that were woken queue for the lock; it takes a moment until all have looked.
-        std::thread::sleep(Duration::from_millis(50));
-        all_sleep();
+        // Who was woken has left the condition variable, and counts itself before it is back there.
+        let after = all_sleep();
         let mut shared = lock();
+        shared.all_slept = before && after;
         shared.over = true;
         let seen = Shared { ..*shared };
         drop(shared);

@@ -3,14 +3,14 @@
 
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use lab::narrate::{receives, sends};
 use lab::thread::spawn;
 use lab::{Evidence, Experiment, Lab, say};
 
-use crate::cpu::{cpu_time, sleeps, tid_of};
+use crate::cpu::{cpu_time, sleeps_on, tid_of};
 
 pub const EXPERIMENT: Experiment = Experiment {
     name: "queue",
@@ -53,39 +53,42 @@ fn run(_: &Lab) -> Result<Evidence> {
         let consumer = spawn(threads, "consumer", || {
             tid_of(&tid);
             let mut got = Vec::new();
-            let before = cpu_time();
+            let (start, before) = (Instant::now(), cpu_time()?);
             got.extend(queue.pop());
-            let waiting = cpu_time() - before;
+            let (used, waited) = (cpu_time()? - before, start.elapsed());
             while got.len() < ITEMS as usize {
                 let Some(item) = queue.pop() else { break };
                 receives(item);
                 got.push(item);
             }
-            (got, waiting)
+            anyhow::Ok((got, used, waited))
         })?;
         let consumer_tid = told.recv().context("the consumer ended")?;
-        let asleep = sleeps(consumer_tid);
-        let state = if asleep { "sleeps in futex" } else { "does not sleep" };
+        let asleep = sleeps_on(consumer_tid, &queue.filled);
+        let state = if asleep { "sleeps in futex" } else { "is not seen asleep" };
         say!("producer", "the queue is empty; the consumer {state}");
         std::thread::sleep(WAIT);
         for item in 0..ITEMS {
             sends(item);
             queue.push(item);
         }
-        let (got, waiting) = consumer.join().expect("the consumer does not panic");
+        let (got, used, waited) = consumer.join().ok().context("the consumer has panicked")??;
         let in_order = got.iter().copied().eq(0..ITEMS);
-        let share = waiting.as_secs_f64() / WAIT.as_secs_f64() * 100.0;
+        let share = used.as_secs_f64() / waited.as_secs_f64() * 100.0;
+        let waited = waited.as_secs_f64() * 1e3;
         let order = if in_order { "each once and in order" } else { "not each once and in order" };
         say!("consumer", "got {} of {ITEMS} items, {order}", got.len());
-        say!("consumer", "while waiting for the first it used {share:.1} % of a CPU");
+        let how = if asleep { "waited" } else { "went on without a sleep that was seen, after" };
+        say!("consumer", "{how} {waited:.0} ms; it used {share:.1} % of a CPU meanwhile");
         Ok(Evidence::new()
             .fact("queue: the consumer was seen asleep", asleep)
             .fact("queue: items sent", ITEMS)
             .fact("queue: items received", got.len())
             .fact("queue: each once and in order", in_order)
+            .measured("queue: waited for the first", waited, "ms")
             .measured("queue: CPU used while waiting", share, "%"))
     })
 }
 
-/// How long the consumer must wait for the first item.
+/// How long the consumer must wait for the first item, once it is seen asleep.
 const WAIT: Duration = Duration::from_millis(50);

@@ -7,8 +7,9 @@ use std::sync::{Barrier, Mutex, MutexGuard};
 use anyhow::{Context, Result};
 use lab::thread::spawn;
 use lab::{Evidence, Experiment, Lab, say};
+use nix::errno::Errno;
 
-use crate::cpu::{sleeps, tid_of};
+use crate::cpu::{sleeps_on, tid_of};
 
 pub const EXPERIMENT: Experiment = Experiment {
     name: "spurious",
@@ -27,28 +28,30 @@ impl Notifications {
         lock: &'a Mutex<T>,
         guard: MutexGuard<'a, T>,
         before_sleep: impl FnOnce(),
-    ) -> MutexGuard<'a, T> {
+    ) -> (MutexGuard<'a, T>, bool) {
         let count = self.0.load(Ordering::Relaxed);
         drop(guard);
         before_sleep();
         // The kernel compares and puts to sleep in one step: a notification since the load is seen.
-        futex(&self.0, libc::FUTEX_WAIT, count);
-        lock.lock().expect("nobody panics while holding it")
+        let slept = futex(&self.0, libc::FUTEX_WAIT, count).is_ok();
+        (lock.lock().expect("nobody panics while holding it"), slept)
     }
 
     fn notify_one(&self) {
         self.0.fetch_add(1, Ordering::Relaxed);
-        futex(&self.0, libc::FUTEX_WAKE, 1);
+        let _nobody_may_sleep = futex(&self.0, libc::FUTEX_WAKE, 1);
     }
 }
 // ANCHOR_END: condvar
 
-/// futex(2) on a word of this process.
-fn futex(word: &AtomicU32, operation: libc::c_int, value: u32) {
+/// futex(2) on a word of this process. Going to sleep is refused (EAGAIN) if the word has another value.
+fn futex(word: &AtomicU32, operation: libc::c_int, value: u32) -> nix::Result<i64> {
     let operation = operation | libc::FUTEX_PRIVATE_FLAG;
     let for_ever = std::ptr::null::<libc::timespec>();
     // SAFETY: the word lives during the call, and no time limit is given.
-    unsafe { libc::syscall(libc::SYS_futex, word.as_ptr(), operation, value, for_ever) };
+    Errno::result(unsafe {
+        libc::syscall(libc::SYS_futex, word.as_ptr(), operation, value, for_ever)
+    })
 }
 
 fn run(_: &Lab) -> Result<Evidence> {
@@ -58,20 +61,23 @@ fn run(_: &Lab) -> Result<Evidence> {
     std::thread::scope(|threads| {
         let wait = |before_sleep: &dyn Fn()| {
             let guard = lock.lock().expect("nobody panics while holding it");
-            let mut wakes = come.wait(&lock, guard, before_sleep);
+            let (mut wakes, slept) = come.wait(&lock, guard, before_sleep);
             *wakes += 1;
+            slept
         };
-        let sleeper = spawn(threads, "sleeper", move || wait(&|| tid_of(&tid)))?;
-        let tid = told.recv().context("the sleeper ended")?;
-        let asleep = sleeps(tid);
-        say!("main", "the first {}", if asleep { "sleeps" } else { "does not sleep" });
+        let tid = &tid;
+        let sleeper = spawn(threads, "sleeper", move || wait(&|| tid_of(tid)))?;
+        let asleep = sleeps_on(told.recv().context("the first has ended")?, &come);
+        say!("main", "the first {}", if asleep { "sleeps" } else { "is not seen asleep" });
         let (on_the_way, go_on) = (&on_the_way, &go_on);
         let slow = spawn(threads, "slow", move || {
             wait(&|| {
+                tid_of(tid);
                 on_the_way.wait();
                 go_on.wait();
-            });
+            })
         })?;
+        let second = told.recv().context("the second has ended")?;
         on_the_way.wait();
         say!("main", "the second has given the lock back and does not sleep yet");
         // ANCHOR: notify
@@ -79,28 +85,21 @@ fn run(_: &Lab) -> Result<Evidence> {
         sleeper.join().ok().context("the first has panicked")?;
         go_on.wait();
         // ANCHOR_END: notify
-        // If it sleeps after all, this wakes it up.
-        let slept = comes_to_end_or_block(&slow);
-        if slept {
+        let sent = come.0.load(Ordering::Relaxed);
+        // If it sleeps after all, it is woken up.
+        let sleeps = sleeps_on(second, &come) || !slow.is_finished();
+        if sleeps {
             come.notify_one();
         }
-        slow.join().ok().context("the second has panicked")?;
-        let woken = *lock.lock().expect("nobody panics while holding it") - u32::from(slept);
-        say!("main", "one notification was sent; {woken} came back from wait");
+        let slept = slow.join().ok().context("the second has panicked")?;
+        let put = if slept { "puts the second to sleep" } else { "refuses to put it to sleep" };
+        say!("main", "now it calls futex, which {put}");
+        let woken = *lock.lock().expect("nobody panics while holding it") - u32::from(sleeps);
+        say!("main", "notifications sent: {sent}, returns from wait: {woken}");
         Ok(Evidence::new()
             .fact("spurious: the first slept", asleep)
-            .fact("spurious: notifications", 1)
+            .fact("spurious: the second slept", slept)
+            .fact("spurious: notifications", sent)
             .fact("spurious: returns from wait", woken))
     })
-}
-
-/// Waits until the thread has ended or a while is over; whether it has not ended.
-fn comes_to_end_or_block(thread: &std::thread::ScopedJoinHandle<'_, ()>) -> bool {
-    for _ in 0..500 {
-        if thread.is_finished() {
-            return false;
-        }
-        std::thread::sleep(std::time::Duration::from_millis(1));
-    }
-    true
 }

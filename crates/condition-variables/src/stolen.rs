@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use lab::thread::spawn;
 use lab::{Evidence, Experiment, Lab, say};
 
-use crate::cpu::{sleeps, tid_of};
+use crate::cpu::{sleeps_on, tid_of};
 
 pub const EXPERIMENT: Experiment = Experiment {
     name: "stolen",
@@ -36,16 +36,31 @@ fn waits_with_while<'a>(mut items: Items<'a>, filled: &Condvar) -> Items<'a> {
 // ANCHOR_END: waits
 
 fn run(_: &Lab) -> Result<Evidence> {
-    let (stolen, with_if) = notified_too_late(waits_with_if)?;
-    say!("main", "sends item 1, notifies, and a thief takes {}", named(stolen));
-    say!("if", "wakes up and gets {}", named(with_if));
-    let (stolen_too, with_while) = notified_too_late(waits_with_while)?;
-    say!("main", "the same again, and the thief takes {}", named(stolen_too));
-    say!("while", "wakes up and gets {}", named(with_while));
+    let with_if = notified_too_late(waits_with_if)?;
+    say!("main", "sends item 1, notifies, and a thief takes {}", named(with_if.stolen));
+    say!("if", "{} and gets {}", with_if.wakes_up(), named(with_if.got));
+    let with_while = notified_too_late(waits_with_while)?;
+    say!("main", "the same again, and the thief takes {}", named(with_while.stolen));
+    say!("while", "{} and gets {}", with_while.wakes_up(), named(with_while.got));
+    let both = [&with_if, &with_while];
     Ok(Evidence::new()
-        .fact("stolen: the thief was faster", stolen.is_some() && stolen_too.is_some())
-        .fact("stolen: with if, got an item", with_if.is_some())
-        .fact("stolen: with while, got an item", with_while.is_some()))
+        .fact("stolen: both were seen asleep", both.iter().all(|one| one.asleep))
+        .fact("stolen: the thief was faster", both.iter().all(|one| one.stolen == Some(1)))
+        .fact("stolen: with if, got an item", with_if.got.is_some())
+        .fact("stolen: with while, got an item", with_while.got.is_some()))
+}
+
+/// What became of the items, and whether the consumer slept when the first came.
+struct Theft {
+    asleep: bool,
+    stolen: Option<u32>,
+    got: Option<u32>,
+}
+
+impl Theft {
+    fn wakes_up(&self) -> &'static str {
+        if self.asleep { "wakes up" } else { "was not seen asleep," }
+    }
 }
 
 fn named(item: Option<u32>) -> String {
@@ -54,9 +69,7 @@ fn named(item: Option<u32>) -> String {
 
 /// What a thief gets, and a consumer that waits in this way: item 1 is sent at first, and item 2
 /// when the consumer has looked.
-fn notified_too_late(
-    wait: for<'a> fn(Items<'a>, &Condvar) -> Items<'a>,
-) -> Result<(Option<u32>, Option<u32>)> {
+fn notified_too_late(wait: for<'a> fn(Items<'a>, &Condvar) -> Items<'a>) -> Result<Theft> {
     let (items, filled) = (Mutex::new(VecDeque::new()), Condvar::new());
     let (tid, told) = std::sync::mpsc::channel();
     let lock = || items.lock().expect("nobody panics while holding it");
@@ -67,7 +80,7 @@ fn notified_too_late(
             wait(items, &filled).pop_front()
         })?;
         let tid = told.recv().context("the consumer ended")?;
-        sleeps(tid);
+        let asleep = sleeps_on(tid, &filled);
         // ANCHOR: theft
         let mut items = lock();
         items.push_back(1);
@@ -76,20 +89,11 @@ fn notified_too_late(
         let stolen = items.pop_front();
         drop(items);
         // ANCHOR_END: theft
-        comes_to_end_or_block(&consumer, tid);
+        // It has been woken, and either ends or comes back to sleep.
+        sleeps_on(tid, &filled);
         lock().push_back(2);
         filled.notify_one();
-        Ok((stolen, consumer.join().ok().context("the consumer has panicked")?))
+        let got = consumer.join().ok().context("the consumer has panicked")?;
+        Ok(Theft { asleep, stolen, got })
     })
-}
-
-/// Waits until the consumer has ended, or sleeps again.
-fn comes_to_end_or_block<T>(
-    consumer: &std::thread::ScopedJoinHandle<'_, T>,
-    tid: nix::unistd::Pid,
-) {
-    std::thread::sleep(std::time::Duration::from_millis(20));
-    if !consumer.is_finished() {
-        sleeps(tid);
-    }
 }

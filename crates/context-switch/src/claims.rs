@@ -36,15 +36,15 @@ fn thread_switch_faster(facts: &Evidence) -> Result<Judgement, Absent> {
     let pages = facts.number("working set: largest at")?;
     let seen =
         format!("{seen}, and {:.2} times with {pages} pages in use ({memory})", memory.median);
-    Ok(if direct.median >= SAME {
-        Judgement::inconclusive(format!("too close to call: {seen}"))
+    Ok(if !direct.is_below(SAME) {
+        Judgement::undecided(format!("too close to call: {seen}"))
     } else if memory.is_above(MATTERS) {
         Judgement::caveat(seen)
             .briefly(format!("but the switch alone costs {:.1} times as much", direct.median))
     } else if memory.is_below(MATTERS) {
         Judgement::does_not_hold(seen)
     } else {
-        Judgement::inconclusive(format!("too close to call: {seen}"))
+        Judgement::undecided(format!("too close to call: {seen}"))
     })
 }
 // ANCHOR_END: criterion
@@ -86,6 +86,7 @@ mod tests {
     #[test]
     fn what_is_close_or_not_to_be_trusted_decides_nothing() {
         assert_eq!(verdict([0.9, 1.0, 1.1], [1.0, 1.3, 2.0]), Verdict::Inconclusive);
+        assert_eq!(verdict([0.5, 1.0, 1.9], [2.0, 2.5, 3.0]), Verdict::Inconclusive);
         assert_eq!(verdict([1.1, 1.5, 1.9], [2.0, 2.5, 3.0]), Verdict::Inconclusive);
         let facts = Evidence::new().missing("direct: process / thread", "too noisy");
         assert_eq!(CLAIMS[0].verdict(&facts).verdict, Verdict::Inconclusive);

@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use lab::child::explain;
 use lab::sample::{Pinned, allowed_cpus};
 use lab::thread::spawn;
-use lab::{Evidence, Experiment, Lab, proc, say};
+use lab::{Evidence, Experiment, Lab, Unavailable, proc, say, say_why};
 use nix::sched::sched_yield;
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::unistd::{getppid, gettid};
@@ -97,7 +97,7 @@ fn run(_: &Lab) -> Result<Evidence> {
             evidence.fact(PERF, all.iter().all(|switches| switches.agrees()))
         }
         Err(why) => {
-            say!("first", "perf is not allowed to count here");
+            say_why!("first", "perf counts nothing here: {why:#}");
             evidence.missing(PERF, format!("{why:#}"))
         }
     })
@@ -126,7 +126,7 @@ impl Switches {
     fn in_proc() -> Result<Switches> {
         let count = |key: &str| -> Result<i64> {
             proc::status(gettid(), key)
-                .with_context(|| format!("/proc: {key}"))?
+                .ok_or_else(|| Unavailable::because(format!("/proc does not show {key}")))?
                 .parse()
                 .context("a count")
         };

@@ -1,4 +1,6 @@
 //! Two tasks that do nothing but wake each other, on one CPU: once two processes, once two threads.
+//! Measured in turn with a C program that does the same, a round trip takes 1.05 times as long as there,
+//! and the four calls without a switch 1.08: std's functions around read(2) and write(2) are some of it.
 
 use std::time::Duration;
 

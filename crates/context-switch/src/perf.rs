@@ -37,7 +37,8 @@ impl Counter {
     ///
     /// # Errors
     ///
-    /// [`lab::Unavailable`] where `kernel.perf_event_paranoid` is above 1 and CAP_PERFMON is missing.
+    /// [`lab::Unavailable`] where `kernel.perf_event_paranoid` is above 1 and CAP_PERFMON is missing, or
+    /// where a filter refuses the call.
     pub fn of_switches() -> Result<Counter> {
         let attributes = Attributes {
             kind: SOFTWARE,

@@ -29,7 +29,7 @@ fn run(lab: &Lab) -> Result<Evidence> {
     let (common, own) = (small_pages()?, small_pages()?);
     let sampling = Sampling {
         rounds: lab.by_effort(9, 15, 51),
-        batch: Duration::from_micros(lab.by_effort(400, 1_000, 5_000)),
+        batch: Duration::from_micros(lab.by_effort(2_500, 3_000, 5_000)),
         tolerance: TOLERANCE,
     };
     say!("asker", "asks on CPU {cpu}; each turn writes to pages; CPU time, µs:");
@@ -81,7 +81,7 @@ fn run(lab: &Lab) -> Result<Evidence> {
             .sampled("working set: thread at the largest", thread, "µs")
             .measured("working set: largest at", pages, "pages"),
         None => evidence
-            .missing("largest working set: process / thread", "too noisy for any number of pages"),
+            .doubtful("largest working set: process / thread", "too noisy for any number of pages"),
     })
 }
 

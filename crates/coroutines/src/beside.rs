@@ -2,14 +2,25 @@
 
 use std::cell::{Cell, RefCell};
 use std::future::Future;
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
 use crate::tasks::{Executor, yield_now};
 
-/// Whether the other task ran before, and its steps from the beginning of this one to its end.
-pub fn steps_beside(this: impl Future<Output = Result<()>>) -> Result<(bool, u64)> {
-    let (steps, over) = (Cell::new(0), Cell::new(false));
+/// What the other task did.
+pub struct Beside {
+    /// Whether it ran before this one began.
+    pub ran_before: bool,
+    /// Its steps from the beginning of this one to its end.
+    pub steps: u64,
+    /// How long that was.
+    pub time: Duration,
+}
+
+/// Runs this task and the other.
+pub fn steps_beside(this: impl Future<Output = Result<()>>) -> Result<Beside> {
+    let (steps, over, time) = (Cell::new(0), Cell::new(false), Cell::new(Duration::ZERO));
     let (before, during, outcome) = (Cell::new(0), Cell::new(0), RefCell::new(Ok(())));
     let mut executor = Executor::default();
     // ANCHOR: tasks
@@ -21,7 +32,9 @@ pub fn steps_beside(this: impl Future<Output = Result<()>>) -> Result<(bool, u64
     });
     executor.spawn(async {
         before.set(steps.get());
+        let start = Instant::now();
         *outcome.borrow_mut() = this.await;
+        time.set(start.elapsed());
         during.set(steps.get() - before.get());
         over.set(true);
     });
@@ -29,5 +42,5 @@ pub fn steps_beside(this: impl Future<Output = Result<()>>) -> Result<(bool, u64
     // ANCHOR_END: tasks
     drop(executor);
     outcome.into_inner()?;
-    Ok((before.get() > 0, during.get()))
+    Ok(Beside { ran_before: before.get() > 0, steps: during.get(), time: time.get() })
 }

@@ -25,32 +25,32 @@ pub const EXPERIMENT: Experiment = Experiment {
 const LONG: Duration = Duration::from_millis(30);
 
 fn run(_: &Lab) -> Result<Evidence> {
-    let (ran_before, blocked) = steps_beside(async {
+    let blocked = steps_beside(async {
         std::thread::sleep(LONG);
         Ok(())
     })?;
-    say!("task", "sleeps in a system call; the other took {blocked} steps");
-    let (_, handed_over) = steps_beside(on_another_thread(|| std::thread::sleep(LONG)))?;
-    match handed_over {
+    say!("task", "sleeps in a system call; the other took {} steps", blocked.steps);
+    let handed_over = steps_beside(on_another_thread(|| std::thread::sleep(LONG)))?;
+    match handed_over.steps {
         0 => say!("task", "awaits a thread that sleeps; the other took 0 steps"),
-        _ => {
-            let each = LONG.as_secs_f64() * 1e6 / handed_over as f64;
+        steps => {
+            let each = handed_over.time.as_secs_f64() * 1e6 / steps as f64;
             say!("task", "awaits a thread that sleeps; the other steps every {each:.2} µs");
         }
     }
 
-    let across = is_free(true);
+    let across = is_free(true)?;
     say!("task", "keeps a guard across an await: for another the lock {}", state(across));
     if !across {
         say!("task", "lock() there may put the only thread to sleep: a deadlock");
     }
-    let before = is_free(false);
+    let before = is_free(false)?;
     say!("task", "drops it before the await: for another the lock {}", state(before));
     Ok(Evidence::new()
-        .fact("blocking: the other task ran before", ran_before)
-        .fact("blocking: steps beside a task that blocks", blocked)
-        .fact("blocking: the other task ran beside one that awaits a thread", handed_over > 0)
-        .measured("blocking: steps beside a task that awaits a thread", handed_over, "steps")
+        .fact("blocking: the other task ran before", blocked.ran_before)
+        .fact("blocking: steps beside a task that blocks", blocked.steps)
+        .fact("blocking: the other task ran beside one that awaits a thread", handed_over.steps > 0)
+        .measured("blocking: steps beside a task that awaits a thread", handed_over.steps, "steps")
         .fact("blocking: guard across await: lock is free", across)
         .fact("blocking: guard dropped before await: lock is free", before))
 }
@@ -90,8 +90,8 @@ async fn on_another_thread(call: impl FnOnce() + Send + 'static) -> Result<()> {
 // ANCHOR: guard
 /// Whether a lock is free for a second task while the first waits.
 #[expect(clippy::await_holding_lock, reason = "clippy warns of what is shown here")]
-fn is_free(across: bool) -> bool {
-    let (lock, free) = (Mutex::new(0), Cell::new(false));
+fn is_free(across: bool) -> Result<bool> {
+    let (lock, free) = (Mutex::new(0), Cell::new(None));
     let mut executor = Executor::default();
     executor.spawn(async {
         let mut guard = lock.lock().expect("nobody panics while holding it");
@@ -100,9 +100,9 @@ fn is_free(across: bool) -> bool {
         yield_now().await;
         drop(kept);
     });
-    executor.spawn(async { free.set(lock.try_lock().is_ok()) });
+    executor.spawn(async { free.set(Some(lock.try_lock().is_ok())) });
     executor.run();
     drop(executor);
-    free.get()
+    free.get().context("the second task did not run")
 }
 // ANCHOR_END: guard

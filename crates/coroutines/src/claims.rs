@@ -40,6 +40,7 @@ fn coroutines_are_cooperative(facts: &Evidence) -> Result<Judgement, Absent> {
     let blocked = facts.number("blocking: steps beside a task that blocks")?;
     let situations = facts.truth("starve: the other task ran before")?
         && facts.truth("starve: the other thread ran before")?
+        && facts.truth("starve: both threads were on the same CPU")?
         && facts.truth("blocking: the other task ran before")?;
     let threads = if preempted { "another thread ran" } else { "no other thread ran" };
     let seen = format!(
@@ -47,7 +48,7 @@ fn coroutines_are_cooperative(facts: &Evidence) -> Result<Judgement, Absent> {
          task took {starved:.0} steps"
     );
     Ok(if !situations {
-        Judgement::inconclusive("the tasks or threads were not under way together")
+        Judgement::undecided("the tasks or threads were not under way together on one CPU")
     } else if tasks < 2.0 || added > 0.0 || ran_on > 1.0 || starved > 0.0 || polite == 0.0 {
         Judgement::does_not_hold(format!("{seen}; {polite:.0} beside one that awaits"))
     } else if !preempted {
@@ -74,7 +75,9 @@ fn coroutines_finer_control(facts: &Evidence) -> Result<Judgement, Absent> {
         "tasks took {tasks:.0} order in {runs:.0} runs, threads {threads:.0} in {of:.0}; of \
          {cancelled:.0} tasks dropped at an await {freed:.0} gave back what they held"
     );
-    Ok(if tasks != 1.0 || freed < cancelled {
+    Ok(if cancelled == 0.0 {
+        Judgement::inconclusive("no task could be dropped at an await")
+    } else if tasks != 1.0 || freed < cancelled {
         Judgement::does_not_hold(seen)
     } else if halves > 0.0 {
         Judgement::does_not_hold(format!("{seen}, and {halves:.0} left a step half done"))
@@ -99,6 +102,7 @@ mod tests {
             .fact("starve: another thread ran beside one that computes", preempted)
             .fact("starve: the other task ran before", true)
             .fact("starve: the other thread ran before", true)
+            .fact("starve: both threads were on the same CPU", polite != 8)
             .fact("blocking: the other task ran before", polite != 7)
             .fact("blocking: steps beside a task that blocks", blocked);
         CLAIMS[0].verdict(&facts).verdict
@@ -113,16 +117,21 @@ mod tests {
         assert_eq!(managed(0, 0, 0, true, 0), Verdict::DoesNotHold);
         assert_eq!(managed(0, 0, 60, false, 0), Verdict::DoesNotHold);
         assert_eq!(managed(0, 0, 7, true, 0), Verdict::Inconclusive);
+        assert_eq!(managed(0, 0, 8, true, 0), Verdict::Inconclusive);
     }
 
     fn control(tasks: u32, threads: u32, freed: u32, halves: u32) -> Verdict {
+        cancelled(5, tasks, threads, freed, halves)
+    }
+
+    fn cancelled(dropped: u32, tasks: u32, threads: u32, freed: u32, halves: u32) -> Verdict {
         let facts = Evidence::new()
             .fact("order: different traces of tasks", tasks)
             .fact("order: runs of tasks", 1000)
             .fact("order: more than one trace of threads", threads > 1)
             .fact("order: different traces of threads", threads)
             .fact("order: runs of threads", 100)
-            .fact("cancel: tasks dropped while they wait", 5)
+            .fact("cancel: tasks dropped while they wait", dropped)
             .fact("cancel: destructors that ran", freed)
             .fact("cancel: steps left half done", halves);
         CLAIMS[1].verdict(&facts).verdict
@@ -135,5 +144,6 @@ mod tests {
         assert_eq!(control(6, 40, 5, 0), Verdict::DoesNotHold);
         assert_eq!(control(1, 40, 4, 0), Verdict::DoesNotHold);
         assert_eq!(control(1, 40, 5, 3), Verdict::DoesNotHold);
+        assert_eq!(cancelled(0, 1, 40, 0, 0), Verdict::Inconclusive);
     }
 }

@@ -25,7 +25,9 @@ fn run(lab: &Lab) -> Result<Evidence> {
     let traces: HashSet<Vec<u32>> = (0..RUNS).map(|_| trace_of_tasks()).collect();
     let shortest = traces.iter().map(Vec::len).min().unwrap_or(0);
     let tasks = traces.len();
-    say!("tasks", "3 tasks, {TURNS} turns each, {RUNS} runs: different orders: {tasks}");
+    let who = traces.iter().flatten().collect::<HashSet<_>>().len();
+    let turns = shortest / who.max(1);
+    say!("tasks", "{who} tasks, {turns} turns each, {RUNS} runs: different orders: {tasks}");
     let runs = lab.by_effort(100, 300, 1000);
     let mut traces = HashSet::new();
     for _ in 0..runs {
@@ -33,21 +35,24 @@ fn run(lab: &Lab) -> Result<Evidence> {
     }
     let threads = traces.len();
     let new = threads as f64 / f64::from(runs) * 100.0;
-    say!("threads", "3 threads, {TURNS} turns each: a new order in {new:.1} % of runs");
+    let who = traces.iter().flatten().collect::<HashSet<_>>().len();
+    say!("threads", "{who} threads, {TURNS} turns each: a new order in {new:.1} % of runs");
 
     let (mut made, mut dropped, mut halves) = (0, 0, 0);
     for steps in 1..=STEPS {
         let seen = cancelled_after(steps);
         if steps == 2 {
-            let did = if seen.dropped { "runs" } else { "does not run" };
-            say!("cancel", "a task of {STEPS} steps is dropped after {}", seen.begun);
+            let did = if seen.waited { "is dropped" } else { "has ended or not begun" };
+            say!("cancel", "a task of {STEPS} steps {did} after {}", seen.begun);
+            let did = if seen.dropped { "has run" } else { "has not run" };
             say!("cancel", "the destructor of what it holds {did}");
         }
-        made += 1;
+        made += u32::from(seen.waited);
         dropped += u32::from(seen.dropped);
         halves += seen.begun - seen.ended;
     }
-    say!("cancel", "dropped after every number of steps: {halves} steps left half done");
+    say!("cancel", "dropped {made} times, each after another number of steps:");
+    say!("cancel", "{halves} steps were left half done");
     Ok(Evidence::new()
         .fact("order: turns in a trace of tasks", shortest)
         .fact("order: runs of tasks", RUNS)
@@ -101,6 +106,8 @@ const STEPS: u32 = 5;
 
 /// What a task had done when it was dropped.
 struct Cancelled {
+    /// Whether it waited at an await: it had begun and not ended.
+    waited: bool,
     begun: u32,
     ended: u32,
     dropped: bool,
@@ -130,7 +137,7 @@ fn cancelled_after(steps: u32) -> Cancelled {
     for _ in 0..steps {
         executor.step();
     }
-    executor.cancel(task);
-    Cancelled { begun: begun.get(), ended: ended.get(), dropped: dropped.get() }
+    let waited = executor.cancel(task) && begun.get() > 0;
+    Cancelled { waited, begun: begun.get(), ended: ended.get(), dropped: dropped.get() }
 }
 // ANCHOR_END: cancel

@@ -8,6 +8,7 @@ use anyhow::{Context, Result};
 use lab::sample::{Pinned, allowed_cpus};
 use lab::thread::spawn;
 use lab::{Evidence, Experiment, Lab, say};
+use nix::sched::sched_getcpu;
 
 use crate::beside::steps_beside;
 use crate::kernel::{compute, used};
@@ -26,30 +27,34 @@ const LONG: Duration = Duration::from_millis(60);
 const PIECES: u32 = 60;
 
 fn run(_: &Lab) -> Result<Evidence> {
-    let _pinned = Pinned::to(*allowed_cpus().last().context("no CPU is allowed")?)?;
-    let (ran_before, task) = steps_beside(computes(false))?;
+    let cpu = *allowed_cpus().last().context("no CPU is allowed")?;
+    let _pinned = Pinned::to(cpu)?;
+    let greedy = steps_beside(computes(false))?;
+    let task = greedy.steps;
     let (long, piece) = (LONG.as_millis(), (LONG / PIECES).as_millis());
     say!("task", "computes for {long} ms without an await; the other took {task} steps");
-    let (_, polite) = steps_beside(computes(true))?;
+    let polite = steps_beside(computes(true))?.steps;
     say!("task", "awaits every {piece} ms; the other took {polite} steps");
-    let (thread_before, thread, taken) = beside_a_thread()?;
-    let ran = if thread > 0 { "ran too" } else { "did not run" };
-    say!("thread", "computes for {long} ms on the same CPU; the other {ran}");
-    match taken {
+    let other = beside_a_thread(cpu)?;
+    let ran = if other.steps > 0 { "ran too" } else { "did not run" };
+    let place = if other.same_cpu { "on the same CPU" } else { "not always on the same CPU" };
+    say!("thread", "computes for {long} ms {place}; the other {ran}");
+    match other.taken {
         0 => say!("thread", "the kernel never took the CPU away from it"),
-        _ => {
+        taken => {
             let every = LONG.as_secs_f64() * 1e3 / taken as f64;
             say!("thread", "the kernel took the CPU away from it every {every:.1} ms");
         }
     }
     Ok(Evidence::new()
-        .fact("starve: the other task ran before", ran_before)
+        .fact("starve: the other task ran before", greedy.ran_before)
         .fact("starve: steps beside a task that does not await", task)
         .fact("starve: steps beside a task that awaits", polite)
-        .fact("starve: the other thread ran before", thread_before)
-        .fact("starve: another thread ran beside one that computes", thread > 0)
-        .measured("starve: steps beside a thread that computes", thread, "steps")
-        .measured("starve: CPU taken from the thread", taken, "times"))
+        .fact("starve: the other thread ran before", other.ran_before)
+        .fact("starve: both threads were on the same CPU", other.same_cpu)
+        .fact("starve: another thread ran beside one that computes", other.steps > 0)
+        .measured("starve: steps beside a thread that computes", other.steps, "steps")
+        .measured("starve: CPU taken from the thread", other.taken, "times"))
 }
 
 // ANCHOR: task
@@ -65,14 +70,31 @@ async fn computes(awaits: bool) -> Result<()> {
 }
 // ANCHOR_END: task
 
-/// Whether another thread ran before, its steps while one computes on the same CPU, and how often the
-/// kernel took the CPU away from that one.
-fn beside_a_thread() -> Result<(bool, u64, i64)> {
+/// What another thread did while one computes.
+struct BesideThread {
+    ran_before: bool,
+    /// Its steps meanwhile.
+    steps: u64,
+    /// How often the kernel took the CPU away from the one that computes.
+    taken: i64,
+    /// Whether both were on that CPU whenever they looked.
+    same_cpu: bool,
+}
+
+/// Computes on this CPU beside another thread.
+fn beside_a_thread(cpu: usize) -> Result<BesideThread> {
     let (steps, over) = (AtomicU64::new(0), AtomicBool::new(false));
+    let elsewhere = AtomicBool::new(false);
+    let look = || {
+        if sched_getcpu() != Ok(cpu) {
+            elsewhere.store(true, SeqCst);
+        }
+    };
     std::thread::scope(|scope| {
         spawn(scope, "other", || {
             while !over.load(SeqCst) {
                 steps.fetch_add(1, SeqCst);
+                look();
                 std::thread::yield_now();
             }
         })?;
@@ -80,10 +102,13 @@ fn beside_a_thread() -> Result<(bool, u64, i64)> {
             while steps.load(SeqCst) == 0 {
                 std::thread::yield_now();
             }
+            look();
             let (before, taken) = (steps.load(SeqCst), used()?.involuntary_context_switches());
             compute(LONG)?;
             let taken = used()?.involuntary_context_switches() - taken;
-            Ok((before > 0, steps.load(SeqCst) - before, taken))
+            look();
+            let (ran_before, steps) = (before > 0, steps.load(SeqCst) - before);
+            Ok(BesideThread { ran_before, steps, taken, same_cpu: !elsewhere.load(SeqCst) })
         })();
         over.store(true, SeqCst);
         computed

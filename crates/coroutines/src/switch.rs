@@ -26,7 +26,7 @@ fn run(lab: &Lab) -> Result<Evidence> {
     let future = size_of_val(&waits(&AtomicU32::new(0)));
     let switches = switches(lab)?;
     let (task, thread) = (switches.sides[1].1, switches.sides[0].1);
-    say!("main", "there and back, in turn on one CPU:");
+    say!("main", "there and back, in turn {}:", switches.place);
     say!("main", "  two tasks    {:>8.3} µs", task.median);
     say!("main", "  two threads  {:>8.3} µs", thread.median);
     match &switches.doubt {

@@ -66,9 +66,9 @@ impl<'a> Executor<'a> {
     }
     // ANCHOR_END: executor
 
-    /// Drops a task where it waits.
-    pub fn cancel(&mut self, task: usize) {
-        self.tasks[task] = None;
+    /// Drops a task where it waits; false if it has ended.
+    pub fn cancel(&mut self, task: usize) -> bool {
+        self.tasks[task].take().is_some()
     }
 }
 
@@ -117,7 +117,8 @@ mod tests {
         let mut executor = Executor::default();
         let task = executor.spawn(std::future::pending());
         assert_eq!((executor.run(), unfinished(&executor)), (1, 1));
-        executor.cancel(task);
+        assert!(executor.cancel(task));
         assert_eq!(unfinished(&executor), 0);
+        assert!(!executor.cancel(task));
     }
 }

@@ -84,6 +84,11 @@ fn crashes_reach_no_sibling(facts: &Evidence) -> Result<Result<String, Judgement
     let siblings = facts.number("process: siblings")?;
     let fewest = facts.number("process: fewest survivors")?;
     let faults = facts.number("process: faults")?;
+    let harmless = facts.text("process: faults that ended nothing")?;
+    if !harmless.is_empty() {
+        let because = format!("a process was to end by a fault and did not: {harmless}");
+        return Ok(Err(Judgement::inconclusive(because)));
+    }
     Ok(if fewest < siblings {
         Err(Judgement::does_not_hold(format!(
             "after one of {faults} faults only {fewest} of {siblings} siblings finished"
@@ -141,6 +146,7 @@ mod tests {
         Evidence::new()
             .fact("process: siblings", 7)
             .fact("process: faults", 9)
+            .fact("process: faults that ended nothing", "")
             .fact("process: fewest survivors", fewest)
             .fact("channels", 6)
             .fact("channels that carry harm", channels)

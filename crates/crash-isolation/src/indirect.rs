@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 
 use anyhow::{Context, Result, ensure};
 use lab::child::{explain, status};
-use lab::{Evidence, Experiment, Lab, say};
+use lab::{Evidence, Experiment, Lab, Unavailable, say};
 use nix::errno::Errno;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::{SigHandler, Signal, kill, raise, signal};
@@ -144,30 +144,50 @@ fn process_group() -> Result<(bool, bool)> {
     Ok((leader_is_ended(false)?, !leader_is_ended(true)?))
 }
 
+/// How many signals the greedy one queues, and from how many on its neighbour is refused another.
+const GREEDY: usize = 128;
+const ROOM: u64 = 64;
+
 /// The kernel counts queued signals per user, as it counts processes: setrlimit(2),
-/// RLIMIT_SIGPENDING, which binds root too.
+/// RLIMIT_SIGPENDING, which binds root too. Beside one that queues none the neighbour has to have room,
+/// or it was not the greedy one that took it.
 fn quota() -> Result<(bool, bool)> {
     let (_, hard) = getrlimit(Resource::RLIMIT_SIGPENDING).map_err(explain("getrlimit"))?;
-    let used = queued_signals().context("/proc/self/status has no SigQ")?;
-    let queue = |limit: u64, number: usize| {
-        let _ = setrlimit(Resource::RLIMIT_SIGPENDING, limit.min(hard), hard);
-        (0..number).all(|_| queue_a_signal().is_ok())
+    let used = queued_signals()?;
+    let queue = |limit: u64, number: usize| -> nix::Result<()> {
+        setrlimit(Resource::RLIMIT_SIGPENDING, limit.min(hard), hard)?;
+        (0..number).try_for_each(|_| queue_a_signal())
     };
-    let neighbour_is_refused = |greedy_limit| -> Result<bool> {
+    let neighbour_is_refused = |limit, number| -> Result<bool> {
         let (mut ready, mut done) = std::io::pipe().context("pipe")?;
         let _greedy = child(|| {
-            queue(greedy_limit, 128);
+            let _as_many_as_it_may = queue(limit, number);
             let _ = done.write_all(b".");
             loop {
                 pause();
             }
         })?;
         ready.read_exact(&mut [0]).context("read")?;
-        let neighbour = child(|| i32::from(!queue(used + 64, 1)))?;
-        Ok(matches!(neighbour.wait()?, WaitStatus::Exited(_, 1)))
+        let neighbour = child(|| match queue(used + ROOM, 1) {
+            Ok(()) => HAD_ROOM,
+            Err(Errno::EAGAIN) => REFUSED,
+            Err(errno) => status(Err::<(), _>(explain("sigqueue")(errno))),
+        })?;
+        match neighbour.wait()? {
+            WaitStatus::Exited(_, HAD_ROOM) => Ok(false),
+            WaitStatus::Exited(_, REFUSED) => Ok(true),
+            status => anyhow::bail!("the neighbour {}", lab::child::in_words(status)),
+        }
     };
-    Ok((neighbour_is_refused(hard)?, !neighbour_is_refused(used + 32)?))
+    let why = "this user may queue no signal even beside a modest process (ulimit -i)";
+    ensure!(!neighbour_is_refused(hard, 0)?, Unavailable::because(why));
+    let harm = neighbour_is_refused(hard, GREEDY)?;
+    Ok((harm, !neighbour_is_refused(used + ROOM / 2, GREEDY)?))
 }
+
+/// Exit statuses of the neighbour.
+const HAD_ROOM: i32 = 0;
+const REFUSED: i32 = 11;
 
 /// Queues a blocked real-time signal for this process; it stays in the queue.
 fn queue_a_signal() -> nix::Result<()> {
@@ -184,8 +204,9 @@ fn queue_a_signal() -> nix::Result<()> {
 }
 
 /// How many signals are queued for all processes of this user, proc_pid_status(5).
-fn queued_signals() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("SigQ:"))?;
-    line.trim().split('/').next()?.parse().ok()
+fn queued_signals() -> Result<u64> {
+    let status = lab::proc::read("/proc/self/status")?;
+    let line = status.lines().find_map(|line| line.strip_prefix("SigQ:"));
+    let queued = line.and_then(|line| line.trim().split('/').next()?.parse().ok());
+    queued.context("/proc/self/status has no SigQ")
 }

@@ -4,10 +4,12 @@
 
 use std::fs;
 use std::hint::black_box;
+use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 
 use anyhow::{Context, Result};
-use lab::{Evidence, Experiment, Lab, say};
-use nix::sys::resource::{Resource, setrlimit};
+use lab::child::explain;
+use lab::{Evidence, Experiment, Lab, Shared, say};
+use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit, setrlimit};
 use nix::sys::wait::WaitStatus;
 
 use crate::watched::{child, exact};
@@ -27,21 +29,37 @@ const WANTED: usize = 256 * MIB;
 const REFUSED: i32 = 12;
 
 fn run(_: &Lab) -> Result<Evidence> {
-    let (allowed, wanted) = (LIMIT / MIB, WANTED / MIB);
+    let (may_have, wanted) = (Shared::new(AtomicU64::new(0))?, WANTED / MIB);
     let limited = ended(|| {
         let _ = setrlimit(Resource::RLIMIT_AS, LIMIT as u64, LIMIT as u64);
+        let limit = getrlimit(Resource::RLIMIT_AS).map_or(u64::MAX, |(soft, _)| soft);
+        may_have.store(limit, SeqCst);
         fill(WANTED, Write::EachPage)
     })?;
-    say!("parent", "may have {allowed} MiB (RLIMIT_AS), wants {wanted}: {limited}");
+    let allowed = in_mib(may_have.load(SeqCst));
+    say!("parent", "may have {allowed} (RLIMIT_AS), wants {wanted} MiB: {limited}");
     let promised = ended(|| fill(WANTED, Write::Nothing))?;
-    say!("parent", "may have any, wants {wanted} MiB, writes to none of it: {promised}");
+    let (soft, _) = getrlimit(Resource::RLIMIT_AS).map_err(explain("getrlimit"))?;
+    let any = in_mib(soft);
+    say!("parent", "may have {any}, wants {wanted} MiB, writes to none: {promised}");
     let evidence = Evidence::new()
         .fact("with a limit of its own", limited)
         .fact("asked for and not written to", promised);
-    let (usual, volunteer) = (score(None)?, score(Some(1000))?);
+    let (usual, volunteer) = (score(None)?, score(Some(FIRST))?);
     say!("kernel", "would kill by the highest score: this child has {usual}");
-    say!("kernel", "one that asks to be the first (oom_score_adj 1000): {volunteer}");
+    say!("kernel", "one that asks to be the first (oom_score_adj {FIRST}): {volunteer}");
     Ok(evidence.fact("oom_score_adj makes it the first", volunteer > usual))
+}
+
+/// What a process adds to its score that wants to be the first.
+const FIRST: i32 = 1000;
+
+/// A limit in words.
+fn in_mib(limit: u64) -> String {
+    match limit {
+        RLIM_INFINITY => "any".to_owned(),
+        limit => format!("{} MiB", limit / MIB as u64),
+    }
 }
 
 /// Runs `body` in a child; how the child ended.

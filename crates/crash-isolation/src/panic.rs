@@ -94,7 +94,8 @@ struct Cleanup<'a>(&'a PipeWriter);
 
 impl Drop for Cleanup<'_> {
     fn drop(&mut self) {
-        say!("worker", "cleans up while the stack unwinds");
+        let when = if std::thread::panicking() { "while the stack unwinds" } else { "at the end" };
+        say!("worker", "cleans up {when}");
         note(self.0, "cleaned up");
     }
 }

@@ -11,7 +11,7 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::unistd::Pid;
 
 use crate::fault::{self, Fault};
-use crate::watched::{child, exact};
+use crate::watched::{child, exact, no_trace_of_a_panic};
 
 pub const EXPERIMENT: Experiment = Experiment {
     name: "process-matrix",
@@ -37,12 +37,15 @@ const SIBLINGS: usize = 7;
 fn run(_: &Lab) -> Result<Evidence> {
     limit_the_stack()?;
     let mut evidence = Evidence::new();
-    let (mut fewest, mut after_null_write) = (SIBLINGS, 0);
+    let (mut fewest, mut after_null_write, mut harmless) = (SIBLINGS, 0, Vec::new());
     for fault in FAULTS {
         let (status, survivors) = one_of_eight(&fault)?;
         let name = fault.name;
         let ended = format!("{status},");
         say!("parent", "{name:<14} victim {ended:<21} {survivors} of {SIBLINGS} finish");
+        if status == "exited with 0" {
+            harmless.push(name);
+        }
         evidence = evidence.fact(&format!("process: {name}: status"), status);
         fewest = fewest.min(survivors);
         if name == fault::NULL_WRITE.name {
@@ -52,6 +55,7 @@ fn run(_: &Lab) -> Result<Evidence> {
     Ok(evidence
         .fact("process: siblings", SIBLINGS)
         .fact("process: faults", FAULTS.len())
+        .fact("process: faults that ended nothing", harmless.join(", "))
         .fact("process: fewest survivors", fewest)
         .fact("process: survivors", format!("{after_null_write} of {SIBLINGS}")))
 }
@@ -86,6 +90,7 @@ pub const VICTIM: Role = Role {
     name: "victim",
     run: |arguments| {
         lab::child::no_core_dump();
+        no_trace_of_a_panic();
         let named = FAULTS.iter().find(|fault| arguments == [fault.name]);
         let fault = named.context("there is no such fault")?;
         (fault.commit)();

@@ -31,6 +31,7 @@ pub const EXPERIMENT: Experiment = Experiment {
 /// A mistake in one thread, and what it does to the others in the same process.
 struct Mistake {
     name: &'static str,
+    /// What the others then meet; `{looked}` stands for [`LOOKED`].
     harm: &'static str,
     guard: &'static str,
     /// Whether the harm was seen, and whether the guard kept it off.
@@ -70,7 +71,7 @@ const MISTAKES: [Mistake; 6] = [
     },
     Mistake {
         name: "loop under a lock",
-        harm: "the others did not get the lock in 10 ms",
+        harm: "the others did not get the lock in {looked}",
         guard: "a loop that can be told to stop",
         show: loop_under_a_lock,
     },
@@ -83,7 +84,7 @@ fn run(_: &Lab) -> Result<Evidence> {
         let name = mistake.name;
         if harm {
             harmful.push(name);
-            say!("parent", "{name:<18} {}", mistake.harm);
+            say!("parent", "{name:<18} {}", mistake.meets());
         } else {
             say!("parent", "{name:<18} harms nobody here");
         }
@@ -95,6 +96,15 @@ fn run(_: &Lab) -> Result<Evidence> {
         .fact("mistakes that harm other threads", harmful.len())
         .fact("harmful mistakes", harmful.join(", "))
         .fact("mistakes with a guard", guarded))
+}
+
+/// For how long the others try to get a lock.
+const LOOKED: Duration = Duration::from_millis(10);
+
+impl Mistake {
+    fn meets(&self) -> String {
+        self.harm.replace("{looked}", &format!("{} ms", LOOKED.as_millis()))
+    }
 }
 
 /// Makes the mistake in a child, so that the next one meets a healthy process.
@@ -221,10 +231,22 @@ fn loop_under_a_lock() -> Result<(bool, bool)> {
         }
         let start = Instant::now();
         let mut harm = lock.try_lock().is_err();
-        while start.elapsed() < Duration::from_millis(10) {
+        while start.elapsed() < LOOKED {
             harm &= lock.try_lock().is_err();
         }
         stop.store(true, Relaxed);
         (harm, lock.lock().is_ok())
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_is_told_to_be_kept_for_as_long_as_somebody_looked() {
+        let of_a_lock = MISTAKES.iter().find(|mistake| mistake.name == "loop under a lock");
+        let said = of_a_lock.expect("there is one").meets();
+        assert!(said.ends_with(&format!("in {} ms", LOOKED.as_millis())), "{said}");
+    }
 }

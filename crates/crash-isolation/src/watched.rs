@@ -42,10 +42,17 @@ pub fn spawn_detached(body: impl FnOnce() + Send + 'static) {
 /// Sends what std says about a crash nowhere: it is expected here, and told in the story. A child that
 /// cannot do that ends before it crashes.
 pub fn silence() {
+    no_trace_of_a_panic();
     let nowhere = File::options().write(true).open("/dev/null").map_err(explain_io("/dev/null"));
     let silent =
         nowhere.and_then(|nowhere| nix::unistd::dup2_stderr(nowhere).map_err(explain("dup2")));
     silent.unwrap_or_else(|error| lab::child::give_up(&error));
+}
+
+/// Lets no panic print its message and its stack: of a panic within a panic std looks up every line of
+/// the stack, whatever `RUST_BACKTRACE` says, and that takes longer than all the rest.
+pub fn no_trace_of_a_panic() {
+    std::panic::set_hook(Box::new(|_| {}));
 }
 
 /// A wait status in words.

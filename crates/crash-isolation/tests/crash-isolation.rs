@@ -77,6 +77,9 @@ fn a_limit_of_its_own_is_told_by_malloc_and_a_promise_costs_nothing() {
 /// The experiment aborts from the panic hook; a program that rustc built so ends the same way.
 #[test]
 fn a_program_built_with_panic_abort_ends_as_the_experiment_says() {
+    let fact = |name: &str| PROGRAM.fact("panic", name);
+    assert_eq!(fact("abort: status"), "was ended by SIGABRT");
+    assert_eq!(fact("abort: destructor runs"), false);
     let place = tempfile::tempdir().expect("a temporary directory");
     let (source, program) = (place.path().join("aborts.rs"), place.path().join("aborts"));
     std::fs::write(

@@ -1,11 +1,14 @@
 //! The names of the system calls that making a thread takes.
 
+use std::borrow::Cow;
+
 macro_rules! names {
     ($($call:ident $name:literal)*) => {
-        /// The name of the system call of this number, where it is one that making threads takes.
-        pub fn name(number: u64) -> &'static str {
-            $(if number == libc::$call as u64 { return $name; })*
-            "another"
+        /// The name of the system call of this number, where it is one that making threads takes;
+        /// of another one the number.
+        pub fn name(number: u64) -> Cow<'static, str> {
+            $(if number == libc::$call as u64 { return $name.into(); })*
+            format!("number {number}").into()
         }
     };
 }
@@ -16,6 +19,7 @@ names! {
     SYS_exit "exit"
     SYS_exit_group "exit_group"
     SYS_futex "futex"
+    SYS_getpid "getpid"
     SYS_getrandom "getrandom"
     SYS_gettid "gettid"
     SYS_madvise "madvise"
@@ -30,4 +34,15 @@ names! {
     SYS_sched_getaffinity "sched_getaffinity"
     SYS_set_robust_list "set_robust_list"
     SYS_sigaltstack "sigaltstack"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::name;
+
+    #[test]
+    fn a_call_without_a_name_has_a_number() {
+        assert_eq!(name(libc::SYS_futex as u64), "futex");
+        assert_eq!(name(99_999), "number 99999");
+    }
 }

@@ -1,7 +1,7 @@
 //! What people say about the cost of making threads and processes, and the criteria by which the
 //! facts decide.
 
-use lab::{Absent, Claim, Evidence, Judgement, Value, Verdict};
+use lab::{Absent, Claim, Evidence, Judgement, Verdict};
 
 /// The claims that this package answers.
 pub const CLAIMS: &[Claim] = &[
@@ -52,20 +52,21 @@ const AS_CHEAP: f64 = 2.0;
 fn thread_creation_faster(facts: &Evidence) -> Result<Judgement, Absent> {
     let fork = facts.samples("fork / thread")?;
     let spawn = facts.samples("posix_spawn / thread")?;
-    let borrowed = facts.number("vfork-style clone / thread")?;
+    let borrowed = facts.samples("vfork-style clone / thread")?;
     let costs =
         format!("fork costs {:.1} threads ({fork}), posix_spawn {:.1}", fork.median, spawn.median);
+    let borrows = format!("a process in the parent's address space {:.1}", borrowed.median);
     Ok(if fork.is_below(1.0) || spawn.is_below(1.0) {
         Judgement::does_not_hold(costs)
     } else if !fork.is_above(FORK_FASTER) || !spawn.is_above(SPAWN_FASTER) {
-        Judgement::inconclusive(format!("{costs}: too close to call"))
-    } else if borrowed < AS_CHEAP {
-        Judgement::caveat(format!(
-            "{costs}, but a process in the parent's address space {borrowed:.1}"
-        ))
-        .briefly(format!("but a vfork-style process costs {borrowed:.1} threads"))
+        Judgement::undecided(format!("{costs}: too close to call"))
+    } else if borrowed.is_below(AS_CHEAP) {
+        Judgement::caveat(format!("{costs}, but {borrows}"))
+            .briefly(format!("but a vfork-style process costs {:.1} threads", borrowed.median))
+    } else if borrowed.is_above(AS_CHEAP) {
+        Judgement::holds(format!("{costs}, {borrows}"))
     } else {
-        Judgement::holds(format!("{costs}, a process in the parent's address space {borrowed:.1}"))
+        Judgement::undecided(format!("{costs}, {borrows} ({borrowed}): too close to call"))
     })
 }
 
@@ -78,7 +79,13 @@ const UNCHANGED: f64 = 2.0;
 
 fn creation_slow_by_allocation(facts: &Evidence) -> Result<Judgement, Absent> {
     let mib = facts.number("parent's memory")?;
-    let untouched = facts.samples("mapped, not touched / nothing")?;
+    let strayed = facts.number("touched, of what was to be only mapped")?;
+    if strayed > 0.0 {
+        return Ok(Judgement::inconclusive(format!(
+            "{strayed:.0} % of the memory that was to be only mapped were touched"
+        )));
+    }
+    let untouched = facts.samples("mapped / nothing")?;
     let touched = facts.samples("all of it, touched / nothing")?;
     let shared = facts.samples("touched, but shared / nothing")?;
     let spawn = facts.samples("posix_spawn, large / small")?;
@@ -87,17 +94,16 @@ fn creation_slow_by_allocation(facts: &Evidence) -> Result<Judgement, Absent> {
          touched, {:.1} times when shared",
         untouched.median, touched.median, shared.median
     );
-    let huge = match facts.value("huge pages given") {
-        Ok(Value::Truth(true)) => {
+    let huge = match facts.truth("huge pages given")? {
+        true => {
             format!(
                 ", {:.1} times in huge pages",
                 facts.number("touched, in huge pages / nothing")?
             )
         }
-        Ok(_) | Err(Absent::Declared(_)) => String::new(),
-        Err(failure) => return Err(failure),
+        false => String::new(),
     };
-    let unchanged = shared.median < SLOW && spawn.median < UNCHANGED && untouched.median < SLOW;
+    let unchanged = shared.is_below(SLOW) && spawn.is_below(UNCHANGED) && untouched.is_below(SLOW);
     Ok(if untouched.is_above(SLOW) {
         Judgement::holds(figures)
     } else if touched.is_above(MUCH_SLOWER) && unchanged {
@@ -107,7 +113,7 @@ fn creation_slow_by_allocation(facts: &Evidence) -> Result<Judgement, Absent> {
         ))
     } else {
         let spawn = spawn.median;
-        Judgement::inconclusive(format!("{figures}, and posix_spawn {spawn:.1}: no clear picture"))
+        Judgement::undecided(format!("{figures}, and posix_spawn {spawn:.1}: no clear picture"))
     })
 }
 
@@ -122,7 +128,7 @@ fn thread_needs_only_a_stack(facts: &Evidence) -> Result<Judgement, Absent> {
         ))),
         Ok(_) => Ok(Judgement::holds(format!("{added}, and nothing in the kernel"))),
         // Either of the two refutes it alone.
-        Err(Absent::Declared(why)) if mappings > STACK => {
+        Err(Absent::Declared { why, .. }) if mappings > STACK => {
             Ok(Judgement::does_not_hold(format!("{added}; the kernel's stack is unknown: {why}")))
         }
         Err(absent) => Err(absent),
@@ -156,6 +162,7 @@ mod tests {
     fn a_borrowing_process_as_cheap_as_a_thread_is_a_caveat() {
         assert_eq!(table(0.9, 6.0, 20.0).verdict, Verdict::Caveat);
         assert_eq!(table(4.0, 6.0, 20.0).verdict, Verdict::Holds);
+        assert_eq!(table(2.0, 6.0, 20.0).verdict, Verdict::Inconclusive);
     }
 
     #[test]
@@ -175,11 +182,13 @@ mod tests {
     fn sweep(untouched: f64, touched: f64, shared: f64, spawn: f64) -> Judgement {
         let facts = Evidence::new()
             .measured("parent's memory", 256, "MiB")
-            .sampled("mapped, not touched / nothing", about(untouched), "")
+            .measured("touched, of what was to be only mapped", 0, "%")
+            .sampled("mapped / nothing", about(untouched), "")
             .sampled("all of it, touched / nothing", about(touched), "")
             .sampled("touched, but shared / nothing", about(shared), "")
             .sampled("posix_spawn, large / small", about(spawn), "")
-            .missing("huge pages given", "there are none");
+            .fact("huge pages given", touched > 50.0)
+            .sampled("touched, in huge pages / nothing", about(2.5), "");
         verdict("creation-slow-by-allocation", facts)
     }
 
@@ -188,7 +197,25 @@ mod tests {
         assert_eq!(sweep(1.0, 80.0, 1.0, 1.0).verdict, Verdict::DoesNotHold);
         assert_eq!(sweep(1.0, 80.0, 50.0, 1.0).verdict, Verdict::Inconclusive);
         assert_eq!(sweep(1.0, 4.0, 1.0, 1.0).verdict, Verdict::Inconclusive);
+        assert_eq!(sweep(1.0, 80.0, 2.9, 1.0).verdict, Verdict::Inconclusive);
         assert_eq!(sweep(50.0, 80.0, 1.0, 1.0).verdict, Verdict::Holds);
+    }
+
+    #[test]
+    fn memory_that_was_touched_decides_nothing_about_what_is_only_mapped() {
+        let facts = Evidence::new().measured("parent's memory", 256, "MiB").measured(
+            "touched, of what was to be only mapped",
+            100,
+            "%",
+        );
+        let verdict = verdict("creation-slow-by-allocation", facts).verdict;
+        assert_eq!(verdict, Verdict::Inconclusive);
+    }
+
+    #[test]
+    fn huge_pages_are_named_where_they_were_given() {
+        assert!(sweep(1.0, 80.0, 1.0, 1.0).because.contains("2.5 times in huge pages"));
+        assert!(!sweep(1.0, 40.0, 1.0, 1.0).because.contains("huge"));
     }
 
     #[test]

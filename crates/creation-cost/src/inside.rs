@@ -6,7 +6,7 @@ use std::thread;
 use anyhow::{Context, Result};
 use lab::child::explain_io;
 use lab::proc::{Mapping, mappings};
-use lab::{Evidence, Experiment, Lab, say};
+use lab::{Evidence, Experiment, Lab, say, say_why};
 
 use crate::tracing::{Event, traced};
 use crate::{calls, kernel_stacks, making};
@@ -34,7 +34,9 @@ fn run(lab: &Lab) -> Result<Evidence> {
     }
     let reserved: usize = new.iter().map(|mapping| mapping.size()).sum();
     let stack = new.iter().find(|mapping| mapping.addresses.contains(&own.local));
-    let tls_on_stack = stack.is_some_and(|stack| stack.addresses.contains(&own.errno));
+    // A stack grows downwards, so what is on top of it lies above its locals.
+    let tls_on_stack =
+        stack.is_some_and(|stack| stack.addresses.contains(&own.errno)) && own.errno > own.local;
     if tls_on_stack {
         say!("parent", "its thread-locals, errno among them, lie on top of the stack");
     }
@@ -49,7 +51,10 @@ fn run(lab: &Lab) -> Result<Evidence> {
             say!("parent", "in the kernel it has a stack of its own, {size:.1} KiB");
             found.measured("kernel stack", size, "KiB")
         }
-        Err(why) => found.missing("kernel stack", why),
+        Err(why) => {
+            say_why!("parent", "its stack in the kernel cannot be told: {why}");
+            found.missing("kernel stack", why)
+        }
     };
 
     Ok(match calls {
@@ -60,17 +65,23 @@ fn run(lab: &Lab) -> Result<Evidence> {
 
 /// Shows the system calls that a thread takes, and counts them; `None` where tracing is forbidden.
 fn system_calls() -> Result<Option<usize>> {
-    let Some(events) = traced(making::thread)? else { return Ok(None) };
-    let names = |pick: fn(&Event) -> Option<u64>| -> Vec<&str> {
-        let names = events.iter().filter_map(pick).map(calls::name);
-        names.filter(|name| *name != "exit_group").collect()
+    let (Some(nothing), Some(events)) = (traced(|| Ok(()))?, traced(making::thread)?) else {
+        say!("parent", "this machine forbids ptrace: nobody sees its system calls");
+        return Ok(None);
     };
-    let by_maker = names(|event| if let Event::Call(n) = event { Some(*n) } else { None });
-    let by_new = names(|event| if let Event::CallOfNew(n) = event { Some(*n) } else { None });
-    for (calls, of) in [(&by_maker, "making one takes"), (&by_new, "it makes by itself")] {
+    let by_first = |event: &Event| if let Event::Call(n) = event { Some(*n) } else { None };
+    let by_new = |event: &Event| if let Event::CallOfNew(n) = event { Some(*n) } else { None };
+    let by_new: Vec<u64> = events.iter().filter_map(by_new).collect();
+    let by_maker: Vec<u64> = events.iter().filter_map(by_first).collect();
+    // The traced process ends with calls that have nothing to do with a thread.
+    let end: Vec<u64> = nothing.iter().filter_map(by_first).collect();
+    let by_maker = by_maker.strip_suffix(&end[..]).context("the process ended in another way")?;
+    for (calls, of) in [(by_maker, "making and joining one takes"), (&by_new, "it makes by itself")]
+    {
         say!("parent", "{of} {} system calls:", calls.len());
+        let names: Vec<_> = calls.iter().map(|call| calls::name(*call)).collect();
         // A line has room for five.
-        calls.chunks(5).for_each(|some| say!("parent", "  {}", some.join(" ")));
+        names.chunks(5).for_each(|some| say!("parent", "  {}", some.join(" ")));
     }
     Ok(Some(by_maker.len() + by_new.len()))
 }

@@ -15,7 +15,8 @@ use nix::sys::wait::WaitStatus;
 use nix::time::{ClockId, clock_gettime};
 use nix::unistd::{ForkResult, Pid, execve, fork};
 
-/// `std::thread::spawn` and `join`.
+/// `std::thread::spawn` and `join`: 1.41 times as long as C takes for its own two calls, and
+/// [`pthread`] 1.01 times. What std does more, `inside` shows.
 pub fn thread() -> Result<()> {
     let thread = std::thread::Builder::new().spawn(|| {}).map_err(explain_io("thread"))?;
     ensure!(thread.join().is_ok(), "the thread panicked");
@@ -30,7 +31,7 @@ pub fn pthread() -> Result<()> {
     let (mut thread, null) = (0, std::ptr::null_mut::<c_void>());
     // SAFETY: the attributes may be null, and the function touches nothing.
     let made = unsafe { libc::pthread_create(&mut thread, null.cast(), nothing, null) };
-    ensure!(made == 0, explain("thread")(Errno::from_raw(made)));
+    ensure!(made == 0, explain("pthread_create")(Errno::from_raw(made)));
     // SAFETY: the thread was made above and is joined once.
     let joined = unsafe { libc::pthread_join(thread, std::ptr::null_mut()) };
     ensure!(joined == 0, explain("pthread_join")(Errno::from_raw(joined)));
@@ -61,7 +62,8 @@ impl Borrowed {
 }
 // ANCHOR_END: borrowed
 
-/// `fork`, `_exit`, `waitpid`: a copy of this process.
+/// `fork`, `_exit`, `waitpid`: a copy of this process. Measured in turn with a C program, it takes 1.10
+/// times as long as there; 1.02 where that program has as many mappings and pages to be copied.
 pub fn forked() -> Result<()> {
     // SAFETY: the child calls nothing but _exit.
     match unsafe { fork() }.map_err(explain("fork"))? {

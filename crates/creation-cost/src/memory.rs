@@ -6,9 +6,10 @@ use std::sync::atomic::AtomicU8;
 
 use anyhow::{Context, Result};
 use lab::Shared;
-use lab::child::explain_io;
+use lab::child::{explain, explain_io};
 use lab::machine::{Cgroup, memory_available, page_size};
 use memmap2::{MmapMut, MmapRaw};
+use nix::errno::Errno;
 use nix::sys::mman::{MmapAdvise, madvise};
 
 /// An anonymous mapping; unmapped when dropped.
@@ -82,8 +83,17 @@ impl Memory {
         unsafe { madvise(start, bytes.min(self.bytes()), advice) }
     }
 
-    /// How many of its bytes are in huge pages, from smaps in proc(5).
-    pub fn in_huge_pages(&self) -> Result<usize> {
+    /// The share of its pages that are there, mincore(2): a page that nobody has touched is not.
+    pub fn in_memory(&self) -> Result<f64> {
+        let mut pages = vec![0u8; self.bytes().div_ceil(page_size())];
+        // SAFETY: the range is the mapping, and there is a byte for each of its pages.
+        let asked = unsafe { libc::mincore(self.start().cast(), self.bytes(), pages.as_mut_ptr()) };
+        Errno::result(asked).map_err(explain("mincore"))?;
+        Ok(pages.iter().filter(|page| **page & 1 == 1).count() as f64 / pages.len() as f64)
+    }
+
+    /// The share of it that is in huge pages, from smaps in proc(5).
+    pub fn in_huge_pages(&self) -> Result<f64> {
         let smaps = fs::read_to_string("/proc/self/smaps").context("/proc/self/smaps")?;
         let (first, last) = (self.start() as usize, self.start() as usize + self.bytes());
         let mut inside = false;
@@ -97,7 +107,7 @@ impl Memory {
                 found += kib(line) << 10;
             }
         }
-        Ok(found)
+        Ok(found as f64 / self.bytes() as f64)
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use lab::machine::page_size;
 use lab::sample::{Contestant, Pinned, Sampling, allowed_cpus};
-use lab::{Evidence, Experiment, Lab, Unavailable, say};
+use lab::{Evidence, Experiment, Lab, Unavailable, say, say_why};
 
 use crate::making::{self, Program, cpu_time};
 use crate::memory::{Memory, available};
@@ -18,6 +18,13 @@ pub const EXPERIMENT: Experiment = Experiment {
 };
 
 const MIB: usize = 1 << 20;
+/// Where two kinds of memory stand in the table whose pages are looked at.
+const MAPPED: usize = 4;
+const HUGE: usize = 5;
+/// What memory is called that is in huge pages.
+const IN_HUGE: &str = "touched, in huge pages";
+/// From this share on memory is in huge pages but for its ends, which need not lie at one.
+const MOSTLY: f64 = 0.85;
 
 fn run(lab: &Lab) -> Result<Evidence> {
     let program = Program::find();
@@ -28,6 +35,7 @@ fn run(lab: &Lab) -> Result<Evidence> {
     touched.touch(most);
     huge.touch(most);
     shared.touch(most);
+    let given = huge.in_huge_pages()?;
     say!("parent", "holds {mib} MiB in four ways; madvise says what fork sees");
 
     let mut cases = vec![
@@ -35,8 +43,8 @@ fn run(lab: &Lab) -> Result<Evidence> {
         forking("a 16th, touched", &touched, most / 16),
         forking("a quarter, touched", &touched, most / 4),
         forking("all of it, touched", &touched, most),
-        forking("mapped, not touched", &untouched, most),
-        forking("touched, in huge pages", &huge, most),
+        forking("mapped", &untouched, most),
+        forking("touched, asking for huge pages", &huge, most),
         forking("touched, but shared", &shared, most),
     ];
     if let Some(program) = &program {
@@ -60,35 +68,60 @@ fn run(lab: &Lab) -> Result<Evidence> {
         tolerance: 0.5,
     }
     .measure(&mut cases)?;
+    // Huge pages can be split again, and what was only mapped can be touched.
+    let given = given.min(huge.in_huge_pages()?);
+    let strayed = untouched.in_memory()?;
+    let percent = |share: f64| format!("{:.0} %", share * 100.0);
 
-    let mut found = Evidence::new().measured("parent's memory", mib, "MiB");
+    let mut found = Evidence::new()
+        .measured("parent's memory", mib, "MiB")
+        .measured("touched, of what was to be only mapped", strayed * 100.0, "%")
+        .measured("in huge pages, of what asked", given * 100.0, "%")
+        .fact("huge pages given", given >= MOSTLY);
     say!("parent", "{:<30} {:>8} {:>11}", "what a fork sees of it", "CPU time", "to nothing");
     for (index, case) in cases.iter().enumerate() {
         let (time, compared) = (measured.microseconds(index), measured.compare(index, 0));
         let ratio = compared.ratio.median;
-        say!("parent", "{:<30} {:>5.0} µs {ratio:>9.1} x", case.name, time.median);
+        // Such memory is called so only if it was found to be so.
+        let label = match index {
+            MAPPED if strayed == 0.0 => "mapped, not touched".to_owned(),
+            MAPPED => format!("mapped, {} touched", percent(strayed)),
+            HUGE => format!("touched, {} in huge pages", percent(given)),
+            _ => case.name.to_owned(),
+        };
+        let name = if index == HUGE && given >= MOSTLY { IN_HUGE } else { case.name };
+        say!("parent", "{label:<30} {:>5.0} µs {ratio:>9.1} x", time.median);
         found = match index {
-            0 => found.sampled(case.name, time, "µs"),
-            _ => found.compared(&format!("{} / nothing", case.name), &compared),
+            0 => found.sampled(name, time, "µs"),
+            _ => found.compared(&format!("{name} / nothing"), &compared.named(name, "nothing")),
         };
     }
     drop(cases);
+    if given < MOSTLY {
+        let why = format!("{} of it came in huge pages", percent(given));
+        found = found.missing(&format!("{IN_HUGE} / nothing"), why);
+    }
+    if let Some(doubt) = measured.doubt() {
+        say_why!("parent", "measured {} times, and {doubt}", measured.attempts());
+    }
 
     let (page, pages) = (page_size(), (most / page_size()) as f64);
     let copied = measured.difference(3, 0).median / pages;
-    say!("parent", "each touched page of {} KiB adds {copied:.0} ns to a fork", page / 1024);
+    const COPIED: &str = "fork, per touched page";
+    found = match measured.doubt() {
+        None => {
+            say!(
+                "parent",
+                "each touched page of {} KiB adds {copied:.0} ns to a fork",
+                page / 1024
+            );
+            found.measured(COPIED, copied, "ns")
+        }
+        Some(doubt) => found.doubtful(COPIED, doubt),
+    };
     let rewritten = rewriting(&touched, most)?.as_nanos() as f64 / pages;
-    say!("parent", "and {rewritten:.0} ns later, when the parent writes to it again");
-    found = found.measured("fork, per touched page", copied, "ns").measured(
-        "the parent's next write, per page",
-        rewritten,
-        "ns",
-    );
-    if huge.in_huge_pages()? < most / 2 {
-        found = found.missing("huge pages given", "this machine gives no huge pages");
-    } else {
-        found = found.fact("huge pages given", true);
-    }
+    say!("parent", "a page's next write by the parent, after a fork: {rewritten:.0} ns");
+    found = found.measured("the parent's next write, per page", rewritten, "ns");
     Ok(match program {
         Some(_) => found.compared("posix_spawn, large / small", &measured.compare(8, 7)),
         None => {

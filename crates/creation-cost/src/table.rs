@@ -99,6 +99,8 @@ fn mechanism(way: &mut Way<'_>) -> Result<Option<&'static str>> {
         (Some(kind), false) => kind,
         (Some("vfork"), true) => "vfork, exec",
         (Some("fork"), true) => "fork, exec",
+        // Its flags lie in memory that may not be looked at.
+        (None, _) if events.contains(&Event::Call(libc::SYS_clone3 as u64)) => return Ok(None),
         (made, _) => anyhow::bail!("{} made {made:?}, and a program", way.name),
     }))
 }

@@ -19,8 +19,10 @@ fn deadlock_freezes(facts: &Evidence) -> Result<Judgement, Absent> {
     let frozen = facts.number("threads in the cycle")?;
     let seen = facts.number("threads in the detector's cycle")?;
     if frozen < 2.0 || seen < 2.0 {
-        let because = "two threads that each hold what the other one wants froze nobody";
-        return Ok(Judgement::does_not_hold(because));
+        return Ok(Judgement::does_not_hold(format!(
+            "of two threads with two locks {frozen} waited in a circle, and {seen} of two beside a \
+             detector"
+        )));
     }
     let transfers = facts.number("transfers in one order")?;
     let in_order = facts.number("threads frozen in one order")?;

@@ -25,7 +25,8 @@ fn run(_: &Lab) -> Result<Evidence> {
         *source -= 10;
         *target += 10;
     })?;
-    say!("main", "all four conditions hold: {all_four} frozen");
+    let hold = if all_four > 0 { "all four conditions hold" } else { "not all four hold" };
+    say!("main", "{hold}: {all_four} frozen");
 
     let no_exclusion = frozen(&|_, from, to, bank| {
         bank.atomic[from].fetch_sub(10, Relaxed);

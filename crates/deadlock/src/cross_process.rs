@@ -7,7 +7,7 @@ use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use lab::child::{Child, LIMIT, explain, failed, late};
+use lab::child::{Child, LIMIT, explain, failed, in_words, late};
 use lab::proc::blocked_in;
 use lab::{Evidence, Experiment, Lab, TimeLimit, say, span};
 use nix::errno::Errno;
@@ -23,6 +23,8 @@ pub const EXPERIMENT: Experiment = Experiment {
 };
 
 fn run(_: &Lab) -> Result<Evidence> {
+    // There each process opens the files once more.
+    lab::proc::must_be_shown()?;
     let record = lock_crosswise("record locks, fcntl(F_SETLKW)", record_lock)?;
     let flock = lock_crosswise("flock(2)", flock)?;
     let description = lock_crosswise("open file description locks", description_lock)?;
@@ -87,7 +89,11 @@ fn lock_crosswise(kind: &str, lock: Lock) -> Result<Outcome> {
         say_who_waits(&one, &two);
         say!("watchdog", "nothing moves: kills peer-2");
         two.kill()?;
-        let freed = matches!(one.wait_for(LIMIT / 2)?, Ok(WaitStatus::Exited(_, 0)));
+        let freed = match one.wait_for(LIMIT / 2)? {
+            Ok(WaitStatus::Exited(_, 0)) => true,
+            Ok(other) => bail!("peer-1 {}", in_words(other)),
+            Err(_still_waits) => false,
+        };
         let then = if freed { "the kernel dropped what peer-2 held" } else { "peer-1 still waits" };
         say!("watchdog", "{then}");
         return Ok(Outcome { answer, frozen: 2, freed });
@@ -96,7 +102,7 @@ fn lock_crosswise(kind: &str, lock: Lock) -> Result<Outcome> {
         match child.wait()? {
             WaitStatus::Exited(_, 0) => {}
             WaitStatus::Exited(_, REFUSED) => answer = format!("{:?}", Errno::EDEADLK),
-            other => bail!("a process ended with {other:?}"),
+            other => bail!("a process {}", in_words(other)),
         }
     }
     Ok(Outcome { answer, frozen: 0, freed: false })
@@ -141,7 +147,8 @@ fn new_file(name: &std::ffi::CStr) -> Result<OwnedFd> {
 /// A description of one's own: flock would take an inherited one for the same owner.
 fn open_again(file: &OwnedFd) -> Result<File> {
     let path = format!("/proc/self/fd/{}", file.as_fd().as_raw_fd());
-    File::options().read(true).write(true).open(path).context("open")
+    let opened = File::options().read(true).write(true).open(&path);
+    opened.with_context(|| format!("open {path}"))
 }
 
 /// The watchdog: whether both sleep in a lock call, and still do after a while.
@@ -191,5 +198,20 @@ fn say_who_waits(one: &Child, two: &Child) {
     }
     if told == 0 {
         say!("watchdog", "both sleep in the call; /proc/locks names no owner here");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_goes_wrong_in_a_process_is_not_the_kernels_answer() {
+        let (a, b) = (new_file(c"file A").unwrap(), new_file(c"file B").unwrap());
+        let (here, mut there) = UnixStream::pair().unwrap();
+        there.write_all(b"..").unwrap();
+        let ends_with = |lock: Lock| both("peer-1", lock, ("A", &a), ("B", &b), &here);
+        assert_eq!(ends_with(|_| Ok(())), 0);
+        assert_eq!(ends_with(|_| Err(Errno::EMFILE)), 1);
     }
 }

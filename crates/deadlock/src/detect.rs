@@ -173,7 +173,8 @@ fn ask_the_detector() -> i32 {
 /// The first line of this file in a backtrace.
 fn place(trace: &str) -> &str {
     let ours = trace.split_whitespace().find(|word| word.contains("src/detect.rs:"));
-    ours.map_or("an unknown line: the program carries no line tables", |path| {
+    // Without line tables, or without /proc, where they are looked for.
+    ours.map_or("a line that is not known here", |path| {
         let path = path.rfind("src/detect.rs:").map_or(path, |start| &path[start..]);
         path.rsplit_once(':').map_or(path, |(line, _column)| line)
     })

@@ -6,7 +6,7 @@ use std::os::fd::AsFd;
 use std::time::Duration;
 
 use anyhow::{Result, bail};
-use lab::child::{Child, explain, status};
+use lab::child::{Child, explain, in_words, status};
 use lab::proc::blocked_in;
 use lab::{Evidence, Experiment, Lab, say, span};
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
@@ -109,7 +109,7 @@ fn both(exchange: Exchange) -> Result<(usize, i32)> {
     for child in [one, two] {
         match child.wait()? {
             WaitStatus::Exited(_, 0) => {}
-            other => bail!("a process ended with {other:?}"),
+            other => bail!("a process {}", in_words(other)),
         }
     }
     Ok((0, capacity))

@@ -1,9 +1,10 @@
 //! Five philosophers, five forks, and each needs the two beside the plate (Dijkstra, 1965).
 
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::sync::{Barrier, Condvar, Mutex, PoisonError};
 
 use anyhow::Result;
-use lab::{Evidence, Experiment, Lab, say, span};
+use lab::{Evidence, Experiment, Lab, Shared, say, span};
 
 use crate::named::Named;
 use crate::watch::{Part, pause_at, watch};
@@ -23,42 +24,48 @@ fn run(lab: &Lab) -> Result<Evidence> {
     let meals = lab.by_effort(20, 100, 10_000);
     let forks = lay_the_table();
     let all_hold_one = Barrier::new(SEATS);
-    let left_first = dine(true, &|me, seat| {
+    let left_first = dine(true, &|me, seat, eaten| {
         let left = forks[seat].lock(me);
         let holds = span!(me, "holds {}", forks[seat].name());
         all_hold_one.wait();
         let right = forks[(seat + 1) % SEATS].lock(me);
         drop((right, holds, left));
+        eaten();
     })?;
-    tell("left fork first, all at once", 1, left_first);
+    tell("left fork first, all at once", &left_first);
 
     let forks = lay_the_table();
-    let lower_first = dine(false, &|me, seat| {
+    let lower_first = dine(false, &|me, seat, eaten| {
         for meal in 0..meals {
             lower_fork_first(me, seat, &forks, meal);
+            eaten();
         }
     })?;
-    tell("lower number first", meals, lower_first);
+    tell("lower number first", &lower_first);
 
     let (forks, table) = (lay_the_table(), Table::default());
-    let one_seat_empty = dine(false, &|me, seat| {
+    let one_seat_empty = dine(false, &|me, seat, eaten| {
         for meal in 0..meals {
             table.with_a_seat(|| {
                 let _left = forks[seat].lock(me);
                 pause_at(meal);
                 let _right = forks[(seat + 1) % SEATS].lock(me);
             });
+            eaten();
         }
     })?;
-    tell("at most four at the table", meals, one_seat_empty);
+    tell(&format!("at most {ROOM} at the table"), &one_seat_empty);
 
     let tray = Tray::default();
-    let both_or_none = dine(false, &|_, seat| {
+    let both_or_none = dine(false, &|_, seat, eaten| {
         for meal in 0..meals {
             tray.with_both(seat, || pause_at(meal));
+            eaten();
         }
     })?;
-    tell("both forks or none", meals, both_or_none);
+    tell("both forks or none", &both_or_none);
+    let [left_first, lower_first, one_seat_empty, both_or_none] =
+        [left_first, lower_first, one_seat_empty, both_or_none].map(|dined| dined.frozen);
     Ok(Evidence::new()
         .fact("philosophers frozen with the left fork first", left_first)
         .fact("philosophers frozen with the lower fork first", lower_first)
@@ -66,9 +73,15 @@ fn run(lab: &Lab) -> Result<Evidence> {
         .fact("philosophers frozen with both forks or none", both_or_none))
 }
 
-fn tell(rule: &str, meals: u32, frozen: usize) {
-    if frozen == 0 {
-        say!("main", "{rule}: {SEATS} × {meals} meals");
+/// What became of a dinner.
+struct Dined {
+    frozen: usize,
+    meals: u32,
+}
+
+fn tell(rule: &str, Dined { frozen, meals }: &Dined) {
+    if *frozen == 0 {
+        say!("main", "{rule}: {meals} meals for {SEATS}, and nobody froze");
     } else {
         say!("main", "{rule}: {frozen} froze");
     }
@@ -83,6 +96,9 @@ fn lower_fork_first(me: &'static str, seat: usize, forks: &Forks, meal: u32) {
     let _second = forks[left.max(right)].lock(me);
 }
 
+/// So many may sit at the table.
+const ROOM: usize = SEATS - 1;
+
 /// Counts who sits at the table: with one seat empty, somebody has two forks.
 #[derive(Default)]
 struct Table {
@@ -93,7 +109,7 @@ struct Table {
 impl Table {
     fn with_a_seat(&self, eat: impl Fn()) {
         let seated = self.seated.lock().unwrap_or_else(PoisonError::into_inner);
-        let seated = self.somebody_left.wait_while(seated, |seated| *seated == SEATS - 1);
+        let seated = self.somebody_left.wait_while(seated, |seated| *seated == ROOM);
         *seated.unwrap_or_else(PoisonError::into_inner) += 1;
         eat();
         *self.seated.lock().unwrap_or_else(PoisonError::into_inner) -= 1;
@@ -128,11 +144,19 @@ fn lay_the_table() -> Forks {
     ["fork 0", "fork 1", "fork 2", "fork 3", "fork 4"].map(|name| Named::new(name, 0))
 }
 
-/// Seats them all; returns how many wait in a circle.
-fn dine(aloud: bool, eat: &(dyn Fn(&'static str, usize) + Sync)) -> Result<usize> {
-    let at = |seat: usize| move |me| eat(me, seat);
+/// What one does at a seat, by name; it is told of each meal that was eaten.
+type Eat<'a> = &'a (dyn Fn(&'static str, usize, &dyn Fn()) + Sync);
+
+/// Seats them all, in a process of their own; returns how many wait in a circle, and the meals.
+fn dine(aloud: bool, eat: Eat<'_>) -> Result<Dined> {
+    let meals = Shared::new(AtomicU32::new(0))?;
+    let eaten = || {
+        meals.fetch_add(1, Relaxed);
+    };
+    let at = |seat: usize| move |me| eat(me, seat, &eaten);
     let seats: [_; SEATS] = std::array::from_fn(at);
     let parts: Vec<Part<'_>> =
         NAMES.into_iter().zip(&seats).map(|(name, seat)| (name, seat as _)).collect();
-    Ok(watch(aloud, &parts)?.in_cycle)
+    let frozen = watch(aloud, &parts)?.in_cycle;
+    Ok(Dined { frozen, meals: meals.load(Relaxed) })
 }

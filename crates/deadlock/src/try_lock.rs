@@ -37,12 +37,13 @@ fn run(lab: &Lab) -> Result<Evidence> {
     })?;
     let (wall, used) = (start.elapsed(), processor_time() - before);
     let done = [one, two].iter().flatten().count();
-    say!("main", "kept in step by a barrier: {attempts} attempts each, {done} transfers");
+    let [first, second] = [one, two].map(|attempts_made| attempts_made.unwrap_or(attempts));
+    say!("main", "in step by a barrier: {first} and {second} attempts, {done} transfers");
     say!("main", "meanwhile {} ms of CPU time in {} ms", used.as_millis(), wall.as_millis());
 
     let mut evidence = Evidence::new()
         .fact("transfers in a livelock", done)
-        .fact("attempts of each in a livelock", attempts)
+        .measured("attempts of each in a livelock", first.min(second), "attempts")
         .measured("CPU time in a livelock", used.as_secs_f64() * 1e3, "ms");
     for (name, pause) in OUT_OF_STEP {
         let [one, two] = both_transfer(|me, from, to, meet| {
@@ -58,7 +59,7 @@ fn run(lab: &Lab) -> Result<Evidence> {
         evidence = tell(evidence, name, [one, two], attempts);
     }
     let (gave_up, done) = with_a_time_limit(attempts)?;
-    say!("main", "a limit of 10 ms on the waiting: {gave_up} of 2 gave up");
+    say!("main", "a limit of {WAITS:?} on the waiting: {gave_up} of 2 gave up");
     Ok(tell(evidence, "a time limit", done, attempts).measured(
         "gave up at the time limit",
         gave_up,
@@ -109,6 +110,9 @@ fn random_pause(failures: u32) {
     sleep(RandomState::new().hash_one(failures) % (100 << failures.min(6)));
 }
 
+/// How long one waits at most.
+const WAITS: Duration = Duration::from_millis(10);
+
 /// Waits for the second lock, but not for ever. Returns how many had to give up at the collision,
 /// and the attempts of both.
 fn with_a_time_limit(most: u32) -> Result<(usize, [Option<u32>; 2])> {
@@ -118,7 +122,7 @@ fn with_a_time_limit(most: u32) -> Result<(usize, [Option<u32>; 2])> {
         if first {
             meet.wait(); // Each holds its first lock.
         }
-        let Some(mut target) = to.try_lock_for(Duration::from_millis(10)) else { return false };
+        let Some(mut target) = to.try_lock_for(WAITS) else { return false };
         *source -= 10;
         *target += 10;
         true

@@ -34,6 +34,9 @@ fn a_livelock_gets_nothing_done() {
     for arm in ["a fixed pause", "a random pause", "a time limit"] {
         assert_eq!(PROGRAM.fact("try-lock", &format!("{arm}: transfers")), 2, "{arm}");
     }
+    // Without a pause and without the barrier: what of it is the barrier's part.
+    assert!(PROGRAM.fact("try-lock", "no barrier: attempts").as_f64() >= Some(2.0));
+    assert!(PROGRAM.fact("try-lock", "CPU time in a livelock").is_number());
 }
 
 #[test]

@@ -26,13 +26,16 @@ pub struct Order {
     pub source: String,
     /// Whether this run cannot be passed: see [`decoy`](crate#decoys).
     pub decoy: bool,
+    /// After how many seconds without a word from anybody the time is up as well.
+    pub silence: Option<f64>,
 }
 
 impl Order {
     /// Writes the order as text.
     pub fn to_text(&self) -> String {
-        let Order { check, seed, seconds, source, decoy } = self;
-        format!("{check}\n{seed}\n{seconds}\n{source}\n{decoy}\n")
+        let Order { check, seed, seconds, source, decoy, silence } = self;
+        let silence = silence.map_or("-".to_owned(), |seconds| seconds.to_string());
+        format!("{check}\n{seed}\n{seconds}\n{source}\n{decoy}\n{silence}\n")
     }
 
     fn from_text(text: &str) -> Option<Order> {
@@ -43,6 +46,10 @@ impl Order {
             seconds: lines.next()?.parse().ok()?,
             source: lines.next()?.to_owned(),
             decoy: lines.next()?.parse().ok()?,
+            silence: match lines.next()? {
+                "-" => None,
+                seconds => Some(seconds.parse().ok()?),
+            },
         })
     }
 }

@@ -49,15 +49,18 @@
 #![cfg(target_os = "linux")]
 
 mod channel;
+pub mod clock;
 pub mod observe;
 mod puppet;
 mod random;
 mod report;
+mod rest;
 mod run;
 pub mod session;
 pub mod shim;
 mod stage;
 pub mod stepping;
+mod unstartable;
 mod wire;
 
 use std::any::Any;
@@ -67,10 +70,11 @@ pub use channel::{DESCRIPTOR, LONGEST, Order};
 pub use nix;
 pub use random::{Random, mixed, sum_of_multiples};
 pub use report::{Finding, Report};
-pub use run::{PUPPET, Puppet, Role, Run, words};
+pub use run::{PUPPET, Puppet, Role, Run, STOPPING, words};
 #[doc(inline)]
 pub use session::{Event, Session};
 pub use shim::Arguments;
+pub use unstartable::Unstartable;
 pub use wire::{Failure, Wire};
 
 /// One check of an exercise.
@@ -128,6 +132,7 @@ pub fn serve(checks: &[Check]) {
             Err(_) => std::process::exit(2),
         },
     }
+    report.spins = run.spins();
     report.left = run.left();
     if report.finding.is_some() {
         // A check that has failed has not tidied up after itself.
@@ -137,6 +142,11 @@ pub fn serve(checks: &[Check]) {
     channel::wait_for_grader();
     // SAFETY: _exit(2) is always safe to call.
     unsafe { libc::_exit(0) };
+}
+
+/// So many of something, in words: `1 byte`, `2 bytes`.
+pub fn counted(number: usize, what: &str) -> String {
+    if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
 }
 
 /// The words of a panic.

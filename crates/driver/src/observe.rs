@@ -1,31 +1,11 @@
 //! What can be seen of other processes from outside, in /proc; proc(5).
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-pub use proc::{Stat, descriptors, has_ended, stat, system_call, threads};
+use nix::sys::signal::Signal;
 
-/// All processes that come from `ancestor`, without it.
-pub fn descendants(ancestor: i32) -> Vec<(i32, Stat)> {
-    let all: BTreeMap<i32, Stat> = proc::processes()
-        .into_iter()
-        .filter_map(|pid| Some((pid, stat(&pid.to_string())?)))
-        .collect();
-    let comes_from = |pid: &i32| {
-        let mut at = *pid;
-        for _ in 0..all.len() {
-            match all.get(&at).map(|stat| stat.parent) {
-                Some(parent) if parent == ancestor => return true,
-                Some(parent) => at = parent,
-                None => return false,
-            }
-        }
-        false
-    };
-    let which: Vec<i32> = all.keys().copied().filter(comes_from).collect();
-    which.into_iter().map(|pid| (pid, all[&pid].clone())).collect()
-}
+pub use proc::{Stat, descendants, descriptors, has_ended, stat, system_call, threads};
 
 /// Its shared mappings that can be written to, each as a line of /proc/PID/maps.
 pub fn shared_mappings(pid: i32) -> Vec<String> {
@@ -74,6 +54,32 @@ pub fn names(directory: &Path) -> Vec<String> {
     names
 }
 
+/// The innermost function of this submission in a backtrace: one in its source, or where no lines are
+/// known, one of its library. Where there are lines, it may have been called without its path.
+pub fn function_in(trace: &str, source: &str) -> Option<String> {
+    let library = source.trim_end_matches(".rs").replace('-', "_");
+    let (mut last, mut of_library) = (None, None);
+    for line in trace.lines().map(str::trim) {
+        if let Some(place) = line.strip_prefix("at ") {
+            if place.contains(source) {
+                return last;
+            }
+        } else if let Some((_, function)) = line.split_once(": ") {
+            let rest = function.trim_start_matches('<').strip_prefix(&library);
+            let is_own = rest.is_some_and(|rest| rest.starts_with("::"));
+            last = Some(function.to_owned());
+            of_library = of_library.or(last.clone().filter(|_| is_own));
+        }
+    }
+    of_library
+}
+
+/// The name of a signal: `SIGTERM`.
+pub fn signal_name(number: i32) -> String {
+    let known = Signal::try_from(number).map(|signal| signal.as_str().to_owned());
+    known.unwrap_or_else(|_| format!("signal {number}"))
+}
+
 /// What a thread is doing, in words.
 pub fn doing(pid: i32, thread: i32) -> String {
     let state = stat(&format!("{pid}/task/{thread}")).map_or('X', |stat| stat.state);
@@ -94,5 +100,29 @@ pub fn doing(pid: i32, thread: i32) -> String {
         (_, Some((libc::SYS_poll | libc::SYS_epoll_wait, _))) => "is blocked in poll".to_owned(),
         (_, Some((number, _))) => format!("is blocked in system call {number}"),
         (_, None) => "is asleep".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_innermost_function_of_the_submission_is_named() {
+        let trace = "   0: std::backtrace_rs::trace\n             at /rustc/x/a.rs:1:2\n   \
+                     1: core::ptr::drop_in_place<time_limit::Own>\n   \
+                     2: <time_limit::Own<T> as core::ops::Drop>::drop\n   3: time_limit::wait\n";
+        let named = function_in(trace, "time-limit.rs");
+        assert_eq!(named.as_deref(), Some("<time_limit::Own<T> as core::ops::Drop>::drop"));
+        assert_eq!(function_in("   1: time_limits::wait\n", "time-limit.rs"), None);
+        let with_lines =
+            "   0: time_limit::other\n   1: wait\n             at ./time-limit.rs:3:4\n";
+        assert_eq!(function_in(with_lines, "time-limit.rs").as_deref(), Some("wait"));
+    }
+
+    #[test]
+    fn signals_have_names() {
+        assert_eq!(signal_name(15), "SIGTERM");
+        assert_eq!(signal_name(60), "signal 60");
     }
 }

@@ -1,7 +1,10 @@
 //! A puppet: a command that does what the check tells it, when it tells it. The submission starts it
 //! and waits for it as for any other program, and cannot know how it will end.
 
+use std::fs::File;
 use std::io::{Read, Write};
+use std::mem::ManuallyDrop;
+use std::os::fd::FromRawFd;
 use std::process::Command;
 use std::sync::atomic::{AtomicI32, AtomicU64, Ordering::SeqCst};
 
@@ -34,8 +37,8 @@ pub(crate) enum Order {
     Ignore(i32),
     /// To start a program, for which it does not wait.
     Start(Vec<String>),
-    /// To go into a process group of its own.
-    LeaveGroup,
+    /// To go into this process group.
+    JoinGroup(i32),
 }
 
 impl Wire for Order {
@@ -52,7 +55,7 @@ impl Wire for Order {
             Order::Handle(signal) => put(5, *signal, &[]),
             Order::Ignore(signal) => put(6, *signal, &[]),
             Order::Start(words) => put(7, 0, &words.to_bytes()),
-            Order::LeaveGroup => put(8, 0, &[]),
+            Order::JoinGroup(group) => put(8, *group, &[]),
         }
     }
 
@@ -67,7 +70,7 @@ impl Wire for Order {
             5 => Order::Handle(number),
             6 => Order::Ignore(number),
             7 => Order::Start(Wire::from_bytes(&content)?),
-            8 => Order::LeaveGroup,
+            8 => Order::JoinGroup(number),
             _ => return None,
         })
     }
@@ -76,11 +79,29 @@ impl Wire for Order {
 /// Bit n - 1 says whether signal n was ignored, and whether it was blocked, when this program began.
 static IGNORED: AtomicU64 = AtomicU64::new(0);
 static BLOCKED: AtomicU64 = AtomicU64::new(0);
+/// How the descriptors 0, 1 and 2 were open then, as fcntl(2) says it; -1 if one was closed.
+static MODES: [AtomicI32; 3] = [const { AtomicI32::new(-1) }; 3];
 
-/// Runs before Rust's runtime changes what is done at a signal.
-extern "C" fn note_signals() {
+/// Whether a timer runs that was set before this program was executed, which it outlives: alarm(2).
+fn has_timer() -> bool {
+    let timers = [libc::ITIMER_REAL, libc::ITIMER_VIRTUAL, libc::ITIMER_PROF];
+    timers.into_iter().any(|which| {
+        // SAFETY: the structure is filled, and lives during the call.
+        let (asked, timer) = unsafe {
+            let mut timer: libc::itimerval = std::mem::zeroed();
+            (libc::getitimer(which, &mut timer), timer.it_value)
+        };
+        asked != 0 || (timer.tv_sec, timer.tv_usec) != (0, 0)
+    })
+}
+
+/// Runs before Rust's runtime changes what is done at a signal, and opens descriptors that are closed.
+extern "C" fn note_beginning() {
     // SAFETY: the structures live during the calls; asking changes nothing.
     unsafe {
+        for (fd, mode) in (0..).zip(&MODES) {
+            mode.store(libc::fcntl(fd, libc::F_GETFL), SeqCst);
+        }
         let mut mask: libc::sigset_t = std::mem::zeroed();
         libc::sigprocmask(libc::SIG_SETMASK, std::ptr::null(), &mut mask);
         for signal in 1..=64 {
@@ -100,7 +121,7 @@ extern "C" fn note_signals() {
 #[used]
 // SAFETY: the section holds pointers to functions that the loader calls before main.
 #[unsafe(link_section = ".init_array")]
-static NOTE_SIGNALS: extern "C" fn() = note_signals;
+static NOTE_BEGINNING: extern "C" fn() = note_beginning;
 
 static STRINGS: AtomicI32 = AtomicI32::new(-1);
 
@@ -118,8 +139,9 @@ pub(crate) fn play(name: &str) -> ! {
         // SAFETY: no handler is installed.
         unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };
     }
-    let hello = (IGNORED.load(SeqCst), BLOCKED.load(SeqCst), strings);
-    say(HELLO, &hello.to_bytes());
+    let signals = (IGNORED.load(SeqCst), BLOCKED.load(SeqCst));
+    let modes: Vec<i32> = MODES.iter().map(|mode| mode.load(SeqCst)).collect();
+    say(HELLO, &(signals, (has_timer(), strings), modes).to_bytes());
     let mut come = Vec::new();
     loop {
         let Some(order) = next(strings, &mut come) else { end(0) };
@@ -144,12 +166,11 @@ fn obey(order: Order) -> Result<Vec<u8>, String> {
                 libc::raise(signal);
             }
             Order::Print(content) => {
-                let mut output = std::io::stdout().lock();
-                output.write_all(&content).and_then(|()| output.flush()).map_err(told)?;
+                standard(1).write_all(&content).map_err(told)?;
             }
             Order::ReadAll => {
                 let mut content = Vec::new();
-                std::io::stdin().lock().read_to_end(&mut content).map_err(told)?;
+                standard(0).read_to_end(&mut content).map_err(told)?;
                 return Ok(content);
             }
             Order::Close(fd) => {
@@ -170,12 +191,19 @@ fn obey(order: Order) -> Result<Vec<u8>, String> {
                 let started = command.spawn().map_err(told)?;
                 return Ok((started.id() as i32).to_bytes());
             }
-            Order::LeaveGroup => {
-                libc::setpgid(0, 0);
+            Order::JoinGroup(group) => {
+                libc::setpgid(0, group);
             }
         }
     }
     Ok(Vec::new())
+}
+
+/// A descriptor of this program's, as it is: for std, one that cannot be read from is empty, and one that
+/// cannot be written to takes all.
+fn standard(fd: i32) -> ManuallyDrop<File> {
+    // SAFETY: it is not closed here, and nobody else closes it meanwhile.
+    ManuallyDrop::new(unsafe { File::from_raw_fd(fd) })
 }
 
 extern "C" fn got(signal: i32) {

@@ -16,6 +16,8 @@ pub struct Finding {
 pub struct Report {
     /// Why it did not pass.
     pub finding: Option<Finding>,
+    /// The function of the submission that ran when the time was up, each time that one looked.
+    pub spins: Option<String>,
     /// What the submission had left behind: the word for it, and which it is.
     pub left: Vec<(String, String)>,
 }
@@ -29,6 +31,9 @@ impl Report {
         let mut text = String::new();
         if let Some(Finding { word, message }) = &self.finding {
             record(&mut text, ["finding", word, message]);
+        }
+        if let Some(function) = &self.spins {
+            record(&mut text, ["spins", "in", function]);
         }
         for (word, which) in self.left.iter().take(64) {
             record(&mut text, ["left", word, which]);
@@ -48,6 +53,7 @@ impl Report {
                     let (word, message) = (word.to_owned(), message.to_owned());
                     report.finding = Some(Finding { word, message });
                 }
+                ["spins", "in", function] => report.spins = Some(function.to_owned()),
                 ["left", word, which] => report.left.push((word.to_owned(), which.to_owned())),
                 ["over"] => return lines.next().is_none().then_some(report),
                 _ => return None,
@@ -91,7 +97,8 @@ mod tests {
     fn what_is_written_is_read_again() {
         let message = "two\nlines\tand a \\ and\r".to_owned();
         let finding = Some(Finding { word: "wrong".into(), message });
-        let report = Report { finding, left: vec![("zombie".into(), "12 (sh)".into())] };
+        let spins = Some("reap::wait".to_owned());
+        let report = Report { finding, spins, left: vec![("zombie".into(), "12 (sh)".into())] };
         assert_eq!(Report::from_text(&report.to_text()), Some(report.clone()));
         assert_eq!(Report::from_text("over\n"), Some(Report::default()));
         assert_eq!(Report::from_text(""), None, "a report that is cut off is none");

@@ -92,8 +92,12 @@ pub(crate) struct Player {
     begun: bool,
     ignored: u64,
     blocked: u64,
+    /// Whether whoever started it has set a timer for it.
+    timed: bool,
     /// Its descriptor of the line.
     strings: i32,
+    /// How its first three descriptors were open; -1 for one that was closed.
+    modes: Vec<i32>,
 }
 
 #[derive(Debug)]
@@ -101,8 +105,12 @@ pub(crate) struct Program {
     pub(crate) line: Line,
     /// For one that this process has started.
     pub(crate) child: Option<Child>,
+    /// When nothing of it had run yet.
+    pub(crate) begun: Instant,
     /// What it was asked and has not answered.
     pub(crate) asked: Option<String>,
+    /// How many words were said since then, each of which is answered, too.
+    pub(crate) said: usize,
     /// Its descriptors when it began.
     pub(crate) descriptors: BTreeSet<i32>,
 }
@@ -115,9 +123,15 @@ pub(crate) struct World {
     players: Vec<Player>,
     /// Sockets that a submission has been lent: this process's ends.
     pub(crate) peers: Vec<OwnedFd>,
-    /// How many commands there have been, and how many since they were last counted from 1.
-    roles: (usize, usize),
+    /// What the commands are called in messages, in the order in which they were made.
+    roles: Vec<String>,
+    /// How many have been called by a number since they were last counted from 1.
+    numbered: usize,
     start: Instant,
+    /// When something came last.
+    heard: Instant,
+    /// The function of the submission that ran when the time was up.
+    pub(crate) spins: Option<String>,
     /// Whether a program of the submission is being started, of which nothing has run yet.
     pub(crate) begins: bool,
     /// What was there before.
@@ -156,6 +170,9 @@ pub struct Puppet {
     index: usize,
     role: String,
 }
+
+/// The signals that stop a process: SIGSTOP, and those of a terminal.
+pub const STOPPING: [i32; 4] = [libc::SIGSTOP, libc::SIGTSTP, libc::SIGTTIN, libc::SIGTTOU];
 
 /// Sends a signal to a process of the submission or of the check; one that is gone needs none. If it
 /// fails otherwise, the check is broken.
@@ -203,8 +220,11 @@ impl Run {
             programs: Vec::new(),
             players: Vec::new(),
             peers: Vec::new(),
-            roles: (0, 0),
+            roles: Vec::new(),
+            numbered: 0,
             start: Instant::now(),
+            heard: Instant::now(),
+            spins: None,
             begins: false,
             files: observe::names(&std::env::temp_dir()),
             shared: observe::names("/dev/shm".as_ref()),
@@ -226,18 +246,32 @@ impl Run {
 
     /// A command that nobody has started yet.
     pub fn command(&self) -> Role {
-        let mut world = self.world.borrow_mut();
-        world.roles = (world.roles.0 + 1, world.roles.1 + 1);
-        let name = format!("command {}", world.roles.1);
+        self.world.borrow_mut().numbered += 1;
+        let name = format!("command {}", self.world.borrow().numbered);
+        self.command_called(&name)
+    }
+
+    /// The same, called by this name in messages: "the command", where there is one.
+    pub fn command_called(&self, name: &str) -> Role {
+        let roles = &mut self.world.borrow_mut().roles;
+        roles.push(name.to_owned());
         let directory = std::env::current_dir().unwrap_or_default();
         let program = directory.join(PUPPET).to_string_lossy().into_owned();
-        let words = vec![program, puppet::ARGUMENT.to_owned(), world.roles.0.to_string()];
-        Role { name, words }
+        let words = vec![program, puppet::ARGUMENT.to_owned(), roles.len().to_string()];
+        Role { name: name.to_owned(), words }
+    }
+
+    /// What a command is called that runs as this process.
+    pub(crate) fn called(&self, pid: i32) -> Option<String> {
+        let world = self.world.borrow();
+        let player = world.players.iter().find(|player| player.line.pid == pid)?;
+        let number: usize = player.name.parse().ok()?;
+        world.roles.get(number.checked_sub(1)?).cloned()
     }
 
     /// Several of them, which are called `command 1` and so on, in order.
     pub fn commands(&self, count: usize) -> Vec<Role> {
-        self.world.borrow_mut().roles.1 = 0;
+        self.world.borrow_mut().numbered = 0;
         (0..count).map(|_| self.command()).collect()
     }
 
@@ -305,7 +339,8 @@ impl Run {
     /// The puppet of this role that comes after so many others of it, if it is there: a command may be
     /// started again.
     pub fn appears_anew(&self, role: &Role, after: usize) -> Option<Puppet> {
-        self.look(Duration::from_micros(200));
+        // Whatever happens ends this wait: a word, or the end of a command.
+        self.look(Duration::from_millis(2));
         let world = self.world.borrow();
         let name = role.words.last();
         let is_it = |player: &Player| player.begun && Some(&player.name) == name;
@@ -366,6 +401,7 @@ impl Run {
         if !poll(&mut fds, timeout).is_ok_and(|ready| ready > 0) {
             return;
         }
+        world.heard = Instant::now();
         let mut ready: VecDeque<bool> =
             fds.iter().map(|fd| fd.revents().is_some_and(|it| !it.is_empty())).collect();
         drop(fds);
@@ -380,7 +416,10 @@ impl Run {
         for player in world.players.iter_mut().filter(|player| !player.begun) {
             let Some((kind, body)) = player.line.frames.pop_front() else { continue };
             if let (puppet::HELLO, Some(hello)) = (kind, Wire::from_bytes(&body)) {
-                (player.ignored, player.blocked, player.strings) = hello;
+                let (signals, line, modes) = hello;
+                (player.ignored, player.blocked) = signals;
+                (player.timed, player.strings) = line;
+                player.modes = modes;
                 player.begun = true;
             }
         }
@@ -390,13 +429,24 @@ impl Run {
             match who {
                 who::PUPPET if is(PUPPET) => {
                     let (line, begun) = (Line::new(connection, pid), false);
-                    let (ignored, blocked, strings) = (0, 0, -1);
-                    world.players.push(Player { line, name, begun, ignored, blocked, strings });
+                    let (ignored, blocked, timed, strings) = (0, 0, false, -1);
+                    let modes = Vec::new();
+                    let player =
+                        Player { line, name, begun, ignored, blocked, timed, strings, modes };
+                    world.players.push(player);
                 }
                 who::FORK if is(PROGRAM) => {
                     let line = Line::new(connection, pid);
                     let (child, asked, descriptors) = (None, None, BTreeSet::new());
-                    world.programs.push(Program { line, child, asked, descriptors });
+                    let begun = Instant::now();
+                    world.programs.push(Program {
+                        line,
+                        child,
+                        begun,
+                        asked,
+                        said: 0,
+                        descriptors,
+                    });
                 }
                 who::PEER if is(PROGRAM) => world.peers.push(connection),
                 // Somebody may be gone before one could look.
@@ -404,6 +454,20 @@ impl Run {
                 _ => fail("forged", "A process that is no command tried to look like one."),
             }
         }
+    }
+
+    /// Whether nobody takes part but programs of the submission and commands that do nothing before they
+    /// are told to.
+    pub(crate) fn is_among_itself(&self) -> bool {
+        self.look(Duration::ZERO);
+        let world = self.world.borrow();
+        let waits = |pid: i32| {
+            let player = world.players.iter().find(|it| it.line.pid == pid);
+            player.is_some_and(|it| it.begun && !it.timed)
+        };
+        let is_program = |pid: i32| world.programs.iter().any(|it| it.line.pid == pid);
+        let descendants = observe::descendants(std::process::id() as i32);
+        descendants.iter().all(|(pid, stat)| stat.state == 'Z' || is_program(*pid) || waits(*pid))
     }
 
     /// Waits until `look` finds something. `what` says what is wrong if it never does.
@@ -442,19 +506,33 @@ impl Run {
     pub(crate) fn is_up(&self) -> bool {
         let world = self.world.borrow();
         let limit = Duration::from_secs_f64(world.order.seconds) * if world.begins { 4 } else { 1 };
-        if world.start.elapsed() < limit {
-            return false;
-        }
-        let pids = world.programs.iter().map(|program| program.line.pid);
-        let waited = pids.map(observe::waited_for_processor).sum::<u64>()
-            + observe::waited_for_processor(std::process::id() as i32);
-        world.start.elapsed() >= limit + Duration::from_nanos(waited).min(4 * limit)
+        let is_over = |since: Instant, limit: Duration| {
+            if since.elapsed() < limit {
+                return false;
+            }
+            let pids = world.programs.iter().map(|program| program.line.pid);
+            let waited = pids.map(observe::waited_for_processor).sum::<u64>()
+                + observe::waited_for_processor(std::process::id() as i32);
+            since.elapsed() >= limit + Duration::from_nanos(waited).min(4 * limit)
+        };
+        let silence = world.order.silence.map(Duration::from_secs_f64);
+        let is_silent = silence.is_some_and(|most| !world.begins && is_over(world.heard, most));
+        is_silent || is_over(world.start, limit)
     }
 
-    /// Ends the check because something does not happen.
+    /// The function of the submission that ran when the time was up, if it did in one.
+    pub(crate) fn spins(&self) -> Option<String> {
+        self.world.borrow().spins.clone()
+    }
+
+    /// Ends the check because something does not happen. Says in which call, if there is one.
     pub(crate) fn stuck(&self, what: &str) -> ! {
         let seconds = self.world.borrow().start.elapsed().as_secs_f64();
-        let mut message = format!("{what}, after {seconds:.1} s.");
+        let calls: BTreeSet<String> =
+            self.world.borrow().programs.iter().filter_map(|it| it.asked.clone()).collect();
+        let call = calls.first().filter(|call| calls.len() == 1 && !what.contains(&***call));
+        let call = call.map(|call| format!("{call}: ")).unwrap_or_default();
+        let mut message = format!("{call}{what}, after {seconds:.1} s.");
         crate::session::where_are_they(self, &mut message);
         fail("stuck", message)
     }
@@ -537,8 +615,11 @@ impl Run {
             }
             match stat.state {
                 'Z' if stat.parent == me => {}
-                'Z' => note("zombie", format!("{pid} ({})", stat.name)),
-                _ => note("running", format!("{pid} ({})", stat.name)),
+                state => {
+                    let name = if stat.name == PUPPET { "a command" } else { &stat.name };
+                    let word = if state == 'Z' { "zombie" } else { "running" };
+                    note(word, format!("{pid} ({name})"));
+                }
             }
         }
         for program in &world.programs {
@@ -724,21 +805,38 @@ impl Puppet {
         })
     }
 
-    /// Lets it go into a process group of its own.
-    pub fn leaves_its_group(&self) {
-        self.tell(&Told::LeaveGroup);
+    /// Lets it go into this process group, if there is such a group.
+    pub fn joins_group(&self, group: i32) {
+        self.tell(&Told::JoinGroup(group));
         let _ = self.did("stays in its group");
     }
 
     /// Stops it, and waits until it stands still or is gone.
     pub fn stops(&self) {
-        let pid = self.pid();
-        signal(pid, Signal::SIGSTOP);
-        let what = || format!("{} does not stop", self.role);
-        self.run.wait(what, || {
-            let stat = observe::stat(&pid.to_string());
-            stat.is_none_or(|stat| matches!(stat.state, 'T' | 'Z')).then_some(())
-        });
+        self.stops_by(libc::SIGSTOP);
+    }
+
+    /// The same, by one of the signals that [stop](STOPPING), and says by which it was. Where those of a
+    /// terminal do nothing, as in a group of which nobody has a parent outside in the same session
+    /// (setpgid(2)), it is SIGSTOP.
+    pub fn stops_by(&self, number: i32) -> i32 {
+        let is_over = || self.is_stopped() || self.has_ended();
+        signal(self.pid(), Signal::try_from(number).expect("a signal"));
+        let begun = Instant::now();
+        while !is_over() && begun.elapsed() < Duration::from_millis(300) {
+            std::thread::sleep(Duration::from_micros(200));
+        }
+        if is_over() {
+            return number;
+        }
+        signal(self.pid(), Signal::SIGSTOP);
+        self.run
+            .wait(|| format!("{} does not stop", self.role), || is_over().then_some(libc::SIGSTOP))
+    }
+
+    /// Whether it stands still.
+    pub fn is_stopped(&self) -> bool {
+        observe::stat(&self.pid().to_string()).is_some_and(|stat| stat.state == 'T')
     }
 
     /// Lets it go on after it was stopped.
@@ -755,7 +853,7 @@ impl Puppet {
 
     /// Waits until a handler tells of this signal; false if it ends without.
     pub fn gets(&self, signal: i32) -> bool {
-        let what = || format!("{} gets no signal {signal}", self.role);
+        let what = || format!("{} has had no {}", self.role, observe::signal_name(signal));
         self.run.wait(what, || {
             let ended = self.has_ended();
             if self.has_got(signal) { Some(true) } else { ended.then_some(false) }
@@ -781,6 +879,22 @@ impl Puppet {
         let strings = self.line(|player| player.strings);
         let all = observe::descriptors(self.pid()).unwrap_or_default();
         all.into_iter().filter(|(fd, _)| *fd != strings).collect()
+    }
+
+    /// What it could not do with its first three descriptors when it was started, in words; `None` if it
+    /// could read from the first and write to the others.
+    pub fn cannot(&self) -> Option<String> {
+        let modes = self.line(|player| player.modes.clone());
+        let uses = [libc::O_RDONLY, libc::O_WRONLY, libc::O_WRONLY];
+        (0..).zip(modes).zip(uses).find_map(|((fd, mode), needed)| {
+            let way = mode & libc::O_ACCMODE;
+            let does = if needed == libc::O_RDONLY { "read from" } else { "write to" };
+            match mode {
+                -1 => Some(format!("has no descriptor {fd}")),
+                _ if way == libc::O_RDWR || way == needed => None,
+                _ => Some(format!("cannot {does} its descriptor {fd}")),
+            }
+        })
     }
 
     /// The signals that were ignored when it was started, or blocked.

@@ -11,16 +11,55 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::Signal;
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
 
-use crate::run::{Line, PROGRAM, PUPPET, Program, Run, same_program};
+use crate::rest::rests;
+use crate::run::{Line, PROGRAM, PUPPET, Program, Puppet, Run, same_program};
 use crate::shim::{self, Arguments, kind};
 use crate::wire::Wire;
-use crate::{fail, observe};
+use crate::{clock, fail, observe};
+
+/// How long a check lets a state last at least, so that who takes notice of it can, before it asks for
+/// how long a program [rests](Session::rests).
+pub const NOTICED: Duration = Duration::from_millis(30);
 
 /// A program that takes requests.
 #[derive(Clone, Debug)]
 pub struct Session {
     run: Run,
     index: usize,
+}
+
+/// In this time a clock that hurries goes on by an hour and more.
+pub const AN_HOUR: Duration = Duration::from_millis(450);
+
+/// In this time a clock that [leaps](Session::leaps) has done so.
+pub const A_LEAP: Duration = Duration::from_millis(150);
+
+/// What somebody does to the time of day, which no other clock takes notice of.
+#[derive(Clone, Copy, Debug)]
+pub enum Set {
+    /// It is set on by so much.
+    On(Duration),
+    /// It is set back by so much.
+    Back(Duration),
+}
+
+/// The clock of a program, which hurries while a request is being answered.
+#[derive(Debug)]
+pub struct Hurry {
+    session: Session,
+    over: bool,
+}
+
+impl Hurry {
+    /// Lets it go on as all clocks do, while that request is being answered.
+    pub fn is_over(&mut self) {
+        if !std::mem::replace(&mut self.over, true) {
+            self.session.program(|program| {
+                program.said += 1;
+                program.line.send(kind::CALL, &clock::word());
+            });
+        }
+    }
 }
 
 /// Resources that [`Session::limit`] takes: the number of open descriptors.
@@ -72,12 +111,14 @@ impl Session {
         // SAFETY: the closure makes system calls only.
         unsafe { command.process_group(0).pre_exec(become_it) };
         let errors = run.world.borrow().stage.theirs.try_clone().expect("a descriptor");
+        let begun = Instant::now();
         let child = command.stderr(errors).spawn().expect("the submission's program");
         drop(channel);
         let mut world = run.world.borrow_mut();
         let line = Line::new(ours, child.id() as i32);
         let descriptors = BTreeSet::from([0, 1, 2, shim::REQUESTS]);
-        world.programs.push(Program { line, child: Some(child), asked: None, descriptors });
+        let child = Some(child);
+        world.programs.push(Program { line, child, begun, asked: None, said: 0, descriptors });
         let session = Session { run: run.clone(), index: world.programs.len() - 1 };
         drop(world);
         run.begins(|| {
@@ -108,17 +149,22 @@ impl Session {
         self.program(|program| program.line.pid)
     }
 
-    /// The name of the last request.
+    /// The last request, as messages name it.
     pub fn asked(&self) -> String {
         self.program(|program| program.asked.clone()).unwrap_or_else(|| "it".to_owned())
     }
 
     /// Asks for something, and does not wait for the answer.
     pub fn begin(&self, name: &str, arguments: &impl Wire) {
+        self.begin_as(name, name, arguments);
+    }
+
+    /// The same, and names the call in messages as it is `said`, with arguments that matter.
+    pub fn begin_as(&self, said: &str, name: &str, arguments: &impl Wire) {
         let mut body = name.to_owned().to_bytes();
         arguments.put(&mut body);
         self.program(|program| {
-            program.asked = Some(name.to_owned());
+            program.asked = Some(said.to_owned());
             program.line.send(kind::CALL, &body);
         });
     }
@@ -132,9 +178,21 @@ impl Session {
 
     /// Waits for the answer.
     pub fn answer<T: Wire>(&self) -> T {
-        let asked = self.asked();
-        let bytes = self.take(kind::ANSWER, &format!("{asked} has not returned"));
+        self.answered(format!("{} has not returned", self.asked()))
+    }
+
+    /// Waits for the answer, and if none comes, names the situation: "receiving after the end".
+    pub fn answer_in<T: Wire>(&self, situation: &str) -> T {
+        self.answered(format!("{situation}: {} has not returned", self.asked()))
+    }
+
+    fn answered<T: Wire>(&self, otherwise: String) -> T {
+        let bytes = self.take(kind::ANSWER, &otherwise);
         self.program(|program| program.asked = None);
+        // What was said meanwhile is answered afterwards.
+        for _ in 0..self.program(|program| std::mem::take(&mut program.said)) {
+            self.take(kind::ANSWER, "a process does not answer");
+        }
         T::from_bytes(&bytes).unwrap_or_else(|| fail("forged", "An answer cannot be read."))
     }
 
@@ -207,12 +265,37 @@ impl Session {
         observe::threads(pid).len() == 1 && matches!(call, Some(libc::SYS_wait4 | libc::SYS_waitid))
     }
 
+    /// For how long at least nothing happens by itself: all threads are in calls that end later, or
+    /// never unless something comes from outside, and beside this process there are commands alone. Zero
+    /// where that cannot be told, as it cannot of who asks again and again.
+    pub fn rests(&self) -> Duration {
+        let (pid, begun) = self.program(|program| (program.line.pid, program.begun));
+        if self.run.is_among_itself() { rests(pid, begun) } else { Duration::ZERO }
+    }
+
     /// Waits until it sleeps, whatever for, but not longer than for `time`; the same if it answers.
     pub fn falls_asleep(&self, time: Duration) {
         let start = Instant::now();
         while start.elapsed() < time && !self.has_answered() && !self.is_asleep() {
             self.run.look(Duration::from_micros(300));
         }
+    }
+
+    /// Lets its [clock] hurry during the next request, if its program has such a clock, until that is
+    /// [over](Hurry::is_over).
+    pub fn hurries(&self) -> Hurry {
+        self.call::<()>("hurry", &());
+        Hurry { session: self.clone(), over: false }
+    }
+
+    /// Lets its [clock] leap by this time during the next request, and no further, and has the time of day
+    /// set meanwhile.
+    pub fn leaps(&self, by: Duration, set: Set) {
+        let (on, back) = match set {
+            Set::On(by) => (by, Duration::ZERO),
+            Set::Back(by) => (Duration::ZERO, by),
+        };
+        self.call::<()>("leap", &(by, on, back));
     }
 
     /// Interrupts whatever its threads wait in, so many times in a row, by a signal whose handler was
@@ -251,6 +334,29 @@ impl Session {
         self.call("collect", &())
     }
 
+    /// What the caller learns of a child of its own that has stopped or goes on, and has not ended: a raw
+    /// status, or `None` if somebody else has learnt it.
+    pub fn learns_of(&self, stranger: &Puppet) -> Option<i32> {
+        self.call("learn", &stranger.pid())
+    }
+
+    /// Lets the caller have these variables in its environment, from now on; both their names and their
+    /// values are bytes.
+    pub fn sets_variables(&self, variables: &[(Vec<u8>, Vec<u8>)]) {
+        self.call::<()>("set-variables", &variables.to_vec());
+    }
+
+    /// Lets the caller go into this directory.
+    pub fn changes_directory(&self, to: &std::path::Path) {
+        self.call::<()>("change-directory", &to.as_os_str().as_encoded_bytes().to_vec());
+    }
+
+    /// What the caller has told the kernel about each signal that it handles, and about the stops of its
+    /// children: a line each, with flags and mask.
+    pub fn actions(&self) -> Vec<String> {
+        self.call("actions", &())
+    }
+
     /// Lets the caller ignore these signals from now on.
     pub fn is_deaf_to(&self, signals: &[i32]) {
         self.call::<()>("be-deaf", &signals.to_vec());
@@ -261,7 +367,8 @@ impl Session {
         self.call::<()>("hear", &signals.to_vec());
     }
 
-    /// Lets it have a handler for these signals, which does nothing.
+    /// Lets it have a handler for these signals, which does nothing, with flags and a mask that signal(2)
+    /// would not give it.
     pub fn handles(&self, signals: &[i32]) {
         self.call::<()>("handle", &signals.to_vec());
     }
@@ -413,7 +520,7 @@ fn crashed(
     said: Option<(String, String, Vec<Panic>)>,
     source: &str,
 ) -> String {
-    let name = Signal::try_from(signal).map_or("an unknown signal", Signal::as_str);
+    let name = observe::signal_name(signal);
     let (address, trace, panics) = said.unwrap_or_default();
     let meaning = match signal {
         libc::SIGSEGV => format!(
@@ -429,7 +536,9 @@ fn crashed(
         },
         libc::SIGXCPU => "it used up its processor time".to_owned(),
         libc::SIGXFSZ => "it wrote a file that is too large".to_owned(),
-        libc::SIGKILL | libc::SIGTERM => "somebody sent it; a signal to its own group?".to_owned(),
+        libc::SIGKILL | libc::SIGTERM => {
+            "somebody sent it, perhaps your code, to its own process or group".to_owned()
+        }
         _ => "somebody sent it".to_owned(),
     };
     let at = line_of(&trace, source).map(|at| format!("\nat {at}")).unwrap_or_default();
@@ -486,6 +595,9 @@ const ANSWER: Duration = Duration::from_millis(1500);
 /// gives none to some instructions.
 const QUESTIONS: usize = 4;
 
+/// How often a running thread is asked at least, to know whether it stays in one function.
+const LOOKS: usize = 3;
+
 /// Says what every thread is doing, and where.
 pub(crate) fn where_are_they(run: &Run, message: &mut String) {
     let (pids, source) = {
@@ -494,12 +606,19 @@ pub(crate) fn where_are_they(run: &Run, message: &mut String) {
         (pids.collect::<Vec<i32>>(), world.order.source.clone())
     };
     let me = std::process::id() as i32;
+    let mut spins: Vec<Option<String>> = Vec::new();
     for pid in &pids {
         let threads: Vec<(i32, String)> =
             observe::threads(*pid).into_iter().map(|it| (it, observe::doing(*pid, it))).collect();
         let mut panic = None;
-        let places = ask(run, *pid, &threads, &source, &mut panic);
-        for ((thread, doing), place) in threads.iter().zip(places).take(16) {
+        let places = ask(run, *pid, &threads, &source, &mut panic, &mut spins);
+        // Who waits for the next request is not in the submission.
+        let requests = Some((libc::SYS_recvfrom, shim::REQUESTS as u64));
+        let is_theirs = |((thread, _), place): &(&(i32, String), Option<String>)| {
+            place.is_some() || observe::system_call(*pid, *thread) != requests
+        };
+        let theirs = threads.iter().zip(places).filter(is_theirs);
+        for ((thread, doing), place) in theirs.take(16) {
             let name = observe::stat(&format!("{pid}/task/{thread}"));
             let name = name.map(|stat| stat.name).unwrap_or_default();
             let at = place.map(|place| format!(" at {place}")).unwrap_or_default();
@@ -509,6 +628,10 @@ pub(crate) fn where_are_they(run: &Run, message: &mut String) {
             let _ = write!(message, "\nBefore that, {thread} panicked at {at}: {said}");
         }
     }
+    spins.dedup();
+    if let [Some(function)] = &spins[..] {
+        run.world.borrow_mut().spins = Some(function.clone());
+    }
     for (pid, stat) in observe::descendants(me).into_iter().take(16) {
         let collected_later = stat.state == 'Z' && stat.parent == me;
         if !collected_later && !pids.contains(&pid) {
@@ -517,8 +640,12 @@ pub(crate) fn where_are_they(run: &Run, message: &mut String) {
                 _ if same_program(pid, PUPPET) => "still runs".to_owned(),
                 _ => observe::doing(pid, pid),
             };
-            let name = if stat.name == PUPPET { "a command" } else { &stat.name };
-            let _ = write!(message, "\nchild process {pid} ({name}) {doing}");
+            let called = run.called(pid);
+            let called = called.as_deref().or((stat.name == PUPPET).then_some("a command"));
+            let _ = match called {
+                Some(command) => write!(message, "\n{command} (process {pid}) {doing}"),
+                None => write!(message, "\nchild process {pid} ({}) {doing}", stat.name),
+            };
         }
     }
 }
@@ -535,13 +662,16 @@ fn ask(
     threads: &[(i32, String)],
     source: &str,
     panic: &mut Option<Panic>,
+    spins: &mut Vec<Option<String>>,
 ) -> Vec<Option<String>> {
     let mut places: Vec<Option<String>> = vec![None; threads.len()];
     let end = Instant::now() + ANSWER;
     for question in 0..QUESTIONS {
         let mut asked = 0;
         for ((thread, doing), place) in threads.iter().zip(&places) {
-            if place.is_none() && (question == 0 || doing.starts_with("is running")) {
+            let runs = doing.starts_with("is running");
+            if (question == 0 && place.is_none()) || (runs && (place.is_none() || question < LOOKS))
+            {
                 // SAFETY: tgkill(2) takes three integers.
                 unsafe { libc::syscall(libc::SYS_tgkill, pid, *thread, shim::WHERE_ARE_YOU) };
                 asked += 1;
@@ -565,10 +695,13 @@ fn ask(
             let Some((thread, trace, told)) = Here::from_bytes(&body) else { continue };
             *panic = told.or(panic.take());
             if let Some(index) = threads.iter().position(|(it, _)| *it == thread) {
-                places[index] = line_of(&trace, source);
+                if threads[index].1.starts_with("is running") {
+                    spins.push(observe::function_in(&trace, source));
+                }
+                places[index] = places[index].take().or(line_of(&trace, source));
             }
         }
-        std::thread::sleep(Duration::from_millis(1 << question));
+        std::thread::sleep(Duration::from_millis(8 << question));
     }
     places
 }

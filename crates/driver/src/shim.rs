@@ -4,13 +4,16 @@
 
 use std::backtrace::Backtrace;
 use std::cell::Cell;
+use std::ffi::OsStr;
 use std::os::fd::{FromRawFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::{Child, Command};
 use std::ptr;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, Ordering::SeqCst};
 
+use crate::clock;
 use crate::wire::{Failure, Wire, frame, unframe};
 
 /// The descriptor over which requests come.
@@ -19,8 +22,8 @@ pub(crate) const REQUESTS: i32 = 3;
 /// The signal that asks every thread where it is.
 pub(crate) const WHERE_ARE_YOU: i32 = 62;
 
-/// The signal that interrupts whatever a thread waits in.
-pub(crate) const INTERRUPTION: i32 = libc::SIGUSR1;
+/// The signal that interrupts whatever a thread waits in: it has a handler that does nothing.
+pub const INTERRUPTION: i32 = libc::SIGUSR1;
 
 /// Kinds of frames.
 pub(crate) mod kind {
@@ -83,7 +86,10 @@ pub fn answer(mut call: impl FnMut(&str, &mut Arguments) -> Vec<u8>) -> ! {
     install();
     PROCESS.store(std::process::id(), SeqCst);
     std::panic::set_hook(Box::new(|info| {
-        let at = info.location().map(|at| format!("{}:{}", at.file(), at.line()));
+        // What panics in std was called by somebody.
+        let known = info.location().filter(|at| !at.file().contains('/'));
+        let caller = if known.is_none() { line_of_submission() } else { None };
+        let at = caller.or(info.location().map(|at| format!("{}:{}", at.file(), at.line())));
         let thread = std::thread::current().name().unwrap_or("a thread without a name").to_owned();
         let words = (crate::words_of(info.payload()), at.unwrap_or_default(), thread);
         // The last panic that does more than pass another one on explains the others.
@@ -121,6 +127,17 @@ pub fn answer(mut call: impl FnMut(&str, &mut Arguments) -> Vec<u8>) -> ! {
     }
 }
 
+/// The innermost line of this stack that is in the submission: sources that are compiled here have names
+/// without a directory.
+fn line_of_submission() -> Option<String> {
+    let trace = std::backtrace::Backtrace::force_capture().to_string();
+    let places = trace.lines().filter_map(|line| line.trim().strip_prefix("at "));
+    let places = places.map(|place| place.trim_start_matches("./"));
+    let (place, _column) =
+        places.filter(|it| !it.contains('/')).find_map(|it| it.rsplit_once(':'))?;
+    Some(place.to_owned())
+}
+
 /// Asks the driver, while a request of it is being answered.
 pub fn ask<T: Wire>(name: &str, arguments: &impl Wire) -> T {
     let mut body = name.to_owned().to_bytes();
@@ -131,13 +148,18 @@ pub fn ask<T: Wire>(name: &str, arguments: &impl Wire) -> T {
 
 /// Whether another request has come, for one that goes on until then.
 pub fn is_enough() -> bool {
-    let (channel, mut byte) = (CHANNEL.load(SeqCst), 0_u8);
-    // SAFETY: the buffer is one byte that lives during the call.
+    come() >= Some(0)
+}
+
+/// How many bytes of further requests have come, as far as one looks; `None` if there are none.
+pub(crate) fn come() -> Option<usize> {
+    let (channel, mut buffer) = (CHANNEL.load(SeqCst), [0_u8; 64]);
+    // SAFETY: the buffer is as long as said, and lives during the call.
     let length = unsafe {
         let flags = libc::MSG_PEEK | libc::MSG_DONTWAIT;
-        libc::recv(channel, (&raw mut byte).cast(), 1, flags)
+        libc::recv(channel, buffer.as_mut_ptr().cast(), buffer.len(), flags)
     };
-    length >= 0
+    usize::try_from(length).ok()
 }
 
 /// A real socket whose other end the driver has.
@@ -155,6 +177,18 @@ fn own(
 ) -> Option<Option<Vec<u8>>> {
     Some(Some(match name {
         "enough" => Vec::new(),
+        "hurry" => {
+            clock::hurry();
+            ().to_bytes()
+        }
+        "leap" => {
+            clock::leap(arguments.take(), arguments.take(), arguments.take());
+            ().to_bytes()
+        }
+        clock::WORD => {
+            clock::is_over();
+            ().to_bytes()
+        }
         // A child of the caller that is none of the submission's business.
         "start" => {
             let child = arguments.command().spawn();
@@ -170,6 +204,29 @@ fn own(
             use std::os::unix::process::ExitStatusExt;
             child.wait().map(|status| status.into_raw()).map_err(Failure::from).to_bytes()
         }
+        // What is to be known of a child that has stopped or goes on.
+        "learn" => {
+            let mut status = 0;
+            let pid: i32 = arguments.take();
+            let flags = libc::WUNTRACED | libc::WCONTINUED | libc::WNOHANG;
+            // SAFETY: the status lives during the call.
+            let waited = unsafe { libc::waitpid(pid, &mut status, flags) };
+            (waited == pid).then_some(status).to_bytes()
+        }
+        // Variables in the caller's environment.
+        "set-variables" => {
+            for (name, value) in arguments.take::<Vec<(Vec<u8>, Vec<u8>)>>() {
+                let [name, value] = [&name, &value].map(|bytes| OsStr::from_bytes(bytes));
+                // SAFETY: nobody else looks at the environment: this process has one thread.
+                unsafe { std::env::set_var(name, value) };
+            }
+            ().to_bytes()
+        }
+        "change-directory" => {
+            let to: Vec<u8> = arguments.take();
+            std::env::set_current_dir(OsStr::from_bytes(&to)).expect("a directory");
+            ().to_bytes()
+        }
         // Signals that the caller ignores, takes as they come, or has a handler for.
         "be-deaf" | "hear" | "handle" => {
             let to = match name {
@@ -180,6 +237,7 @@ fn own(
             set_signals(&arguments.take::<Vec<i32>>(), to);
             ().to_bytes()
         }
+        "actions" => (1..=64).filter_map(action_of).collect::<Vec<String>>().to_bytes(),
         // Signals that the caller blocks, and no other.
         "block" => {
             // SAFETY: the set is made before it is used, and lives during the calls.
@@ -287,13 +345,48 @@ fn move_channel(from: i32) {
     }
 }
 
-/// Sets what is done at these signals.
+/// Sets what is done at these signals: of a handler, by flags and a mask that signal(2) does not know.
 fn set_signals(signals: &[i32], to: libc::sighandler_t) {
     for signal in signals {
-        // SAFETY: a handler that is installed does nothing.
-        unsafe { libc::signal(*signal, to) };
+        // SAFETY: a handler that is installed does nothing; the structure lives during the call.
+        unsafe {
+            let mut action: libc::sigaction = std::mem::zeroed();
+            action.sa_sigaction = to;
+            action.sa_flags = libc::SA_RESTART;
+            if ![libc::SIG_DFL, libc::SIG_IGN].contains(&to) {
+                action.sa_flags |= libc::SA_SIGINFO | libc::SA_NODEFER;
+                libc::sigaddset(&mut action.sa_mask, libc::SIGUSR2);
+            }
+            libc::sigaction(*signal, &action, ptr::null_mut());
+        }
     }
 }
+
+/// What is done at a signal that has a handler, or says more of children than it does by default; without
+/// the flag by which the C library returns from a handler.
+fn action_of(signal: i32) -> Option<String> {
+    // SAFETY: the structure lives during the calls; asking changes nothing.
+    let (asked, action, mask) = unsafe {
+        let mut action: libc::sigaction = std::mem::zeroed();
+        let asked = libc::sigaction(signal, ptr::null(), &mut action);
+        let mask = (1..=64).filter(|it| libc::sigismember(&action.sa_mask, *it) == 1);
+        (asked, action, mask.collect::<Vec<i32>>())
+    };
+    let name = crate::observe::signal_name(signal);
+    let flags = action.sa_flags & !SA_RESTORER;
+    let of_children = flags & (libc::SA_NOCLDSTOP | libc::SA_NOCLDWAIT);
+    match action.sa_sigaction {
+        _ if asked != 0 => None,
+        libc::SIG_DFL | libc::SIG_IGN if signal != libc::SIGCHLD || of_children == 0 => None,
+        libc::SIG_DFL | libc::SIG_IGN => Some(format!("{name} has the flags {of_children:#x}")),
+        handler => Some(format!(
+            "{name} has the handler {handler:#x}, the flags {flags:#x} and the mask {mask:?}"
+        )),
+    }
+}
+
+/// See sigreturn(2).
+const SA_RESTORER: i32 = 0x0400_0000;
 
 static WATCHING: AtomicBool = AtomicBool::new(false);
 static WATCHER: Mutex<Option<std::thread::JoinHandle<()>>> = Mutex::new(None);

@@ -4,6 +4,8 @@
 use std::io;
 use std::time::Duration;
 
+use nix::errno::Errno;
+
 /// A value that can be sent.
 pub trait Wire: Sized {
     /// Writes it at the end of `bytes`.
@@ -231,7 +233,15 @@ impl Wire for Failure {
 
 impl std::fmt::Display for Failure {
     fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
-        write!(f, "{} ({})", self.kind, self.says)
+        // An error of the system by its name, as its manual page has it: ESRCH (No such process).
+        let numbered = self.says.split_once(" (os error ");
+        let number = numbered.and_then(|(_, rest)| rest.strip_suffix(')')?.parse().ok());
+        match (numbered, number.map(Errno::from_raw)) {
+            (Some((says, _)), Some(errno)) if errno != Errno::UnknownErrno => {
+                write!(f, "{errno:?} ({says})")
+            }
+            _ => write!(f, "{} ({})", self.kind, self.says),
+        }
     }
 }
 

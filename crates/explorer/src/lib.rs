@@ -73,7 +73,7 @@
 //!   in the next one, and `Once`, `OnceLock` and `LazyLock` have not happened.
 //! - Schedules are tried by chance, unless they are few enough to be tried all
 //!   ([`Search::exhaustive`]): that none failed is no proof.
-//! - More than 2,048 threads, and stacks smaller than two mebibytes.
+//! - More than 2,048 threads that have not ended, and stacks smaller than two mebibytes.
 //! - `LazyLock::new` takes what makes the value by copy if it is in a static.
 
 #![cfg(target_os = "linux")]

@@ -11,9 +11,12 @@ static PANICS: Mutex<Vec<Panicked>> = Mutex::new(Vec::new());
 /// Installs a hook that keeps what was said and where, instead of printing it.
 pub fn keep() {
     std::panic::set_hook(Box::new(|info| {
-        let thread = running();
+        let (thread, asked) = (running(), is_asked());
         let remember = || {
-            let (message, place) = (words(info.payload()), info.location().map(Place::from));
+            let (message, said) = (words(info.payload()), info.location().map(Place::from));
+            // What panics in std was called by somebody.
+            let caller = || if asked { innermost() } else { None };
+            let place = said.clone().filter(Place::is_known).or_else(caller).or(said);
             let mut panics = PANICS.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
             panics.push(Panicked { thread, message, place });
         };
@@ -22,6 +25,14 @@ pub fn keep() {
         #[cfg(not(feature = "weak"))]
         remember();
     }));
+}
+
+/// Whether somebody will read where a panic was: not in one of many executions.
+fn is_asked() -> bool {
+    #[cfg(feature = "weak")]
+    return crate::weak::is_told();
+    #[cfg(not(feature = "weak"))]
+    true
 }
 
 /// The name of the thread that runs.
@@ -36,6 +47,13 @@ fn running() -> String {
 /// The panics since [`keep`].
 pub fn kept() -> Vec<Panicked> {
     PANICS.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).clone()
+}
+
+/// Where they are kept, which no execution takes back.
+#[cfg(feature = "weak")]
+pub(crate) fn variable() -> std::ops::Range<usize> {
+    let start = (&raw const PANICS).addr();
+    start..start + size_of_val(&PANICS)
 }
 
 /// Begins anew: the panics so far were expected.
@@ -68,7 +86,6 @@ pub(crate) fn passes_on(message: &str) -> bool {
 
 /// The innermost place of this stack that is in a learner's file. Takes milliseconds: debug information
 /// is read.
-#[cfg(feature = "explored")]
 pub(crate) fn innermost() -> Option<Place> {
     let trace = std::backtrace::Backtrace::force_capture().to_string();
     let mut places = trace.lines().filter_map(|line| {

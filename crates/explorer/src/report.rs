@@ -87,6 +87,8 @@ pub struct Resource {
     pub rank: usize,
     /// How many were made at the same place.
     pub siblings: usize,
+    /// How many threads a barrier lets wait for each other; 0 of anything else.
+    pub meets: usize,
 }
 
 /// What a thread is blocked on.
@@ -306,13 +308,13 @@ pub(crate) fn resource(text: &mut String, resource: &Resource) {
     let mut fields = vec!["resource".to_owned(), resource.kind.clone()];
     fields.extend(place(&resource.made));
     fields.extend(place(&resource.used));
-    fields.extend([resource.rank.to_string(), resource.siblings.to_string()]);
+    fields.extend([resource.rank, resource.siblings, resource.meets].map(|it| it.to_string()));
     record(text, &fields);
 }
 
 pub(crate) fn read_resource(fields: &[&str]) -> Option<Resource> {
     let [kind, ref rest @ ..] = *fields else { return None };
-    let [ref places @ .., rank, siblings] = *rest else { return None };
+    let [ref places @ .., rank, siblings, meets] = *rest else { return None };
     let (made, used) = places.split_at_checked(3)?;
     Some(Resource {
         kind: kind.to_owned(),
@@ -320,6 +322,7 @@ pub(crate) fn read_resource(fields: &[&str]) -> Option<Resource> {
         used: read_place(used)?,
         rank: rank.parse().ok()?,
         siblings: siblings.parse().ok()?,
+        meets: meets.parse().ok()?,
     })
 }
 
@@ -398,6 +401,7 @@ mod tests {
                 used: Place::default(),
                 rank: 1,
                 siblings: 2,
+                meets: 5,
             }],
             events: vec![Event {
                 thread: 0,

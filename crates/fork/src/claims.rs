@@ -24,12 +24,18 @@ fn creation_duplicates_parent(facts: &Evidence) -> Result<Judgement, Absent> {
         let because = format!("the child found {found} of {pages} pages as its parent left them");
         return Ok(Judgement::does_not_hold(because));
     }
+    let written = facts.number("pages that the child has written")?;
+    if written < pages {
+        return Ok(Judgement::inconclusive(format!(
+            "the child wrote to {written} of {pages} pages"
+        )));
+    }
     if kept < pages {
         let because = format!("the child's writes reached {} of {pages} pages", pages - kept);
         return Ok(Judgement::does_not_hold(because));
     }
     if !facts.truth("the child summed in the middle of the transfer")? {
-        return Ok(Judgement::inconclusive("the child did not sum in the middle of the transfer"));
+        return Ok(Judgement::undecided("the child did not sum in the middle of the transfer"));
     }
     let (before, saved) = (facts.number("sum before the transfer")?, facts.number("child's sum")?);
     if saved != before {
@@ -46,7 +52,8 @@ fn creation_duplicates_parent(facts: &Evidence) -> Result<Judgement, Absent> {
     if offset > 0.0 {
         but.push(format!("the child's read moved the parent's file offset to {offset}"));
     }
-    if facts.number("threads of the child")? == 1.0 && facts.truth("child hangs")? {
+    let held = facts.truth("lock is held at the fork")? && facts.truth("child hangs")?;
+    if held && facts.number("threads of the child")? == 1.0 {
         but.push("the thread that held a lock was not copied, and the lock was".to_owned());
     }
     let ran = "each kept its own values when the other wrote";
@@ -66,6 +73,7 @@ mod tests {
         let usual = [
             ("pages", 1000.0),
             ("pages that the child finds", 1000.0),
+            ("pages that the child has written", 1000.0),
             ("pages that the parent keeps", 1000.0),
             ("sum before the transfer", 50.0),
             ("child's sum", 50.0),
@@ -76,6 +84,7 @@ mod tests {
         ];
         let mut facts = Evidence::new()
             .fact("the child summed in the middle of the transfer", overlap)
+            .fact("lock is held at the fork", true)
             .fact("child hangs", hangs);
         for (name, value) in usual {
             let changed = change.iter().find(|(changed, _)| *changed == name);

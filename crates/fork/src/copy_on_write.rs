@@ -43,7 +43,7 @@ fn run(_: &Lab) -> Result<Evidence> {
         (0..PAGES).filter(holds).count() as u64
     };
     write_every_page(1);
-    say!("parent", "has written 1 to each of {PAGES} pages, then forks");
+    say!("parent", "has written 1 to {} of {PAGES} pages, then forks", pages_that_hold(1));
 
     let (mut from_child, to_parent) = pipe().context("pipe")?;
     // SAFETY: this process has one thread, so the child inherits no lock that someone else holds.
@@ -55,18 +55,19 @@ fn run(_: &Lab) -> Result<Evidence> {
             let after_reading = minor_faults();
             write_every_page(2);
             let after_writing = minor_faults();
+            let written = pages_that_hold(2);
             // ANCHOR_END: faults
             let (reading, writing) = (after_reading - before, after_writing - after_reading);
             say!("child", "reads all pages, {found} hold 1: {reading} page faults");
-            say!("child", "writes 2 to all {PAGES} pages: {writing} page faults");
-            let counts = [found, reading, writing].map(u64::to_ne_bytes);
+            say!("child", "writes 2 to {written} pages: {writing} page faults");
+            let counts = [found, written, reading, writing].map(u64::to_ne_bytes);
             status((&to_parent).write_all(counts.as_flattened()))
         })
     }?;
     child.wait()?;
     drop(to_parent);
-    let [mut found, mut reading, mut writing] = [[0; 8]; 3];
-    for count in [&mut found, &mut reading, &mut writing] {
+    let [mut found, mut written, mut reading, mut writing] = [[0; 8]; 4];
+    for count in [&mut found, &mut written, &mut reading, &mut writing] {
         from_child.read_exact(count).context("read the child's counts")?;
     }
     let kept = pages_that_hold(1);
@@ -76,6 +77,7 @@ fn run(_: &Lab) -> Result<Evidence> {
     Ok(Evidence::new()
         .fact("pages", PAGES)
         .fact("pages that the child finds", u64::from_ne_bytes(found))
+        .fact("pages that the child has written", u64::from_ne_bytes(written))
         .fact("pages that the parent keeps", kept)
         .measured("faults while reading", u64::from_ne_bytes(reading), "faults")
         .measured("faults while writing", u64::from_ne_bytes(writing), "faults"))

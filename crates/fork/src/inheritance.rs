@@ -9,7 +9,7 @@ use std::os::fd::AsRawFd;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use anyhow::{Context, Result, ensure};
-use lab::child::{Child, explain};
+use lab::child::{Child, explain, failed};
 use lab::{Evidence, Experiment, Lab, Role, say};
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::signal::{SigHandler, SigSet, Signal, raise, signal};
@@ -39,6 +39,8 @@ const QUESTIONS: [&str; 9] = [
 ];
 
 fn run(_: &Lab) -> Result<Evidence> {
+    // There is seen which descriptors are open, and what to execute.
+    lab::proc::must_be_shown()?;
     let open = |flags| memfd_create(c"inherited", flags).map_err(explain("memfd_create"));
     let stays = File::from(open(MFdFlags::empty())?);
     let closes = File::from(open(MFdFlags::MFD_CLOEXEC)?);
@@ -70,8 +72,7 @@ fn run(_: &Lab) -> Result<Evidence> {
             let _ = (&answer).write_all(b"\n").and(Ok(dup2_stdout(&answer)));
             let errno = execv(c"/proc/self/exe", &words).unwrap_err();
             // Only a failed exec comes back.
-            say!("child", "execve: {errno}");
-            127
+            failed(&anyhow::Error::new(errno).context("execve /proc/self/exe"))
             // ANCHOR_END: exec
         })
     }?;

@@ -35,8 +35,9 @@ fn run(_: &Lab) -> Result<Evidence> {
     // SAFETY: the call sets a parameter of the allocator, and no other thread exists yet.
     unsafe { libc::mallopt(libc::M_ARENA_MAX, 1) };
     let lock = Mutex::new(());
+    let is_free = if lock.try_lock().is_ok() { "free" } else { "taken" };
     let free = fork_and_look(|| lock.lock().is_ok())?;
-    say!("forker", "forks while the lock is free: child {} {}", free.child, free.end);
+    say!("forker", "forks while the lock is {is_free}: child {} {}", free.child, free.end);
 
     let is_held = AtomicBool::new(false);
     // ANCHOR: holder
@@ -110,12 +111,16 @@ struct Look {
 }
 
 fn tell(Look { child, threads, seen, end, .. }: &Look) {
-    let (s, holder) = match threads {
-        1 => ("", ": the holder was not copied"),
-        _ => ("s", ""),
-    };
-    say!("forker", "child {child} has {threads} thread{s}{holder}");
+    say!("forker", "child {child} has {}", how_many(*threads));
     say!("forker", "child {child} {seen}, and {end}");
+}
+
+/// The threads of a child, and what their number says of the holder.
+fn how_many(threads: usize) -> String {
+    match threads {
+        1 => "1 thread: the holder was not copied".to_owned(),
+        _ => format!("{threads} threads"),
+    }
 }
 
 /// Forks while another thread holds what `hold` takes; the child takes it too, and `tell` says what
@@ -159,13 +164,13 @@ fn fork_and_look(take: impl FnOnce() -> bool) -> Result<Look> {
 /// Whether the child sleeps in futex. It is the only thread that has its memory, so nobody could
 /// wake it.
 fn hangs(child: &Child) -> Result<bool> {
-    let (start, moment) = (Instant::now(), Duration::from_millis(20));
+    let start = Instant::now();
     while start.elapsed() < PATIENCE {
-        if child.ends_within(moment)? {
+        if child.ends_within(Duration::from_millis(1))? {
             return Ok(false);
         }
         if blocked_in(child.pid())? == Some(libc::SYS_futex) {
-            return Ok(!child.ends_within(moment)?);
+            return Ok(!child.ends_within(Duration::from_millis(20))?);
         }
     }
     Ok(true)
@@ -227,4 +232,15 @@ unsafe extern "C" {
     static stdout: *mut libc::FILE;
     fn flockfile(file: *mut libc::FILE);
     fn funlockfile(file: *mut libc::FILE);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_child_with_one_thread_lacks_the_holder() {
+        assert!(how_many(1).ends_with("the holder was not copied"));
+        assert_eq!(how_many(2), "2 threads");
+    }
 }

@@ -2,11 +2,12 @@
 
 use std::io::{Read, Write, pipe};
 
-use anyhow::{Context, Result};
-use lab::child::{Child, die_with, exit, explain, failed, reap, status};
+use anyhow::{Context, Result, ensure};
+use lab::child::{self, Child, die_with, exit, reap, status};
 use lab::{Evidence, Experiment, Lab, say, say_why};
 use nix::errno::Errno;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use nix::sys::wait::WaitStatus;
 use nix::unistd::{ForkResult, Uid, fork, getpid, getuid, setuid};
 
 pub const EXPERIMENT: Experiment = Experiment {
@@ -18,6 +19,9 @@ pub const EXPERIMENT: Experiment = Experiment {
 
 /// The user that root becomes: nobody.
 const NOBODY: Uid = Uid::from_raw(65534);
+/// The child exits with this where root may not become another user.
+const NO_OTHER_USER: i32 = 77;
+
 /// How many processes the child allows its user.
 const ALLOWED: u64 = 1;
 
@@ -32,31 +36,39 @@ fn run(_: &Lab) -> Result<Evidence> {
             if getuid().is_root()
                 && let Err(errno) = setuid(NOBODY)
             {
-                return failed(&explain("setuid")(errno));
+                say_why!(
+                    "child",
+                    "nothing is tried: root may not become another user here: {errno:?}"
+                );
+                return NO_OTHER_USER;
             }
             // A change of user cleared the request to die with the parent, prctl(2).
             die_with(parent);
             let _ = setrlimit(Resource::RLIMIT_NPROC, ALLOWED, most);
             let is_limited = getrlimit(Resource::RLIMIT_NPROC) == Ok((ALLOWED, most));
-            let how_many = if is_limited { "no more than 1 process" } else { "more processes" };
-            say!("child", "is an ordinary user who may have {how_many}");
+            let how_many = if is_limited { ALLOWED.to_string() } else { "any number".to_owned() };
+            let user = if getuid().is_root() { "root" } else { "an ordinary user" };
+            say!("child", "is {user}; processes that it may have: {how_many}");
             let under_the_limit = try_to_fork();
             let _ = setrlimit(Resource::RLIMIT_NPROC, most, most);
-            say!("child", "takes the limit back");
+            let is_back = getrlimit(Resource::RLIMIT_NPROC) == Ok((most, most));
+            let limit = if is_back { "has taken the limit back" } else { "keeps the limit" };
+            say!("child", "{limit}");
             let without = try_to_fork();
             let results = [under_the_limit, without].map(i32::to_ne_bytes);
             status((&tell).write_all(results.as_flattened()))
         })
     }?;
-    child.wait()?;
+    let status = child.wait()?;
     drop(tell);
     let [mut limited, mut without] = [[0; 4]; 2];
     let facts = ["fork under the limit", "fork without it"];
-    if tried.read_exact(&mut limited).is_err() {
+    if matches!(status, WaitStatus::Exited(_, NO_OTHER_USER)) {
         let why = "root may not become another user here (setuid)";
-        say_why!("parent", "nothing was tried: {why}");
         return Ok(facts.iter().fold(Evidence::new(), |found, fact| found.missing(fact, why)));
     }
+    ensure!(matches!(status, WaitStatus::Exited(_, 0)), "the child {}", child::in_words(status));
+    tried.read_exact(&mut limited).context("read what fork returned")?;
     tried.read_exact(&mut without).context("read what fork returned")?;
     let in_words = |errno| match i32::from_ne_bytes(errno) {
         0 => "made a process".to_owned(),

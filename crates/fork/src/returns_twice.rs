@@ -5,8 +5,10 @@ use std::fs::read_to_string;
 use std::io::{Read, Write, pipe};
 
 use anyhow::{Context, Result};
-use lab::child::{Child, die_with, exit, explain, in_words, status};
+use lab::child::{Child, die_with, exit, explain, explain_io, in_words, status};
+use lab::proc::must_be_shown;
 use lab::{Evidence, Experiment, Lab, say};
+use nix::errno::Errno;
 use nix::sys::wait::{Id, WaitPidFlag, waitid, waitpid};
 use nix::unistd::{ForkResult, Pid, fork, getpid, getppid};
 
@@ -37,9 +39,13 @@ fn run(_: &Lab) -> Result<Evidence> {
     say!("parent", "fork returned {child} to me");
 
     // Waits until the child has ended, and leaves its status where it is.
-    let _ = waitid(Id::Pid(child), WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT);
+    let waited = waitid(Id::Pid(child), WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT);
     let state = state_of(child)?;
-    say!("parent", "when child {child} has ended, /proc says: {state}");
+    let when = match waited {
+        Ok(_) | Err(Errno::ECHILD) => "has ended",
+        Err(_) => "may not have ended",
+    };
+    say!("parent", "when child {child} {when}, /proc says: {state}");
     let status = match waitpid(child, None) {
         Ok(status) => in_words(status),
         Err(errno) => format!("left no status: {errno:?}"),
@@ -58,8 +64,13 @@ fn run(_: &Lab) -> Result<Evidence> {
 
 /// The state of a process in words, from proc_pid_status(5).
 fn state_of(pid: Pid) -> Result<String> {
-    let Ok(status) = read_to_string(format!("/proc/{pid}/status")) else {
-        return Ok("no such process".to_owned());
+    must_be_shown()?;
+    let status = match read_to_string(format!("/proc/{pid}/status")) {
+        // Of a process that ends meanwhile the open file says the second.
+        Err(error) if [Some(libc::ENOENT), Some(libc::ESRCH)].contains(&error.raw_os_error()) => {
+            return Ok("no such process".to_owned());
+        }
+        read => read.map_err(explain_io("/proc/PID"))?,
     };
     let state = status.lines().find_map(|line| line.strip_prefix("State:"));
     Ok(state.context("/proc shows no state")?.trim().to_owned())
@@ -70,8 +81,12 @@ fn child_first() -> Result<u32> {
     let (mut reader, writer) = pipe().context("pipe")?;
     let mut first = 0;
     for _ in 0..FORKS {
+        // Nothing but the fork lies between the two and their first write.
         // SAFETY: this process has one thread, so the child inherits no lock of someone else.
-        let child = unsafe { Child::fork(|| status((&writer).write_all(b"c"))) }?;
+        let child = match unsafe { fork() }.map_err(explain("fork"))? {
+            ForkResult::Child => exit(status((&writer).write_all(b"c"))),
+            ForkResult::Parent { child } => Child::adopt(child),
+        };
         (&writer).write_all(b"p").context("write")?;
         let mut order = [0; 2];
         reader.read_exact(&mut order).context("read who was first")?;

@@ -5,10 +5,11 @@ use std::fs::File;
 use std::io::{Read, Seek, Write};
 use std::os::fd::AsRawFd;
 
-use anyhow::{Context, Result};
-use lab::child::{Child, explain};
+use anyhow::{Context, Result, ensure};
+use lab::child::{Child, explain, in_words, status};
 use lab::{Evidence, Experiment, Lab, say};
 use nix::sys::memfd::{MFdFlags, memfd_create};
+use nix::sys::wait::WaitStatus;
 
 pub const EXPERIMENT: Experiment = Experiment {
     name: "shared-offset",
@@ -18,6 +19,8 @@ pub const EXPERIMENT: Experiment = Experiment {
 };
 
 fn run(_: &Lab) -> Result<Evidence> {
+    // There the file is opened once more.
+    lab::proc::must_be_shown()?;
     let memfd = memfd_create(c"offset", MFdFlags::MFD_CLOEXEC).map_err(explain("memfd_create"))?;
     let mut file = File::from(memfd);
     file.write_all(&[b'x'; 1000]).context("write")?;
@@ -29,16 +32,15 @@ fn run(_: &Lab) -> Result<Evidence> {
     let child = unsafe {
         Child::fork(|| {
             let mut inherited = &file;
-            let read = inherited.read(&mut [0; 100]).unwrap_or(0);
-            say!("child", "reads {read} bytes");
-            0
+            status(inherited.read(&mut [0; 100]).map(|read| say!("child", "reads {read} bytes")))
         })
     }?;
-    child.wait()?;
+    let status = child.wait()?;
+    ensure!(matches!(status, WaitStatus::Exited(_, 0)), "the child {}", in_words(status));
     let offset = file.stream_position().context("lseek")?;
-    say!("parent", "has read 0 bytes itself; its offset is {offset}");
+    say!("parent", "has read nothing itself; its offset is {offset}");
 
-    let mut own = File::open(path).context("open")?;
+    let mut own = File::open(&path).with_context(|| format!("open {path}"))?;
     let own = own.stream_position().context("lseek")?;
     say!("parent", "opens the file once more: the offset there is {own}");
     Ok(Evidence::new()

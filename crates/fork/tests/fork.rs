@@ -3,6 +3,15 @@
 acceptance::tests!("fork");
 
 #[test]
+fn a_terminal_that_only_prints_gets_no_colours() {
+    for (term, escapes) in [("xterm", true), ("dumb", false), ("", false)] {
+        let shown = acceptance::terminal::shown_on(term, PROGRAM.command(&["returns-twice"]));
+        assert!(shown.contains("[parent"), "{shown}");
+        assert_eq!(shown.contains('\x1b'), escapes, "{term}: {shown:?}");
+    }
+}
+
+#[test]
 fn the_child_is_a_zombie_until_its_status_is_collected() {
     assert_eq!(PROGRAM.fact("returns-twice", "child's state before waitpid"), "Z (zombie)");
     assert_eq!(PROGRAM.fact("returns-twice", "child's status"), "exited with 7");
@@ -22,6 +31,9 @@ fn pages_are_copied_when_they_are_written_and_not_before() {
     let fact = |fact| PROGRAM.fact("copy-on-write", fact).as_f64().expect("a number");
     assert!(fact("faults while reading") < 100.0);
     assert!(fact("faults while writing") >= 1000.0);
+    let story = PROGRAM.run(&["copy-on-write"]).stdout;
+    let told = story.lines().filter(|line| line.ends_with(" page faults")).count();
+    assert_eq!(told, 2, "both counts are told: {story}");
 }
 
 #[test]

@@ -76,14 +76,14 @@ fn ipc_slower(facts: &Evidence) -> Result<Judgement, Absent> {
     Ok(if 2.0 * slower > measured {
         Judgement::holds(format!("{small}, and {bulk}{}", what_makes_a_switch_dear(facts)))
     } else if 2.0 * same <= measured {
-        Judgement::inconclusive(format!("too noisy: {small}"))
+        Judgement::undecided(format!("too noisy: {small}"))
     } else if copied.is_above(COPIED) {
         Judgement::caveat(format!("{small}, but {bulk}"))
             .briefly(format!("but the same call costs the same ({trips:.2} x)"))
     } else if copied.is_below(COPIED) {
         Judgement::does_not_hold(format!("{small}, and {bulk}"))
     } else {
-        Judgement::inconclusive(format!("too close to call: {small}, and {bulk}"))
+        Judgement::undecided(format!("too close to call: {small}, and {bulk}"))
     })
 }
 

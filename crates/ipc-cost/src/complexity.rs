@@ -63,11 +63,18 @@ fn run(_: &Lab) -> Result<Evidence> {
     let made = |name: &str| evidence.number(&format!("{name}: system calls made")).ok();
     if let (Some(threads), Some(pipes)) = (made("threads"), made("pipes")) {
         say!("counter", "when they run, threads make {threads} system calls and pipes {pipes}");
-        if threads > pipes {
-            say!("counter", "what is easy to write is not what is little to do");
+        let lines = |name: &str| evidence.number(&format!("{name}: lines")).ok();
+        let shorter = lines("threads") < lines("pipes");
+        if let Some(so) = what_the_calls_show(shorter, threads > pipes) {
+            say!("counter", "{so}");
         }
     }
     Ok(evidence)
+}
+
+/// The version that is shortest to write may make more calls than another one.
+fn what_the_calls_show(shorter: bool, more_calls: bool) -> Option<&'static str> {
+    (shorter && more_calls).then_some("what is easy to write is not what is little to do")
 }
 
 fn row(name: &str, [lines, calls, failures]: [impl std::fmt::Display; 3]) {
@@ -122,6 +129,13 @@ fn is_code(line: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_what_is_shorter_and_makes_more_calls_is_little_to_write_and_much_to_do() {
+        assert!(what_the_calls_show(true, true).is_some());
+        assert_eq!(what_the_calls_show(true, false), None);
+        assert_eq!(what_the_calls_show(false, true), None);
+    }
 
     #[test]
     fn comments_and_blank_lines_do_not_count() {

@@ -31,7 +31,7 @@ pub trait Link: Sized + Send + Sync + 'static {
 }
 
 /// Makes a call again that a signal interrupted, signal(7).
-fn again<T>(mut call: impl FnMut() -> nix::Result<T>) -> nix::Result<T> {
+pub fn again<T>(mut call: impl FnMut() -> nix::Result<T>) -> nix::Result<T> {
     loop {
         match call() {
             Err(Errno::EINTR) => {}

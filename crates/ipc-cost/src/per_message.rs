@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{Read, Write};
 use std::os::fd::OwnedFd;
+use std::sync::Barrier;
 use std::sync::mpsc::sync_channel;
 
 use anyhow::{Context, Result, ensure};
@@ -28,8 +29,8 @@ type Message = [u64; 8];
 type Way = fn(u64) -> Result<()>;
 
 /// Each with how many times as many messages are sent, because they take so much less. The pipe and
-/// the channel of std come in the same two forms: what they hold is taken when the receiver gets to
-/// it, or the sender waits for each message to be taken.
+/// the channel of std come in the same two forms: many messages wait until the receiver gets to them, or
+/// the sender waits for each message to be taken.
 const WAYS: [(&str, Way, u64); 8] = [
     ("pipe, awaited", pipe_awaited, 1),
     ("channel, awaited", channel_awaited, 1),
@@ -43,11 +44,14 @@ const WAYS: [(&str, Way, u64); 8] = [
 
 /// Messages that are sent as one in the batched ways.
 const BATCH: u64 = 64;
+/// Messages that wait for the receiver in the buffered pipe and channel: half of what a pipe of 64 KiB
+/// holds.
+const HELD: usize = 512;
 /// Messages that the ring holds.
 const CAPACITY: usize = 4096;
 
 fn run(lab: &Lab) -> Result<Evidence> {
-    let (traced, timed) = lab.by_effort((256, 1_024), (1_024, 8_192), (4_096, 65_536));
+    let (traced, timed) = lab.by_effort((512, 1_024), (1_024, 8_192), (4_096, 65_536));
     let [calls, copies, cpu, switches] = ["calls", "copies", "µs of CPU", "switches"];
     say!("counter", "{:<24}{calls:>8}{copies:>8}{cpu:>11}{switches:>10}", "a message of 64 bytes");
     let mut evidence = Evidence::new();
@@ -157,13 +161,14 @@ fn sum_of_bytes(bytes: &[u8; 64]) -> u64 {
     bytes.chunks_exact(8).map(|word| u64::from_ne_bytes(word.try_into().expect("8 bytes"))).sum()
 }
 
-/// Writes each message to a stream, from a child, and reads it here.
+/// Writes each message to a stream, from a child, and reads it here. What the child writes to is its
+/// own, here and in the other ways: if it fails, the stream ends, and nobody waits for the rest.
 fn stream(messages: u64, mut input: impl Write, mut output: impl Read) -> Result<()> {
     // SAFETY: this process has one thread, so the child inherits no lock that someone else holds.
     let child = unsafe {
-        Child::fork(|| {
-            let failed = |number| input.write_all(&bytes(&[number; 8])).is_err();
-            i32::from((0..messages).any(failed))
+        Child::fork(move || {
+            let sent = |number| input.write_all(&bytes(&[number; 8]));
+            status((0..messages).try_for_each(sent))
         })
     }?;
     let (mut message, mut sum) = ([0; 64], 0);
@@ -176,9 +181,38 @@ fn stream(messages: u64, mut input: impl Write, mut output: impl Read) -> Result
     Ok(())
 }
 
+/// The parts of `messages` that a pipe or a channel holds at once. The receiver comes to each when all
+/// of it is there, however busy the machine is: what waiting costs, the awaited ways show.
+fn parts(messages: u64) -> impl Iterator<Item = std::ops::Range<u64>> {
+    (0..messages).step_by(HELD).map(move |first| first..messages.min(first + HELD as u64))
+}
+
 fn pipe(messages: u64) -> Result<()> {
-    let (output, input) = std::io::pipe().map_err(explain_io("pipe"))?;
-    stream(messages, input, output)
+    let pipe = || std::io::pipe().map_err(explain_io("pipe"));
+    let ((mut output, mut input), (mut sent, mut say_sent)) = (pipe()?, pipe()?);
+    let (mut taken, mut say_taken) = pipe()?;
+    // SAFETY: this process has one thread, so the child inherits no lock that someone else holds.
+    let child = unsafe {
+        Child::fork(move || {
+            status(parts(messages).try_for_each(|mut part| {
+                part.try_for_each(|number| input.write_all(&bytes(&[number; 8])))?;
+                say_sent.write_all(b"s")?;
+                taken.read_exact(&mut [0])
+            }))
+        })
+    }?;
+    let (mut message, mut sum) = ([0; 64], 0);
+    for part in parts(messages) {
+        sent.read_exact(&mut [0]).context("read")?;
+        for _ in part {
+            output.read_exact(&mut message).context("read")?;
+            sum += sum_of_bytes(&message);
+        }
+        say_taken.write_all(b"t").context("write")?;
+    }
+    child.wait()?;
+    ensure!(sum == should(messages), "the sum is wrong");
+    Ok(())
 }
 
 fn unix_socket(messages: u64) -> Result<()> {
@@ -252,7 +286,7 @@ fn pipe_awaited(messages: u64) -> Result<()> {
     let (mut taken, mut say_taken) = std::io::pipe().map_err(explain_io("pipe"))?;
     // SAFETY: this process has one thread, so the child inherits no lock that someone else holds.
     let child = unsafe {
-        Child::fork(|| {
+        Child::fork(move || {
             let sent = |number| {
                 input.write_all(&bytes(&[number; 8])).and_then(|()| taken.read_exact(&mut [0]))
             };
@@ -272,20 +306,38 @@ fn pipe_awaited(messages: u64) -> Result<()> {
 
 /// A channel between threads that holds nothing: the sender waits for each message to be taken.
 fn channel_awaited(messages: u64) -> Result<()> {
-    channel_of(0, messages)
-}
-
-/// A channel that holds as many messages of 64 bytes as a pipe of 64 KiB.
-fn channel(messages: u64) -> Result<()> {
-    channel_of(1024, messages)
-}
-
-fn channel_of(capacity: usize, messages: u64) -> Result<()> {
-    let (sender, receiver) = sync_channel::<Message>(capacity);
+    let (sender, receiver) = sync_channel::<Message>(0);
     through_threads(
         messages,
         move || (0..messages).all(|number| sender.send([number; 8]).is_ok()),
         move || receiver.iter().map(|message| message.iter().sum::<u64>()).sum(),
+    )
+}
+
+/// A channel that holds as many messages as are sent by the pipe at once.
+fn channel(messages: u64) -> Result<()> {
+    let (sender, receiver) = sync_channel::<Message>(HELD);
+    let turn = Barrier::new(2);
+    through_threads(
+        messages,
+        || {
+            parts(messages).all(|mut part| {
+                let all_sent = part.all(|number| sender.send([number; 8]).is_ok());
+                turn.wait();
+                turn.wait();
+                all_sent
+            })
+        },
+        || {
+            let mut sum = 0;
+            for part in parts(messages) {
+                turn.wait();
+                let held = part.filter_map(|_| receiver.recv().ok());
+                sum += held.map(|message| message.iter().sum::<u64>()).sum::<u64>();
+                turn.wait();
+            }
+            sum
+        },
     )
 }
 

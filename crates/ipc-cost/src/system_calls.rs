@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use anyhow::{Context, Result, bail};
-use lab::child::{Child, exit, explain, status};
+use lab::child::{Child, ended_by, exit, explain, status};
 use nix::errno::Errno;
 use nix::sys::ptrace::{self, Options};
 use nix::sys::signal::{Signal, raise};
@@ -57,7 +57,7 @@ pub fn count(work: impl FnOnce() -> Result<()>) -> Result<Option<u64>> {
             }
             WaitStatus::Signaled(thread, signal, _) if thread == first => {
                 std::mem::forget(child);
-                bail!("the traced work was ended by {signal}");
+                return Err(ended_by("the traced work", signal));
             }
             _ => {}
         }

@@ -1,8 +1,10 @@
 //! Removes names that outlive processes (a FIFO, a queue, a named semaphore), however the process
 //! that made them ends.
 
-use std::ffi::CString;
-use std::io::{PipeWriter, Read};
+use std::ffi::CStr;
+use std::fs::File;
+use std::io::Read;
+use std::os::fd::OwnedFd;
 
 use anyhow::{Context, Result};
 use nix::sys::prctl::set_name;
@@ -19,41 +21,59 @@ use crate::child::{exit, explain, reap};
 #[must_use = "the action is carried out when this value is dropped"]
 pub struct AtDeath {
     child: Pid,
-    alive: Option<PipeWriter>,
+    alive: Option<OwnedFd>,
 }
 
 impl AtDeath {
     /// What the kernel shows as the name of the process that acts, `/proc/pid/comm`.
-    pub(crate) const NAME: &str = "at-death";
+    pub(crate) const NAME: &CStr = c"at-death";
 
-    /// Promises the action.
+    /// Promises the action. If that is not possible it is carried out at once, so that what was made
+    /// before is not left.
+    ///
+    /// # Errors
+    ///
+    /// If no pipe or no process can be made.
     ///
     /// # Safety
     ///
     /// As for fork(2): if this process has other threads, the action may only call functions that
     /// are async-signal-safe.
     pub unsafe fn promise(action: impl FnOnce()) -> Result<AtDeath> {
-        let name = CString::new(AtDeath::NAME).context("a name")?;
-        let (mut ended, alive) = std::io::pipe().context("pipe")?;
-        let (mut ready, is_ready) = std::io::pipe().context("pipe")?;
         // SAFETY: the caller keeps the contract.
-        match unsafe { fork() }.map_err(explain("fork"))? {
+        let (forked, [ended, alive, ready, is_ready]) = match unsafe { fork_with_pipes() } {
+            Ok(made) => made,
+            Err(error) => {
+                action();
+                return Err(error);
+            }
+        };
+        match forked {
             ForkResult::Child => {
                 drop(alive);
-                let _ = (SigSet::all().thread_block(), setsid(), set_name(&name));
+                let _ = (SigSet::all().thread_block(), setsid(), set_name(AtDeath::NAME));
                 drop(is_ready);
-                let _ = ended.read(&mut [0]);
+                let _ = File::from(ended).read(&mut [0]);
                 action();
                 exit(0)
             }
             ForkResult::Parent { child } => {
                 drop(is_ready);
                 // Nothing is made before a signal to the whole group cannot reach the child.
-                let _ = ready.read(&mut [0]);
+                let _ = File::from(ready).read(&mut [0]);
                 Ok(AtDeath { child, alive: Some(alive) })
             }
         }
     }
+}
+
+/// Forks, with both ends of two pipes between the two.
+unsafe fn fork_with_pipes() -> Result<(ForkResult, [OwnedFd; 4])> {
+    let (ended, alive) = std::io::pipe().context("pipe")?;
+    let (ready, is_ready) = std::io::pipe().context("pipe")?;
+    // SAFETY: the caller keeps the contract of fork(2).
+    let forked = unsafe { fork() }.map_err(explain("fork"))?;
+    Ok((forked, [ended.into(), alive.into(), ready.into(), is_ready.into()]))
 }
 
 impl Drop for AtDeath {
@@ -70,8 +90,9 @@ mod tests {
     use std::time::Duration;
 
     use nix::errno::Errno;
+    use nix::sys::resource::{Resource, setrlimit};
     use nix::sys::signal::{SaFlags, SigAction, SigHandler, Signal, sigaction};
-    use nix::sys::wait::waitpid;
+    use nix::sys::wait::{WaitStatus, waitpid};
 
     use super::*;
     use crate::child::{Child, LIMIT};
@@ -98,6 +119,21 @@ mod tests {
             drop(promise);
         });
         assert_eq!(waitpid(child, None), Err(Errno::ECHILD), "it is no zombie");
+    }
+
+    #[test]
+    fn what_cannot_be_promised_is_done_at_once() {
+        // SAFETY: the child makes system calls and what a single thread may do.
+        let child = unsafe {
+            Child::fork(|| {
+                setrlimit(Resource::RLIMIT_NOFILE, 0, 0).expect("limits may be lowered");
+                let mut done = false;
+                let refused = AtDeath::promise(|| done = true).is_err();
+                i32::from(!(refused && done))
+            })
+        };
+        let ended = child.unwrap().wait().unwrap();
+        assert!(matches!(ended, WaitStatus::Exited(_, 0)), "{ended:?}");
     }
 
     #[test]

@@ -14,7 +14,8 @@ use crate::events::{self, Stretch};
 use crate::machine::Busy;
 use crate::{AtDeath, TimeLimit, Unavailable, proc, start, supervise};
 
-pub use crate::unavailable::{explain, explain_io};
+pub use crate::temporary::explain_temporary;
+pub use crate::unavailable::{explain, explain_io, explain_thread};
 
 /// How long a child of an experiment may live.
 pub const LIMIT: Duration = Duration::from_secs(10);
@@ -188,7 +189,12 @@ pub fn reap(pid: Pid) -> nix::Result<WaitStatus> {
     loop {
         match waitpid(pid, None) {
             Err(Errno::EINTR) => {}
-            status => return status.inspect(|status| events::reaped(*status)),
+            status => {
+                if let Ok(WaitStatus::Signaled(pid, signal, _)) = status {
+                    supervise::note_limit(pid, signal);
+                }
+                return status.inspect(|status| events::reaped(*status));
+            }
         }
     }
 }
@@ -240,11 +246,25 @@ pub fn give_up(error: &anyhow::Error) -> ! {
     exit(failed(error))
 }
 
+/// The error for work that a signal ended: some signals tell of a limit, setrlimit(2).
+pub fn ended_by(what: &str, signal: Signal) -> anyhow::Error {
+    let what = format!("{what} was ended by {signal}");
+    match supervise::limit_of(signal) {
+        Some(limit) => Unavailable::because(format!("{what}: {limit}")).into(),
+        None => anyhow::anyhow!(what),
+    }
+}
+
 /// The error for something that took too long: on a busy machine nothing can be said.
 pub fn late(what: &str) -> anyhow::Error {
     let watch = Busy::begin();
     std::thread::sleep(Duration::from_millis(200));
-    match watch.so_far() {
+    late_while(what, watch.so_far())
+}
+
+/// The same where the machine was `busy`, or was not.
+fn late_while(what: &str, busy: Option<String>) -> anyhow::Error {
+    match busy {
         Some(busy) => Unavailable::because(format!("{what}: {busy}")).into(),
         None => anyhow::anyhow!("{what}"),
     }
@@ -259,7 +279,10 @@ pub(crate) fn sweep() -> usize {
         for pid in proc::children(std::process::id()).unwrap_or_default() {
             // What removes a name is let do so: its maker is dead, so it takes a moment.
             let pid = Pid::from_raw(pid as i32);
-            let removes_a_name = || proc::status(pid, "Name") == Some(AtDeath::NAME.to_owned());
+            let removes_a_name = || {
+                let name = proc::status(pid, "Name");
+                name.is_some_and(|name| name.as_bytes() == AtDeath::NAME.to_bytes())
+            };
             if limit.is_over() || !removes_a_name() {
                 let _ = kill(pid, Signal::SIGKILL);
             }
@@ -323,6 +346,23 @@ mod tests {
             });
             assert!(child.ends_within(Duration::from_millis(1000)).unwrap());
         });
+    }
+
+    #[test]
+    fn a_signal_may_tell_of_a_limit() {
+        let limited = ended_by("the work", Signal::SIGXFSZ);
+        assert!(limited.is::<Unavailable>() && limited.to_string().contains("ulimit -f"));
+        for signal in [Signal::SIGSEGV, Signal::SIGKILL] {
+            assert!(!ended_by("the work", signal).is::<Unavailable>());
+        }
+    }
+
+    #[test]
+    fn slowness_alone_is_no_failure_on_a_busy_machine() {
+        let busy = late_while("child 7 did not end", Some("the machine is busy".to_owned()));
+        assert!(busy.is::<Unavailable>());
+        assert_eq!(busy.to_string(), "child 7 did not end: the machine is busy");
+        assert!(!late_while("child 7 did not end", None).is::<Unavailable>());
     }
 
     #[test]

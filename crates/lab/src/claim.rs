@@ -74,12 +74,16 @@ pub struct Judgement {
     pub because: String,
     /// The same in a few words, for a row of a table.
     pub brief: Option<String>,
+    /// Whether a busy machine can be why nothing was decided: figures were too close to each other
+    /// or too far apart, or something did not come about in time. A limit, a missing CPU or a missing
+    /// right decides nothing on an idle machine either.
+    pub noisy: bool,
 }
 
 impl Judgement {
     /// A verdict with its reason.
     pub fn new(verdict: Verdict, because: impl Into<String>) -> Judgement {
-        Judgement { verdict, because: because.into(), brief: None }
+        Judgement { verdict, because: because.into(), brief: None, noisy: false }
     }
 
     /// The same with its reason or caveat in at most 60 characters, which follow the verdict:
@@ -104,9 +108,14 @@ impl Judgement {
         Judgement::new(Verdict::DoesNotHold, because)
     }
 
-    /// [`Verdict::Inconclusive`].
+    /// [`Verdict::Inconclusive`], busy or not.
     pub fn inconclusive(because: impl Into<String>) -> Judgement {
         Judgement::new(Verdict::Inconclusive, because)
+    }
+
+    /// [`Verdict::Inconclusive`] by figures or moments that a busy machine can be to blame for.
+    pub fn undecided(because: impl Into<String>) -> Judgement {
+        Judgement { noisy: true, ..Judgement::inconclusive(because) }
     }
 }
 
@@ -134,7 +143,9 @@ impl Claim {
     pub fn verdict(&self, evidence: &Evidence) -> Judgement {
         match (self.judge)(evidence) {
             Ok(judgement) => judgement,
-            Err(Absent::Declared(why)) => Judgement::inconclusive(why),
+            Err(Absent::Declared { why, noisy }) => {
+                Judgement { noisy, ..Judgement::inconclusive(why) }
+            }
             Err(Absent::Undeclared(why)) => Judgement::new(Verdict::Failed, why),
         }
     }

@@ -1,18 +1,17 @@
 //! The command line that every concept's program has.
 
 use std::ffi::OsString;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, ensure};
-use clap::error::{ContextKind, ContextValue};
 use clap::{Arg, ArgAction, Command};
 use serde_json::json;
 
 use crate::{
-    Effort, Evidence, Experiment, NoEvidence, Package, Run, Verdict, events, narrate, serve,
-    supervise, wrapped,
+    Destination, Effort, Evidence, Experiment, NoEvidence, Package, Run, Verdict, events, narrate,
+    serve, supervise, wrapped,
 };
 
 /// Runs a concept's program: all its experiments, or those that are named.
@@ -21,7 +20,7 @@ pub fn main(package: &'static Package) -> ExitCode {
     match run(package, std::env::args_os().collect()) {
         Ok(status) => status,
         Err(error) => {
-            let _ = writeln!(io::stderr(), "{}: {error:#}", package.name);
+            messages::complain(package.name, format_args!("{error:#}"));
             ExitCode::FAILURE
         }
     }
@@ -56,7 +55,7 @@ fn run(package: &'static Package, arguments: Vec<OsString>) -> Result<ExitCode> 
             narrate::print(&format!("{}\n", error.to_string().trim_end()))?;
             return Ok(ExitCode::SUCCESS);
         }
-        Err(error) => return Ok(usage(package, &usage_sentence(&error))),
+        Err(error) => return Ok(usage(package, &messages::usage_sentence(&error))),
     };
     let mut chosen: Vec<&Experiment> = Vec::new();
     for name in given.get_many::<String>("experiment").into_iter().flatten() {
@@ -89,6 +88,9 @@ fn run(package: &'static Package, arguments: Vec<OsString>) -> Result<ExitCode> 
         return Ok(usage(package, &error));
     }
     let json = given.get_flag("json");
+    // What cannot be kept is said before anything is run.
+    let keep = given.get_one::<PathBuf>("evidence");
+    let keep = keep.map(|path| Destination::open(path, "evidence", is_evidence)).transpose()?;
     let trace = given.get_one::<PathBuf>("trace").map(|path| begin_trace(path, package.name));
     let trace = trace.transpose()?;
     let effort = if given.get_flag("full") { Effort::Full } else { Effort::Normal };
@@ -96,13 +98,12 @@ fn run(package: &'static Package, arguments: Vec<OsString>) -> Result<ExitCode> 
         effort,
         limit: effort.limit(),
         quiet: json,
-        colour: io::stdout().is_terminal()
-            && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty()),
+        colour: messages::is_coloured(&io::stdout()),
         trace: trace.as_deref(),
     };
     let path = |name: &str| given.get_one::<PathBuf>(name).map(PathBuf::as_path);
     let elsewhere = path("given").map(read_evidence).transpose()?.unwrap_or_default();
-    let outcome = tell(package, &chosen, &run, json, &elsewhere, path("evidence"));
+    let outcome = tell(package, &chosen, &run, json, &elsewhere, keep);
     if let Some(path) = &trace {
         end_trace(path)?;
     }
@@ -110,29 +111,8 @@ fn run(package: &'static Package, arguments: Vec<OsString>) -> Result<ExitCode> 
 }
 
 fn usage(package: &Package, error: &str) -> ExitCode {
-    let _ = writeln!(io::stderr(), "{}: {error} (--help shows the usage)", package.name);
+    messages::complain(package.name, format_args!("{error} (--help shows the usage)"));
     ExitCode::from(2)
-}
-
-/// What is wrong with a command line in one sentence, with clap's guess at what was meant.
-pub fn usage_sentence(error: &clap::Error) -> String {
-    let text = error.to_string();
-    // What is missing stands in lines of its own.
-    let lines: Vec<&str> =
-        text.lines().take_while(|line| !line.is_empty()).map(str::trim).collect();
-    let mut sentence = lines.join(" ");
-    sentence = sentence.strip_prefix("error: ").unwrap_or(&sentence).to_owned();
-    let guesses =
-        [ContextKind::SuggestedArg, ContextKind::SuggestedSubcommand, ContextKind::SuggestedValue];
-    for guess in guesses.into_iter().filter_map(|kind| error.get(kind)) {
-        let guess = match guess {
-            ContextValue::String(word) => word.clone(),
-            ContextValue::Strings(words) if !words.is_empty() => words[0].clone(),
-            _ => continue,
-        };
-        sentence += &format!("; did you mean '{guess}'?");
-    }
-    sentence
 }
 
 /// The known name that a mistyped one is most like, if one is like it at all.
@@ -148,7 +128,7 @@ fn tell(
     run: &Run<'_>,
     json: bool,
     elsewhere: &[(String, Result<Evidence, NoEvidence>)],
-    keep: Option<&Path>,
+    keep: Option<Destination<'_>>,
 ) -> Result<ExitCode> {
     let mut found: Vec<(&str, Result<Evidence, NoEvidence>)> = Vec::new();
     let (mut failed, mut said) = (false, Vec::new());
@@ -165,7 +145,7 @@ fn tell(
             let reason = why.strip_prefix(experiment.name).unwrap_or(why).trim_start_matches(": ");
             let new = !said.iter().any(|other| other == reason);
             match without {
-                NoEvidence::Failed(_) if new => writeln!(io::stderr(), "{}: {why}", package.name)?,
+                NoEvidence::Failed(_) if new => messages::complain(package.name, why),
                 NoEvidence::Unavailable(_) if !json => {
                     let reason = if new { reason } else { "for the same reason" };
                     narrate::print(&verdict(run.colour, Verdict::Inconclusive, reason))?;
@@ -206,9 +186,8 @@ fn tell(
                 "because": judgement.because,
             })).collect::<Vec<_>>(),
         });
-        if let Some(path) = keep {
-            std::fs::write(path, format!("{object:#}\n"))
-                .with_context(|| format!("write {}", path.display()))?;
+        if let Some(keep) = keep {
+            keep.write(&format!("{object:#}\n"))?;
         }
         if json {
             narrate::print(&format!("{object:#}\n"))?;
@@ -230,7 +209,7 @@ fn tell(
 
 /// A verdict with its reason, as lines; the verdict's words in their colour.
 fn verdict(colour: bool, verdict: Verdict, because: &str) -> String {
-    let text = wrapped(&format!("{verdict}: {because}"), width());
+    let text = wrapped(&messages::one_line(&format!("{verdict}: {because}")), width());
     let words = verdict.words();
     format!("{}\n", text.replacen(words, &paint(colour, verdict.colour(), words), 1))
 }
@@ -273,12 +252,26 @@ fn read_evidence(path: &Path) -> Result<Vec<(String, Result<Evidence, NoEvidence
 fn begin_trace(path: &Path, package: &str) -> Result<PathBuf> {
     // Reading a pipe to its end, to complete what is in it, would never end.
     ensure!(path.metadata().map_or(true, |file| file.is_file()), "{} is no file", path.display());
-    std::fs::write(path, "[\n").with_context(|| format!("write {}", path.display()))?;
+    Destination::open(path, "trace", is_trace)?.write("[\n")?;
     let path = path.canonicalize().with_context(|| format!("find {}", path.display()))?;
     let file = supervise::open_trace(&path).with_context(|| format!("open {}", path.display()))?;
     narrate::set_up(true, None, Some(file));
     events::package(package);
     Ok(path)
+}
+
+/// Whether a text begins as a trace of ours does, as events or drawn.
+fn is_trace(text: &str) -> bool {
+    let events = text.strip_prefix("[\n");
+    events.is_some_and(|events| {
+        events.is_empty() || events.starts_with("{\"") && events.contains("\"ph\":")
+    }) || text.starts_with("<svg ") && text.contains("<title>What happened when in ")
+}
+
+/// Whether a text begins as what `--evidence` writes, or as what the book keeps of it.
+fn is_evidence(text: &str) -> bool {
+    let first = text.strip_prefix("{\n  \"").and_then(|rest| rest.split('"').next());
+    matches!(first, Some("claims" | "experiments" | "package"))
 }
 
 /// Whether the file's name ends so, in small letters or capitals.
@@ -296,7 +289,7 @@ fn end_trace(path: &Path) -> Result<()> {
     } else {
         trace::json(&events)
     };
-    std::fs::write(path, text).with_context(|| format!("write {}", path.display()))
+    Destination::open(path, "trace", is_trace)?.write(&text)
 }
 
 #[cfg(test)]
@@ -304,28 +297,23 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_a_program_writes_is_known_again() {
+        let drawn = "<svg xmlns=\"...\">\n<title>What happened when in parent 4</title>";
+        for text in ["[\n", "[\n{\"args\":{},\"name\":\"born\",\"ph\":\"M\"},\n", drawn] {
+            assert!(is_trace(text), "{text}");
+        }
+        for text in ["[\n  1\n]", "[1]", "{}", "<svg xmlns=\"...\"><title>My logo</title>"] {
+            assert!(!is_trace(text), "{text}");
+        }
+        assert!(is_evidence("{\n  \"claims\": [],\n") && !is_evidence("{\n  \"name\": \"x\"\n}"));
+    }
+
+    #[test]
     fn a_mistyped_name_gets_a_guess() {
         let known = ["inherited-lock", "shared-offset"];
         assert_eq!(similar("inherited-lok", known.into_iter()), Some("inherited-lock"));
         assert_eq!(similar("offset", ["shared-memory"].into_iter()), None);
         assert_eq!(similar("x", [].into_iter()), None);
-    }
-
-    #[test]
-    fn clap_s_errors_become_one_sentence() {
-        let command = Command::new("x")
-            .arg(Arg::new("json").long("json").action(ArgAction::SetTrue))
-            .arg(Arg::new("a").required(true))
-            .arg(Arg::new("b").required(true));
-        let of = |words: &[&str]| {
-            let error = command.clone().try_get_matches_from(words).unwrap_err();
-            usage_sentence(&error)
-        };
-        let typo = of(&["x", "--jsn"]);
-        assert_eq!(typo, "unexpected argument '--jsn' found; did you mean '--json'?");
-        let missing = of(&["x"]);
-        assert!(missing.ends_with("not provided: <a> <b>"), "{missing}");
-        assert!(!missing.contains('\n'));
     }
 
     #[test]

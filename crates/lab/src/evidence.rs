@@ -93,6 +93,11 @@ impl Summary {
     pub fn is_below(&self, bound: f64) -> bool {
         self.p90 < bound
     }
+
+    /// For a table: p10, median and p90, such as `6.9/7.1/7.4`.
+    pub fn three(&self) -> String {
+        [self.p10, self.median, self.p90].map(|number| Value::Number(number).to_string()).join("/")
+    }
 }
 
 impl fmt::Display for Summary {
@@ -118,17 +123,30 @@ pub struct Fact {
 /// Why a criterion could not be applied.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Absent {
-    /// The experiment said that this machine cannot show it, and why.
-    Declared(String),
+    /// The experiment said that this machine cannot show it.
+    Declared {
+        /// Why.
+        why: String,
+        /// Whether a busy machine can be the cause.
+        noisy: bool,
+    },
     /// The experiment ended without the fact: a failure, never an excuse.
     Undeclared(String),
+}
+
+/// A fact that could not be established.
+#[derive(Clone, Debug, PartialEq)]
+struct Missing {
+    name: String,
+    why: String,
+    noisy: bool,
 }
 
 /// The facts of one experiment, and those it could not establish here.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Evidence {
     facts: Vec<Fact>,
-    missing: Vec<(String, String)>,
+    missing: Vec<Missing>,
     busy: Option<String>,
 }
 
@@ -172,7 +190,7 @@ impl Evidence {
     pub fn compared(mut self, name: &str, comparison: &Comparison) -> Evidence {
         self = match &comparison.doubt {
             None => self.sampled(name, comparison.ratio, ""),
-            Some(why) => self.missing(name, why),
+            Some(why) => self.doubtful(name, why),
         };
         self = self.fact(&format!("{name}: measured"), comparison.place.as_str());
         // Several comparisons may have a side in common.
@@ -190,9 +208,16 @@ impl Evidence {
         self
     }
 
-    /// Declares that this machine cannot show `name`, and why.
+    /// Declares that this machine cannot show `name`, busy or not, and why.
     pub fn missing(mut self, name: &str, why: impl Into<String>) -> Evidence {
-        self.missing.push((name.to_owned(), why.into()));
+        self.missing.push(Missing { name: name.to_owned(), why: why.into(), noisy: false });
+        self
+    }
+
+    /// Declares that `name` was looked at and is not to be trusted, and why: a figure swings, or
+    /// something was not seen in time. A busy machine can be the cause.
+    pub fn doubtful(mut self, name: &str, why: impl Into<String>) -> Evidence {
+        self.missing.push(Missing { name: name.to_owned(), why: why.into(), noisy: true });
         self
     }
 
@@ -223,8 +248,10 @@ impl Evidence {
         if let Some(fact) = self.facts.iter().find(|fact| fact.name == name) {
             return Ok(&fact.value);
         }
-        Err(match self.missing.iter().find(|(missing, _)| missing == name) {
-            Some((_, why)) => Absent::Declared(why.clone()),
+        Err(match self.missing.iter().find(|missing| missing.name == name) {
+            Some(Missing { why, noisy, .. }) => {
+                Absent::Declared { why: why.clone(), noisy: *noisy }
+            }
             None => Absent::Undeclared(format!("the fact `{name}` was not established")),
         })
     }
@@ -269,7 +296,9 @@ impl Evidence {
 
     /// Everything as JSON, for the way from the experiment's process to its supervisor.
     pub fn to_json(&self) -> Json {
-        json!({ "facts": self.facts_json(), "missing": self.missing, "busy": self.busy })
+        let missing = self.missing.iter().map(|it| json!([it.name, it.why, it.noisy]));
+        let missing: Json = missing.collect();
+        json!({ "facts": self.facts_json(), "missing": missing, "busy": self.busy })
     }
 
     /// The reverse of [`Evidence::to_json`]; `None` if the text is not of that shape.
@@ -278,7 +307,10 @@ impl Evidence {
         let missing = json["missing"]
             .as_array()?
             .iter()
-            .map(|pair| Some((pair[0].as_str()?.to_owned(), pair[1].as_str()?.to_owned())))
+            .map(|it| {
+                let (name, why) = (it[0].as_str()?.to_owned(), it[1].as_str()?.to_owned());
+                Some(Missing { name, why, noisy: it[2].as_bool()? })
+            })
             .collect::<Option<_>>()?;
         let busy = json["busy"].as_str().map(str::to_owned);
         Some(Evidence { facts, missing, busy })
@@ -345,6 +377,7 @@ mod tests {
     fn summary_takes_the_middle_of_an_even_number_of_samples() {
         let summary = Summary::of(vec![4.0, 1.0, 3.0, 2.0]).unwrap();
         assert_eq!((summary.n, summary.min, summary.median), (4, 1.0, 2.5));
+        assert_eq!(summary.three(), "1/2.50/4");
         assert_eq!(Summary::of(vec![]), None);
     }
 
@@ -355,14 +388,17 @@ mod tests {
             .fact("lived", true)
             .measured("signal", "SIGSEGV", "")
             .sampled("fork", Summary::of(vec![1.0, 2.0, 3.0]).unwrap(), "µs")
-            .missing("smt", "this CPU has no SMT");
+            .missing("smt", "this CPU has no SMT")
+            .doubtful("ratio", "too noisy");
         assert_eq!(Evidence::from_json(&evidence.to_json()), Some(evidence));
     }
 
     #[test]
     fn a_fact_nobody_declared_is_a_failure() {
-        let evidence = Evidence::new().missing("smt", "no SMT");
-        assert_eq!(evidence.number("smt"), Err(Absent::Declared("no SMT".into())));
+        let evidence = Evidence::new().missing("smt", "no SMT").doubtful("ratio", "too noisy");
+        let declared = |why: &str, noisy| Absent::Declared { why: why.to_owned(), noisy };
+        assert_eq!(evidence.number("ratio"), Err(declared("too noisy", true)));
+        assert_eq!(evidence.number("smt"), Err(declared("no SMT", false)));
         assert!(matches!(evidence.number("fork"), Err(Absent::Undeclared(_))));
     }
 }

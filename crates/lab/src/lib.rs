@@ -16,6 +16,8 @@ mod claim;
 #[cfg(target_os = "linux")]
 mod command_line;
 #[cfg(target_os = "linux")]
+mod destination;
+#[cfg(target_os = "linux")]
 mod events;
 mod evidence;
 #[cfg(target_os = "linux")]
@@ -32,6 +34,8 @@ mod shared;
 mod start;
 #[cfg(target_os = "linux")]
 mod supervise;
+#[cfg(target_os = "linux")]
+mod temporary;
 mod text;
 #[cfg(target_os = "linux")]
 pub mod thread;
@@ -44,7 +48,9 @@ mod unavailable;
 pub use at_death::AtDeath;
 pub use claim::{Claim, Judgement, Verdict};
 #[cfg(target_os = "linux")]
-pub use command_line::{main, similar, usage_sentence};
+pub use command_line::{main, similar};
+#[cfg(target_os = "linux")]
+pub use destination::Destination;
 pub use events::counted;
 pub use evidence::{Absent, Evidence, Fact, Summary, Value};
 #[cfg(target_os = "linux")]
@@ -163,12 +169,76 @@ impl Package {
                 }
             }
             let mut judgement = without.unwrap_or_else(|| claim.verdict(&all));
-            // What a busy machine left undecided is undecided for that reason.
-            if let (Verdict::Inconclusive, Some(busy)) = (judgement.verdict, all.busy()) {
+            // What a busy machine can have left undecided is undecided for that reason.
+            if let (true, Some(busy)) = (judgement.noisy, all.busy())
+                && !judgement.because.contains(" is busy")
+            {
                 judgement.because = format!("busy: {}; {busy}", judgement.because);
             }
             judged.push((claim, judgement, all));
         }
         judged
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    const BUSY: &str = "the machine is busy: others took 60 % of its CPUs' time";
+
+    fn nothing(_: &Lab) -> anyhow::Result<Evidence> {
+        Ok(Evidence::new())
+    }
+
+    const fn claim(judge: fn(&Evidence) -> Result<Judgement, Absent>) -> [Claim; 1] {
+        let (nuance, cannot_turn) = ("", Some("it is made up"));
+        [Claim {
+            id: "c",
+            number: 1,
+            says: "",
+            expected: Verdict::Holds,
+            nuance,
+            judge,
+            cannot_turn,
+        }]
+    }
+
+    /// Why nothing is decided, on a busy machine, where `evidence` is all that was found.
+    fn because(claims: &'static [Claim], evidence: Result<Evidence, NoEvidence>) -> String {
+        static EXPERIMENTS: [Experiment; 1] =
+            [Experiment { name: "e", question: "", claims: &["c"], run: nothing }];
+        let package = Package {
+            name: "p",
+            about: "",
+            experiments: &EXPERIMENTS,
+            claims,
+            roles: &[],
+            breaks: "",
+        };
+        let evidence = evidence.map(|mut evidence| {
+            evidence.while_busy(Some(BUSY.to_owned()));
+            evidence
+        });
+        let judged = package.judge(|_| Some(evidence.as_ref().map_err(Clone::clone)));
+        assert_eq!(judged[0].1.verdict, Verdict::Inconclusive);
+        judged[0].1.because.clone()
+    }
+
+    #[test]
+    fn busy_stands_before_what_a_busy_machine_can_have_caused_and_before_nothing_else() {
+        static LIMIT: [Claim; 1] = claim(|_| Ok(Judgement::inconclusive("one CPU is allowed")));
+        static CLOSE: [Claim; 1] = claim(|_| Ok(Judgement::undecided("0.9 to 1.1")));
+        static SAID: [Claim; 1] = claim(|_| Ok(Judgement::undecided(BUSY)));
+        static FACT: [Claim; 1] = claim(|facts| facts.number("f").map(|_| Judgement::holds("")));
+        assert_eq!(because(&LIMIT, Ok(Evidence::new())), "one CPU is allowed");
+        assert_eq!(because(&CLOSE, Ok(Evidence::new())), format!("busy: 0.9 to 1.1; {BUSY}"));
+        assert_eq!(because(&SAID, Ok(Evidence::new())), BUSY, "it is said once");
+        let few = Evidence::new().missing("f", "only 26 could be made");
+        assert_eq!(because(&FACT, Ok(few)), "only 26 could be made");
+        let swings = Evidence::new().doubtful("f", "too noisy");
+        assert_eq!(because(&FACT, Ok(swings)), format!("busy: too noisy; {BUSY}"));
+        let refused = Err(NoEvidence::Unavailable("no right".to_owned()));
+        assert_eq!(because(&FACT, refused), "no right");
     }
 }

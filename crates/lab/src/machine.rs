@@ -67,12 +67,16 @@ pub fn page_size() -> usize {
 /// Bytes that this process may still use: what the machine has free, MemAvailable in
 /// proc_meminfo(5), and what its cgroup leaves, memory.max in cgroups(7). 0 if nothing says so.
 pub fn memory_available() -> u64 {
-    let free = here("/proc/meminfo").and_then(|text| {
+    available(&here)
+}
+
+fn available(files: Files<'_>) -> u64 {
+    let free = files("/proc/meminfo").and_then(|text| {
         let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
         line.trim().trim_end_matches(" kB").parse::<u64>().ok()
     });
     let free = free.map_or(0, |kib| kib << 10);
-    Cgroup::here().memory_left.map_or(free, |left| free.min(left))
+    Cgroup::read(files).memory_left.map_or(free, |left| free.min(left))
 }
 
 /// The CPUs this thread may run on, sched_getaffinity(2): any numbers, with holes and beyond 1,024.
@@ -267,6 +271,20 @@ mod tests {
         )]);
         assert_eq!(model(&files).unwrap(), "sifive,u74-mc (rv64imafdc)");
         assert!(line(&|_| None, 1, &Cgroup::default()).contains("unknown model"));
+    }
+
+    #[test]
+    fn a_container_has_what_its_limit_leaves() {
+        let files = made_up(&[
+            ("/proc/meminfo", "MemTotal: 4194304 kB\nMemAvailable:    2097152 kB\n"),
+            ("/proc/self/cgroup", "0::/box\n"),
+            ("/sys/fs/cgroup/box/memory.max", "134217728\n"),
+            ("/sys/fs/cgroup/box/memory.current", "67108864\n"),
+        ]);
+        assert_eq!(available(&files), 64 << 20);
+        let free = made_up(&[("/proc/meminfo", "MemAvailable:    2097152 kB\n")]);
+        assert_eq!(available(&free), 2 << 30);
+        assert_eq!(available(&|_| None), 0);
     }
 
     #[test]

@@ -387,6 +387,8 @@ mod tests {
                 reader.read_exact(&mut taken).map(|()| taken)
             });
             write_all(fd, &bytes).unwrap();
+            // Who waits for what was lost is told that there is no more.
+            drop(writer);
             taken.join().unwrap().unwrap()
         });
         assert_eq!(taken, bytes);

@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use nix::errno::Errno;
 use nix::sys::signal::kill;
 use nix::unistd::Pid;
@@ -19,22 +19,45 @@ use crate::{TimeLimit, Unavailable};
 ///
 /// [`Unavailable`] if this kernel, or a rule of this system, does not show it.
 pub fn blocked_in(thread: Pid) -> Result<Option<i64>> {
+    Ok(blocked(thread)?.map(|(call, _)| call))
+}
+
+/// The number of the system call in which a thread is blocked, and its first argument.
+fn blocked(thread: Pid) -> Result<Option<(i64, usize)>> {
+    // Of one that was woken and has not run yet, syscall still tells the call that it slept in.
+    if state(thread) == Some('R') {
+        return Ok(None);
+    }
     let path = format!("/proc/{thread}/syscall");
-    match fs::read_to_string(&path) {
+    call_in(thread, &path, fs::read_to_string(&path))
+}
+
+/// What was read of that at `path`, or why it could not be.
+fn call_in(thread: Pid, path: &str, read: std::io::Result<String>) -> Result<Option<(i64, usize)>> {
+    match read {
         Ok(_) if !is_ours() => {
             let why = "/proc is that of another pid namespace";
             Err(Unavailable::because(format!("{path} cannot be trusted: {why}")).into())
         }
-        Ok(text) => Ok(text.split(' ').next().and_then(|number| number.trim().parse().ok())),
+        Ok(text) => Ok(call_and_argument(&text)),
         Err(_) if kill(thread, None) == Err(Errno::ESRCH) => Ok(None),
         // Its thread is gone between two looks, or waits to be reaped.
         Err(error) if error.raw_os_error() == Some(libc::ESRCH) => Ok(None),
         Err(_) if state(thread) == Some('Z') => Ok(None),
         Err(error) => {
-            let why = closed(&path, &error);
+            let why = closed(path, &error);
             Err(Unavailable::because(format!("{path} cannot be read: {why}")).into())
         }
     }
+}
+
+/// What proc_pid_syscall(5) says of a blocked thread: `202 0x7ffe1c 0x80 ...`.
+fn call_and_argument(text: &str) -> Option<(i64, usize)> {
+    let mut words = text.split_whitespace();
+    let call = words.next()?.parse().ok()?;
+    let argument = words.next().and_then(|word| word.strip_prefix("0x"));
+    // Blocked outside of a system call there is none, and the call is -1.
+    Some((call, argument.and_then(|hex| usize::from_str_radix(hex, 16).ok()).unwrap_or(0)))
 }
 
 /// Why a file of /proc about another process cannot be read.
@@ -49,8 +72,10 @@ fn closed(path: &str, error: &std::io::Error) -> String {
     if error.kind() == std::io::ErrorKind::NotFound {
         return "this kernel does not have it (gVisor, or built without it)".to_owned();
     }
-    match fs::read_to_string("/proc/sys/kernel/yama/ptrace_scope").as_deref().map(str::trim) {
-        Ok(scope @ ("2" | "3")) => format!("kernel.yama.ptrace_scope is {scope}, 1 would allow it"),
+    match yama_scope() {
+        Ok(Some(scope @ (2 | 3))) => {
+            format!("kernel.yama.ptrace_scope is {scope}, 1 would allow it")
+        }
         _ => format!(
             "{}: tracing is not allowed here (a filter, a security module, or a program \
              without read permission)",
@@ -65,9 +90,39 @@ fn closed(path: &str, error: &std::io::Error) -> String {
 ///
 /// At once, if it cannot be seen at all; see [`blocked_in`].
 pub fn comes_to_block_in(thread: Pid, call: i64, limit: Duration) -> Result<bool> {
+    comes_to_block_in_one_of(thread, &[call], limit)
+}
+
+/// The same where libraries do a thing by different calls.
+///
+/// # Errors
+///
+/// At once, if it cannot be seen at all; see [`blocked_in`].
+pub fn comes_to_block_in_one_of(thread: Pid, calls: &[i64], limit: Duration) -> Result<bool> {
+    comes_to_block(thread, limit, |blocked, _| calls.contains(&blocked))
+}
+
+/// Whether a thread of this process is seen asleep in futex(2) on a word that lies in `place`, such as a
+/// condition variable, within `limit`; not if it ends. One that waits for a lock meanwhile sleeps on
+/// another word.
+///
+/// # Errors
+///
+/// At once, if it cannot be seen at all; see [`blocked_in`].
+pub fn comes_to_sleep_on<T>(thread: Pid, place: &T, limit: Duration) -> Result<bool> {
+    let start = std::ptr::from_ref(place).addr();
+    let place = start..start + size_of::<T>();
+    comes_to_block(thread, limit, |call, word| call == libc::SYS_futex && place.contains(&word))
+}
+
+fn comes_to_block(
+    thread: Pid,
+    limit: Duration,
+    wanted: impl Fn(i64, usize) -> bool,
+) -> Result<bool> {
     let mut limit = TimeLimit::new(limit);
     loop {
-        if blocked_in(thread)? == Some(call) {
+        if blocked(thread)?.is_some_and(|(call, argument)| wanted(call, argument)) {
             return Ok(true);
         }
         if limit.is_over() || has_ended(thread) {
@@ -87,6 +142,39 @@ fn has_ended(thread: Pid) -> bool {
 pub(crate) fn is_ours() -> bool {
     fs::read_link("/proc/self")
         .is_ok_and(|link| link.to_string_lossy() == std::process::id().to_string())
+}
+
+const YAMA: &str = "/proc/sys/kernel/yama/ptrace_scope";
+
+/// The scope of the security module Yama, which restricts who may trace whom, from 0 to 3; `None`
+/// if this kernel runs without it.
+///
+/// # Errors
+///
+/// [`Unavailable`] if this system does not show it.
+pub fn yama_scope() -> Result<Option<u32>> {
+    match fs::read_to_string(YAMA) {
+        Ok(text) => Ok(Some(text.trim().parse().context(YAMA)?)),
+        // Its neighbour is there in every kernel, so a folder that shows it hides nothing.
+        Err(error)
+            if error.kind() == std::io::ErrorKind::NotFound
+                && Path::new("/proc/sys/kernel/ostype").exists() =>
+        {
+            Ok(None)
+        }
+        Err(_) => Err(Unavailable::because(format!("{YAMA} cannot be read here")).into()),
+    }
+}
+
+/// Nothing, where /proc shows the processes that this one can name: who finds nothing there may take
+/// it for gone.
+///
+/// # Errors
+///
+/// [`Unavailable`] if /proc is not mounted, or is that of another pid namespace.
+pub fn must_be_shown() -> Result<()> {
+    let why = "/proc is not mounted here, or it is that of another pid namespace";
+    if is_ours() { Ok(()) } else { Err(Unavailable::because(why).into()) }
 }
 
 /// The state of a process or thread, as the letter that proc_pid_stat(5) shows.
@@ -141,8 +229,9 @@ pub fn children(process: u32) -> Result<Vec<u32>> {
 ///
 /// # Errors
 ///
-/// If /proc cannot be read.
+/// If /proc cannot be read, or is not that of this process; see [`must_be_shown`].
 pub fn threads(process: Pid) -> Result<Vec<Pid>> {
+    must_be_shown()?;
     let path = format!("/proc/{process}/task");
     let mut found = Vec::new();
     for entry in unless_gone(&path, fs::read_dir(&path))?.into_iter().flatten() {
@@ -193,7 +282,12 @@ pub fn mappings() -> Result<Vec<Mapping>> {
 }
 
 /// The mappings of a process in the order of their addresses, from proc_pid_smaps(5).
+///
+/// # Errors
+///
+/// If /proc cannot be read, or is not that of this process; see [`must_be_shown`].
 pub fn mappings_of(process: Pid) -> Result<Vec<Mapping>> {
+    must_be_shown()?;
     Ok(parse(&read(&format!("/proc/{process}/smaps"))?))
 }
 
@@ -268,13 +362,24 @@ mod tests {
         assert!(closed("/proc/0/syscall", &error).contains("hidepid"));
         let error = std::io::Error::from_raw_os_error(libc::ENOENT);
         assert!(closed("/proc/self/syscall", &error).contains("this kernel does not have it"));
+        let error = std::io::Error::from_raw_os_error(libc::EACCES);
+        let refused = call_in(Pid::this(), "/proc/self/syscall", Err(error)).unwrap_err();
+        assert!(refused.is::<Unavailable>(), "{refused}");
         let missing = read("/proc/no-such-file").unwrap_err();
         assert!(missing.is::<Unavailable>(), "{missing}");
     }
 
     #[test]
+    fn the_call_and_its_first_argument_are_read() {
+        let text = "202 0x7ffe1c 0x80 0x0 0x0 0x0 0x0 0x7ffd 0x7f01\n";
+        assert_eq!(call_and_argument(text), Some((202, 0x7f_fe1c)));
+        assert_eq!(call_and_argument("-1 0x7ffd 0x7f01\n").map(|(call, _)| call), Some(-1));
+        assert_eq!(call_and_argument("running\n"), None);
+    }
+
+    #[test]
     fn a_thread_that_waits_for_a_lock_is_seen_in_futex() {
-        let lock = std::sync::Mutex::new(());
+        let (lock, other) = (std::sync::Mutex::new(()), std::sync::Mutex::new(()));
         let (tell, told) = std::sync::mpsc::channel();
         std::thread::scope(|scope| {
             let held = lock.lock().unwrap();
@@ -284,6 +389,8 @@ mod tests {
             });
             let waiter = told.recv().unwrap();
             assert!(comes_to_block_in(waiter, libc::SYS_futex, Duration::from_secs(30)).unwrap());
+            assert!(comes_to_sleep_on(waiter, &lock, Duration::from_secs(30)).unwrap());
+            assert!(!comes_to_sleep_on(waiter, &other, Duration::ZERO).unwrap());
             drop(held);
         });
     }

@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use nix::errno::Errno;
-use nix::sys::signal::{SigSet, SigmaskHow, sigprocmask};
+use nix::sys::signal::{SigHandler, SigSet, SigmaskHow, Signal, signal, sigprocmask};
 
 /// Signals that a caller has ignored for this program's good, as nohup, a shell's `&` and job control
 /// do; the Rust runtime itself ignores SIGPIPE.
@@ -57,6 +57,15 @@ pub(crate) fn usual_dispositions() {
     if ignored != 0 {
         (1..64).filter(|signal| ignored >> signal & 1 == 1).for_each(to_default);
     }
+}
+
+/// A file that may not grow as much (`ulimit -f`) is an error of the call that writes to it, and not
+/// the end of this program: see setrlimit(2). Programs that it executes have the signal as usual.
+pub(crate) fn too_large_is_an_error() {
+    extern "C" fn go_on(_: libc::c_int) {}
+    let handler = SigHandler::Handler(go_on);
+    // SAFETY: the handler does nothing.
+    let _ = unsafe { signal(Signal::SIGXFSZ, handler) };
 }
 
 /// Whether a caller protects this program from signals that a terminal sends to a whole process group.
@@ -129,6 +138,25 @@ mod tests {
                 let kept = is_ignored(libc::SIGHUP) && !is_ignored(libc::SIGCHLD);
                 usual_dispositions();
                 i32::from(!(open && kept && !is_ignored(libc::SIGHUP)))
+            })
+        }
+        .unwrap();
+        let pid = child.pid();
+        assert_eq!(child.wait().unwrap(), nix::sys::wait::WaitStatus::Exited(pid, 0));
+    }
+
+    #[test]
+    fn an_experiment_has_a_directory_that_exists() {
+        let directory = tempfile::tempdir().unwrap();
+        let place = directory.path();
+        // SAFETY: the child changes and asks for its directory, and ends.
+        let child = unsafe {
+            Child::fork(|| {
+                let gone =
+                    std::env::set_current_dir(place).and_then(|()| std::fs::remove_dir(place));
+                let is_gone = gone.is_ok() && std::env::current_dir().is_err();
+                set_right_for_experiment();
+                i32::from(!(is_gone && std::env::current_dir().is_ok()))
             })
         }
         .unwrap();

@@ -99,7 +99,9 @@ impl Run<'_> {
             let file = File::from(new_file(c"stderr").map_err(child::explain("memfd_create"))?);
             command
                 .stdout(Stdio::null())
-                .stderr(file.try_clone().map_err(child::explain_io("dup"))?);
+                .stderr(file.try_clone().map_err(child::explain_io("dup"))?)
+                // Nobody reads the stack of a panic there, and it takes long to find its lines.
+                .env_remove("RUST_BACKTRACE");
             errors = Some(file);
         }
         if let Some(path) = self.trace {
@@ -131,7 +133,7 @@ impl Run<'_> {
         let why = match (status, own) {
             (WaitStatus::Signaled(_, signal, _), _) => {
                 let what = format!("it was ended by {signal}");
-                return Err(match limit_of(signal, killed_before) {
+                return Err(match lack_behind(signal, killed_before) {
                     Some(limit) => Unavailable::because(format!("{what}: {limit}")).into(),
                     None => anyhow::anyhow!("{what}"),
                 });
@@ -172,21 +174,27 @@ fn killed_for_memory() -> Option<u64> {
     counts.lines().find_map(|line| line.strip_prefix("oom_kill "))?.parse().ok()
 }
 
-/// The limit that a signal tells of, if it tells of one.
-fn limit_of(signal: Signal, killed_before: Option<u64>) -> Option<String> {
-    Some(match signal {
-        Signal::SIGXCPU => "the limit on CPU time is reached (ulimit -t)".to_owned(),
-        Signal::SIGXFSZ => "files may not grow as much as it needs (ulimit -f)".to_owned(),
-        Signal::SIGKILL if killed_for_memory() > killed_before => {
-            match crate::machine::Cgroup::here().memory {
-                Some(max) => format!(
-                    "the kernel killed it because memory.max of this container, {}, was reached",
-                    bounds::bytes(max)
-                ),
-                None => "the kernel killed it because memory was used up".to_owned(),
-            }
-        }
-        _ => return None,
+/// The limit that a signal tells of, setrlimit(2), if it tells of one.
+pub(crate) fn limit_of(signal: Signal) -> Option<&'static str> {
+    match signal {
+        Signal::SIGXCPU => Some("the limit on CPU time is reached (ulimit -t)"),
+        Signal::SIGXFSZ => Some("files may not grow as much as it needs (ulimit -f)"),
+        _ => None,
+    }
+}
+
+/// The same, also of the memory of a machine or a container on which the kernel has killed more than
+/// `before`.
+fn lack_behind(signal: Signal, before: Option<u64>) -> Option<String> {
+    if signal != Signal::SIGKILL || killed_for_memory() <= before {
+        return limit_of(signal).map(str::to_owned);
+    }
+    Some(match crate::machine::Cgroup::here().memory {
+        Some(max) => format!(
+            "the kernel killed it because memory.max of this container, {}, was reached",
+            bounds::bytes(max)
+        ),
+        None => "the kernel killed it because memory was used up".to_owned(),
     })
 }
 
@@ -234,7 +242,15 @@ pub(crate) fn note(error: &anyhow::Error) {
         NoEvidence::Failed(why) => tell(&json!({ "child failed": why })),
     };
     if !told {
-        eprintln!("{error:#}");
+        eprintln!("{}", messages::one_line(&format!("{error:#}")));
+    }
+}
+
+/// Tells the supervisor of a child that was ended because a limit was reached. What it was for then
+/// fails, and says so only as whoever waits for it sees it.
+pub(crate) fn note_limit(pid: Pid, signal: Signal) {
+    if let Some(limit) = limit_of(signal) {
+        tell(&json!({ "child unavailable": format!("{pid} was ended by {signal}: {limit}") }));
     }
 }
 
@@ -302,6 +318,7 @@ pub fn serve(packages: &[&Package]) {
         }
         _ => {
             start::set_right();
+            start::too_large_is_an_error();
             if start::has_children() {
                 stand_aside();
             }
@@ -311,7 +328,7 @@ pub fn serve(packages: &[&Package]) {
     match outcome {
         Ok(()) => std::process::exit(0),
         Err(error) => {
-            eprintln!("{error:#}");
+            eprintln!("{}", messages::one_line(&format!("{error:#}")));
             std::process::exit(1)
         }
     }

@@ -51,18 +51,22 @@ impl NoEvidence {
     /// Which of the two an experiment's error is. What a call says with an errno of the first
     /// kind, and nobody has explained, is explained here.
     pub fn of(error: &anyhow::Error) -> NoEvidence {
+        // A path or a variable may contain what a terminal would obey.
+        let whole = messages::one_line(&format!("{error:#}"));
         if error.chain().any(|cause| cause.is::<Unavailable>()) {
-            return NoEvidence::Unavailable(format!("{error:#}"));
+            return NoEvidence::Unavailable(whole);
         }
         let said: Vec<String> = error.chain().map(ToString::to_string).collect();
         let calls = said[..said.len() - 1].join(": ");
         let call = said.iter().rev().nth(1).map_or("", String::as_str);
         match error.chain().find_map(errno_of) {
             Some(errno) => match reason(call, errno) {
-                Some(why) => NoEvidence::Unavailable(format!("{calls}: {errno:?}: {why}")),
-                None => NoEvidence::Failed(format!("{error:#}")),
+                Some(why) => NoEvidence::Unavailable(messages::one_line(&format!(
+                    "{calls}: {errno:?}: {why}"
+                ))),
+                None => NoEvidence::Failed(whole),
             },
-            None => NoEvidence::Failed(format!("{error:#}")),
+            None => NoEvidence::Failed(whole),
         }
     }
 
@@ -104,9 +108,23 @@ pub fn explain_io(call: &'static str) -> impl Fn(std::io::Error) -> anyhow::Erro
     }
 }
 
+/// The same for a thread whose stack was to have so many bytes.
+pub fn explain_thread(stack: usize) -> impl Fn(std::io::Error) -> anyhow::Error {
+    move |error| match error.raw_os_error() {
+        Some(libc::EAGAIN) => {
+            let asked = Tasks { stack: stack as u64, stack_is_set: false, ..Tasks::look("thread") };
+            Unavailable(format!("thread: EAGAIN: {}", asked.why())).into()
+        }
+        _ => explain_io("thread")(error),
+    }
+}
+
 /// Calls that make a process or a thread.
 const MAKE_A_TASK: [&str; 7] =
     ["fork", "vfork", "clone", "clone3", "posix_spawn", "thread", "pthread_create"];
+
+/// Calls that queue a signal, of which a user may have so many, RLIMIT_SIGPENDING in getrlimit(2).
+const QUEUE_A_SIGNAL: [&str; 3] = ["sigqueue", "pthread_cancel", "timer_create"];
 
 /// The Linux in which a call came, from its manual page.
 const SINCE: &[(&str, u32, u32)] = &[
@@ -156,7 +174,6 @@ const NEEDS: &[(&str, &str, u32)] = &[
     ("mlock", "CAP_IPC_LOCK", 14),
     ("mlockall", "CAP_IPC_LOCK", 14),
     ("mount", "CAP_SYS_ADMIN", 21),
-    ("perf_event_open", "CAP_PERFMON", 38),
     ("pivot_root", "CAP_SYS_ADMIN", 21),
     ("process_vm_readv", "CAP_SYS_PTRACE", 19),
     ("process_vm_writev", "CAP_SYS_PTRACE", 19),
@@ -168,6 +185,8 @@ const NEEDS: &[(&str, &str, u32)] = &[
     ("sethostname", "CAP_SYS_ADMIN", 21),
     ("setns", "CAP_SYS_ADMIN", 21),
     ("setpriority", "CAP_SYS_NICE", 23),
+    ("setresgid", "CAP_SETGID", 6),
+    ("setresuid", "CAP_SETUID", 7),
     ("setrlimit", "CAP_SYS_RESOURCE", 24),
     ("setuid", "CAP_SETUID", 7),
     ("umount", "CAP_SYS_ADMIN", 21),
@@ -181,6 +200,11 @@ fn reason(call: &str, errno: Errno) -> Option<String> {
     let name = call.split(['(', ' ']).next().unwrap_or(call);
     Some(match errno {
         Errno::EAGAIN if MAKE_A_TASK.contains(&name) => Tasks::look(name).why(),
+        Errno::EAGAIN if QUEUE_A_SIGNAL.contains(&name.trim_end_matches(':')) => {
+            let limit = limit(Resource::RLIMIT_SIGPENDING);
+            let limit = limit.map_or("unlimited".into(), |limit| limit.to_string());
+            format!("the limit on signals queued for this user is {limit} (ulimit -i)")
+        }
         Errno::EMFILE if name == "mq_open" => {
             let limit = limit(Resource::RLIMIT_MSGQUEUE).map_or("unlimited".into(), bytes);
             format!(
@@ -203,6 +227,10 @@ fn reason(call: &str, errno: Errno) -> Option<String> {
         }
         Errno::ENOMEM => Memory::look().why(),
         Errno::EFBIG => "files may not grow so large (ulimit -f)".into(),
+        Errno::EPERM | Errno::EACCES if name == "perf_event_open" => {
+            let setting = bounds::here("/proc/sys/kernel/perf_event_paranoid");
+            not_counted(setting.as_deref().map(str::trim), bounds::filtered())
+        }
         Errno::EPERM | Errno::EACCES => {
             let status = bounds::here("/proc/self/status").unwrap_or_default();
             refusal(name, &status, bounds::filtered())
@@ -221,6 +249,18 @@ fn reason(call: &str, errno: Errno) -> Option<String> {
         }
         _ => return None,
     })
+}
+
+/// What forbids perf_event_open(2) to count what the kernel does: its setting, or a filter.
+fn not_counted(paranoid: Option<&str>, filtered: bool) -> String {
+    let filter = if filtered { ", or a seccomp filter refuses it" } else { "" };
+    match paranoid {
+        Some(level @ ("2" | "3" | "4")) => {
+            format!("kernel.perf_event_paranoid is {level}; 1 or CAP_PERFMON allows it{filter}")
+        }
+        _ if filtered => "a seccomp filter is in force, as in containers, and refuses it".into(),
+        _ => "the permission is missing (CAP_PERFMON gives it)".into(),
+    }
 }
 
 /// What a missing permission comes from.
@@ -280,6 +320,12 @@ impl Tasks {
             Some(limit(resource)?.saturating_sub(used << 10))
         };
         let own = std::env::var("RUST_MIN_STACK").ok().and_then(|bytes| bytes.parse().ok());
+        // The variable is std's alone; the C library takes the limit on the first stack.
+        let own = own.filter(|_| call == "thread");
+        let usual = match call {
+            "pthread_create" => limit(Resource::RLIMIT_STACK),
+            _ => None,
+        };
         let all = bounds::here("/proc/loadavg")
             .and_then(|text| text.split_whitespace().nth(3)?.split_once('/')?.1.parse().ok());
         // CAP_SYS_ADMIN and CAP_SYS_RESOURCE lift the limit, setrlimit(2).
@@ -293,7 +339,7 @@ impl Tasks {
                 let max = number("/proc/sys/kernel/threads-max")?;
                 Some((all?, max, number("/proc/sys/kernel/pid_max")?))
             })(),
-            stack: own.unwrap_or(2 << 20),
+            stack: own.or(usual).unwrap_or(2 << 20),
             stack_is_set: own.is_some(),
             address_space_left: left(Resource::RLIMIT_AS, "VmSize"),
             data_left: left(Resource::RLIMIT_DATA, "VmData"),
@@ -416,6 +462,18 @@ mod tests {
         assert!(matches!(of(Errno::EMFILE), NoEvidence::Unavailable(_)));
         assert!(why.starts_with("pipe: EMFILE: ") && why.ends_with("(ulimit -n)"), "{why}");
         assert_eq!(of(Errno::EIO), NoEvidence::Failed("pipe: EIO: I/O error".into()));
+        for (call, errno) in [
+            ("sched_setaffinity", Errno::EPERM),
+            ("socketpair", Errno::EACCES),
+            ("pidfd_open", Errno::ENOSYS),
+            ("mmap", Errno::ENOMEM),
+            ("write", Errno::ENOSPC),
+            ("open /proc/4242/smaps", Errno::ENOENT),
+        ] {
+            assert!(matches!(NoEvidence::of(&explain(call)(errno)), NoEvidence::Unavailable(_)));
+        }
+        let strange = NoEvidence::of(&explain("mkdir a\x1b[31m\nb")(Errno::EIO));
+        assert_eq!(strange, NoEvidence::Failed("mkdir a\\u{1b}[31m\\nb: EIO: I/O error".into()));
         let deep = explain("pipe")(Errno::EMFILE).context("the parent");
         assert!(matches!(NoEvidence::of(&deep), NoEvidence::Unavailable(_)));
     }
@@ -450,6 +508,31 @@ mod tests {
     }
 
     #[test]
+    fn a_missing_thread_is_explained_by_the_limit_that_is_reached() {
+        // SAFETY: the child reads files, sets a limit of its own, and ends.
+        let child = unsafe {
+            crate::child::Child::fork(|| {
+                let status = bounds::here("/proc/self/status").unwrap_or_default();
+                let used = status_line(&status, "VmData").and_then(|kib| kib.parse::<u64>().ok());
+                let room = (used.unwrap_or(0) << 10) + (2 << 20);
+                let limited = nix::sys::resource::setrlimit(Resource::RLIMIT_DATA, room, room);
+                let why = reason("thread", Errno::EAGAIN).unwrap_or_default();
+                // The room is enough for a stack of the usual size, but for the margin, and not for 64 MiB.
+                let refused = std::io::Error::from_raw_os_error(libc::EAGAIN);
+                let large = explain_thread(64 << 20)(refused).to_string();
+                i32::from(
+                    limited.is_err()
+                        || !why.ends_with("(ulimit -d)")
+                        || !large.starts_with("thread: EAGAIN: a stack of 64 MiB does not fit: "),
+                )
+            })
+        }
+        .unwrap();
+        let pid = child.pid();
+        assert_eq!(child.wait().unwrap(), nix::sys::wait::WaitStatus::Exited(pid, 0));
+    }
+
+    #[test]
     fn the_cause_of_missing_memory_is_looked_for() {
         let limits = vec![("ulimit -v", 1 << 30, 64 << 20), ("ulimit -d", 16 << 20, 15 << 20)];
         let why = Memory { limits, cgroup: Some(1 << 30) }.why();
@@ -458,7 +541,8 @@ mod tests {
         assert!(why.ends_with("memory.max of this container is 128 MiB"), "{why}");
         assert!(reason("mq_open", Errno::EMFILE).unwrap().contains("ulimit -q"));
         assert!(reason("mlock", Errno::ENOMEM).unwrap().contains("ulimit -l"));
-        assert_eq!(reason("sigqueue", Errno::EAGAIN), None);
+        assert!(reason("pthread_cancel: tgkill", Errno::EAGAIN).unwrap().contains("ulimit -i"));
+        assert_eq!(reason("read", Errno::EAGAIN), None);
     }
 
     #[test]
@@ -474,5 +558,8 @@ mod tests {
         assert!(refusal("sched_setscheduler", status, false).contains("CAP_SYS_NICE"));
         assert!(refusal("socketpair", status, true).contains("seccomp"));
         assert_eq!(refusal("socketpair", status, false), "the permission is missing");
+        assert!(not_counted(Some("2"), false).contains("perf_event_paranoid is 2; 1 or CAP_"));
+        assert!(not_counted(Some("1"), true).contains("seccomp filter is in force"));
+        assert!(!not_counted(None, false).contains("paranoid"));
     }
 }

@@ -21,8 +21,9 @@ pub const CLAIMS: &[Claim] = &[
         says: "Threads are light, processes are heavy.",
         expected: Verdict::Caveat,
         nuance: "An idle forked process holds about three times what an idle thread holds, a \
-                 program of its own about five times, not a thousand times. The resident set size suggests otherwise, because it counts shared pages \
-                 in full for each process. Both count against the limit on processes.",
+                 program of its own about five times, not a thousand times. The resident set size \
+                 suggests otherwise, because it counts shared pages in full for each process. Both \
+                 count against the limit on processes.",
         judge: threads_lightweight,
         cannot_turn: None,
     },
@@ -46,7 +47,7 @@ fn isolation_costs_memory(facts: &Evidence) -> Result<Judgement, Absent> {
     } else if ratio.is_above(1.0) && process >= thread * ISOLATION {
         Judgement::holds(figures)
     } else {
-        Judgement::inconclusive(format!("{figures}: too close to call"))
+        Judgement::undecided(format!("{figures}: too close to call"))
     })
 }
 
@@ -60,7 +61,7 @@ const MISLEADS: f64 = 3.0;
 fn threads_lightweight(facts: &Evidence) -> Result<Judgement, Absent> {
     let forked = facts.samples("memory: forked process / thread")?;
     let executed = match facts.number("memory: executed process / thread") {
-        Err(Absent::Declared(_)) => None,
+        Err(Absent::Declared { .. }) => None,
         found => Some(found?),
     };
     let thread = facts.number("memory per thread")?;
@@ -80,7 +81,7 @@ fn threads_lightweight(facts: &Evidence) -> Result<Judgement, Absent> {
     } else if forked.is_above(HEAVY) {
         Judgement::holds(figures)
     } else if !forked.is_above(HEAVIER) {
-        Judgement::inconclusive(format!("{figures}: too close to call"))
+        Judgement::undecided(format!("{figures}: too close to call"))
     } else if misled >= MISLEADS {
         Judgement::caveat(format!("{figures}; for a program RSS says {misled:.1} times its share"))
             .briefly(briefly)
@@ -120,6 +121,7 @@ mod tests {
         assert_eq!(verdicts(&facts), [Verdict::Holds, Verdict::Caveat]);
         let because = CLAIMS[1].verdict(&facts).because;
         assert!(because.contains("3.1 times") && because.contains("8.0 times"), "{because}");
+        assert!(because.contains("sleep(1) 3.1 times"), "a fork is the cheapest case: {because}");
     }
 
     #[test]

@@ -4,17 +4,19 @@
 use std::io::{Read, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
-use lab::child::{Child, die_with, explain, explain_io, status};
-use lab::proc::comes_to_block_in;
+use anyhow::{Context, Result, bail, ensure};
+use lab::child::{Child, LIMIT, die_with, explain, explain_io, status};
+use lab::proc::comes_to_block_in_one_of;
 use lab::sample::Comparison;
 use lab::{Evidence, Experiment, Lab, NoEvidence, Summary, Unavailable, say, say_why};
+use nix::sys::signal::Signal;
 use nix::unistd::{Pid, pause, pipe};
 
 use crate::proc::{page_tables, system, user};
@@ -46,16 +48,19 @@ const KINDS: [&str; 3] = ["thread", "forked process", "executed process"];
 
 fn run(lab: &Lab) -> Result<Evidence> {
     let (wanted, rounds) = lab.by_effort((150, 3), (300, 3), (1000, 7));
-    let has_sleep = std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default())
-        .any(|folder| folder.join("sleep").is_file());
-    say!("parent", "makes {wanted} threads, forks {wanted} processes, runs sleep(1) {wanted}");
-    say!("parent", "times, all of it {rounds} times in turn; each of them only sleeps");
+    let sleep = sleep();
+    match &sleep {
+        Some(_) => say!("parent", "makes threads, forks processes, and runs sleep(1),"),
+        None => say!("parent", "finds no sleep(1) on the PATH; makes threads and forks processes,"),
+    }
+    say!("parent", "{wanted} of each, {rounds} times in turn; each of them only sleeps");
     let mut taken: Vec<Vec<Footprint>> = Vec::new();
     let mut disturbed = 0;
     while taken.len() < rounds {
-        let mut all = vec![in_a_child(|| threads(wanted))?, processes(wanted, forked)?];
-        if has_sleep {
-            all.push(processes(wanted, executed)?);
+        let mut all =
+            vec![in_a_child(|| threads(wanted))?, processes(wanted, forked, |_, _| Ok(()))?];
+        if let Some(sleep) = &sleep {
+            all.push(processes(wanted, |_| executed(sleep), falls_asleep)?);
         }
         if all.iter().any(|each| each.made < ENOUGH) {
             let made: Vec<String> = all.iter().map(|each| each.made.to_string()).collect();
@@ -80,11 +85,22 @@ fn run(lab: &Lab) -> Result<Evidence> {
             settle();
         }
     }
-    let found = report(&taken)?;
-    Ok(match has_sleep {
-        true => found,
-        false => missing(found, 2, "there is no program `sleep` on the PATH"),
+    let fewest = taken.iter().flatten().map(|each| each.made).min().unwrap_or(0);
+    if fewest < wanted {
+        say!("parent", "not so many were allowed each time: {fewest} at least");
+    }
+    let found = report(&taken)?.measured("of each at least", fewest, "made");
+    Ok(match sleep {
+        Some(_) => found,
+        None => missing(found, 2, "there is no program `sleep` on the PATH"),
     })
+}
+
+/// The program sleep(1), where the shell would find it.
+fn sleep() -> Option<PathBuf> {
+    std::env::split_paths(&std::env::var_os("PATH")?)
+        .map(|folder| folder.join("sleep"))
+        .find(|path| path.is_file())
 }
 
 /// Declares the comparisons from the one of that kind on missing.
@@ -185,8 +201,12 @@ fn threads(wanted: usize) -> Result<Footprint> {
 }
 
 /// Makes idle processes, as many as wanted or allowed, and looks at what they and the kernel hold.
-/// Each is handed the pipe to which it writes a byte when it is asleep.
-fn processes(wanted: usize, make: fn(&OwnedFd) -> Result<Child>) -> Result<Footprint> {
+/// When one is asleep, a byte is written to the pipe: by itself, or by `wait`.
+fn processes(
+    wanted: usize,
+    make: impl Fn(&OwnedFd) -> Result<Child>,
+    wait: fn(&Child, &OwnedFd) -> Result<()>,
+) -> Result<Footprint> {
     settle();
     // ANCHOR: processes
     let before = system()?;
@@ -196,6 +216,7 @@ fn processes(wanted: usize, make: fn(&OwnedFd) -> Result<Child>) -> Result<Footp
         let Ok(child) = make(&tell) else { break };
         idle.push(child);
     }
+    idle.iter().try_for_each(|child| wait(child, &tell))?;
     let made = idle.len();
     std::fs::File::from(asleep).read_exact(&mut vec![0; made]).context("read")?;
     let now = system()?;
@@ -205,14 +226,17 @@ fn processes(wanted: usize, make: fn(&OwnedFd) -> Result<Child>) -> Result<Footp
     let mean = |look: &dyn Fn(Pid) -> Result<f64>| -> Result<f64> {
         Ok(some.iter().map(|pid| look(*pid)).sum::<Result<f64>>()? / some.len() as f64)
     };
-    Ok(Footprint {
+    let footprint = Footprint {
         made,
         rss: mean(&|pid| Ok(user(pid)?.rss))?,
         user: mean(&|pid| Ok(user(pid)?.pss))?,
         page_tables: mean(&page_tables)?,
         kernel_stack: (now.kernel_stacks - before.kernel_stacks) / made as f64,
         slab: (now.slab - before.slab) / made as f64,
-    })
+    };
+    // All are told to end before any is waited for, so that they end at the same time.
+    idle.iter().try_for_each(|child| child.signal(Signal::SIGKILL))?;
+    Ok(footprint)
 }
 
 /// A copy of this process that sleeps.
@@ -228,9 +252,9 @@ fn forked(tell: &OwnedFd) -> Result<Child> {
     }
 }
 
-/// The program sleep(1), which says that it sleeps by being asleep.
-fn executed(tell: &OwnedFd) -> Result<Child> {
-    let mut command = Command::new("sleep");
+/// The program sleep(1).
+fn executed(sleep: &Path) -> Result<Child> {
+    let mut command = Command::new(sleep);
     command.arg("1000").env_clear().stdin(Stdio::null());
     let parent = Pid::this();
     // SAFETY: the closure makes two system calls.
@@ -241,14 +265,17 @@ fn executed(tell: &OwnedFd) -> Result<Child> {
         })
     };
     let program = command.spawn().map_err(explain_io("execve"))?;
-    let child = Child::adopt(Pid::from_raw(program.id() as i32));
-    comes_to_block_in(child.pid(), libc::SYS_clock_nanosleep, ASLEEP)?;
-    nix::unistd::write(tell, &[1]).map_err(explain("write"))?;
-    Ok(child)
+    Ok(Child::adopt(Pid::from_raw(program.id() as i32)))
 }
 
-/// How long a program may take to be loaded and to fall asleep.
-const ASLEEP: Duration = Duration::from_millis(100);
+/// A program says that it sleeps by being asleep. C libraries differ in the call.
+fn falls_asleep(program: &Child, tell: &OwnedFd) -> Result<()> {
+    let calls = [libc::SYS_clock_nanosleep, libc::SYS_nanosleep];
+    let asleep = comes_to_block_in_one_of(program.pid(), &calls, LIMIT)?;
+    ensure!(asleep, Unavailable::because("the program `sleep` was not seen asleep"));
+    nix::unistd::write(tell, &[1]).map_err(explain("write"))?;
+    Ok(())
+}
 
 /// Measures in a child, so that arenas and cached stacks of threads that ended are not copied to
 /// the processes that are forked afterwards.

@@ -41,7 +41,9 @@ fn run(_: &Lab) -> Result<Evidence> {
         Err(why) => why,
     };
     say_why!("parent", "cannot show the limit on a user's processes: {why}");
-    Ok(Evidence::new().missing("more processes allowed", why))
+    Ok(Evidence::new()
+        .missing("more processes allowed", why.as_str())
+        .missing("more threads allowed", why))
 }
 
 /// How many more than now are tried to be allowed, and how many are tried.
@@ -116,6 +118,9 @@ fn try_both() -> Result<(usize, usize)> {
             }
         }
     }
+    if processes.len() == TRIED {
+        say!("child", "makes {TRIED} processes, and none is refused");
+    }
     let processes = processes.into_iter().map(Child::kill).filter(Result::is_ok).count();
 
     let gate = Mutex::new(());
@@ -132,6 +137,9 @@ fn try_both() -> Result<(usize, usize)> {
             made += 1;
         }
         drop(closed);
+        if made == TRIED {
+            say!("child", "makes {TRIED} threads, and none is refused");
+        }
         made
     });
     Ok((processes, threads))

@@ -37,7 +37,8 @@ fn run(lab: &Lab) -> Result<Evidence> {
                 if index == 0 {
                     held[..HELD / 2].fill(2);
                 }
-                let _ = nix::unistd::write(&tell, &[1]);
+                let changed = held.iter().filter(|byte| **byte != 1).count();
+                let _ = nix::unistd::write(&tell, &changed.to_ne_bytes());
                 loop {
                     pause();
                 }
@@ -45,18 +46,21 @@ fn run(lab: &Lab) -> Result<Evidence> {
         }?);
     }
     let mut asleep = std::fs::File::from(asleep);
-    asleep.read_exact(&mut vec![0; count]).context("read")?;
+    let mut changed = vec![[0; size_of::<usize>()]; count];
+    asleep.read_exact(changed.as_flattened_mut()).context("read")?;
     // ANCHOR_END: run
+    let changed: Vec<usize> = changed.into_iter().map(usize::from_ne_bytes).collect();
+    let (all, most) = (changed.iter().sum::<usize>(), changed.iter().max().copied().unwrap_or(0));
+    let (by_one, by_others) = (written(most), written(all - most));
     say!("parent", "holds {} MiB and forks {count} children", HELD / MIB);
-    say!("parent", "the first of them writes to half of it, the others to nothing");
+    say!("parent", "one of them writes to {by_one} of it, the others to {by_others}");
     let (writer, other) = (user(children[0].pid())?, user(children[1].pid())?);
     say!("parent", "{:<28} {:>11} {:>11}", "in MiB", "RSS", "PSS");
     row("a child that wrote", writer);
     row("a child that did not", other);
-    let all = children.iter().map(Child::pid).chain([Pid::this()]);
-    let sum = total(all)?;
+    let sum = total(children.iter().map(Child::pid).chain([Pid::this()]))?;
     row("all of them and the parent", sum);
-    let should = (HELD + HELD / 2) as f64 / 1024.0;
+    let should = (HELD + all) as f64 / 1024.0;
     let (by_rss, by_pss) = (sum.rss / should, sum.pss / should);
     let mib = should / 1024.0;
     say!("parent", "they hold {mib:.0} MiB: RSS says {by_rss:.1} x that, PSS {by_pss:.1} x");
@@ -65,7 +69,9 @@ fn run(lab: &Lab) -> Result<Evidence> {
     let programs = (0..count).map(|_| executed(&tell)).collect::<Result<Vec<_>>>()?;
     asleep.read_exact(&mut vec![0; count]).context("read")?;
     let program = user(programs[0].pid())?;
-    say!("parent", "starts this program {count} times; all map the same pages");
+    let shared = program.pss < program.rss / 2.0;
+    let words = if shared { "most of its pages are" } else { "less than half of its pages is" };
+    say!("parent", "starts this program {count} times; {words} shared");
     row("one of the programs", program);
     Ok(Evidence::new()
         .measured("forked: RSS of all", sum.rss, "KiB")
@@ -76,6 +82,11 @@ fn run(lab: &Lab) -> Result<Evidence> {
         .measured("executed: RSS", program.rss, "KiB")
         .measured("executed: PSS", program.pss, "KiB")
         .measured("executed: RSS / PSS", program.rss / program.pss, ""))
+}
+
+/// An amount of memory in words.
+fn written(bytes: usize) -> String {
+    if bytes == 0 { "nothing".to_owned() } else { format!("{} MiB", bytes / MIB) }
 }
 
 fn row(what: &str, user: User) {

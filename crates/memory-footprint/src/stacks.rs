@@ -5,7 +5,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{Builder, JoinHandle};
 
 use anyhow::{Context, Result};
-use lab::child::explain_io;
+use lab::child::explain_thread;
 use lab::proc::{Mapping, mappings};
 use lab::{Evidence, Experiment, Lab, say};
 use nix::unistd::Pid;
@@ -126,7 +126,7 @@ impl Threads {
                 }
             };
             let thread = Builder::new().stack_size(stack).spawn(body);
-            threads.push((order, thread.map_err(explain_io("thread"))?));
+            threads.push((order, thread.map_err(explain_thread(stack))?));
         }
         let threads = Threads { threads, done };
         threads.all_done()?;

@@ -36,3 +36,22 @@ fn threads_and_processes_come_out_of_one_budget() {
         assert_eq!((processes, threads), (10.0, 10.0), "{facts:#?}");
     }
 }
+
+/// glibc makes arenas for threads, unless it is told not to.
+#[test]
+#[cfg(target_env = "gnu")]
+fn arenas_are_told_of_where_there_are_any() {
+    let mut command = PROGRAM.command(&["stacks"]);
+    let output = command.env("MALLOC_ARENA_MAX", "1").output().expect("the program starts");
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(said.contains("beyond the stacks nothing large is reserved"), "{said}");
+    assert!(!said.contains("arena"), "{said}");
+}
+
+#[test]
+fn an_executed_program_is_measured_beside_a_fork() {
+    let (facts, number) = (PROGRAM.facts("idle"), |name: &str| number("idle", name));
+    let [forked, executed] =
+        ["forked", "executed"].map(|kind| number(&format!("memory: {kind} process / thread")));
+    assert!(executed > forked, "a program of its own holds more than a copy: {facts:#?}");
+}

@@ -32,16 +32,17 @@ fn no_direct_access(facts: &Evidence) -> Result<Judgement, Absent> {
     }
     let open: Vec<&str> =
         answers.iter().filter(|(_, answer)| *answer == "read").map(|(way, _)| *way).collect();
-    let scope = facts.number("Yama: scope")?;
-    Ok(match open.is_empty() {
-        false => Judgement::caveat(format!(
+    if !open.is_empty() {
+        return Ok(Judgement::caveat(format!(
             "{load}, but the same user's process read it by {}",
             open.join(" and ")
-        )),
-        true if scope >= 2.0 => {
+        )));
+    }
+    Ok(match facts.number("Yama: scope")? {
+        scope if scope >= 2.0 => {
             Judgement::holds(format!("{load}, and Yama (scope {scope}) keeps its own user out"))
         }
-        true => Judgement::inconclusive(format!(
+        _ => Judgement::inconclusive(format!(
             "the same user's process was refused too: {}",
             answers.iter().map(|(_, answer)| *answer).collect::<Vec<_>>().join(", ")
         )),
@@ -82,6 +83,21 @@ mod tests {
         let refused = judged(false, "EPERM", "ENOENT", 0);
         assert_eq!(refused.verdict, Verdict::Inconclusive);
         assert!(refused.because.contains("EPERM, ENOENT"), "{}", refused.because);
+    }
+
+    #[test]
+    fn a_policy_that_is_not_shown_matters_only_where_all_is_closed() {
+        let judged = |answer: &str| {
+            let facts = Evidence::new()
+                .fact("parent's page: a load reads it", false)
+                .fact("parent's page: code", "SEGV_MAPERR")
+                .fact("same user: process_vm_readv", answer)
+                .fact("same user: /proc/PID/mem", "ENOENT")
+                .missing("Yama: scope", "/proc is not mounted here");
+            CLAIMS[0].verdict(&facts).verdict
+        };
+        assert_eq!(judged("read"), Verdict::Caveat);
+        assert_eq!(judged("EPERM"), Verdict::Inconclusive);
     }
 
     #[test]

@@ -29,11 +29,13 @@ pub const EXPERIMENT: Experiment = Experiment {
 const MIB: usize = 1 << 20;
 
 fn run(_: &Lab) -> Result<Evidence> {
+    // There is seen how much is in memory, and what the kernel would kill first.
+    lab::proc::must_be_shown()?;
     let notes = Notes::new()?;
     let mut evidence = promised()?;
     evidence.merge(limited(notes)?);
     evidence.merge(scores()?);
-    match Cgroup::with_limit(16 * MIB).and_then(|cgroup| killed_in(&cgroup)) {
+    match Cgroup::with_limit(ALLOWED).and_then(|cgroup| killed_in(&cgroup)) {
         Ok(found) => evidence.merge(found),
         Err(error) if error.is::<Unavailable>() => {
             let why = error.to_string();
@@ -61,7 +63,8 @@ fn promised() -> Result<Evidence> {
     // ANCHOR_END: promise
     let (more, untouched) = (2 * each > of_machine, promised.saturating_sub(before));
     let has = if more { "more than the machine has" } else { "no more than the machine has" };
-    say!("parent", "maps 160 % of the machine's memory: {has}");
+    let percent = (200.0 * each as f64 / of_machine as f64).round();
+    say!("parent", "maps {percent} % of the machine's memory: {has}");
     say!("parent", "in memory it is {} KiB more", untouched >> 10);
     say!(
         "parent",
@@ -81,38 +84,51 @@ fn promised() -> Result<Evidence> {
         .fact("given: what was touched is in memory", given >= promised + touched / 2))
 }
 
+/// What the limited child asks for.
+const ASKED: usize = 512 * MIB;
+
 /// Under a limit on address space the promise itself is refused.
 fn limited(notes: &Notes) -> Result<Evidence> {
+    let (_, hard) = getrlimit(Resource::RLIMIT_AS).map_err(explain("getrlimit"))?;
+    let limit = (256 * MIB as u64).min(hard);
     // SAFETY: this process has one thread, so the child inherits no lock that someone else holds.
     let child = unsafe {
         Child::fork(|| {
-            let (_, hard) = getrlimit(Resource::RLIMIT_AS).unwrap_or((0, u64::MAX));
-            let limit = (256 * MIB as u64).min(hard);
             if let Err(errno) = setrlimit(Resource::RLIMIT_AS, limit, hard) {
                 return failed(&explain("setrlimit")(errno));
             }
-            let reserved = Vec::<u8>::new().try_reserve_exact(512 * MIB);
+            let reserved = Vec::<u8>::new().try_reserve_exact(ASKED);
             notes.value.store(i32::from(reserved.is_err()), SeqCst);
             0
         })
     }?;
-    let ended = in_words(child.wait()?);
+    let status = child.wait()?;
+    anyhow::ensure!(
+        matches!(status, WaitStatus::Exited(_, 0)),
+        "the limited child {}",
+        in_words(status)
+    );
+    let ended = in_words(status);
     let refused = notes.value.load(SeqCst) == 1;
     let answer = if refused { "an error" } else { "memory" };
-    say!("parent", "a child limited to 256 MiB of addresses asks for 512 MiB:");
+    let (limit, asked) = (limit / MIB as u64, ASKED / MIB);
+    say!("parent", "a child limited to {limit} MiB of addresses asks for {asked} MiB:");
     say!("parent", "it gets {answer}, and {ended}");
     Ok(Evidence::new().fact("limit: malloc says no", refused))
 }
+
+/// What a child adds to its oom_score_adj that offers itself.
+const OFFERS: i32 = 500;
 
 /// What the kernel would go by if it had to kill a process: proc_pid_oom_score(5).
 fn scores() -> Result<Evidence> {
     let size = (meminfo("MemTotal")? * 1024 / 200).min(256 * MIB);
     let [small, large, offers] =
-        [(0, 0), (size, 0), (0, 500)].map(|(touched, adjust)| score(touched, adjust));
+        [(0, 0), (size, 0), (0, OFFERS)].map(|(touched, adjust)| score(touched, adjust));
     let (small, large, offers) = (small?, large?, offers?);
     say!("parent", "scores for the OOM killer, which kills the highest:");
     say!("parent", "  an idle child {small}, one with {} MiB {large}", size / MIB);
-    say!("parent", "  an idle one that adds 500 to its oom_score_adj {offers}");
+    say!("parent", "  an idle one that adds {OFFERS} to its oom_score_adj {offers}");
     Ok(Evidence::new()
         .fact("score: more memory, higher score", large > small)
         .fact("score: who offers itself is first", offers > large))
@@ -218,6 +234,10 @@ impl Cgroup {
     }
 }
 
+/// What the processes of the control group may have in memory, and what the child touches there.
+const ALLOWED: usize = 16 * MIB;
+const TOUCHED: usize = 2 * ALLOWED;
+
 /// A child in the control group touches twice as much as it may.
 fn killed_in(cgroup: &Cgroup) -> Result<Evidence> {
     let members = cgroup.folder.join("cgroup.procs");
@@ -228,8 +248,8 @@ fn killed_in(cgroup: &Cgroup) -> Result<Evidence> {
             if fs::write(&members, std::process::id().to_string()).is_err() {
                 return failed(&Unavailable::because("cgroup.procs cannot be written here").into());
             }
-            match map(32 * MIB, READ_WRITE, MapFlags::MAP_PRIVATE) {
-                Ok(memory) => touch(memory, 32 * MIB),
+            match map(TOUCHED, READ_WRITE, MapFlags::MAP_PRIVATE) {
+                Ok(memory) => touch(memory, TOUCHED),
                 Err(error) => return failed(&error),
             }
             // ANCHOR_END: cgroup
@@ -241,7 +261,8 @@ fn killed_in(cgroup: &Cgroup) -> Result<Evidence> {
         return Err(Unavailable::because("cgroup: this user may not move a process there").into());
     }
     let killed = matches!(status, WaitStatus::Signaled(_, Signal::SIGKILL, _));
-    say!("parent", "a child in a cgroup of 16 MiB maps 32 MiB and writes to them");
+    let (allowed, touched) = (ALLOWED / MIB, TOUCHED / MIB);
+    say!("parent", "a child in a cgroup of {allowed} MiB maps {touched} MiB and writes to them");
     say!("parent", "it {}", in_words(status));
     Ok(Evidence::new().fact("cgroup: killed", killed))
 }

@@ -42,10 +42,11 @@ const TRIES: [(&str, Page); 4] = [
 
 fn run(_: &Lab) -> Result<Evidence> {
     let notes = Notes::new()?;
-    let found = another_threads_local();
-    say!("main", "my local variable is 7; another thread, given its address,");
-    say!("main", "writes 42 to it; now it is {found}");
-    let mut evidence = Evidence::new().fact("protect: another's stack is written", found == 42);
+    let [before, written, found] = another_threads_local();
+    say!("main", "my local variable is {before}; another thread, given its address,");
+    say!("main", "writes {written} to it; now it is {found}");
+    let seen = found == written && found != before;
+    let mut evidence = Evidence::new().fact("protect: another's stack is written", seen);
     say!("main", "{:<26}{:<12}the other thread writes", "", "I write");
     for (name, page) in TRIES {
         let writers = [Writer::SameThread, Writer::OtherThread];
@@ -69,21 +70,23 @@ fn run(_: &Lab) -> Result<Evidence> {
     Ok(evidence)
 }
 
-/// Lets another thread write to a local variable of this one, by its address alone.
-fn another_threads_local() -> i32 {
+/// Lets another thread write to a local variable of this one, by its address alone. What was there, what
+/// was written, and what is there then.
+fn another_threads_local() -> [i32; 3] {
     // ANCHOR: local
-    let local = AtomicI32::new(7);
+    let (local, written) = (AtomicI32::new(7), 42);
+    let before = local.load(SeqCst);
     let address = local.as_ptr() as usize;
     let other = std::thread::Builder::new().spawn(move || {
         // SAFETY: the variable lives until this thread has been waited for, and nobody else uses it.
-        unsafe { (address as *mut i32).write_volatile(42) }
+        unsafe { (address as *mut i32).write_volatile(written) }
     });
     // ANCHOR_END: local
     match other {
         Ok(other) => drop(other.join()),
         Err(error) => give_up(&explain_io("thread")(error)),
     }
-    local.load(SeqCst)
+    [before, written, local.load(SeqCst)]
 }
 
 /// Prepares a page and lets a thread write to it; a fault ends the process.

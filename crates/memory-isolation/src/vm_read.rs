@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicI32, AtomicU64, Ordering::SeqCst};
 
 use anyhow::{Context, Result};
 use lab::child::{Child, explain, status};
-use lab::{Evidence, Experiment, Lab, Shared, say};
+use lab::{Evidence, Experiment, Lab, Shared, say, say_why};
 use nix::errno::Errno;
 use nix::sys::prctl::set_dumpable;
 use nix::sys::uio::{RemoteIoVec, process_vm_readv};
@@ -59,6 +59,7 @@ static WORD: AtomicU64 = AtomicU64::new(7);
 const SECRET: u64 = 42;
 
 fn run(_: &Lab) -> Result<Evidence> {
+    lab::proc::must_be_shown()?;
     say!("parent", "{:<25}{:<18}/proc/PID/mem", "reader and target", "process_vm_readv");
     let (root, mut evidence) = (geteuid().is_root(), Evidence::new());
     for arm in tries(root) {
@@ -74,8 +75,13 @@ fn run(_: &Lab) -> Result<Evidence> {
         let [by_call, by_file] = facts;
         evidence = evidence.fact(&by_call, call).fact(&by_file, file);
     }
-    let scope = std::fs::read_to_string("/proc/sys/kernel/yama/ptrace_scope");
-    let scope = scope.ok().and_then(|text| text.trim().parse::<u32>().ok());
+    let scope = match lab::proc::yama_scope() {
+        Ok(scope) => scope,
+        Err(why) => {
+            say_why!("parent", "whether Yama restricts it further is not known: {why}");
+            return Ok(evidence.missing("Yama: scope", why.to_string()));
+        }
+    };
     let says = scope.map_or("not here".to_owned(), |scope| format!("at {scope}"));
     say!("parent", "Yama, which may restrict it further, is {says}");
     Ok(evidence.fact("Yama: scope", scope.unwrap_or(0)))
@@ -112,9 +118,9 @@ fn read_target(arm: &Try, answers: &[AtomicI32; 2]) -> Result<()> {
                 .and_then(|()| set_dumpable(arm.dumpable).map_err(explain("prctl")))
                 .and_then(|()| {
                     WORD.store(SECRET, SeqCst);
-                    tell.write_all(b"r").context("write")
+                    tell.write_all(b"r").context("write")?;
+                    wait.read(&mut [0]).context("read")
                 });
-            let _ = wait.read(&mut [0]);
             status(prepared)
         })
     }?;

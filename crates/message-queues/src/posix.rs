@@ -25,6 +25,9 @@ pub const EXPERIMENT: Experiment = Experiment {
 const SENT: [(&str, u32); 3] = [("a report", 1), ("another report", 1), ("fire", 9)];
 const ROOM: i64 = 4;
 
+/// Far more messages than the limits allow.
+const MANY: i64 = 100_000;
+
 fn run(_: &Lab) -> Result<Evidence> {
     let queue = Queue::create(ROOM)?;
     let mut sender = lab::role("message-queues", SENDER.name);
@@ -41,7 +44,7 @@ fn run(_: &Lab) -> Result<Evidence> {
     // ANCHOR: receive
     mq_set_nonblock(&queue.descriptor).map_err(explain("mq_setattr"))?;
     let mut received = Vec::new();
-    while let Ok((message, priority)) = queue.receive() {
+    while let Some((message, priority)) = queue.next().map_err(explain("mq_receive"))? {
         receives(&message);
         say!("receiver", "took \"{message}\", priority {priority}");
         received.push((message, priority));
@@ -49,7 +52,10 @@ fn run(_: &Lab) -> Result<Evidence> {
     // ANCHOR_END: receive
     let whole = received.len() == SENT.len()
         && received.iter().all(|(message, _)| SENT.iter().any(|(sent, _)| sent == message));
-    let urgent_first = received.is_sorted_by_key(|(_, priority)| std::cmp::Reverse(*priority));
+    // Of messages that are all alike none is the most urgent.
+    let is_urgent = |first: &u32| SENT.iter().any(|(_, priority)| priority < first);
+    let urgent_first = received.first().is_some_and(|(_, first)| is_urgent(first))
+        && received.is_sorted_by_key(|(_, priority)| std::cmp::Reverse(*priority));
 
     let stream = through_a_pipe()?;
     say!("receiver", "the same by a pipe, one read: \"{stream}\"");
@@ -65,7 +71,7 @@ fn run(_: &Lab) -> Result<Evidence> {
     let long = queue.send(&"x".repeat(LONGEST + 1), 0).err().unwrap_or(Errno::UnknownErrno);
     say!("sender", "a message of {} bytes, one too many: {long:?}", LONGEST + 1);
     let large = larger_than_allowed()?;
-    say!("sender", "a queue for 100,000 messages: {large}");
+    say!("sender", "a queue for {} messages: {large}", lab::grouped(MANY as u128));
     Ok(Evidence::new()
         .fact("queue: messages sent", SENT.len())
         .fact("queue: messages received", received.len())
@@ -105,7 +111,7 @@ fn through_a_pipe() -> Result<String> {
 /// What the kernel says to a queue far above the limits, mq_overview(7).
 fn larger_than_allowed() -> Result<String> {
     let name = format!("/message-queues-large-{}", std::process::id());
-    Ok(match make(&name, 100_000) {
+    Ok(match make(&name, MANY) {
         Ok(queue) => {
             mq_unlink(name.as_str()).map_err(explain("mq_unlink"))?;
             mq_close(queue).map_err(explain("mq_close"))?;

@@ -51,6 +51,14 @@ impl Queue {
         let length = mq_receive(&self.descriptor, &mut message, &mut priority)?;
         Ok((String::from_utf8_lossy(&message[..length]).into_owned(), priority))
     }
+
+    /// The same from a queue that does not block; `None` if it is empty.
+    pub fn next(&self) -> Result<Option<(String, u32)>, Errno> {
+        match self.receive() {
+            Err(Errno::EAGAIN) => Ok(None),
+            taken => taken.map(Some),
+        }
+    }
 }
 
 /// Makes a queue of this name for so many messages.

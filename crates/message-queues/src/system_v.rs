@@ -1,10 +1,11 @@
 //! The older queues: messages have a type, and a receiver may choose by it. They have no
 //! descriptor, and stay when all processes have gone.
 
-use anyhow::{Context, Result};
-use lab::child::{Child, explain};
+use anyhow::{Result, ensure};
+use lab::child::{Child, explain, in_words, status};
 use lab::{AtDeath, Evidence, Experiment, Lab, say};
 use nix::errno::Errno;
+use nix::sys::wait::WaitStatus;
 
 pub const EXPERIMENT: Experiment = Experiment {
     name: "system-v",
@@ -20,6 +21,9 @@ struct Message {
     text: [u8; 8],
 }
 
+/// What is sent: a type and a text each.
+const SENT: [(libc::c_long, &[u8; 8]); 3] = [(1, b"for one "), (2, b"for two "), (1, b"one more")];
+
 fn run(_: &Lab) -> Result<Evidence> {
     // SAFETY: the call takes two integers.
     let queue = unsafe { libc::msgget(libc::IPC_PRIVATE, 0o600) };
@@ -33,13 +37,15 @@ fn run(_: &Lab) -> Result<Evidence> {
     // SAFETY: as above.
     let sender = unsafe {
         Child::fork(|| {
-            let sent = [(1, b"for one "), (2, b"for two "), (1, b"one more")];
-            i32::from(sent.into_iter().any(|(kind, text)| send(queue, kind, *text).is_err()))
+            let sent = SENT.into_iter().try_for_each(|(kind, text)| send(queue, kind, *text));
+            status(sent.map_err(explain("msgsnd")))
         })
     }?;
     let pid = sender.pid();
-    sender.wait()?;
-    say!("receiver", "{pid} has sent messages of types 1, 2, 1, and has ended");
+    let ended = sender.wait()?;
+    ensure!(matches!(ended, WaitStatus::Exited(_, 0)), "the sender {}", in_words(ended));
+    let types = SENT.map(|(kind, _)| kind.to_string()).join(", ");
+    say!("receiver", "{pid} has sent messages of types {types}, and has ended");
     // ANCHOR: by-type
     let chosen = receive(queue, 2).map_err(explain("msgrcv"))?;
     let next = receive(queue, 0).map_err(explain("msgrcv"))?;
@@ -78,7 +84,7 @@ fn receive(queue: i32, kind: libc::c_long) -> Result<String, Errno> {
 
 /// Whether the kernel lists the queue, proc_sysvipc(5).
 fn listed(queue: i32) -> Result<bool> {
-    let list = std::fs::read_to_string("/proc/sysvipc/msg").context("/proc/sysvipc/msg")?;
+    let list = lab::proc::read("/proc/sysvipc/msg")?;
     let id = |line: &str| line.split_whitespace().nth(1).and_then(|id| id.parse::<i32>().ok());
     Ok(list.lines().any(|line| id(line) == Some(queue)))
 }

@@ -1,12 +1,10 @@
 //! Who sleeps in futex(2), as the kernel shows it in proc_pid_syscall(5).
 
-use std::fs;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
-use lab::TimeLimit;
+use anyhow::Result;
 use lab::child::{Child, LIMIT, late};
-use lab::proc::blocked_in;
+use lab::{TimeLimit, proc};
 use nix::unistd::Pid;
 
 /// Between two looks, and how many in a row must agree.
@@ -16,6 +14,7 @@ const LOOKS: usize = 10;
 /// Whether the threads of a child all come to sleep in futex(2), so that none is left to wake one;
 /// otherwise the child has ended.
 pub fn for_ever(child: &Child) -> Result<bool> {
+    proc::must_be_shown()?;
     let (mut limit, mut asleep) = (TimeLimit::new(LIMIT / 2), 0);
     while asleep < LOOKS {
         if child.ends_within(PAUSE)? {
@@ -30,14 +29,11 @@ pub fn for_ever(child: &Child) -> Result<bool> {
 }
 
 fn all_in_futex(process: Pid) -> Result<bool> {
-    let mut threads = 0;
-    for thread in fs::read_dir(format!("/proc/{process}/task")).into_iter().flatten().flatten() {
-        let id = thread.file_name().to_str().and_then(|id| id.parse().ok());
-        let id = Pid::from_raw(id.context("a thread's id")?);
-        if blocked_in(id)? != Some(libc::SYS_futex) {
+    let threads = proc::threads(process)?;
+    for thread in &threads {
+        if proc::blocked_in(*thread)? != Some(libc::SYS_futex) {
             return Ok(false);
         }
-        threads += 1;
     }
-    Ok(threads > 0)
+    Ok(!threads.is_empty())
 }

@@ -38,17 +38,17 @@ fn mutex_excludes(facts: &Evidence) -> Result<Judgement, Absent> {
         alternated &= facts.truth(&format!("threads alternated under the {lock} lock"))?;
     }
     if !alternated {
-        return Ok(Judgement::inconclusive(format!("{counted}, but one after the other")));
+        return Ok(Judgement::undecided(format!("{counted}, but one after the other")));
     }
     if !facts.truth("a waiter sleeps in futex")? {
-        return Ok(Judgement::inconclusive(format!(
+        return Ok(Judgement::undecided(format!(
             "{counted}, but no waiter was seen asleep in futex"
         )));
     }
     let kernel = match facts.truth("an uncontended lock calls the kernel") {
         Ok(false) => ", and a free lock is taken without a system call",
         Ok(true) => ", and even a free lock calls the kernel",
-        Err(Absent::Declared(_)) => "",
+        Err(Absent::Declared { .. }) => "",
         Err(undeclared) => return Err(undeclared),
     };
     let ran = format!("{counted}; who has to wait sleeps in futex{kernel}");

@@ -42,7 +42,7 @@ fn step<L: Lock + Sync>(name: &'static str, lab: &Lab) -> Result<Evidence> {
     let share = burnt.as_secs_f64() / waited.as_secs_f64();
     let (ms, cpu) = (waited.as_secs_f64() * 1e3, burnt.as_secs_f64() * 1e3);
     let free = match calls {
-        Ok(true) => "a system call each time",
+        Ok(true) => "calls the kernel",
         Ok(false) => "no system call",
         Err(_) => "not to be seen here",
     };

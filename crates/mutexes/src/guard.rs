@@ -131,10 +131,13 @@ fn sleeps_in_futex(thread: Pid) -> bool {
     asleep
 }
 
+/// So many times a free lock is taken.
+const FREE_LOCKS: u32 = 1000;
+
 /// Locks where every system call is fatal.
 fn without_the_kernel(evidence: Evidence) -> Result<Evidence> {
     let (free, taken) = (Mutex::new(()), Mutex::new(()));
-    let alone = calls_the_kernel(|| (0..1000).for_each(|_| drop(free.lock())))?;
+    let alone = calls_the_kernel(|| (0..FREE_LOCKS).for_each(|_| drop(free.lock())))?;
     let _guard = taken.lock();
     let waiting = calls_the_kernel(|| drop(taken.lock()))?;
     let names = ["an uncontended lock calls the kernel", "a contended lock calls the kernel"];
@@ -146,7 +149,7 @@ fn without_the_kernel(evidence: Evidence) -> Result<Evidence> {
             return Ok(names.into_iter().fold(evidence, |all, name| all.missing(name, &*why)));
         }
     };
-    say!("main", "where a system call is fatal: 1000 free locks: {}", fate(alone));
+    say!("main", "where a system call is fatal: {FREE_LOCKS} free locks: {}", fate(alone));
     say!("main", "where a system call is fatal: a lock that is taken: {}", fate(waiting));
     Ok(evidence.fact(names[0], alone).fact(names[1], waiting))
 }

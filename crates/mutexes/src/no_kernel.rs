@@ -5,6 +5,7 @@ use lab::child::{Child, in_words};
 use nix::errno::Errno;
 use nix::sys::signal::Signal;
 use nix::sys::wait::WaitStatus;
+use nix::unistd::Pid;
 
 /// Added to errno, the exit status of a child that the kernel did not confine.
 const NOT_CONFINED: i32 = 100;
@@ -42,11 +43,10 @@ pub fn calls_the_kernel(body: impl FnOnce()) -> Result<Result<bool, String>> {
 /// Why the kernel did not confine a child. Where a filter is in force already, as in most
 /// containers, the mode cannot be changed any more.
 fn refusal(errno: Errno) -> String {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let filtered = status.lines().any(|line| line.split_whitespace().eq(["Seccomp:", "2"]));
-    match filtered {
-        true => "a seccomp filter is in force, and the mode is fixed",
-        false => "this kernel has no strict mode of seccomp",
+    match lab::proc::status(Pid::this(), "Seccomp").as_deref() {
+        Some("2") => "a seccomp filter is in force, and the mode is fixed",
+        Some(_) => "this kernel has no strict mode of seccomp",
+        None => "this kernel does not allow the strict mode of seccomp",
     }
     .to_owned()
         + &format!(" (prctl: {errno:?})")

@@ -16,11 +16,13 @@ pub const EXPERIMENT: Experiment = Experiment {
     run,
 };
 
-/// Two balances, which hold 100 together whenever the lock is free.
+/// Two balances, and what they hold together whenever the lock is free.
 type Accounts = [i64; 2];
+const BALANCES: Accounts = [60, 40];
+const TOGETHER: i64 = BALANCES[0] + BALANCES[1];
 
 fn run(_: &Lab) -> Result<Evidence> {
-    let lock = Mutex::new([60, 40]);
+    let lock = Mutex::new(BALANCES);
     panic_half_way(|| {
         let mut accounts = lock.lock().expect("it is not poisoned yet");
         break_down_between(&mut accounts)
@@ -31,15 +33,16 @@ fn run(_: &Lab) -> Result<Evidence> {
         Err(poisoned) => ("PoisonError", poisoned.into_inner()),
     };
     let found: i64 = accounts.iter().sum();
-    accounts[1] = 100 - accounts[0];
+    accounts[1] = TOGETHER - accounts[0];
+    let repaired: i64 = accounts.iter().sum();
     drop(accounts);
     lock.clear_poison();
     // ANCHOR_END: std
-    say!("next", "std: lock() answers {answer}; the sum is {found}, should be 100");
+    say!("next", "std: lock() answers {answer}; the sum is {found}, should be {TOGETHER}");
     let again = if lock.lock().is_ok() { "Ok" } else { "PoisonError" };
-    say!("next", "repairs the sum and clears the poison: lock() answers {again}");
+    say!("next", "repairs the sum to {repaired}, and then lock() answers {again}");
 
-    let accounts = parking_lot::Mutex::new([60, 40]);
+    let accounts = parking_lot::Mutex::new(BALANCES);
     panic_half_way(|| break_down_between(&mut accounts.lock()))?;
     let unnoticed = accounts.lock().iter().sum::<i64>();
     say!("next", "parking_lot: lock() gives the guard; the sum is {unnoticed}");
@@ -50,10 +53,11 @@ fn run(_: &Lab) -> Result<Evidence> {
         .fact("sum that parking_lot hands out", unnoticed))
 }
 
-/// Takes 50 from one account and never gets to give it to the other.
+/// Takes money from one account and never gets to give it to the other.
 fn break_down_between(accounts: &mut Accounts) {
+    let before = accounts[0];
     accounts[0] -= 50;
-    say!("mover", "has taken 50 from one account, and panics");
+    say!("mover", "has taken {} from one account, and panics", before - accounts[0]);
     // Like `panic!`, but without the message on standard error.
     std::panic::resume_unwind(Box::new("half way"));
 }

@@ -4,10 +4,11 @@
 use std::sync::{Mutex, RwLock};
 use std::time::Duration;
 
-use anyhow::Result;
-use lab::child::{Child, LIMIT};
+use anyhow::{Context, Result, ensure};
+use lab::child::{Child, LIMIT, explain_io, give_up, in_words};
 use lab::proc::comes_to_block_in;
 use lab::{Evidence, Experiment, Lab, say};
+use nix::sys::wait::WaitStatus;
 use nix::unistd::gettid;
 
 use crate::asleep;
@@ -39,7 +40,8 @@ fn run(_: &Lab) -> Result<Evidence> {
 /// A mistake and its cure.
 type Way = (&'static str, fn(), fn());
 
-/// Whether a child that runs `body` comes to sleep for ever.
+/// Whether a child that runs `body` comes to sleep for ever. One that ends otherwise than by returning
+/// from `body` went wrong, and shows neither.
 fn is_stuck(body: fn()) -> Result<bool> {
     // SAFETY: this process has one thread, so the child inherits no lock that someone else holds.
     let child = unsafe {
@@ -48,7 +50,12 @@ fn is_stuck(body: fn()) -> Result<bool> {
             0
         })
     }?;
-    asleep::for_ever(&child)
+    if asleep::for_ever(&child)? {
+        return Ok(true);
+    }
+    let status = child.wait()?;
+    ensure!(matches!(status, WaitStatus::Exited(_, 0)), "the child {}", in_words(status));
+    Ok(false)
 }
 
 fn fate(stuck: bool) -> &'static str {
@@ -119,14 +126,18 @@ fn read_behind_a_writer(reader: fn(&RwLock<()>, &dyn Fn())) {
                     drop(lock.write());
                 }
             });
-            if writer.is_err() {
-                lab::child::exit(1); // Without a writer there is nothing to see.
+            // Without a writer that waits there is nothing to see.
+            if let Err(error) = writer {
+                give_up(&explain_io("thread")(error));
             }
-            if let Ok(writer) = told.recv() {
-                let _ = comes_to_block_in(writer, libc::SYS_futex, LIMIT / 4);
+            let waits = told.recv().context("the writer has ended").and_then(|writer| {
+                let waits = comes_to_block_in(writer, libc::SYS_futex, LIMIT / 4)?;
                 // It is asleep in `send` no more, and has nothing else to sleep for.
                 std::thread::sleep(Duration::from_millis(1));
-            }
+                ensure!(waits, "the writer did not come to wait");
+                Ok(())
+            });
+            waits.unwrap_or_else(|error| give_up(&error));
         };
         reader(&lock, &a_writer_waits);
     });

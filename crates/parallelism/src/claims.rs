@@ -22,8 +22,8 @@ pub const CLAIMS: &[Claim] = &[
         expected: Verdict::Caveat,
         nuance: "A thread for each task is coarse: a task shorter than what it costs to make a \
                  thread is done sooner by whoever has it. Threads that are kept, each with a queue \
-                 of its own from which others steal, make tasks of a microsecond worth it. Finer \
-                 still is what one CPU does at once: vector instructions.",
+                 of its own from which others steal, make shorter tasks worth it. Finer still is \
+                 what one CPU does at once: vector instructions.",
         judge: fine_grained,
         cannot_turn: None,
     },
@@ -45,8 +45,8 @@ pub const CLAIMS: &[Claim] = &[
         says: "Multithreading is the ability of a CPU to run several threads at once.",
         expected: Verdict::Caveat,
         nuance: "That is hardware multithreading (SMT, Hyper-Threading): one core shows itself as \
-                 two CPUs or more. Threads of the system need neither that nor a second core: they \
-                 take turns.",
+                 two CPUs or more. Without it there is nothing of the kind to see. Threads of the \
+                 system need neither that nor a second core: they take turns.",
         judge: cpu_ability,
         cannot_turn: None,
     },
@@ -66,15 +66,17 @@ fn in_parallel(facts: &Evidence) -> Result<Judgement, Absent> {
          as one ({speed})",
         speed.median
     );
+    let one_cpu = format!("{seen}; on one CPU {:.2} times ({crowded})", crowded.median);
     Ok(if at_once < 2.0 && speed.median < FASTER {
-        Judgement::does_not_hold(seen)
-    } else if at_once < 2.0 || speed.median < 0.7 * workers {
-        Judgement::inconclusive(format!("too close to call: {seen}"))
-    } else if crowded.median < 0.8 * speed.median {
-        let on_one = format!("{seen}; on one CPU {:.2} times ({crowded})", crowded.median);
-        Judgement::caveat(on_one).briefly("but only on several CPUs")
+        Judgement::does_not_hold(format!("no two were seen at the same instant: {seen}"))
+    } else if at_once < 2.0 || !speed.is_above(FASTER) {
+        Judgement::undecided(format!("too close to call: {seen}"))
+    } else if crowded.is_below(speed.p10) {
+        Judgement::caveat(one_cpu).briefly("but only on several CPUs")
+    } else if crowded.is_above(FASTER) {
+        Judgement::holds(one_cpu)
     } else {
-        Judgement::holds(seen)
+        Judgement::undecided(format!("too close to call: {one_cpu}"))
     })
 }
 // ANCHOR_END: criterion
@@ -90,7 +92,10 @@ fn fine_grained(facts: &Evidence) -> Result<Judgement, Absent> {
         (true, Some(_)) => "a thread for each task at no length while others want the CPUs".into(),
         (false, _) => format!("a thread for each task from {each} µs"),
     };
-    Ok(if kept > longest {
+    Ok(if kept > longest && facts.busy().is_some() {
+        // Who waits for a CPU that others have gains nothing by a second one.
+        Judgement::undecided(format!("no way pays, not even for tasks of {longest} µs"))
+    } else if kept > longest {
         Judgement::does_not_hold(format!("no way pays, not even for tasks of {longest} µs"))
     } else if each <= shortest {
         Judgement::holds(format!("{of_its_own} pays"))
@@ -99,7 +104,7 @@ fn fine_grained(facts: &Evidence) -> Result<Judgement, Absent> {
         Judgement::caveat(seen).briefly("but with threads that are kept")
     } else {
         let seen = format!("kept threads pay from {kept} µs, {of_its_own}");
-        Judgement::inconclusive(format!("too close to call: {seen}"))
+        Judgement::undecided(format!("too close to call: {seen}"))
     })
 }
 
@@ -130,7 +135,7 @@ fn uses_cores_better(facts: &Evidence) -> Result<Judgement, Absent> {
     }
     let faster = ratio.is_below(1.0 / FASTER);
     Ok(if !faster && !ratio.is_above(1.0 / FASTER) {
-        Judgement::inconclusive(format!("too close to call: {seen}"))
+        Judgement::undecided(format!("too close to call: {seen}"))
     } else {
         match (faster, lost > 0.0) {
             (true, false) => Judgement::holds(seen),
@@ -142,22 +147,35 @@ fn uses_cores_better(facts: &Evidence) -> Result<Judgement, Absent> {
 }
 
 fn cpu_ability(facts: &Evidence) -> Result<Judgement, Absent> {
-    let threads = facts.number("smt: threads side by side on one CPU")?;
+    let threads = facts.number("smt: threads in turn on one CPU")?;
     let turns = facts.number("smt: turns of threads that never wait")?;
-    let seen = format!("{threads} threads went on side by side on one CPU");
-    let seen = match facts.samples("smt: work of two threads on siblings / of one") {
-        Ok(siblings) => {
-            format!("{seen}; two on one core did {:.2} times the work of one", siblings.median)
+    if !facts.truth("smt: all had their turns")? {
+        return Ok(Judgement::holds(format!(
+            "on one CPU threads did not take turns: {threads} went on together, {turns} turns of \
+             those that never wait"
+        )));
+    }
+    let turned = format!("{threads} threads took turns on one CPU");
+    // What a core with two hardware threads can do is seen on one only.
+    let siblings = match facts.samples("smt: work of two threads on siblings / of one") {
+        Err(Absent::Declared { why, .. }) => {
+            return Ok(Judgement::inconclusive(format!(
+                "{why}, so no CPU is seen to run two at once; {turned}, which takes no such ability"
+            )));
         }
-        Err(_) => seen,
+        found => found?,
     };
-    Ok(if facts.truth("smt: all had their turns")? {
-        Judgement::caveat(seen).briefly("of hardware; the system needs one CPU")
+    let at_once = format!(
+        "two threads on one core did {:.2} times the work of one ({siblings})",
+        siblings.median
+    );
+    Ok(if siblings.is_above(1.0) {
+        Judgement::caveat(format!("{at_once}; but {turned}, which takes no such ability"))
+            .briefly("of hardware; the system needs one CPU")
+    } else if siblings.is_below(1.0) {
+        Judgement::does_not_hold(format!("{at_once}; {turned}"))
     } else {
-        Judgement::holds(format!(
-            "on one CPU threads did not take turns: {threads} side by side, {turns} turns of those \
-             that never wait"
-        ))
+        Judgement::undecided(format!("too close to call: {at_once}; {turned}"))
     })
 }
 
@@ -188,17 +206,22 @@ mod tests {
         assert_eq!(parallel(1, [0.9, 1.0, 2.1], [1.0, 1.0, 1.0]), Verdict::DoesNotHold);
         assert_eq!(parallel(1, [0.9, 2.0, 2.1], [1.0, 1.0, 1.0]), Verdict::Inconclusive);
         assert_eq!(parallel(4, [1.0, 1.1, 4.0], [1.0, 1.0, 1.0]), Verdict::Inconclusive);
+        assert_eq!(parallel(4, [0.34, 3.2, 3.9], [1.0, 1.0, 1.0]), Verdict::Inconclusive);
+        assert_eq!(parallel(4, [1.5, 3.2, 3.9], [0.5, 1.0, 3.0]), Verdict::Inconclusive);
         assert_eq!(CLAIMS[0].verdict(&Evidence::new()).verdict, Verdict::Failed);
     }
 
     fn fine(each: f64, pool: f64, stealing: f64) -> Verdict {
-        let facts = Evidence::new()
+        CLAIMS[1].verdict(&grains(each, pool, stealing)).verdict
+    }
+
+    fn grains(each: f64, pool: f64, stealing: f64) -> Evidence {
+        Evidence::new()
             .measured("granularity: thread per task pays from", each, "µs")
             .measured("granularity: pool pays from", pool, "µs")
             .measured("granularity: work stealing pays from", stealing, "µs")
             .measured("granularity: shortest task", 1.0, "µs")
-            .measured("granularity: longest task", 100.0, "µs");
-        CLAIMS[1].verdict(&facts).verdict
+            .measured("granularity: longest task", 100.0, "µs")
     }
 
     #[test]
@@ -208,6 +231,9 @@ mod tests {
         assert_eq!(fine(1.0, 1.0, 1.0), Verdict::Holds);
         assert_eq!(fine(1000.0, 1000.0, 1000.0), Verdict::DoesNotHold);
         assert_eq!(fine(30.0, 30.0, 30.0), Verdict::Inconclusive);
+        let mut busy = grains(1000.0, 1000.0, 1000.0);
+        busy.while_busy(Some("others took half".to_owned()));
+        assert_eq!(CLAIMS[1].verdict(&busy).verdict, Verdict::Inconclusive);
     }
 
     fn better(processes: [f64; 3], lost: i64) -> Verdict {
@@ -227,16 +253,28 @@ mod tests {
         assert_eq!(better([0.6, 0.8, 1.1], 200), Verdict::Inconclusive);
     }
 
+    fn ability(in_turn: i64, all: bool, siblings: Option<[f64; 3]>) -> Judgement {
+        let facts = Evidence::new()
+            .fact("smt: threads in turn on one CPU", in_turn)
+            .fact("smt: turns of threads that never wait", if all { 3 } else { 1 })
+            .fact("smt: all had their turns", all);
+        let name = "smt: work of two threads on siblings / of one";
+        CLAIMS[3].verdict(&match siblings {
+            Some(ratio) => facts.sampled(name, of(ratio), ""),
+            None => facts.missing(name, "no two CPUs share a core"),
+        })
+    }
+
     #[test]
-    fn threads_that_take_turns_need_no_ability_of_the_cpu() {
-        let verdict = |side_by_side: i64, turns: i64, all: bool| {
-            let facts = Evidence::new()
-                .fact("smt: threads side by side on one CPU", side_by_side)
-                .fact("smt: turns of threads that never wait", turns)
-                .fact("smt: all had their turns", all);
-            CLAIMS[3].verdict(&facts).verdict
-        };
-        assert_eq!(verdict(100, 3, true), Verdict::Caveat);
-        assert_eq!(verdict(100, 1, false), Verdict::Holds);
+    fn only_siblings_show_what_a_cpu_is_able_to_do() {
+        let verdict = |siblings| ability(100, true, siblings).verdict;
+        assert_eq!(verdict(Some([1.1, 1.3, 1.4])), Verdict::Caveat);
+        assert_eq!(verdict(Some([0.9, 1.1, 1.3])), Verdict::Inconclusive);
+        assert_eq!(verdict(Some([0.7, 0.8, 0.9])), Verdict::DoesNotHold);
+        assert_eq!(ability(100, false, None).verdict, Verdict::Holds);
+        let without = ability(100, true, None);
+        assert_eq!(without.verdict, Verdict::Inconclusive);
+        assert!(without.because.contains("100 threads took turns"), "{}", without.because);
+        assert!(!without.because.contains("side by side"), "{}", without.because);
     }
 }

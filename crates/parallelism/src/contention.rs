@@ -52,12 +52,13 @@ fn run(lab: &Lab) -> Result<Evidence> {
     let all = cpus.len().min(WORKERS);
     let own = |number: usize| cpus[number % cpus.len()];
     let sampling = Sampling {
-        rounds: lab.by_effort(7, 15, 31),
+        rounds: lab.by_effort(5, 15, 31),
         batch: Duration::from_nanos(1),
         tolerance: 0.2,
     };
-    say!("main", "{all} at once, each on a CPU; time over that of one alone");
-    say!("main", "{:<17}{:>8}{:>10}  threads / processes", "", "threads", "processes");
+    say!("main", "{all} at once, each on a CPU; time over that of one alone,");
+    say!("main", "and of threads over that of processes: p10/median/p90");
+    say!("main", "{:>31}{:>15}{:>15}", "threads", "processes", "one / other");
     for (name, work) in WORK {
         let times = lab.by_effort(100, 200, 1_000);
         // ANCHOR: arm
@@ -81,13 +82,8 @@ fn run(lab: &Lab) -> Result<Evidence> {
         match &kinds.doubt {
             Some(why) => say_why!("main", "  {name:<16} {why}"),
             None => {
-                let [threads, processes] = [1, 2].map(|arm| rounds.ratio(arm, 0).median);
-                let ratio = kinds.ratio;
-                say!(
-                    "main",
-                    "  {name:<15}{threads:>8.2}{processes:>10.2}{:>7.2} ({ratio})",
-                    ratio.median
-                );
+                let [threads, processes] = [1, 2].map(|arm| rounds.ratio(arm, 0).three());
+                say!("main", "{name:<15}{threads:>16}{processes:>15}{:>15}", kinds.ratio.three());
             }
         }
         evidence = evidence.compared(&format!("contention: {name}: threads / processes"), &kinds);

@@ -34,12 +34,17 @@ fn run(lab: &Lab) -> Result<Evidence> {
         return Ok(none("one CPU is allowed, so nothing runs in parallel".to_owned()));
     }
     let steps = lab.by_effort(60_000, 80_000, 400_000);
-    let Some(mut first) = Python::start(steps)? else {
+    let (first, second) = (Python::start(steps)?, Python::start(steps)?);
+    let (Some(mut first), Some(mut second)) = (first, second) else {
+        return Ok(none("there is no python3 here".to_owned()));
+    };
+    // They start at the same time, and say so when they have.
+    if !first.has_started()? {
         return Ok(none("there is no python3 here that runs".to_owned()));
-    };
-    let Some(mut second) = Python::start(steps)? else {
+    }
+    if !second.has_started()? {
         return Ok(none("python3 ran once and then not again".to_owned()));
-    };
+    }
     let (version, lock) = (first.version.clone(), first.lock.clone());
     say!("main", "Python {version}; its global interpreter lock is {lock}");
     let python = std::cell::RefCell::new((&mut first, &mut second));
@@ -110,7 +115,7 @@ struct Python {
 }
 
 impl Python {
-    /// Starts it; `None` where there is none, or none that works.
+    /// Starts it; `None` where there is none.
     fn start(steps: u32) -> Result<Option<Python>> {
         let parent = getpid();
         let mut command = Command::new("python3");
@@ -130,11 +135,15 @@ impl Python {
         let to = started.stdin.take().context("a pipe to python3")?;
         let from = BufReader::new(started.stdout.take().context("a pipe from python3")?);
         let child = Child::adopt(Pid::from_raw(started.id() as i32));
-        let mut python = Python { child, to, from, version: String::new(), lock: String::new() };
-        let line = python.line()?;
-        let Some((version, lock)) = line.trim().split_once(' ') else { return Ok(None) };
-        (python.version, python.lock) = (version.to_owned(), lock.to_owned());
-        Ok(Some(python))
+        Ok(Some(Python { child, to, from, version: String::new(), lock: String::new() }))
+    }
+
+    /// Whether it works: it says which one it is.
+    fn has_started(&mut self) -> Result<bool> {
+        let line = self.line()?;
+        let Some((version, lock)) = line.trim().split_once(' ') else { return Ok(false) };
+        (self.version, self.lock) = (version.to_owned(), lock.to_owned());
+        Ok(true)
     }
 
     fn tell(&mut self, what: &str) -> Result<()> {

@@ -9,7 +9,7 @@ use crossbeam::deque::{Steal, Stealer, Worker};
 use lab::machine::{Busy, allowed_cpus};
 use lab::sample::{Contestant, Pinned, Sampling};
 use lab::thread::spawn;
-use lab::{Evidence, Experiment, Lab, say};
+use lab::{Evidence, Experiment, Lab, Summary, say};
 
 use crate::team::Team;
 
@@ -53,26 +53,27 @@ fn run(lab: &Lab) -> Result<Evidence> {
     };
     let each = steps_in_a_microsecond();
     say!("main", "at least {batch} µs of work in tasks: how many times as fast");
-    say!("main", "as one thread they are done by {} CPUs:", cpus.len());
-    say!("main", "task, µs  tasks  {:>16}{:>8}{:>16}", WAYS[0], WAYS[1], WAYS[2]);
+    say!("main", "as one thread they are done by {} CPUs: p10/median/p90", cpus.len());
+    say!("main", "task, µs  tasks{:>16}{:>15}{:>15}", WAYS[0], WAYS[1], WAYS[2]);
     let mut evidence = Evidence::new();
-    let mut gains: [Vec<(u32, Option<f64>)>; 3] = Default::default();
+    let mut gains: [Vec<(u32, Option<bool>)>; 3] = Default::default();
     for length in lengths {
         let tasks = (batch / length).max(2 * cpus.len() as u32) as usize;
         let task = || compute(each * length);
         let rounds = measure(&sampling, &cpus, tasks, &task)?;
         let mut row = String::new();
-        for (way, (name, width)) in WAYS.iter().zip([16, 8, 16]).enumerate() {
+        for (way, (name, width)) in WAYS.iter().zip([16, 15, 15]).enumerate() {
             let fact = format!("granularity: {length} µs, {name}: speed-up");
             let compared = rounds
                 .compare(0, 1 + way)
                 .named(&format!("{length} µs: one thread"), &format!("{length} µs: {name}"));
-            let gain = compared.doubt.is_none().then_some(compared.ratio.median);
-            row += &gain.map_or(format!("{:>width$}", "-"), |gain| format!("{gain:>width$.2}"));
-            gains[way].push((*length, gain));
+            let gain = compared.doubt.is_none().then_some(compared.ratio);
+            let three = gain.map_or("-".to_owned(), |gain| gain.three());
+            row += &format!("{three:>width$}");
+            gains[way].push((*length, gain.and_then(pays)));
             evidence = evidence.compared(&fact, &compared);
         }
-        say!("main", "{length:>8}{tasks:>7}  {row}");
+        say!("main", "{length:>8}{tasks:>7}{row}");
     }
     // On a busy machine a worker may wait for a CPU that others have, so that little pays.
     let busy = watch.so_far();
@@ -82,18 +83,21 @@ fn run(lab: &Lab) -> Result<Evidence> {
     for (name, gains) in WAYS.iter().zip(&gains) {
         let fact = format!("granularity: {name} pays from");
         evidence = match pays_from(gains) {
-            Err(why) => evidence.missing(&fact, why),
+            Err(why) => evidence.doubtful(&fact, why),
             Ok(None) if busy.is_some() && ever(gains) => {
-                evidence.missing(&fact, "it was seen to pay for some lengths and not for others")
+                evidence.doubtful(&fact, "it was seen to pay for some lengths and not for others")
             }
             Ok(None) => {
-                say!("main", "{name}: not worth it at any of these lengths");
+                match ever(gains) {
+                    true => say!("main", "{name}: worth it at one or another length only"),
+                    false => say!("main", "{name}: not worth it at any of these lengths"),
+                }
                 // Longer than the longest that was tried.
                 evidence.measured(&fact, f64::from(10 * lengths[lengths.len() - 1]), "µs")
             }
             Ok(Some(length)) => {
                 let longer = gains.iter().filter(|(of, _)| *of > length);
-                match longer.filter_map(|(_, gain)| *gain).all(|gain| gain >= PAYS) {
+                match longer.filter_map(|(_, pays)| *pays).all(|pays| pays) {
                     true => say!("main", "{name}: worth it for tasks of {length} µs and more"),
                     false => say!("main", "{name}: worth it at most lengths from {length} µs on"),
                 }
@@ -108,18 +112,25 @@ fn run(lab: &Lab) -> Result<Evidence> {
     ))
 }
 
+/// Whether parallel is faster than serial; `None` where that is the case in some rounds only.
+fn pays(gain: Summary) -> Option<bool> {
+    match (gain.is_above(PAYS), gain.is_below(PAYS)) {
+        (true, _) => Some(true),
+        (_, true) => Some(false),
+        _ => None,
+    }
+}
+
 /// Whether there is any length at which parallel is faster than serial.
-fn ever(gains: &[(u32, Option<f64>)]) -> bool {
-    gains.iter().any(|(_, gain)| gain.is_some_and(|gain| gain >= PAYS))
+fn ever(gains: &[(u32, Option<bool>)]) -> bool {
+    gains.iter().any(|(_, pays)| *pays == Some(true))
 }
 
 /// The shortest length at which parallel is faster than serial, and at most of the longer ones too:
 /// one figure that was disturbed shall not decide.
-fn pays_from(gains: &[(u32, Option<f64>)]) -> Result<Option<u32>, &'static str> {
-    let known: Vec<(u32, bool)> = gains
-        .iter()
-        .filter_map(|(length, gain)| gain.map(|gain| (*length, gain >= PAYS)))
-        .collect();
+fn pays_from(gains: &[(u32, Option<bool>)]) -> Result<Option<u32>, &'static str> {
+    let known: Vec<(u32, bool)> =
+        gains.iter().filter_map(|(length, pays)| pays.map(|pays| (*length, pays))).collect();
     if 2 * known.len() < gains.len() {
         return Err("too noisy for most of the lengths");
     }
@@ -257,14 +268,19 @@ mod tests {
 
     #[test]
     fn it_pays_from_where_on_all_that_is_longer_pays() {
-        let gains = |of: [f64; 3]| [1, 10, 100].into_iter().zip(of.map(Some)).collect::<Vec<_>>();
+        let around = |gain: f64| Summary::of(vec![gain * 0.99, gain, gain * 1.01]).unwrap();
+        let gains = |of: [f64; 3]| -> Vec<_> {
+            [1, 10, 100].into_iter().zip(of.map(|gain| pays(around(gain)))).collect()
+        };
         assert_eq!(pays_from(&gains([0.2, 1.2, 1.8])), Ok(Some(10)));
         assert_eq!(pays_from(&gains([1.2, 0.9, 1.8])), Ok(Some(1)));
         assert_eq!(pays_from(&gains([1.2, 0.9, 0.8])), Ok(None));
         assert_eq!(pays_from(&gains([1.5, 1.9, 2.0])), Ok(Some(1)));
         assert_eq!(pays_from(&gains([0.5, 0.9, 1.0])), Ok(None));
-        assert_eq!(pays_from(&[(1, Some(2.0)), (10, None)]), Ok(Some(1)));
-        assert!(pays_from(&[(1, Some(2.0)), (10, None), (100, None)]).is_err());
+        assert_eq!(pays_from(&[(1, Some(true)), (10, None)]), Ok(Some(1)));
+        assert!(pays_from(&[(1, Some(true)), (10, None), (100, None)]).is_err());
+        let swings = Summary::of(vec![0.4, 1.7, 2.0]).unwrap();
+        assert_eq!(pays(swings), None, "in some rounds it did not");
     }
 
     #[test]

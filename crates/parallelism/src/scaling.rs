@@ -46,7 +46,7 @@ fn run(lab: &Lab) -> Result<Evidence> {
         let fact = format!("scaling: CPUs at once, {name}");
         // Who has a CPU of its own and is still not seen there may have lost it to others.
         evidence = match (at_once < places).then(|| watch.so_far()).flatten() {
-            Some(busy) => evidence.missing(&fact, busy),
+            Some(busy) => evidence.doubtful(&fact, busy),
             None => evidence.fact(&fact, at_once),
         };
     }
@@ -74,27 +74,28 @@ fn run(lab: &Lab) -> Result<Evidence> {
     }
     contestants.push(Contestant::timed("threads on one CPU", |_| job(Kind::Threads, all, &one, 0)));
     let sampling = Sampling {
-        rounds: lab.by_effort(15, 31, 61),
+        rounds: lab.by_effort(11, 31, 61),
         batch: std::time::Duration::from_nanos(1),
         tolerance: 0.2,
     };
     let rounds = sampling.measure(&mut contestants)?;
 
-    say!("main", "speed-up over one  threads  processes  {SERIAL} % serial  Amdahl");
+    say!("main", "speed-up over one: p10/median/p90; and by Amdahl's law");
+    // Whole pieces are serial, which may be less than was meant.
+    let percent = (pieces * SERIAL / 100) * 100 / pieces;
+    let serial = format!("{percent} % serial");
+    say!("main", "{:>25}{:>15}{serial:>15}{:>6}", "threads", "processes", "law");
     let count = steps.len();
     for (index, workers) in steps.iter().enumerate() {
         let speeds = [0, 1, 2].map(|arm| rounds.ratio(0, 1 + arm * count + index));
-        let [threads, processes, serial] = speeds.map(|speed| speed.median);
-        let amdahl = speed_up(SERIAL as f64 / 100.0, *workers);
-        say!(
-            "main",
-            "  {workers:>2} at work {threads:>14.2}{processes:>11.2}{serial:>13.2}{amdahl:>8.2}"
-        );
+        let [threads, processes, serial] = speeds.map(|speed| speed.three());
+        let amdahl = speed_up(percent as f64 / 100.0, *workers);
+        say!("main", "{workers:>2} at work{threads:>15}{processes:>15}{serial:>15}{amdahl:>6.2}");
         for (arm, speed) in ["threads", "processes", "threads, part serial"].iter().zip(speeds) {
             let name = format!("scaling: {workers} {arm}: speed-up");
             evidence = match rounds.doubt() {
                 None => evidence.sampled(&name, speed, ""),
-                Some(why) => evidence.missing(&name, why),
+                Some(why) => evidence.doubtful(&name, why),
             };
         }
     }
@@ -123,7 +124,7 @@ fn run(lab: &Lab) -> Result<Evidence> {
         .compared("scaling: all threads: speed-up", &speed)
         .compared("scaling: all threads on one CPU: speed-up", &crowded)
         .compared("scaling: processes / threads", &kinds)
-        .measured("scaling: serial part", SERIAL, "%")
+        .measured("scaling: serial part", percent, "%")
         .measured("scaling: serial part that fits", fitted * 100.0, "%"))
 }
 

@@ -3,7 +3,10 @@
 
 use std::hint::black_box;
 use std::sync::Barrier;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{
+    AtomicU64, AtomicUsize,
+    Ordering::{AcqRel, Acquire, Relaxed},
+};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -35,14 +38,14 @@ const WORK: u32 = 300_000;
 fn run(lab: &Lab) -> Result<Evidence> {
     let cpus = allowed_cpus();
     let cpu = *cpus.last().context("no CPU is allowed")?;
-    let side_by_side = steps_on_one_cpu(cpu)?;
-    say!("main", "CPU {cpu}: {side_by_side} threads went through {STEPS} steps side by side");
+    let in_turn = steps_on_one_cpu(cpu)?;
+    say!("main", "CPU {cpu}: {in_turn} threads went through {STEPS} steps, in turn");
     let turns = turns_of_spinners(cpu)?;
     say!("main", "CPU {cpu}: two threads that never wait had {turns} of {TURNS} turns each");
     let mut evidence = Evidence::new()
-        .fact("smt: threads side by side on one CPU", side_by_side)
+        .fact("smt: threads in turn on one CPU", in_turn)
         .fact("smt: turns of threads that never wait", turns)
-        .fact("smt: all had their turns", side_by_side == THREADS && turns == TURNS);
+        .fact("smt: all had their turns", in_turn == THREADS && turns == TURNS);
 
     let siblings = pair(&cpus, true);
     match &siblings {
@@ -76,14 +79,18 @@ fn run(lab: &Lab) -> Result<Evidence> {
 /// have done the one before.
 fn steps_on_one_cpu(cpu: usize) -> Result<usize> {
     let (step, all) = (Barrier::new(THREADS), AtomicUsize::new(0));
+    let begun = [const { AtomicUsize::new(0) }; STEPS];
     std::thread::scope(|scope| -> Result<()> {
         for _ in 0..THREADS {
             spawn(scope, "step", || {
                 let _pinned = Pinned::to(cpu).unwrap_or_else(|error| give_up(&error));
-                for _ in 0..STEPS {
+                let mut together = true;
+                for begun in &begun {
+                    begun.fetch_add(1, AcqRel);
                     step.wait();
+                    together &= begun.load(Acquire) == THREADS;
                 }
-                all.fetch_add(1, Relaxed);
+                all.fetch_add(usize::from(together), Relaxed);
             })?;
         }
         Ok(())

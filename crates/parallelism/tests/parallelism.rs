@@ -5,7 +5,7 @@ acceptance::tests!("parallelism");
 /// Threads take turns on one CPU, whatever that CPU can do.
 #[test]
 fn threads_take_turns_on_one_cpu() {
-    assert_eq!(PROGRAM.fact("smt", "smt: threads side by side on one CPU").as_i64(), Some(100));
+    assert_eq!(PROGRAM.fact("smt", "smt: threads in turn on one CPU").as_i64(), Some(100));
     assert_eq!(PROGRAM.fact("smt", "smt: all had their turns").as_bool(), Some(true));
 }
 

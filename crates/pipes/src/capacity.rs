@@ -1,15 +1,17 @@
 //! A pipe holds so much. Then the writer waits, and writes that are small enough stay whole.
 
-use std::io::{PipeReader, Read, Write};
+use std::io::{PipeReader, PipeWriter, Read, Write};
 use std::os::fd::AsFd;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use lab::child::{Child, LIMIT, explain, in_words, status};
 use lab::proc::comes_to_block_in;
 use lab::{Evidence, Experiment, Lab, say};
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{SigHandler, Signal, signal};
+use nix::sys::wait::WaitStatus;
 
 pub const EXPERIMENT: Experiment = Experiment {
     name: "capacity",
@@ -42,8 +44,8 @@ fn run(_: &Lab) -> Result<Evidence> {
 
     let whole = interleaved(libc::PIPE_BUF)?;
     let large = interleaved(LARGE)?;
-    say!("reader", "two write records of {} bytes: {}", libc::PIPE_BUF, torn(whole));
-    say!("reader", "two write records of {LARGE} bytes: {}", torn(large));
+    say!("reader", "two write records of {whole}");
+    say!("reader", "two write records of {large}");
 
     let (reader, writer) = std::io::pipe().context("pipe")?;
     drop(reader);
@@ -55,7 +57,8 @@ fn run(_: &Lab) -> Result<Evidence> {
         })
     }?;
     let ended = in_words(child.wait()?);
-    say!("writer", "who writes to a pipe that nobody reads {ended}");
+    let nobody = if nobody_reads(&writer)? { "nobody reads" } else { "somebody could read" };
+    say!("writer", "who writes to a pipe that {nobody} {ended}");
     // SAFETY: as above.
     let child = unsafe {
         Child::fork(|| {
@@ -63,19 +66,27 @@ fn run(_: &Lab) -> Result<Evidence> {
             (&writer).write(b"x").err().and_then(|error| error.raw_os_error()).unwrap_or(0)
         })
     }?;
-    let errno = match child.wait()? {
-        nix::sys::wait::WaitStatus::Exited(_, errno) => Errno::from_raw(errno),
-        _ => Errno::UnknownErrno,
+    let answer = match child.wait()? {
+        WaitStatus::Exited(_, 0) => "it is taken".to_owned(),
+        WaitStatus::Exited(_, errno) => format!("{:?}", Errno::from_raw(errno)),
+        other => format!("nothing, it {}", in_words(other)),
     };
-    say!("writer", "with SIGPIPE ignored, as in Rust programs, write says {errno:?}");
+    say!("writer", "with SIGPIPE ignored, as in Rust programs, write says {answer}");
     Ok(Evidence::new()
         .measured("pipe: capacity", says, "B")
         .measured("pipe: bytes that fit", fits, "B")
         .fact("pipe: a writer to a full pipe sleeps", blocks)
-        .fact("pipe: torn records of PIPE_BUF bytes", whole)
-        .fact("pipe: large records are torn", large > 0)
+        .fact("pipe: torn records of PIPE_BUF bytes", whole.torn)
+        .fact("pipe: large records are torn", large.torn > 0)
         .fact("pipe: nobody reads", ended)
-        .fact("pipe: nobody reads, SIGPIPE ignored", format!("{errno:?}")))
+        .fact("pipe: nobody reads, SIGPIPE ignored", answer))
+}
+
+/// Whether all reading ends of a pipe are closed, which poll(2) tells of the writing end.
+fn nobody_reads(writer: &PipeWriter) -> Result<bool> {
+    let mut fds = [PollFd::new(writer.as_fd(), PollFlags::POLLOUT)];
+    poll(&mut fds, PollTimeout::ZERO).map_err(explain("poll"))?;
+    Ok(fds[0].revents().is_some_and(|events| events.contains(PollFlags::POLLERR)))
 }
 
 /// Writes until nothing more fits, and says how much did.
@@ -95,9 +106,28 @@ fn fill(writer: std::os::fd::BorrowedFd<'_>) -> Result<usize> {
 const LARGE: usize = 100_000;
 const RECORDS: usize = 50;
 
+/// What has become of records that two processes wrote.
+struct Records {
+    bytes: usize,
+    torn: usize,
+    /// Whether records of both came in turn, and not all of one before all of the other.
+    mixed: bool,
+}
+
+impl std::fmt::Display for Records {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Records { bytes, torn, mixed } = self;
+        match torn {
+            0 if !mixed => write!(f, "{bytes} bytes: one wrote before the other"),
+            0 => write!(f, "{bytes} bytes: all {} arrive whole", 2 * RECORDS),
+            torn => write!(f, "{bytes} bytes: {torn} of {} arrive mixed", 2 * RECORDS),
+        }
+    }
+}
+
 // ANCHOR: interleaved
 /// Two processes write records of one letter each into the same pipe; how many arrive torn.
-fn interleaved(size: usize) -> Result<usize> {
+fn interleaved(size: usize) -> Result<Records> {
     let (reader, writer) = std::io::pipe().context("pipe")?;
     let write = |letter: u8| {
         let record = vec![letter; size];
@@ -114,27 +144,26 @@ fn interleaved(size: usize) -> Result<usize> {
     };
     let writers = [write(b'a')?, write(b'b')?];
     drop(writer);
-    let torn = torn_records(reader, size)?;
-    for writer in writers {
-        writer.wait()?;
+    // Nothing is read before both wait for room. Still the kernel may serve one to its end first.
+    for writer in &writers {
+        comes_to_block_in(writer.pid(), libc::SYS_write, LIMIT)?;
     }
-    Ok(torn)
+    let (torn, mixed) = torn_records(reader, size)?;
+    for writer in writers {
+        let ended = writer.wait()?;
+        ensure!(matches!(ended, WaitStatus::Exited(_, 0)), "a writer {}", in_words(ended));
+    }
+    Ok(Records { bytes: size, torn, mixed })
 }
 // ANCHOR_END: interleaved
 
-fn torn_records(mut reader: PipeReader, size: usize) -> Result<usize> {
-    let mut record = vec![0; size];
-    let mut torn = 0;
+fn torn_records(mut reader: PipeReader, size: usize) -> Result<(usize, bool)> {
+    let (mut record, mut last) = (vec![0; size], None);
+    let (mut torn, mut turns) = (0, 0);
     for _ in 0..2 * RECORDS {
         reader.read_exact(&mut record).context("read")?;
         torn += usize::from(record.iter().any(|byte| *byte != record[0]));
+        turns += usize::from(last.replace(record[0]) != Some(record[0]));
     }
-    Ok(torn)
-}
-
-fn torn(records: usize) -> String {
-    match records {
-        0 => format!("all {} arrive whole", 2 * RECORDS),
-        torn => format!("{torn} of {} arrive mixed", 2 * RECORDS),
-    }
+    Ok((torn, turns > 2))
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
-use lab::child::{Child, LIMIT, explain, explain_io, in_words};
+use lab::child::{Child, LIMIT, explain, explain_io, explain_temporary, in_words};
 use lab::proc::comes_to_block_in;
 use lab::{AtDeath, Evidence, Experiment, Lab, Role, say};
 use nix::sys::stat::{Mode, SFlag, stat};
@@ -29,7 +29,7 @@ fn run(_: &Lab) -> Result<Evidence> {
             let _ = std::fs::remove_dir_all(&directory);
         })
     }?;
-    std::fs::create_dir(&directory).map_err(explain_io("mkdir"))?;
+    std::fs::create_dir(&directory).map_err(explain_temporary("mkdir"))?;
     // ANCHOR: fifo
     mkfifo(&path, Mode::S_IRUSR | Mode::S_IWUSR).map_err(explain("mkfifo"))?;
     let mut writer = lab::role("pipes", WRITER.name);
@@ -50,7 +50,8 @@ fn run(_: &Lab) -> Result<Evidence> {
     ensure!(matches!(ended, WaitStatus::Exited(_, 0)), "the writer {}", in_words(ended));
     let size = stat(&path).map_err(explain("stat"))?.st_size;
     let kind = if is_fifo(&path)? { "a FIFO" } else { "no FIFO" };
-    say!("reader", "the name is {kind} of {size} bytes: nothing was written to a disk");
+    let kept = if size == 0 { "nothing was written to a disk" } else { "the file keeps them" };
+    say!("reader", "the name is {kind} of {size} bytes: {kept}");
     Ok(Evidence::new()
         .fact("fifo: open waits for the other end", waits)
         .fact("fifo: message", text.trim_end())

@@ -34,9 +34,10 @@ fn run(_: &Lab) -> Result<Evidence> {
     let child = unsafe {
         Child::fork(|| {
             result.write_volatile(FOUND); // into its own memory
-            let sent = to_parent.write_all(&FOUND.to_ne_bytes()); // into the pipe
+            let found = result.read_volatile();
+            let sent = to_parent.write_all(&found.to_ne_bytes()); // into the pipe
             sends("found");
-            if sent.is_ok() { FOUND as i32 } else { 0 } // as its exit status
+            if sent.is_ok() { found as i32 } else { 0 } // as its exit status
         })
     }?;
     drop(to_parent);
@@ -50,8 +51,8 @@ fn run(_: &Lab) -> Result<Evidence> {
     let piped = u64::from_ne_bytes(bytes);
     // SAFETY: the mapping is readable and this process made it.
     let remembered = unsafe { result.read_volatile() };
-    say!("parent", "the child has found {FOUND}");
-    say!("parent", "the variable that it wrote to holds {remembered} here");
+    say!("parent", "the child is to write {FOUND} to a variable");
+    say!("parent", "that variable holds {remembered} here");
     say!("parent", "its exit status is {status}");
     say!("parent", "the pipe says {piped}");
     // SAFETY: `result` is not used after this.

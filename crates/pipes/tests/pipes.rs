@@ -20,3 +20,11 @@ fn nobody_reads_is_a_signal_or_an_error() {
     assert_eq!(PROGRAM.fact("capacity", "pipe: nobody reads"), "was ended by SIGPIPE");
     assert_eq!(PROGRAM.fact("capacity", "pipe: nobody reads, SIGPIPE ignored"), "EPIPE");
 }
+
+#[test]
+fn without_a_directory_for_temporary_files_tmpdir_is_named() {
+    let ended = PROGRAM.command(&["fifo"]).env("TMPDIR", "/nonexistent").output().unwrap();
+    let said = String::from_utf8_lossy(&ended.stdout);
+    assert!(ended.status.success() && ended.stderr.is_empty(), "{ended:?}");
+    assert!(said.contains("inconclusive here") && said.contains("TMPDIR=/nonexistent"), "{said}");
+}

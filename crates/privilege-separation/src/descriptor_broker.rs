@@ -44,7 +44,10 @@ fn run(_: &Lab) -> Result<Evidence> {
         })
     }?;
     drop((plugin, tell));
-    let served = serve(broker);
+    let mut filtered = false;
+    let served = serve(broker, || {
+        filtered = lab::proc::status(child.pid(), "Seccomp").as_deref() == Some("2");
+    });
     let status = child.wait()?;
     ensure!(matches!(status, WaitStatus::Exited(_, 0)), "the plug-in {}", in_words(status));
     served?;
@@ -54,11 +57,13 @@ fn run(_: &Lab) -> Result<Evidence> {
     let [opened, asked, read, written, asked_for_more] = found[..] else {
         bail!("the plug-in told {} things", found.len());
     };
-    say!("plug-in", "has seccomp around it; opens {PUBLIC_FILE} itself: {opened}");
+    let has = if filtered { "has" } else { "has no" };
+    say!("plug-in", "{has} seccomp around it; opens {PUBLIC_FILE} itself: {opened}");
     say!("plug-in", "asks the broker for it: {asked}");
     say!("plug-in", "reads there: {read}; writes there: {written}");
     say!("plug-in", "asks for {ENVIRONMENT}: {asked_for_more}");
     Ok(Evidence::new()
+        .fact("broker: the plug-in has a filter", filtered)
         .fact("broker: the plug-in opens it itself", opened)
         .fact("broker: asked for the file", asked)
         .fact("broker: reads from the descriptor", read)
@@ -68,9 +73,10 @@ fn run(_: &Lab) -> Result<Evidence> {
 
 // ANCHOR: serve
 /// The broker: opens what the policy names, read-only, and sends the descriptor.
-fn serve(mut stream: UnixStream) -> Result<()> {
+fn serve(mut stream: UnixStream, mut is_asked: impl FnMut()) -> Result<()> {
     let mut length = [0];
     while stream.read(&mut length).map_err(explain_io("read"))? == 1 {
+        is_asked();
         let mut name = vec![0; usize::from(length[0])];
         stream.read_exact(&mut name).map_err(explain_io("read"))?;
         let name = String::from_utf8_lossy(&name).into_owned();

@@ -51,6 +51,25 @@ pub fn threads(pid: i32) -> Vec<i32> {
     numbers(&format!("/proc/{pid}/task"))
 }
 
+/// All processes that come from `ancestor`, without it, in order. Those whose parent has ended while
+/// they were counted, and who had no time to get another, may lack.
+pub fn descendants(ancestor: i32) -> Vec<(i32, Stat)> {
+    let found = processes().into_iter().filter_map(|pid| Some((pid, stat(&pid.to_string())?)));
+    let all: BTreeMap<i32, Stat> = found.collect();
+    let comes_from = |pid: &i32| {
+        let mut at = *pid;
+        for _ in 0..all.len() {
+            match all.get(&at).map(|stat| stat.parent) {
+                Some(parent) if parent == ancestor => return true,
+                Some(parent) => at = parent,
+                None => return false,
+            }
+        }
+        false
+    };
+    all.iter().filter(|(pid, _)| comes_from(pid)).map(|(pid, stat)| (*pid, stat.clone())).collect()
+}
+
 fn numbers(directory: &str) -> Vec<i32> {
     let entries = fs::read_dir(directory).into_iter().flatten().flatten();
     let mut all: Vec<i32> =
@@ -73,11 +92,23 @@ pub fn descriptors(pid: i32) -> Option<BTreeMap<i32, String>> {
 /// The system call that a thread is in, its number and its first argument, proc_pid_syscall(5);
 /// `None` while it runs.
 pub fn system_call(pid: i32, thread: i32) -> Option<(i64, u64)> {
+    call_with_arguments(pid, thread).map(|(number, arguments)| (number, arguments[0]))
+}
+
+/// The same, with all of its arguments.
+pub fn call_with_arguments(pid: i32, thread: i32) -> Option<(i64, [u64; 6])> {
+    // Of one that was woken and has not run yet, syscall still tells the call that it slept in.
+    if stat(&format!("{pid}/task/{thread}"))?.state == 'R' {
+        return None;
+    }
     let text = fs::read_to_string(format!("/proc/{pid}/task/{thread}/syscall")).ok()?;
     let mut words = text.split_whitespace();
     let number = words.next()?.parse().ok().filter(|number| *number >= 0)?;
-    let first = u64::from_str_radix(words.next()?.strip_prefix("0x")?, 16).ok()?;
-    Some((number, first))
+    let mut arguments = [0; 6];
+    for argument in &mut arguments {
+        *argument = u64::from_str_radix(words.next()?.strip_prefix("0x")?, 16).ok()?;
+    }
+    Some((number, arguments))
 }
 
 #[cfg(test)]

@@ -29,14 +29,18 @@ pub const CLAIMS: &[Claim] = &[
 // ANCHOR: criterion
 fn at_least_one_thread(facts: &Evidence) -> Result<Judgement, Absent> {
     let alive = facts.number("zombie: threads while alive")?;
-    let zombie = facts.text("zombie: state")? == "Z";
+    let state = facts.text("zombie: state")?;
     let runnable = facts.number("zombie: threads that can run")?;
     Ok(if alive < 1.0 {
         Judgement::does_not_hold("a process that lives was seen without a thread")
-    } else if zombie && runnable == 0.0 {
-        Judgement::caveat("alive it has 1; as a zombie it still has a number, and no thread")
+    } else if state == "Z" && runnable == 0.0 {
+        Judgement::caveat(format!(
+            "alive it has {alive}; as a zombie it still has a number, and no thread"
+        ))
+    } else if state == "gone" {
+        Judgement::holds(format!("alive it has {alive}, and with its last thread it was gone"))
     } else {
-        Judgement::holds("alive it has 1, and with its last thread it was gone")
+        Judgement::undecided(format!("it was not seen to end: its state was {state}"))
     })
 }
 // ANCHOR_END: criterion
@@ -73,6 +77,7 @@ mod tests {
         assert_eq!(verdict(id, &facts(1, "Z")), Verdict::Caveat);
         assert_eq!(verdict(id, &facts(1, "gone")), Verdict::Holds);
         assert_eq!(verdict(id, &facts(0, "Z")), Verdict::DoesNotHold);
+        assert_eq!(verdict(id, &facts(1, "S")), Verdict::Inconclusive);
     }
 
     #[test]

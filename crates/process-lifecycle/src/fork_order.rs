@@ -2,10 +2,10 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use anyhow::Result;
-use lab::child::{Child, explain, failed};
+use anyhow::{Result, ensure};
+use lab::child::{Child, exit, explain, failed, in_words};
 use lab::{Evidence, Experiment, Lab, Shared, say};
-use nix::sys::wait::waitpid;
+use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{ForkResult, fork};
 
 pub const EXPERIMENT: Experiment = Experiment {
@@ -24,15 +24,18 @@ const CHILD: u32 = 2;
 struct Seen {
     first: AtomicU32,
     processes: AtomicU32,
+    /// How often each of them has come out of a fork in a row.
+    in_a_row: AtomicU32,
 }
 
 fn run(_: &Lab) -> Result<Evidence> {
     let seen = Shared::new(Seen::default())?;
-    let mut parent_first = 0;
+    let (mut parent_first, mut child_first) = (0, 0);
     for _ in 0..TRIES {
-        parent_first += u32::from(who_is_first(&seen)? == PARENT);
+        let first = who_is_first(&seen)?;
+        parent_first += u32::from(first == PARENT);
+        child_first += u32::from(first == CHILD);
     }
-    let child_first = TRIES - parent_first;
     say!(
         "parent",
         "{TRIES} forks: first was the parent {parent_first}, the child {child_first} times"
@@ -40,9 +43,11 @@ fn run(_: &Lab) -> Result<Evidence> {
 
     // SAFETY: this process has one thread, so the child inherits no lock that someone else holds.
     let family = unsafe { Child::fork(|| three_forks(&seen)) }?;
-    family.wait()?;
+    let ended = family.wait()?;
+    ensure!(matches!(ended, WaitStatus::Exited(_, 0)), "the family {}", in_words(ended));
     let processes = seen.processes.load(Ordering::Acquire);
-    say!("parent", "a child forked three times in a row: {processes} processes came of it");
+    let forks = seen.in_a_row.load(Ordering::Acquire);
+    say!("parent", "a child forked {forks} times in a row: {processes} processes came of it");
     Ok(Evidence::new()
         .measured("fork order: parent first", f64::from(parent_first) / f64::from(TRIES), "of all")
         .fact("three forks: processes", processes))
@@ -54,23 +59,26 @@ fn who_is_first(seen: &Seen) -> Result<u32> {
     let come = |who| {
         let _ = seen.first.compare_exchange(0, who, Ordering::AcqRel, Ordering::Acquire);
     };
+    // Nothing but the fork lies between the two and their first step.
     // SAFETY: this process has one thread, so the child inherits no lock that someone else holds.
-    let child = unsafe {
-        Child::fork(|| {
+    match unsafe { fork() }.map_err(explain("fork"))? {
+        ForkResult::Child => {
             come(CHILD);
-            0
-        })
-    }?;
-    come(PARENT);
-    child.wait()?;
+            exit(0)
+        }
+        ForkResult::Parent { child } => {
+            come(PARENT);
+            Child::adopt(child).wait()?;
+        }
+    }
     Ok(seen.first.load(Ordering::Acquire))
 }
 // ANCHOR_END: first
 
-// ANCHOR: three
 fn three_forks(seen: &Seen) -> i32 {
     let mut children = Vec::new();
-    let mut status = 0;
+    let (mut status, mut in_a_row) = (0, 0);
+    // ANCHOR: three
     for _ in 0..3 {
         // SAFETY: this process has one thread, so the child inherits no lock held by another.
         match unsafe { fork() } {
@@ -81,11 +89,15 @@ fn three_forks(seen: &Seen) -> i32 {
                 break;
             }
         }
+        in_a_row += 1;
     }
+    seen.in_a_row.store(in_a_row, Ordering::Release);
     seen.processes.fetch_add(1, Ordering::AcqRel);
+    // ANCHOR_END: three
     for child in children {
-        let _ = waitpid(child, None);
+        if !matches!(waitpid(child, None), Ok(WaitStatus::Exited(_, 0))) {
+            status = 1;
+        }
     }
     status
 }
-// ANCHOR_END: three

@@ -4,9 +4,9 @@ use std::io::{Read, Write};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use lab::child::{Child, LIMIT, explain, in_words};
+use lab::child::{Child, LIMIT, explain, failed, in_words};
 use lab::{Evidence, Experiment, Lab, TimeLimit, say};
-use nix::sys::prctl::{set_child_subreaper, set_pdeathsig};
+use nix::sys::prctl::{get_child_subreaper, set_child_subreaper, set_pdeathsig};
 use nix::sys::signal::Signal;
 use nix::sys::wait::WaitStatus;
 use nix::unistd::{ForkResult, Pid, fork, getpid, getppid};
@@ -29,7 +29,11 @@ enum Asks {
 fn run(_: &Lab) -> Result<Evidence> {
     // Otherwise orphans would be given to a process further up, at the latest to number 1.
     set_child_subreaper(true).map_err(explain("prctl"))?;
-    say!("elder", "is {}, and takes in the orphans among its descendants", getpid());
+    let takes = match get_child_subreaper().map_err(explain("prctl"))? {
+        true => "takes in the orphans",
+        false => "takes in no orphans",
+    };
+    say!("elder", "is {}, and {takes} among its descendants", getpid());
 
     let (orphan, parent, adopter) = orphaned(Asks::Never)?;
     let adopted = adopter == getpid();
@@ -38,15 +42,15 @@ fn run(_: &Lab) -> Result<Evidence> {
     say!("elder", "its parent is now {adopter}: {who}");
     drop(orphan);
 
-    let (orphan, parent, _) = orphaned(Asks::InTime)?;
+    let (orphan, parent, seen) = orphaned(Asks::InTime)?;
     let pid = orphan.pid();
-    let in_time = ended(orphan)?;
+    let in_time = ended(orphan, seen)?;
     let how = in_time.map_or("lives on".to_owned(), in_words);
     say!("elder", "{pid} asks to die with {parent}: it {how}");
 
     let (orphan, parent, seen) = orphaned(Asks::TooLate)?;
     let pid = orphan.pid();
-    let too_late = ended(orphan)?;
+    let too_late = ended(orphan, seen)?;
     let how = too_late.map_or("lives on".to_owned(), in_words);
     say!("elder", "{pid} asks when {parent} is dead: it {how}");
     let tells = seen != parent;
@@ -61,9 +65,12 @@ fn run(_: &Lab) -> Result<Evidence> {
         .fact("orphan: getppid tells that it was too late", tells))
 }
 
-/// How a process ended, if it does so within a while.
-fn ended(process: Child) -> Result<Option<WaitStatus>> {
-    Ok(process.wait_for(Duration::from_millis(300))?.ok())
+/// How a process ended, if it does so within a while. Who could not look any more has been killed, and
+/// has as long to die of it as a busy machine needs.
+fn ended(process: Child, has_looked: Pid) -> Result<Option<WaitStatus>> {
+    let killed = has_looked == Pid::from_raw(0);
+    let patience = if killed { LIMIT } else { Duration::from_millis(300) };
+    Ok(process.wait_for(patience)?.ok())
 }
 
 /// Makes a child that makes a grandchild and ends. Returns the grandchild, who its parent was, and
@@ -112,8 +119,11 @@ fn grandchild(
     parent_lives: &mut impl Read,
 ) -> i32 {
     let parent = getppid();
-    if matches!(asks, Asks::InTime) {
-        let _ = set_pdeathsig(Signal::SIGKILL);
+    if matches!(asks, Asks::InTime)
+        && let Err(errno) = set_pdeathsig(Signal::SIGKILL)
+    {
+        let _ = ask.write_all(b"a");
+        return failed(&explain("prctl")(errno));
     }
     let _ = tell.write_all(&getpid().as_raw().to_ne_bytes());
     let _ = ask.write_all(b"a");
@@ -123,8 +133,10 @@ fn grandchild(
     while getppid() == parent && !limit.is_over() {
         std::thread::sleep(Duration::from_micros(200));
     }
-    if matches!(asks, Asks::TooLate) {
-        let _ = set_pdeathsig(Signal::SIGKILL);
+    if matches!(asks, Asks::TooLate)
+        && let Err(errno) = set_pdeathsig(Signal::SIGKILL)
+    {
+        return failed(&explain("prctl")(errno));
     }
     let _ = tell.write_all(&getppid().as_raw().to_ne_bytes());
     loop {

@@ -3,8 +3,8 @@
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
-use lab::child::{Child, exit, explain, in_words, pidfd_open};
+use anyhow::{Context, Result, bail, ensure};
+use lab::child::{Child, exit, explain, failed, in_words, pidfd_open};
 use lab::{Evidence, Experiment, Lab, Unavailable, say, say_why};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -97,7 +97,7 @@ fn in_a_namespace() -> Result<Reused> {
             match nix::unistd::fork() {
                 Ok(ForkResult::Child) => {
                     let _ = nix::sys::prctl::set_pdeathsig(Signal::SIGKILL);
-                    exit(give_away_a_number().unwrap_or(FAILED))
+                    exit(give_away_a_number().unwrap_or_else(|error| failed(&error)))
                 }
                 Ok(ForkResult::Parent { child }) => match waitpid(child, None) {
                     Ok(WaitStatus::Exited(_, status)) => status,
@@ -136,6 +136,7 @@ fn give_away_a_number() -> Result<i32> {
     waitpid(first, None)?;
 
     let stranger = with_number(100)?;
+    ensure!(stranger == first, "{stranger} has another number than {first} had");
     let by_descriptor = send(descriptor.as_fd(), Signal::SIGTERM).err();
     let by_number = kill(first, Signal::SIGTERM).is_ok() && was_ended(stranger, Signal::SIGTERM)?;
     // ANCHOR_END: reuse
@@ -145,7 +146,7 @@ fn give_away_a_number() -> Result<i32> {
 /// Forks a process that sleeps and has this number.
 fn with_number(wanted: i32) -> Result<Pid> {
     std::fs::write("/proc/sys/kernel/ns_last_pid", (wanted - 1).to_string())
-        .context("ns_last_pid")?;
+        .context("write /proc/sys/kernel/ns_last_pid")?;
     let parent = getpid();
     // SAFETY: this process has one thread, so the child inherits no lock that someone else holds.
     match unsafe { nix::unistd::fork() }.context("fork")? {

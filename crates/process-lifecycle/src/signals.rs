@@ -1,7 +1,7 @@
 //! A signal that is sent to a process is taken by one of its threads: one that does not block it.
 
 use std::sync::Barrier;
-use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicU32, AtomicUsize, Ordering};
 use std::thread::Scope;
 use std::time::Duration;
 
@@ -38,16 +38,16 @@ fn run(_: &Lab) -> Result<Evidence> {
     // SAFETY: the handler calls nothing that is not async-signal-safe.
     unsafe { sigaction(Signal::SIGUSR1, &action) }.map_err(explain("sigaction"))?;
     let stop = Barrier::new(3);
-    let (told, tell) = (Barrier::new(3), AtomicI32::new(0));
+    let (told, tell, blocking) = (Barrier::new(3), AtomicI32::new(0), AtomicUsize::new(0));
     std::thread::scope(|threads| {
         let first = gettid();
-        let worker = |blocks| idle(threads, blocks, [&told, &stop], &tell);
+        let worker = |blocks| idle(threads, blocks, [&told, &stop], &tell, &blocking);
         // A mask is inherited from the thread that makes a thread.
         worker(true)?;
         worker(false)?;
         told.wait();
         let open = Pid::from_raw(tell.load(Ordering::Acquire));
-        let outcome = observe(first, open);
+        let outcome = observe(first, open, blocking.load(Ordering::Acquire));
         stop.wait();
         outcome
     })
@@ -59,6 +59,7 @@ fn idle<'scope>(
     blocks: bool,
     [told, stop]: [&'scope Barrier; 2],
     open: &'scope AtomicI32,
+    blocking: &'scope AtomicUsize,
 ) -> Result<()> {
     spawn(threads, if blocks { "blocking" } else { "open" }, move || {
         if blocks {
@@ -66,31 +67,38 @@ fn idle<'scope>(
         } else {
             open.store(gettid().as_raw(), Ordering::Release);
         }
+        let mask = SigSet::thread_get_mask();
+        let is_blocked = mask.is_ok_and(|mask| mask.contains(Signal::SIGUSR1));
+        blocking.fetch_add(usize::from(is_blocked), Ordering::AcqRel);
         told.wait();
         stop.wait();
     })?;
     Ok(())
 }
 
-fn observe(first: Pid, open: Pid) -> Result<Evidence> {
-    let count = |by: &[Pid], who: Pid| by.iter().filter(|tid| **tid == who).count();
+fn observe(first: Pid, open: Pid, blocking: usize) -> Result<Evidence> {
+    let count = |by: &[_], who: Pid| by.iter().filter(|tid| **tid == Some(who)).count();
     let by = takers(|| kill(getpid(), Signal::SIGUSR1))?;
     let by_first = count(&by, first);
-    say!("first", "of {SENT} signals to the process the first thread took {by_first}");
+    let sent = by.len();
+    say!("first", "of {sent} signals to the process the first thread took {by_first}");
 
     only(Signal::SIGUSR1).thread_block().map_err(explain("pthread_sigmask"))?;
     let by = takers(|| kill(getpid(), Signal::SIGUSR1))?;
     let by_open = count(&by, open);
-    say!("first", "blocks SIGUSR1, as one of two workers does");
+    let mask = SigSet::thread_get_mask().map_err(explain("pthread_sigmask"))?;
+    let blocks = if mask.contains(Signal::SIGUSR1) { "blocks SIGUSR1" } else { "blocks nothing" };
+    say!("first", "{blocks}, and of two workers {blocking} blocks it");
     say!(
         "first",
-        "of {SENT} more the other worker took {by_open}, the first {}",
+        "of {} more the other worker took {by_open}, the first {}",
+        by.len(),
         count(&by, first)
     );
 
     let by = takers(|| to_thread(open))?;
     let directed = count(&by, open);
-    say!("first", "of {SENT} to that worker alone, by tgkill, it took {directed}");
+    say!("first", "of {} to that worker alone, by tgkill, it took {directed}", by.len());
 
     // ANCHOR: wait
     let set = only(Signal::SIGUSR2);
@@ -100,15 +108,16 @@ fn observe(first: Pid, open: Pid) -> Result<Evidence> {
     // ANCHOR_END: wait
     say!("first", "blocks SIGUSR2 and waits for it: sigwait returned {waited}");
     Ok(Evidence::new()
-        .fact("signals: sent each time", SENT)
+        .fact("signals: sent each time", sent)
         .fact("signals: taken by the first thread", by_first)
         .fact("signals: taken by the only one that does not block", by_open)
         .fact("signals: taken by the one addressed", directed)
         .fact("signals: sigwait returned", waited.as_str()))
 }
 
-/// Sends so many signals, one after the other, and says which thread took each.
-fn takers(send: impl Fn() -> nix::Result<()>) -> Result<Vec<Pid>> {
+/// Sends so many signals, one after the other, and says which thread took each, up to one that nobody
+/// takes.
+fn takers(send: impl Fn() -> nix::Result<()>) -> Result<Vec<Option<Pid>>> {
     let mut by = Vec::new();
     for _ in 0..SENT {
         let before = TAKEN.load(Ordering::Acquire);
@@ -118,7 +127,11 @@ fn takers(send: impl Fn() -> nix::Result<()>) -> Result<Vec<Pid>> {
             std::thread::sleep(Duration::from_micros(200));
             waited += 1;
         }
-        by.push(Pid::from_raw(TAKEN_BY.load(Ordering::Relaxed)));
+        let taken = TAKEN.load(Ordering::Acquire) != before;
+        by.push(taken.then(|| Pid::from_raw(TAKEN_BY.load(Ordering::Relaxed))));
+        if !taken {
+            break; // Nobody takes it, and it would stand for all that follow.
+        }
     }
     Ok(by)
 }

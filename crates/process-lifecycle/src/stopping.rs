@@ -21,18 +21,21 @@ fn run(_: &Lab) -> Result<Evidence> {
     let rounds = if asked.looked { "looked and ended" } else { "did not end" };
     say!("main", "asked a worker that computes: it {rounds}");
     let still = if asked.slept_on { "still sleeps" } else { "has ended" };
-    say!("main", "asked one that sleeps, by the flag alone: it {still}");
+    let one = if asked.sleeps { "one that sleeps" } else { "one that is awake" };
+    say!("main", "asked {one}, by the flag alone: it {still}");
     let woken = if asked.woken_ends { "it ended" } else { "it did not end" };
     say!("main", "unparked it, so that it looks: {woken}");
 
     // SAFETY: this process has one thread, so the child inherits no lock that someone else holds.
     let child = unsafe { Child::fork(cancelled) }?;
-    let held = match child.wait()? {
-        WaitStatus::Exited(_, HELD) => true,
-        WaitStatus::Exited(_, FREE) => false,
+    let (holds, held) = match child.wait()? {
+        WaitStatus::Exited(_, HELD) => (true, true),
+        WaitStatus::Exited(_, GIVEN_BACK) => (true, false),
+        WaitStatus::Exited(_, FREE) => (false, false),
         other => bail!("the process of pthread_cancel {}", lab::child::in_words(other)),
     };
-    say!("main", "another process cancels a thread that holds a lock and sleeps");
+    let holds = if holds { "holds a lock and sleeps" } else { "holds no lock and sleeps" };
+    say!("main", "another process cancels a thread that {holds}");
     let lock = if held { "still locked, by nobody" } else { "free" };
     say!("main", "the thread is gone; the lock is {lock}");
     Ok(Evidence::new()
@@ -44,6 +47,7 @@ fn run(_: &Lab) -> Result<Evidence> {
 
 struct Asked {
     looked: bool,
+    sleeps: bool,
     slept_on: bool,
     woken_ends: bool,
 }
@@ -68,17 +72,20 @@ fn asked() -> Result<Asked> {
             std::thread::sleep(Duration::from_micros(200));
         }
         let tid = Pid::from_raw(sleeper.load(Ordering::Acquire) as i32);
-        sleeps_in(tid, libc::SYS_futex);
+        let asleep = sleeps_in(tid, libc::SYS_futex);
         stop.store(true, Ordering::Relaxed);
         let looked = computes.join().is_ok();
         std::thread::sleep(Duration::from_millis(50));
-        let slept_on = !sleeps.is_finished();
+        let slept_on = sleeps_in(tid, libc::SYS_futex) && !sleeps.is_finished();
         sleeps.thread().unpark();
-        Ok(Asked { looked, slept_on, woken_ends: sleeps.join().is_ok() })
+        Ok(Asked { looked, sleeps: asleep, slept_on, woken_ends: sleeps.join().is_ok() })
     })
 }
 
+/// What became of the lock: it stays locked, was given back, or was free before the thread was
+/// cancelled.
 const HELD: i32 = 2;
+const GIVEN_BACK: i32 = 3;
 const FREE: i32 = 0;
 
 // The functions through which a cancelled thread leaves: they may unwind.
@@ -99,6 +106,10 @@ extern "C-unwind" fn lock_and_sleep(lock: *mut libc::c_void) -> *mut libc::c_voi
 }
 
 fn cancelled() -> i32 {
+    // There the second thread is looked for.
+    if let Err(error) = lab::proc::must_be_shown() {
+        return failed(&error);
+    }
     let mut lock = libc::PTHREAD_MUTEX_INITIALIZER;
     let mut thread: libc::pthread_t = 0;
     // SAFETY: the two functions differ in their ABI's right to unwind only.
@@ -113,12 +124,20 @@ fn cancelled() -> i32 {
         if !second_thread().is_some_and(|tid| sleeps_in(tid, libc::SYS_pause)) {
             return failed(&anyhow!("the second thread is not seen to sleep in pause"));
         }
+        let free = libc::pthread_mutex_trylock(&mut lock) == 0;
+        if free {
+            libc::pthread_mutex_unlock(&mut lock);
+        }
         let sent = libc::pthread_cancel(thread);
         if sent != 0 {
             return failed(&explain("pthread_cancel: tgkill")(Errno::from_raw(sent)));
         }
         libc::pthread_join(thread, std::ptr::null_mut());
-        if libc::pthread_mutex_trylock(&mut lock) == libc::EBUSY { HELD } else { FREE }
+        match libc::pthread_mutex_trylock(&mut lock) {
+            libc::EBUSY => HELD,
+            _ if free => FREE,
+            _ => GIVEN_BACK,
+        }
     }
 }
 // ANCHOR_END: cancel

@@ -1,7 +1,6 @@
 //! A process that has ended and that nobody has waited for: a number and a status, and nothing
 //! that could run.
 
-use std::fs;
 use std::io::Write;
 use std::time::Duration;
 
@@ -22,6 +21,7 @@ pub const EXPERIMENT: Experiment = Experiment {
 };
 
 fn run(_: &Lab) -> Result<Evidence> {
+    lab::proc::must_be_shown()?;
     let action = SigAction::new(SigHandler::SigDfl, SaFlags::empty(), SigSet::empty());
     // SAFETY: no handler is installed.
     unsafe { sigaction(Signal::SIGCHLD, &action) }.map_err(explain("sigaction"))?;
@@ -37,16 +37,18 @@ fn run(_: &Lab) -> Result<Evidence> {
         })
     }?;
     let pid = child.pid();
-    let alive = able_to_run(pid);
+    let alive = able_to_run(pid)?;
     say!("parent", "child {pid} lives, with {}", threads(alive));
 
     open.write_all(b"g").context("write")?;
     // ANCHOR: zombie
     let left = ends(pid);
-    let runnable = able_to_run(pid);
+    let runnable = able_to_run(pid)?;
     let memory = status(pid, "VmSize");
     let answers = found(kill(pid, None))?;
-    let survives = found(kill(pid, Signal::SIGKILL))? && state(pid) == Some('Z');
+    // The number of one that is gone may be a stranger's.
+    let is_there = left == Some('Z');
+    let survives = is_there && found(kill(pid, Signal::SIGKILL))? && state(pid) == Some('Z');
     // ANCHOR_END: zombie
     let entry = match left {
         Some('Z') => Some(span!("parent", "child {pid} has ended; its state is Z, zombie")),
@@ -108,13 +110,9 @@ fn ends(process: Pid) -> Option<char> {
 }
 
 /// How many threads of the process exist and have not ended.
-fn able_to_run(process: Pid) -> usize {
-    let threads = fs::read_dir(format!("/proc/{process}/task")).into_iter().flatten().flatten();
-    let state = |name: &str| state(Pid::from_raw(name.parse().ok()?));
-    threads
-        .filter_map(|thread| state(thread.file_name().to_str()?))
-        .filter(|state| !matches!(state, 'Z' | 'X'))
-        .count()
+fn able_to_run(process: Pid) -> Result<usize> {
+    let states = lab::proc::threads(process)?.into_iter().filter_map(state);
+    Ok(states.filter(|state| !matches!(state, 'Z' | 'X')).count())
 }
 
 fn threads(number: usize) -> String {

@@ -2,6 +2,8 @@
 
 use lab::{Absent, Claim, Evidence, Judgement, Verdict};
 
+use crate::instances::many;
+
 /// The claims that this package answers.
 pub const CLAIMS: &[Claim] = &[
     Claim {
@@ -50,7 +52,12 @@ fn running_instance(facts: &Evidence) -> Result<Judgement, Absent> {
     let processes = facts.number("instances: processes")?;
     let files = facts.number("instances: program files")?;
     let states = facts.number("instances: states")?;
-    let seen = format!("three starts: {processes} processes, {files} program, {states} states");
+    let seen = format!(
+        "three starts: {}, {}, {}",
+        many(processes as usize, "process", "processes"),
+        many(files as usize, "program", "programs"),
+        many(states as usize, "state", "states")
+    );
     Ok(if processes == 3.0 && files == 1.0 && states == 3.0 {
         Judgement::holds(seen)
     } else {
@@ -87,13 +94,18 @@ fn is_a_program(facts: &Evidence) -> Result<Judgement, Absent> {
 
 fn spreadsheet_instances(facts: &Evidence) -> Result<Judgement, Absent> {
     let processes = facts.number("instances: processes")?;
+    let killed = facts.truth("instances: the first was killed")?;
     let unharmed = facts.truth("instances: the others are unharmed")?;
     let single = facts.number("single instance: processes after two starts")?;
     if processes < 3.0 || !unharmed {
         return Ok(Judgement::does_not_hold(format!(
-            "three instances were {processes} processes{}",
+            "three instances were {}{}",
+            many(processes as usize, "process", "processes"),
             if unharmed { "" } else { ", and the end of one harmed another" }
         )));
+    }
+    if !killed {
+        return Ok(Judgement::inconclusive("no instance was killed"));
     }
     let seen = format!("{processes} processes, and two go on when one is killed");
     Ok(if single == 1.0 {
@@ -116,6 +128,7 @@ mod tests {
             .fact("instances: processes", processes)
             .fact("instances: program files", 1)
             .fact("instances: states", processes)
+            .fact("instances: the first was killed", true)
             .fact("instances: the others are unharmed", unharmed)
             .fact("single instance: processes after two starts", single)
     }

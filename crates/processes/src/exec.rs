@@ -15,7 +15,7 @@ use lab::{Evidence, Experiment, Lab, say};
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
 use nix::sys::wait::WaitStatus;
-use nix::unistd::{Pid, chdir, dup2_stdin, execv};
+use nix::unistd::{Pid, chdir, dup2_stdin, execv, gettid};
 
 pub const EXPERIMENT: Experiment = Experiment {
     name: "exec",
@@ -25,9 +25,13 @@ pub const EXPERIMENT: Experiment = Experiment {
 };
 
 fn run(_: &Lab) -> Result<Evidence> {
+    lab::proc::must_be_shown()?;
     let [before, after] = observe(Caller::FirstThread)?;
     let pid = before.pid;
-    say!("parent", "child {pid} calls execve; seen before and after it:");
+    match after.was_executed() {
+        true => say!("parent", "child {pid} calls execve; seen before and after it:"),
+        false => say!("parent", "child {pid} makes no execve; seen twice:"),
+    }
     let rows = before.rows().into_iter().zip(after.rows());
     for ((what, before), (_, after)) in rows.clone() {
         let mark = if before == after { "stays" } else { "changes" };
@@ -35,14 +39,20 @@ fn run(_: &Lab) -> Result<Evidence> {
     }
     let stays = rows.filter(|((_, before), (_, after))| before == after).count();
     let files = 1 + usize::from(before.file != after.file);
-    let programs = if files == 1 { "program" } else { "programs" };
-    say!("parent", "process {pid} has run {files} {programs}, one after the other");
+    let programs = if files == 1 { "program" } else { "programs, one after the other" };
+    say!("parent", "process {pid} has run {files} {programs}");
 
     let [threads, left] = observe(Caller::AnotherThread)?;
     let pid = threads.pid;
-    say!("parent", "child {pid} has {} threads, and the second calls execve", threads.threads);
-    let whose = if left.only_thread == Some(pid) { "the first one's" } else { "another" };
-    say!("parent", "afterwards it has {}, and its id is {whose}", left.threads);
+    let who = if threads.caller == pid { "the first" } else { "a later one" };
+    let calls = if left.was_executed() { "calls execve" } else { "makes no execve" };
+    say!("parent", "child {pid} has {}, and {who} {calls}", many(threads.threads));
+    let whose = match left.only_thread {
+        None => "",
+        Some(only) if only == pid => ", and its id is the first one's",
+        Some(_) => ", and its id is another",
+    };
+    say!("parent", "afterwards it has {}{whose}", many(left.threads));
     Ok(Evidence::new()
         .fact("exec: files run by one process", files)
         .fact("exec: things that stay", stays)
@@ -70,6 +80,8 @@ struct Seen {
     file: (u64, u64),
     program: &'static str,
     threads: usize,
+    /// The thread that is about to call execve.
+    caller: Pid,
     only_thread: Option<Pid>,
     plain_descriptor: bool,
     close_on_exec: bool,
@@ -80,6 +92,11 @@ struct Seen {
 }
 
 impl Seen {
+    /// Whether an execve lies behind it, after which no handler is left.
+    fn was_executed(&self) -> bool {
+        self.usr2 != "handled"
+    }
+
     fn rows(&self) -> [(&'static str, String); 8] {
         let open = |yes: bool| if yes { "open" } else { "closed" }.to_owned();
         [
@@ -107,16 +124,18 @@ fn observe(caller: Caller) -> Result<[Seen; 2]> {
     // SAFETY: this process has one thread, so the child inherits no lock that someone else holds.
     let child =
         unsafe { Child::fork(|| prepare_and_exec(caller, go_reader.into(), ready_writer.into())) }?;
-    ready.read_exact(&mut [0]).context("the child did not come to its call")?;
+    let mut caller = [0; 4];
+    ready.read_exact(&mut caller).context("the child did not come to its call")?;
+    let caller = Pid::from_raw(i32::from_ne_bytes(caller));
     let own = fs::read_link("/proc/self/exe").context("/proc/self/exe")?;
-    let before = look(child.pid(), descriptors, &own)?;
+    let before = look(child.pid(), caller, descriptors, &own)?;
     go.write_all(b"g").context("write")?;
     let mut refused = Vec::new();
     ready.read_to_end(&mut refused).context("read")?;
     if !refused.is_empty() || state(child.pid()).is_none_or(|state| state == 'Z') {
         bail!("execve: the child {}", in_words(child.wait()?));
     }
-    let after = look(child.pid(), descriptors, &own)?;
+    let after = look(child.pid(), caller, descriptors, &own)?;
     drop(go);
     // `read` fails at the end of its input; with another status the shell has not come to it.
     let ended = child.wait()?;
@@ -138,7 +157,7 @@ fn prepare_and_exec(caller: Caller, go: OwnedFd, ready: OwnedFd) -> i32 {
     let _ = (chdir("/"), dup2_stdin(&go));
     let exec = || {
         let (mut go, mut ready) = (std::fs::File::from(go), std::fs::File::from(ready));
-        let _ = ready.write_all(b"r");
+        let _ = ready.write_all(&gettid().as_raw().to_ne_bytes());
         let _ = go.read_exact(&mut [0]);
         // The shell waits for a line that never comes, and ends at the end of its input.
         let refused = execv(c"/bin/sh", &[c"sh", c"-c", c"read line"]);
@@ -162,7 +181,7 @@ fn prepare_and_exec(caller: Caller, go: OwnedFd, ready: OwnedFd) -> i32 {
 }
 // ANCHOR_END: prepare
 
-fn look(pid: Pid, descriptors: [RawFd; 2], own: &Path) -> Result<Seen> {
+fn look(pid: Pid, caller: Pid, descriptors: [RawFd; 2], own: &Path) -> Result<Seen> {
     let path = format!("/proc/{pid}/exe");
     let file = fs::metadata(&path).context(path)?;
     let is = |other: &Path| fs::metadata(other).is_ok_and(|other| same_file(&file, &other));
@@ -182,6 +201,7 @@ fn look(pid: Pid, descriptors: [RawFd; 2], own: &Path) -> Result<Seen> {
         file: (file.dev(), file.ino()),
         program,
         threads: tasks.len(),
+        caller,
         only_thread: match &tasks[..] {
             [only] => only.parse().ok().map(Pid::from_raw),
             _ => None,
@@ -193,6 +213,10 @@ fn look(pid: Pid, descriptors: [RawFd; 2], own: &Path) -> Result<Seen> {
         directory: directory.to_string_lossy().into_owned(),
         old_mappings: mappings_of(pid)?.iter().filter(|m| *m.name == *own).count(),
     })
+}
+
+fn many(threads: usize) -> String {
+    crate::instances::many(threads, "thread", "threads")
 }
 
 fn same_file(one: &fs::Metadata, other: &fs::Metadata) -> bool {

@@ -21,6 +21,7 @@ pub const EXPERIMENT: Experiment = Experiment {
 };
 
 fn run(_: &Lab) -> Result<Evidence> {
+    lab::proc::must_be_shown()?;
     let mut sheets = [Instance::start(&[])?, Instance::start(&[])?, Instance::start(&[])?];
 
     // ANCHOR: use
@@ -85,7 +86,8 @@ fn counts(processes: usize, programs: usize, states: usize) -> String {
     )
 }
 
-fn many(number: usize, one: &str, more: &str) -> String {
+/// A number and its word: `1 process`, `3 processes`.
+pub fn many(number: usize, one: &str, more: &str) -> String {
     format!("{number} {}", if number == 1 { one } else { more })
 }
 

@@ -40,6 +40,7 @@ fn parts(boxed: &u64, local: &u64) -> [(&'static str, usize); 6] {
 const ACCESS: [&str; 6] = ["r-x", "r--", "rw-", "rw-", "rw-", "rw-"];
 
 fn run(_: &Lab) -> Result<Evidence> {
+    lab::proc::must_be_shown()?;
     let (boxed, local) = (black_box(Box::new(1)), black_box(2));
     let me = getpid();
     let program = fs::read_link("/proc/self/exe").context("/proc/self/exe")?;
@@ -64,7 +65,7 @@ fn run(_: &Lab) -> Result<Evidence> {
     let kept = kept_by_the_kernel(me)?;
     say!("process", "and the kernel keeps for it:");
     for (name, value) in &kept {
-        say!("process", "  {name:<20} {value}");
+        say!("process", "  {name:<20} {}", value.as_deref().unwrap_or("not shown here"));
     }
     say!("process", "  {:<20} {descriptors}", "open descriptors");
 
@@ -76,7 +77,7 @@ fn run(_: &Lab) -> Result<Evidence> {
         .fact("parts looked for", found.len())
         .fact("parts found in own mappings", right)
         .fact("descriptors", descriptors)
-        .fact("things kept by the kernel", kept.len())
+        .fact("things kept by the kernel", kept.iter().filter(|(_, value)| value.is_some()).count())
         .measured("code in memory", rss, "KiB")
         .measured("code: own share", pss, "KiB")
         .fact("code is shared", pss < rss))
@@ -93,20 +94,20 @@ fn describe(mapping: Option<&Mapping>) -> String {
 }
 
 /// Some of what is not memory, as proc_pid_status(5) and its neighbours show it.
-fn kept_by_the_kernel(process: Pid) -> Result<Vec<(&'static str, String)>> {
-    let shown = |key: &str| status(process, key).unwrap_or_else(|| "not shown here".to_owned());
-    let first = |text: String| text.split_whitespace().next().unwrap_or_default().to_owned();
+fn kept_by_the_kernel(process: Pid) -> Result<Vec<(&'static str, Option<String>)>> {
+    let shown = |key: &str| status(process, key);
+    let first = |text: String| text.split_whitespace().next().map(str::to_owned);
     let here = fs::read_link(format!("/proc/{process}/cwd")).context("/proc/self/cwd")?;
     let here = here.file_name().map_or("/".into(), |name| name.to_string_lossy().into_owned());
     let limits = lab::proc::read(&format!("/proc/{process}/limits"))?;
     let open_files = limits.lines().find_map(|line| line.strip_prefix("Max open files"));
     Ok(vec![
-        ("process id", process.to_string()),
+        ("process id", shown("Pid")),
         ("parent", shown("PPid")),
-        ("user", first(shown("Uid"))),
-        ("current directory", format!(".../{here}")),
+        ("user", shown("Uid").and_then(first)),
+        ("current directory", Some(format!(".../{here}"))),
         ("umask", shown("Umask")),
-        ("limit of open files", first(open_files.unwrap_or_default().to_owned())),
+        ("limit of open files", open_files.map(str::to_owned).and_then(first)),
         ("ignored signals", shown("SigIgn")),
         ("threads", shown("Threads")),
     ])

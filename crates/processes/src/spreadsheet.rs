@@ -5,7 +5,7 @@ use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::process::{ChildStdin, ChildStdout, Stdio};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use lab::Role;
 use lab::child::{Child, explain_io};
 use nix::sys::wait::WaitStatus;
@@ -104,7 +104,8 @@ impl Instance {
 
     fn line(&mut self) -> Result<String> {
         let mut answer = String::new();
-        self.output.read_line(&mut answer).context("read")?;
+        let read = self.output.read_line(&mut answer).context("read")?;
+        ensure!(read > 0, "the spreadsheet {} has ended without an answer", self.pid());
         Ok(answer.trim_end().to_owned())
     }
 

@@ -19,6 +19,7 @@ pub const EXPERIMENT: Experiment = Experiment {
 };
 
 fn run(_: &Lab) -> Result<Evidence> {
+    lab::proc::must_be_shown()?;
     let (mut gate, mut open) = std::io::pipe().context("pipe")?;
     // SAFETY: this process has one thread, so the child inherits no lock that someone else holds.
     let child = unsafe {
@@ -30,6 +31,7 @@ fn run(_: &Lab) -> Result<Evidence> {
     }?;
     let pid = child.pid();
     let mut path = Vec::new();
+    let sent = |signal: Signal| child.signal(signal).map(|()| format!("got {signal}"));
     let mut see = |wanted: char, why: &str| {
         let seen = comes_to(pid, wanted);
         say!("parent", "{}  {:<9} child {pid} {why}", letter(seen), word(seen));
@@ -39,14 +41,14 @@ fn run(_: &Lab) -> Result<Evidence> {
 
     // ANCHOR: states
     let sleeps = see('S', "reads from an empty pipe");
-    child.signal(Signal::SIGSTOP)?;
-    let stops = see('T', "got SIGSTOP");
-    child.signal(Signal::SIGCONT)?;
-    let goes_on = see('S', "got SIGCONT; the pipe is empty");
+    let got = sent(Signal::SIGSTOP)?;
+    let stops = see('T', &got);
+    let got = sent(Signal::SIGCONT)?;
+    let goes_on = see('S', &format!("{got}; the pipe is empty"));
     open.write_all(b"g").context("write")?;
     let runs = see('R', "can read, and has work to do");
-    child.signal(Signal::SIGTERM)?;
-    let is_zombie = see('Z', "got SIGTERM; nobody has waited");
+    let got = sent(Signal::SIGTERM)?;
+    let is_zombie = see('Z', &format!("{got}; nobody has waited"));
     let status = child.wait()?;
     let gone = state(pid).is_none();
     say!("parent", "-  {:<9} waitpid says: child {pid} {}", gone_word(gone), in_words(status));
@@ -54,7 +56,8 @@ fn run(_: &Lab) -> Result<Evidence> {
     say!("parent", "its way: {}", path.join(" -> "));
 
     let (runnable, on_one_cpu) = two_on_one_cpu()?;
-    say!("parent", "two that compute on one CPU: both were R in {runnable} of {LOOKS} looks");
+    let place = if on_one_cpu { "on one CPU" } else { "not on one CPU" };
+    say!("parent", "two processes {place}: both were R in {runnable} of {LOOKS} looks");
     Ok(Evidence::new()
         .fact("states: sleeping", sleeps)
         .fact("states: stopped", stops)

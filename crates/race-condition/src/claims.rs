@@ -37,6 +37,11 @@ fn sharing_needs_synchronisation(facts: &Evidence) -> Result<Judgement, Absent> 
             return Ok(Judgement::inconclusive(because));
         }
     }
+    let kept_out = facts.number("readers kept out by a Mutex")?;
+    if kept_out < reads {
+        let because = format!("a Mutex kept out {kept_out} of {reads} readers half way");
+        return Ok(Judgement::inconclusive(because));
+    }
     let trials = facts.number("trials that lost updates")?;
     let of = facts.number("trials left to chance")?;
     let because = format!(
@@ -69,6 +74,7 @@ mod tests {
             .fact("trials left to chance", 5)
             .fact("torn reads, forced", torn)
             .fact("forced reads", 100)
+            .fact("readers kept out by a Mutex", 100)
             .fact("reads of data that nobody writes", 1000)
             .fact("wrong reads of data that nobody writes", wrong_reads)
     }
@@ -95,6 +101,12 @@ mod tests {
     #[test]
     fn locks_that_do_not_help_decide_nothing() {
         assert_eq!(CLAIMS[0].verdict(&facts(100, 100, 1, 0)).verdict, Verdict::Inconclusive);
+        let usual = facts(100, 100, 0, 0);
+        let mut let_in = Evidence::new().fact("readers kept out by a Mutex", 99);
+        for fact in usual.facts().iter().filter(|fact| !fact.name.starts_with("readers kept")) {
+            let_in = let_in.fact(&fact.name, fact.value.clone());
+        }
+        assert_eq!(CLAIMS[0].verdict(&let_in).verdict, Verdict::Inconclusive);
     }
 
     #[test]

@@ -102,8 +102,8 @@ fn run(_: &Lab) -> Result<Evidence> {
             }
             Answer::None(why) => {
                 say_why!("rustc", "{why}: the programs are not tried here");
-                evidence = evidence.missing("refused programs", why);
-                return Ok(evidence.missing("repaired programs that run", "nothing was refused"));
+                evidence = evidence.missing("refused programs", why.as_str());
+                return Ok(evidence.missing("repaired programs that run", why));
             }
         };
         evidence = evidence.fact(&format!("{name}: error"), code);

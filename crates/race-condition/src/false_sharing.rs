@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use lab::sample::{Comparison, Pinned, allowed_cpus};
-use lab::{Evidence, Experiment, Lab, say, say_why};
+use lab::{Evidence, Experiment, Lab, Summary, say, say_why};
 
 use crate::side_by_side::{Meeting, side_by_side};
 
@@ -62,9 +62,12 @@ fn run(lab: &Lab) -> Result<Evidence> {
     let [(_, near), (_, alone)] = &compared.sides;
     say!("main", "beside: {:.1} ns an addition; alone: {:.1} ns", near.median, alone.median);
     let (times, ratio) = (compared.ratio.median, compared.ratio);
-    let sure = if ratio.is_above(1.0) { "" } else { ", not surely longer" };
-    say!("main", "beside: {times:.1} times as long ({ratio}){sure}");
+    say!("main", "beside: {times:.1} times as long ({ratio}){}", how_sure(ratio));
     Ok(evidence.compared(RATIO, &compared))
+}
+
+fn how_sure(ratio: Summary) -> &'static str {
+    if ratio.is_above(1.0) { "" } else { ", not surely longer" }
 }
 
 const RATIO: &str = "neighbours against alone";
@@ -114,4 +117,16 @@ fn together(a: (Instant, Instant), b: (Instant, Instant)) -> Option<f64> {
     let overlap = a.1.min(b.1).saturating_duration_since(a.0.max(b.0));
     let longer = (a.1 - a.0).max(b.1 - b.0);
     (overlap * 10 >= longer * 9).then(|| longer.as_nanos() as f64 / f64::from(ADDITIONS))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nine_tenths_of_the_samples_must_be_longer() {
+        let said = |samples: [f64; 3]| how_sure(Summary::of(samples.to_vec()).unwrap());
+        assert_eq!(said([1.1, 5.0, 9.0]), "");
+        assert_eq!(said([0.9, 5.0, 9.0]), ", not surely longer");
+    }
 }

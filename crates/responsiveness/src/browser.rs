@@ -7,7 +7,7 @@ use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use lab::child::{Child, explain_io, failed, in_words};
 use lab::machine::Busy;
 use lab::sample::{Comparison, Pinned, allowed_cpus};
@@ -60,8 +60,9 @@ fn run(lab: &Lab) -> Result<Evidence> {
     // ANCHOR: tabs
     for (name, tab) in [("thread", tab_as_thread as Tab), ("process", tab_as_process)] {
         // ANCHOR_END: tabs
-        let Seen { ended, tab, downloads, frames } = browse_and_crash(tab)?;
-        say!("main", "a page crashes in a {name}: the browser {ended},");
+        let Seen { ended, crashed, tab, downloads, frames } = browse_and_crash(tab)?;
+        let crashes = if crashed { "crashes" } else { "ends by no signal" };
+        say!("main", "a page {crashes} in a {name}: the browser {ended},");
         say!("main", "  {downloads} of {DOWNLOADS} downloads are whole,");
         say!("main", "  {tab}");
         evidence = evidence
@@ -194,6 +195,8 @@ struct Left {
 /// What became of the browser.
 struct Seen {
     ended: String,
+    /// Whether a signal has ended the tab or the browser.
+    crashed: bool,
     tab: String,
     downloads: usize,
     frames: bool,
@@ -215,17 +218,21 @@ fn browse_and_crash(tab: Tab) -> Result<Seen> {
     }?;
     let status = browser.wait()?;
     let downloads = board.pieces.iter().filter(|it| it.load(Relaxed) == PIECES).count();
-    let tab = match board.tab.load(Relaxed) as i32 {
+    let last = board.tab.load(Relaxed) as i32;
+    let crashed = matches!(status, WaitStatus::Signaled(..)) || ![0, NO_SIGNAL].contains(&last);
+    let tab = match last {
         0 => "and nobody is left to tell what the tab died of".to_owned(),
         NO_SIGNAL => "and no signal has ended the tab".to_owned(),
         signal => format!("and the tab was ended by {}", Signal::try_from(signal)?),
     };
     let ended = match status {
         WaitStatus::Exited(_, 0) => "goes on".to_owned(),
-        other => in_words(other),
+        WaitStatus::Signaled(..) => in_words(status),
+        // It has not crashed but failed, and says why.
+        other => bail!("the browser {}", in_words(other)),
     };
     let frames = board.frames.load(Relaxed) > board.frames_at_crash.load(Relaxed) + 5;
-    Ok(Seen { ended, tab, downloads, frames })
+    Ok(Seen { ended, crashed, tab, downloads, frames })
 }
 
 /// Stands on the board for a tab that no signal has ended.

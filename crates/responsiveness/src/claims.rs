@@ -59,7 +59,9 @@ fn independent(facts: &Evidence) -> Result<Judgement, Absent> {
     let before = facts.number("page faults of a thread before another forks")?;
     let after = facts.number("page faults of a thread after another forks")?;
     let seen = format!("while one is blocked in read {beside} of {others} others go on");
-    Ok(if beside < others {
+    Ok(if beside < others && facts.busy().is_some() {
+        Judgement::undecided(seen)
+    } else if beside < others {
         Judgement::does_not_hold(seen)
     } else if stopped < others || stand > 0.0 || after > before {
         Judgement::caveat(format!(
@@ -74,16 +76,19 @@ fn independent(facts: &Evidence) -> Result<Judgement, Absent> {
 
 // ANCHOR: criterion
 fn efficient(facts: &Evidence) -> Result<Judgement, Absent> {
-    let waits = facts.number("overlap: in turn / waiting beside computing")?;
+    let waits = facts.samples("overlap: in turn / waiting beside computing")?;
     let in_use = facts.number("overlap: CPUs in use, one waits and one computes")?;
     let turn = facts.number("overlap: CPUs in use, waits then computes")?;
     let compute = facts.samples("overlap: in turn / computing beside computing")?;
     let seen = format!(
         "with waiting beside computing {in_use:.2} of a CPU is in use instead of {turn:.2}, and it \
-         is done {waits:.2} times as fast"
+         is done {:.2} times as fast",
+        waits.median
     );
-    Ok(if waits < 1.2 {
+    Ok(if waits.is_below(1.2) {
         Judgement::does_not_hold(seen)
+    } else if !waits.is_above(1.2) {
+        Judgement::undecided(format!("{seen} ({waits}), where 1.2 decides"))
     } else if compute.is_below(1.2) {
         Judgement::caveat(format!(
             "{seen}; but two that compute are {:.2} times as fast as one after the other ({compute})",
@@ -96,32 +101,34 @@ fn efficient(facts: &Evidence) -> Result<Judgement, Absent> {
             compute.median
         ))
     } else {
-        Judgement::inconclusive(format!("{seen}; two that compute: {compute} times as fast"))
+        Judgement::undecided(format!("{seen}; two that compute: {compute} times as fast"))
     })
 }
 // ANCHOR_END: criterion
 
 fn word_processor(facts: &Evidence) -> Result<Judgement, Absent> {
-    let ratio = facts.number("word-processor: p99, one loop / three threads")?;
+    let times = facts.samples("word-processor: p99, one loop / three threads")?;
+    let ratio = times.median;
     let saved = facts.truth("word-processor: what was saved is a beginning of the text")?;
     let checks = facts.number("word-processor: checks, three threads")?;
     let alone = facts.number("word-processor: checks, one loop")?;
     let seen = format!("99 of 100 keys are taken {ratio:.1} times as soon as in one loop");
     Ok(if checks < alone || alone < 1.0 {
-        Judgement::inconclusive(format!("{checks} checks beside keys, {alone} between them"))
-    } else if ratio < 2.0 {
+        Judgement::undecided(format!("{checks} checks beside keys, {alone} between them"))
+    } else if ratio < 2.0 && times.is_below(3.0) {
         Judgement::does_not_hold(seen)
+    } else if ratio < 3.0 || !times.is_above(1.0) {
+        Judgement::undecided(format!("{seen} ({times}): too near to 1 to decide"))
     } else if !saved {
         Judgement::caveat(format!("{seen}, but what was saved is not the text"))
-    } else if ratio < 3.0 {
-        Judgement::inconclusive(format!("{seen}: too near to 1 to decide"))
     } else {
         Judgement::holds(format!("{seen}, with {checks} checks beside them on one CPU"))
     })
 }
 
 fn browser(facts: &Evidence) -> Result<Judgement, Absent> {
-    let ratio = facts.number("browser: latest frame, one thread / threads")?;
+    let times = facts.samples("browser: latest frame, one thread / threads")?;
+    let ratio = times.median;
     let thread = facts.truth("browser: tab as thread: the window is drawn on")?;
     let process = facts.truth("browser: tab as process: the window is drawn on")?;
     let whole = facts.number("browser: tab as process: whole downloads")?;
@@ -130,10 +137,10 @@ fn browser(facts: &Evidence) -> Result<Judgement, Absent> {
         "in one thread the latest frame is {ratio:.1} times as late as with a thread for each \
          download"
     );
-    Ok(if ratio < 2.0 {
+    Ok(if ratio < 2.0 && times.is_below(3.0) {
         Judgement::does_not_hold(seen)
-    } else if ratio < 3.0 {
-        Judgement::inconclusive(format!("{seen}: too near to 1 to decide"))
+    } else if ratio < 3.0 || !times.is_above(1.0) {
+        Judgement::undecided(format!("{seen} ({times}): too near to 1 to decide"))
     } else if thread {
         Judgement::holds(format!("{seen}, and a tab that ends takes nothing with it"))
     } else if process {
@@ -157,6 +164,28 @@ mod tests {
         CLAIMS.iter().find(|claim| claim.id == id).unwrap().verdict(facts).verdict
     }
 
+    fn around(ratio: f64) -> Summary {
+        Summary::of(vec![0.95 * ratio, ratio, 1.05 * ratio]).expect("three samples")
+    }
+
+    #[test]
+    fn a_ratio_that_swings_about_1_decides_nothing() {
+        let swings = Summary::of(vec![0.7, 3.3, 21.0]).expect("three samples");
+        let keys = Evidence::new()
+            .sampled("word-processor: p99, one loop / three threads", swings, "")
+            .fact("word-processor: what was saved is a beginning of the text", true)
+            .fact("word-processor: checks, one loop", 8)
+            .fact("word-processor: checks, three threads", 8);
+        assert_eq!(verdict("word-processor", &keys), Verdict::Inconclusive);
+        let frames = Evidence::new()
+            .sampled("browser: latest frame, one thread / threads", swings, "")
+            .fact("browser: tab as thread: the window is drawn on", false)
+            .fact("browser: tab as thread: whole downloads", 0)
+            .fact("browser: tab as process: the window is drawn on", true)
+            .fact("browser: tab as process: whole downloads", 2);
+        assert_eq!(verdict("browser", &frames), Verdict::Inconclusive);
+    }
+
     #[test]
     fn independent_until_something_concerns_all() {
         let facts = |beside: u32, stopped: u32, stand: u32, faults: u32| {
@@ -174,25 +203,25 @@ mod tests {
         assert_eq!(verdict(id, &facts(3, 3, 0, 1000)), Verdict::Caveat);
         assert_eq!(verdict(id, &facts(3, 3, 0, 0)), Verdict::Holds);
         assert_eq!(verdict(id, &facts(0, 0, 3, 1000)), Verdict::DoesNotHold);
+        let mut busy = facts(2, 0, 3, 1000);
+        busy.while_busy(Some("others took half".to_owned()));
+        assert_eq!(verdict(id, &busy), Verdict::Inconclusive);
     }
 
     #[test]
     fn waiting_overlaps_and_computing_does_not() {
         let facts = |waits: f64, compute: f64| {
             Evidence::new()
-                .fact("overlap: in turn / waiting beside computing", waits)
+                .sampled("overlap: in turn / waiting beside computing", around(waits), "")
                 .fact("overlap: CPUs in use, waits then computes", 0.5)
                 .fact("overlap: CPUs in use, one waits and one computes", 0.5 * waits)
-                .sampled(
-                    "overlap: in turn / computing beside computing",
-                    Summary::of(vec![0.95 * compute, compute, 1.05 * compute]).unwrap(),
-                    "",
-                )
+                .sampled("overlap: in turn / computing beside computing", around(compute), "")
         };
         let id = "threads-use-cpu-efficiently";
         assert_eq!(verdict(id, &facts(1.9, 1.0)), Verdict::Caveat);
         assert_eq!(verdict(id, &facts(1.9, 1.9)), Verdict::Holds);
         assert_eq!(verdict(id, &facts(1.9, 1.2)), Verdict::Inconclusive);
+        assert_eq!(verdict(id, &facts(1.2, 1.0)), Verdict::Inconclusive);
         assert_eq!(verdict(id, &facts(1.0, 1.0)), Verdict::DoesNotHold);
     }
 
@@ -200,7 +229,7 @@ mod tests {
     fn keys_must_come_sooner_and_checks_must_have_been_made() {
         let facts = |ratio: f64, saved: bool, checks: u32| {
             Evidence::new()
-                .fact("word-processor: p99, one loop / three threads", ratio)
+                .sampled("word-processor: p99, one loop / three threads", around(ratio), "")
                 .fact("word-processor: what was saved is a beginning of the text", saved)
                 .fact("word-processor: checks, one loop", 8)
                 .fact("word-processor: checks, three threads", checks)
@@ -217,7 +246,7 @@ mod tests {
     fn a_window_must_outlive_its_tab() {
         let facts = |ratio: f64, thread: bool, process: bool| {
             Evidence::new()
-                .fact("browser: latest frame, one thread / threads", ratio)
+                .sampled("browser: latest frame, one thread / threads", around(ratio), "")
                 .fact("browser: tab as thread: the window is drawn on", thread)
                 .fact("browser: tab as thread: whole downloads", if thread { 2 } else { 0 })
                 .fact("browser: tab as process: the window is drawn on", process)

@@ -128,9 +128,12 @@ fn map(changes: &Changes) -> Result<f64> {
     };
     wait_for(1, &mut limit)?;
     let (start, until, mut times) = (Instant::now(), made() + CHANGES, 0);
-    while made() < until && !limit.is_over() {
+    loop {
         drop(map_private(page_size())?);
         times += 1;
+        if made() >= until || limit.is_over() {
+            break;
+        }
     }
     Ok(start.elapsed().as_secs_f64() * 1e6 / f64::from(times))
 }

@@ -129,7 +129,7 @@ fn run(lab: &Lab) -> Result<Evidence> {
     let names = ["fifty threads wait", "one thread waits"];
     let many = Comparison::paired(names, "ms", &many).context("no rounds")?;
     let (times, range) = (many.ratio.median, many.ratio);
-    say!("fifty", "{MANY} threads wait: {times:.2} times as long as one ({range})");
+    say!("many", "{MANY} threads wait: {times:.2} times as long as one ({range})");
     Ok(Evidence::new()
         .sampled("overlap: CPUs in use, waits then computes", turn, "")
         .sampled("overlap: CPUs in use, one waits and one computes", both, "")

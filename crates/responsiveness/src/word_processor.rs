@@ -10,7 +10,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use lab::child::{Child, explain_io, failed};
+use lab::child::{Child, explain_io, explain_temporary, failed};
 use lab::machine::Busy;
 use lab::sample::{Comparison, Pinned, allowed_cpus};
 use lab::thread::spawn;
@@ -185,7 +185,7 @@ impl Editor {
 fn nameless_file() -> Result<File> {
     let mut options = std::fs::OpenOptions::new();
     options.read(true).write(true).custom_flags(libc::O_TMPFILE);
-    options.open(std::env::temp_dir()).map_err(explain_io("open"))
+    options.open(std::env::temp_dir()).map_err(explain_temporary("open"))
 }
 
 /// A letter, and when its key was pressed.

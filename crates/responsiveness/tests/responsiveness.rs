@@ -23,3 +23,12 @@ fn what_was_saved_is_a_beginning_of_the_text() {
     let name = "word-processor: what was saved is a beginning of the text";
     assert_eq!(PROGRAM.fact("word-processor", name), true);
 }
+
+#[test]
+fn without_a_directory_for_temporary_files_tmpdir_is_named() {
+    let ended =
+        PROGRAM.command(&["word-processor"]).env("TMPDIR", "/nonexistent").output().unwrap();
+    let said = String::from_utf8_lossy(&ended.stdout);
+    assert!(ended.status.success() && ended.stderr.is_empty(), "{ended:?}");
+    assert!(said.contains("inconclusive here") && said.contains("TMPDIR=/nonexistent"), "{said}");
+}

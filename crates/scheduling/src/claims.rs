@@ -68,11 +68,21 @@ pub const CLAIMS: &[Claim] = &[
 ];
 
 // ANCHOR: criterion
+/// How many threads the two processes have that want one CPU.
+fn sizes(facts: &Evidence) -> Result<[f64; 2], Absent> {
+    let of = |which: &str| facts.number(&format!("fairness: threads of the {which} process"));
+    Ok([of("first")?, of("second")?])
+}
+
 fn smallest_unit(facts: &Evidence) -> Result<Judgement, Absent> {
     let same = facts.number("fairness: seven / one")?;
     let apart = facts.number("fairness: seven / one, own sessions")?;
-    let seen = format!("seven threads get {same:.1} times what one gets");
-    Ok(if same < 3.5 {
+    let [first, second] = sizes(facts)?;
+    let seen =
+        format!("a process of {first} threads gets {same:.1} times what one of {second} gets");
+    Ok(if first == second {
+        Judgement::inconclusive(format!("{seen}, whatever is counted"))
+    } else if same < 3.5 {
         Judgement::does_not_hold(format!("{seen}: threads are not what is counted"))
     } else if apart < 1.8 {
         Judgement::caveat(format!("{seen}, but {apart:.1} times if each process is a group"))
@@ -113,8 +123,8 @@ fn schedules(facts: &Evidence) -> Result<Judgement, Absent> {
     } else if idle > 30.0 {
         Judgement::does_not_hold(format!("more threads than CPUs ran {seen}"))
     } else if used < all {
-        Judgement::inconclusive(format!(
-            "the machine is busy: the threads ran on {used} of {all} CPUs, and others had the rest"
+        Judgement::undecided(format!(
+            "the threads ran on {used} of {all} CPUs, and others had the rest"
         ))
     } else if !preempted {
         Judgement::does_not_hold("no thread was made to give up its CPU to another")
@@ -127,7 +137,9 @@ fn priorities(facts: &Evidence) -> Result<Judgement, Absent> {
     let ratio = facts.number("nice: usual / nicer")?;
     let (step, steps) = (facts.number("nice: factor for a step")?, facts.number("nice: steps")?);
     let seen = format!("over {steps} steps a nice value makes a factor of {ratio:.1}");
-    Ok(if ratio > 1.8 {
+    Ok(if steps < 1.0 {
+        Judgement::inconclusive(format!("{seen}: neither was nicer than the other"))
+    } else if ratio > 1.8 {
         Judgement::holds(format!("{seen}, {step:.2} for each"))
     } else {
         Judgement::does_not_hold(seen)
@@ -137,6 +149,7 @@ fn priorities(facts: &Evidence) -> Result<Judgement, Absent> {
 fn fair(facts: &Evidence) -> Result<Judgement, Absent> {
     let equal = facts.number("fairness: most / least")?;
     let processes = facts.number("fairness: seven / one")?;
+    let [first, second] = sizes(facts)?;
     let seen = format!(
         "of four equal threads the most favoured gets {equal:.2} times what the least gets"
     );
@@ -144,7 +157,8 @@ fn fair(facts: &Evidence) -> Result<Judgement, Absent> {
         Judgement::does_not_hold(seen)
     } else if processes > 1.8 {
         Judgement::caveat(format!(
-            "{seen}; but a process of seven threads gets {processes:.1} times what another gets"
+            "{seen}; but a process of {first} threads gets {processes:.1} times what one of \
+             {second} gets"
         ))
         .briefly("but to threads, not to processes")
     } else {
@@ -163,7 +177,7 @@ fn starvation(facts: &Evidence) -> Result<Judgement, Absent> {
                 let what = pair.trim_start_matches("starvation: ");
                 return Ok(Judgement::does_not_hold(format!("{what} gets nothing")));
             }
-            (Err(Absent::Declared(_)), _) => {}
+            (Err(Absent::Declared { .. }), _) => {}
             (Err(absent), _) | (_, Err(absent)) => return Err(absent),
         }
     }
@@ -180,7 +194,7 @@ fn starvation(facts: &Evidence) -> Result<Judgement, Absent> {
         (Ok(share), _) => {
             Judgement::holds(format!("{seen}, and {share:.0} % beside a real-time thread"))
         }
-        (Err(Absent::Declared(_)), _) => Judgement::caveat(format!(
+        (Err(Absent::Declared { .. }), _) => Judgement::caveat(format!(
             "{seen}; what a real-time thread would leave cannot be seen without the right to be one"
         ))
         .briefly("but the weakest get a turn seldom"),
@@ -196,10 +210,16 @@ mod tests {
         CLAIMS.iter().find(|claim| claim.id == id).unwrap().verdict(facts).verdict
     }
 
+    fn two_processes(first: u32, second: u32) -> Evidence {
+        Evidence::new()
+            .fact("fairness: threads of the first process", first)
+            .fact("fairness: threads of the second process", second)
+    }
+
     #[test]
     fn threads_are_counted_or_something_else() {
         let facts = |same: f64, apart: f64| {
-            Evidence::new()
+            two_processes(7, 1)
                 .fact("fairness: seven / one", same)
                 .fact("fairness: seven / one, own sessions", apart)
         };
@@ -207,6 +227,10 @@ mod tests {
         assert_eq!(verdict(id, &facts(7.1, 1.0)), Verdict::Caveat);
         assert_eq!(verdict(id, &facts(7.1, 7.0)), Verdict::Caveat);
         assert_eq!(verdict(id, &facts(1.0, 1.0)), Verdict::DoesNotHold);
+        let equal = two_processes(7, 7)
+            .fact("fairness: seven / one", 1.0)
+            .fact("fairness: seven / one, own sessions", 1.0);
+        assert_eq!(verdict(id, &equal), Verdict::Inconclusive);
     }
 
     #[test]
@@ -242,20 +266,21 @@ mod tests {
 
     #[test]
     fn a_nice_value_must_weigh_something() {
-        let facts = |ratio: f64| {
+        let facts = |ratio: f64, steps: i32| {
             Evidence::new()
                 .fact("nice: usual / nicer", ratio)
                 .fact("nice: factor for a step", ratio.powf(0.2))
-                .fact("nice: steps", 5)
+                .fact("nice: steps", steps)
         };
-        assert_eq!(verdict("os-considers-priorities", &facts(3.05)), Verdict::Holds);
-        assert_eq!(verdict("os-considers-priorities", &facts(1.02)), Verdict::DoesNotHold);
+        assert_eq!(verdict("os-considers-priorities", &facts(3.05, 5)), Verdict::Holds);
+        assert_eq!(verdict("os-considers-priorities", &facts(1.02, 5)), Verdict::DoesNotHold);
+        assert_eq!(verdict("os-considers-priorities", &facts(1.0, 0)), Verdict::Inconclusive);
     }
 
     #[test]
     fn fair_to_whom() {
         let facts = |equal: f64, processes: f64| {
-            Evidence::new()
+            two_processes(7, 1)
                 .fact("fairness: most / least", equal)
                 .fact("fairness: seven / one", processes)
         };

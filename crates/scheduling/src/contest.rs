@@ -13,6 +13,7 @@ use lab::sample::{Comparison, Pinned};
 use lab::thread::spawn;
 use nix::errno::Errno;
 use nix::time::{ClockId, clock_getcpuclockid, clock_gettime};
+use nix::unistd::{Pid, getsid};
 
 /// What a contestant does before it wants the CPU, such as to set its nice value.
 pub type Before = fn() -> Result<()>;
@@ -92,6 +93,13 @@ pub fn processes<T>(
 }
 // ANCHOR_END: processes
 
+/// Whether each of these processes is in a session of its own, getsid(2).
+pub fn in_own_sessions(processes: &[Child]) -> Result<bool> {
+    let session = |child: &Child| getsid(Some(child.pid())).map_err(explain("getsid"));
+    let sessions = processes.iter().map(session).collect::<Result<Vec<Pid>>>()?;
+    Ok(sessions.iter().zip(processes).all(|(session, child)| *session == child.pid()))
+}
+
 fn spin_for_life(mut tell: &PipeWriter) -> Result<()> {
     tell.write_all(b".").map_err(explain_io("write"))?;
     let start = Instant::now();
@@ -139,7 +147,7 @@ fn read_all(clocks: &[ClockId]) -> Result<Vec<Duration>> {
 
 /// The nice value with which this program was started, getpriority(2). It may be -1, so that only
 /// errno tells of an error.
-fn nice() -> Result<i32> {
+pub fn nice() -> Result<i32> {
     Errno::clear();
     // SAFETY: the call takes two integers; on Linux 0 is the thread that calls.
     let nice = unsafe { libc::getpriority(libc::PRIO_PROCESS, 0) };
@@ -147,6 +155,24 @@ fn nice() -> Result<i32> {
         0 => Ok(nice),
         errno => Err(explain("getpriority")(Errno::from_raw(errno))),
     }
+}
+
+/// What a thread is seen to be after `before`, by such as [`nice`].
+pub fn after<T: Send>(before: Before, look: fn() -> Result<T>) -> Result<T> {
+    std::thread::scope(|scope| {
+        let thread = spawn(scope, "looks", || before().and_then(|()| look()))?;
+        thread.join().ok().context("the thread has panicked")?
+    })
+}
+
+/// The policy of this thread, or its nice value where that is the usual one.
+pub fn own_rank() -> Result<String> {
+    // SAFETY: the call takes an integer; 0 is the thread that calls.
+    let policy = unsafe { libc::sched_getscheduler(0) };
+    Ok(match Errno::result(policy).map_err(explain("sched_getscheduler"))? {
+        libc::SCHED_OTHER => format!("nice {}", nice()?),
+        other => crate::policies::policy_name(other).to_owned(),
+    })
 }
 
 /// Makes this thread so many steps nicer than it was started.

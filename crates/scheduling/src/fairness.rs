@@ -4,10 +4,11 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use lab::child::Child;
 use lab::{Evidence, Experiment, Lab, say};
 use nix::unistd::setsid;
 
-use crate::contest::{Before, Length, processes, threads};
+use crate::contest::{Before, Length, in_own_sessions, processes, threads};
 
 pub const EXPERIMENT: Experiment = Experiment {
     name: "fairness",
@@ -15,6 +16,9 @@ pub const EXPERIMENT: Experiment = Experiment {
     claims: &["os-is-fair", "smallest-schedulable-unit"],
     run,
 };
+
+/// So many threads has the larger of two processes.
+const MANY: usize = 7;
 
 fn run(lab: &Lab) -> Result<Evidence> {
     let length = Length {
@@ -35,10 +39,13 @@ fn run(lab: &Lab) -> Result<Evidence> {
 
     // ANCHOR: seven
     let session: Before = || Ok(setsid().map(drop)?);
-    let same = processes(&[(7, NOTHING), (1, NOTHING)], |clocks, _| length.watch(clocks))?;
-    let (own, groups) = processes(&[(7, session), (1, session)], |clocks, children| {
+    let (same, sizes) = processes(&[(MANY, NOTHING), (1, NOTHING)], |clocks, children| {
+        Ok((length.watch(clocks)?, threads_of(children)?))
+    })?;
+    let (own, groups, apart) = processes(&[(MANY, session), (1, session)], |clocks, children| {
         let group = |which: usize| autogroup(children[which].pid());
-        Ok((length.watch(clocks)?, [group(0), group(1)]))
+        let groups = [group(0), group(1)];
+        Ok((length.watch(clocks)?, groups, in_own_sessions(children)?))
     })?;
     // ANCHOR_END: seven
     let names = ["seven threads", "one thread"];
@@ -46,10 +53,14 @@ fn run(lab: &Lab) -> Result<Evidence> {
     let own = own
         .compare(["seven threads, own session", "one thread, own session"], 0, 1)
         .context("no interval")?;
-    say!("main", "a process of seven threads and a process of one want it:");
-    say!("main", "  the seven get {:.2} times as much ({})", same.ratio.median, same.ratio);
-    say!("main", "the same two, each in a session of its own (setsid):");
-    say!("main", "  the seven get {:.2} times as much ({})", own.ratio.median, own.ratio);
+    say!("main", "two processes want it, of {} and of {}:", many(sizes[0]), many(sizes[1]));
+    say!("main", "  the first gets {:.2} times as much ({})", same.ratio.median, same.ratio);
+    let place = match apart {
+        true => "each in a session of its own (setsid)",
+        false => "not each in a session of its own",
+    };
+    say!("main", "the same two, {place}:");
+    say!("main", "  the first gets {:.2} times as much ({})", own.ratio.median, own.ratio);
     let grouped = matches!(&groups, [Some(first), Some(second)] if first != second);
     let mark = std::fs::read_to_string("/proc/sys/kernel/sched_autogroup_enabled");
     let enabled = mark.is_ok_and(|text| text.trim() == "1");
@@ -63,8 +74,21 @@ fn run(lab: &Lab) -> Result<Evidence> {
         .compared("fairness: most / least", &equal.context("no interval")?)
         .compared("fairness: seven / one", &same)
         .compared("fairness: seven / one, own sessions", &own)
+        .fact("fairness: threads of the first process", sizes[0])
+        .fact("fairness: threads of the second process", sizes[1])
+        .fact("fairness: each in its own session", apart)
         .fact("fairness: autogroup is on", enabled)
         .fact("fairness: each session has a group", grouped))
+}
+
+/// How many threads each of two processes has.
+fn threads_of(processes: &[Child]) -> Result<[usize; 2]> {
+    let count = |which: usize| lab::proc::threads(processes[which].pid()).map(|all| all.len());
+    Ok([count(0)?, count(1)?])
+}
+
+fn many(threads: usize) -> String {
+    format!("{threads} {}", if threads == 1 { "thread" } else { "threads" })
 }
 
 /// The autogroup of a process, such as `/autogroup-25`, proc_pid_autogroup(5).

@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use lab::{Evidence, Experiment, Lab, say};
 use nix::unistd::setsid;
 
-use crate::contest::{Before, Length, be_nicer, processes, threads};
+use crate::contest::{Before, Length, after, be_nicer, in_own_sessions, nice, processes, threads};
 
 pub const EXPERIMENT: Experiment = Experiment {
     name: "nice",
@@ -29,10 +29,13 @@ fn run(lab: &Lab) -> Result<Evidence> {
     let shares = threads(&[usual, nicer], |clocks| length.watch(clocks))?;
     // ANCHOR_END: nice
     let two = shares.compare(["usual thread", "nicer thread"], 0, 1).context("no interval")?;
-    let step = two.ratio.median.powf(1.0 / f64::from(STEPS));
-    say!("main", "two threads of one process, one {STEPS} steps nicer, want one CPU:");
+    let steps = after(nicer, nice)? - after(usual, nice)?;
+    let step = two.ratio.median.powf(1.0 / f64::from(steps.max(1)));
+    say!("main", "two threads of one process, one {steps} steps nicer, want one CPU:");
     say!("main", "  the other gets {:.2} times as much ({})", two.ratio.median, two.ratio);
-    say!("main", "  that is a factor of {step:.2} for each step");
+    if steps > 0 {
+        say!("main", "  that is a factor of {step:.2} for each step");
+    }
 
     // ANCHOR: sessions
     let usual: Before = || Ok(setsid().map(drop)?);
@@ -40,16 +43,19 @@ fn run(lab: &Lab) -> Result<Evidence> {
         setsid()?;
         be_nicer(STEPS)
     };
-    let apart = processes(&[(1, usual), (1, nicer)], |clocks, _| length.watch(clocks))?;
+    let (apart, own) = processes(&[(1, usual), (1, nicer)], |clocks, children| {
+        Ok((length.watch(clocks)?, in_own_sessions(children)?))
+    })?;
     // ANCHOR_END: sessions
     let apart = apart
         .compare(["usual process, own session", "nicer process, own session"], 0, 1)
         .context("no interval")?;
-    say!("main", "the same, but two processes, each in a session of its own:");
+    let place = if own { "each in a session of its own" } else { "not each in its own session" };
+    say!("main", "the same, but two processes, {place}:");
     say!("main", "  the other gets {:.2} times as much ({})", apart.ratio.median, apart.ratio);
     Ok(Evidence::new()
         .compared("nice: usual / nicer", &two)
         .measured("nice: factor for a step", step, "times")
-        .fact("nice: steps", STEPS)
+        .fact("nice: steps", steps)
         .compared("nice: usual / nicer, own sessions", &apart))
 }

@@ -121,7 +121,8 @@ fn policy_of(thread: Pid) -> Result<i32> {
     Errno::result(policy).map_err(explain("sched_getscheduler"))
 }
 
-fn policy_name(policy: i32) -> &'static str {
+/// The name of a policy, sched(7).
+pub fn policy_name(policy: i32) -> &'static str {
     match policy {
         libc::SCHED_OTHER => "SCHED_OTHER",
         libc::SCHED_BATCH => "SCHED_BATCH",

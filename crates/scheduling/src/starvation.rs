@@ -10,7 +10,8 @@ use lab::thread::spawn;
 use lab::{Evidence, Experiment, Lab, Unavailable, say, say_why};
 
 use crate::contest::{
-    Before, NICEST, PATIENCE, cpu, own_clock, read, set_nice, set_policy, threads, too_little,
+    Before, NICEST, PATIENCE, after, cpu, own_clock, own_rank, read, set_nice, set_policy, threads,
+    too_little,
 };
 
 pub const EXPERIMENT: Experiment = Experiment {
@@ -34,13 +35,13 @@ fn run(lab: &Lab) -> Result<Evidence> {
     let nicest: Before = || set_nice(NICEST);
     // ANCHOR_END: pairs
     let mut evidence = Evidence::new();
-    for (name, weak, strong, who) in [
-        ("SCHED_IDLE beside nice 0", idle, usual, "a SCHED_IDLE thread beside a usual one"),
-        ("nice 19 beside nice 0", nicest, usual, "a thread of nice 19 beside a usual one"),
-    ] {
+    for (name, weak, strong) in
+        [("SCHED_IDLE beside nice 0", idle, usual), ("nice 19 beside nice 0", nicest, usual)]
+    {
         match contest(weak, strong, length, TURN) {
             Ok(left) => {
-                say!("main", "{who}:");
+                let weak = after(weak, own_rank)?;
+                say!("main", "a thread of {weak} beside one of {}:", left.rank);
                 say!("main", "  {left}");
                 evidence = evidence
                     .fact(&format!("starvation: {name} gets a turn"), left.weak >= TURN)
@@ -48,7 +49,7 @@ fn run(lab: &Lab) -> Result<Evidence> {
             }
             Err(error) => {
                 let why = unless_failed(error)?;
-                say_why!("main", "{who}: not shown here, {why}");
+                say_why!("main", "{name}: not shown here, {why}");
                 evidence = evidence
                     .missing(&format!("starvation: {name} gets a turn"), &why)
                     .missing(&format!("starvation: {name}"), &why);
@@ -60,7 +61,8 @@ fn run(lab: &Lab) -> Result<Evidence> {
     let greedy: Before = || set_nice(-20);
     evidence = match contest(nicest, greedy, length, Duration::ZERO) {
         Ok(left) => {
-            say!("main", "a thread of nice 19 beside one of nice -20:");
+            let weak = after(nicest, own_rank)?;
+            say!("main", "a thread of {weak} beside one of {}:", left.rank);
             say!("main", "  {left}");
             evidence.measured(name, left.share(), "%")
         }
@@ -74,7 +76,7 @@ fn run(lab: &Lab) -> Result<Evidence> {
     let window = Duration::from_millis(lab.by_effort(150, 1100, 2100));
     Ok(match least(|| real_time(window).and_then(Left::undisturbed)) {
         Ok(left) => {
-            say!("main", "a usual thread beside one of SCHED_FIFO:");
+            say!("main", "a usual thread beside one of {}:", left.rank);
             say!("main", "  {left}");
             evidence.measured(name, left.share(), "%").measured(
                 &format!("{name}: time"),
@@ -95,6 +97,8 @@ struct Left {
     weak: Duration,
     strong: Duration,
     took: Duration,
+    /// What the kernel says the strong one is.
+    rank: String,
 }
 
 impl Left {
@@ -151,6 +155,7 @@ fn unless_failed(error: anyhow::Error) -> Result<String> {
 /// Watches until both together have had so much of the CPU and the weak one has had its turn, or
 /// until the strong one has had so much that the weak one counts as starved.
 fn contest(weak: Before, strong: Before, length: Duration, turn: Duration) -> Result<Left> {
+    let strong_one = strong;
     threads(&[weak, strong], |clocks| {
         let (from, start, watch) = (clocks()?, Instant::now(), Busy::begin());
         loop {
@@ -158,7 +163,7 @@ fn contest(weak: Before, strong: Before, length: Duration, turn: Duration) -> Re
             let (now, took) = (clocks()?, start.elapsed());
             let [weak, strong] = [now[0] - from[0], now[1] - from[1]];
             if (weak + strong >= length && weak >= turn) || strong >= STARVED {
-                return Ok(Left { weak, strong, took });
+                return Ok(Left { weak, strong, took, rank: after(strong_one, own_rank)? });
             }
             if took >= PATIENCE {
                 return Err(too_little(watch.so_far()));
@@ -182,7 +187,7 @@ fn real_time(window: Duration) -> Result<Left> {
                     std::hint::spin_loop();
                 }
                 let (took, strong) = (start.elapsed(), read(own_clock())? - own);
-                Ok(Left { weak: clocks()?[0] - from, strong, took })
+                Ok(Left { weak: clocks()?[0] - from, strong, took, rank: own_rank()? })
             })?;
             strong.join().ok().context("the thread has panicked")?
         })

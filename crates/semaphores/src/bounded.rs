@@ -22,6 +22,7 @@ const THREADS: usize = 8;
 /// How many are inside, and the most that there have been.
 #[derive(Default)]
 struct Room {
+    at_the_door: AtomicUsize,
     inside: AtomicUsize,
     most: AtomicUsize,
     entries: AtomicUsize,
@@ -42,8 +43,10 @@ impl Room {
 fn run(lab: &Lab) -> Result<Evidence> {
     let each = lab.by_effort(300, 1250, 12_500);
     let (room, semaphore) = (Room::default(), Semaphore::new(PERMITS)?);
+    let (permits, mut guests) = (semaphore.permits(), 0);
     std::thread::scope(|threads| -> Result<()> {
         for _ in 0..THREADS {
+            guests += 1;
             // ANCHOR: bounded
             spawn(threads, "guest", || {
                 for _ in 0..each {
@@ -59,7 +62,7 @@ fn run(lab: &Lab) -> Result<Evidence> {
         Ok(())
     })?;
     let (most, entries) = (room.most.into_inner(), room.entries.into_inner());
-    say!("main", "{entries} entries by {THREADS} threads with {PERMITS} permits");
+    say!("main", "{entries} entries by {guests} threads with {permits} permits");
     say!("main", "at most {most} were inside at once");
 
     let (full, crowd) = (held_open(Some(&Semaphore::new(PERMITS)?))?, held_open(None)?);
@@ -67,7 +70,7 @@ fn run(lab: &Lab) -> Result<Evidence> {
     say!("main", "without permits {crowd}");
     Ok(Evidence::new()
         .fact("semaphore: permits", PERMITS)
-        .fact("semaphore: threads", THREADS)
+        .fact("semaphore: threads", guests)
         .fact("semaphore: entries", entries)
         .fact("semaphore: most inside", most.max(full))
         .fact("semaphore: inside when all stay", full)
@@ -81,17 +84,20 @@ fn held_open(semaphore: Option<&Semaphore>) -> Result<usize> {
     std::thread::scope(|threads| {
         for _ in 0..THREADS {
             spawn(threads, "guest", move || {
+                room.at_the_door.fetch_add(1, Ordering::Relaxed);
                 if let Some(semaphore) = semaphore {
                     semaphore.wait();
                 }
                 room.enter();
-                let mut quiet_since = (room.entries.load(Ordering::Relaxed), Instant::now());
-                // Leaves when nobody has come for a while.
-                while quiet_since.1.elapsed() < Duration::from_millis(50) {
+                let so_far = || {
+                    [&room.at_the_door, &room.entries].map(|count| count.load(Ordering::Relaxed))
+                };
+                let mut quiet_since = (so_far(), Instant::now());
+                // Leaves when all are at the door, or inside, and nobody has come in for a while.
+                while so_far()[0] < THREADS || quiet_since.1.elapsed() < Duration::from_millis(20) {
                     std::thread::sleep(Duration::from_millis(1));
-                    let entries = room.entries.load(Ordering::Relaxed);
-                    if entries != quiet_since.0 {
-                        quiet_since = (entries, Instant::now());
+                    if so_far() != quiet_since.0 {
+                        quiet_since = (so_far(), Instant::now());
                     }
                 }
                 room.leave();

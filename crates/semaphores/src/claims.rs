@@ -29,7 +29,7 @@ fn semaphore_limits(facts: &Evidence) -> Result<Judgement, Absent> {
         )));
     }
     if crowd <= permits {
-        return Ok(Judgement::inconclusive("there never was a crowd, even without a semaphore"));
+        return Ok(Judgement::undecided("there never was a crowd, even without a semaphore"));
     }
     let mut but = Vec::new();
     if lost {

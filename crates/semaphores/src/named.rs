@@ -31,28 +31,35 @@ fn run(_: &Lab) -> Result<Evidence> {
         })
     }?;
     let semaphore = Named::create(&name, 1)?;
-    say!("parent", "makes the semaphore {} with one permit", name.to_string_lossy());
+    let permits = match semaphore.permits() {
+        1 => "one permit".to_owned(),
+        other => format!("{other} permits"),
+    };
+    say!("parent", "makes the semaphore {} with {permits}", name.to_string_lossy());
 
     let holder = Holder::start(&name)?;
     let pid = holder.child.pid();
-    let excluded = !semaphore.wait_for(SHORT);
+    let excluded = !semaphore.wait_for(SHORT)?;
     let free = if excluded { "there is none for the parent" } else { "the parent has one too" };
     say!("parent", "process {pid} has the permit: {free}");
+    let before = semaphore.permits();
     let returned = holder.ask_to_return()?;
     let back = semaphore.permits();
-    say!("parent", "{pid} gives it back and {returned}; there are {back}");
+    let gives = if back > before { "gives it back" } else { "does not give it back" };
+    say!("parent", "{pid} {gives} and {returned}; there are {back}");
 
     let holder = Holder::start(&name)?;
     let pid = holder.child.pid();
     let killed = in_words(holder.child.kill()?);
-    let lost = !semaphore.wait_for(SHORT);
+    let lost = !semaphore.wait_for(SHORT)?;
     say!("parent", "{pid} takes it again and {killed}; there are {}", semaphore.permits());
     let words = if lost { "waits, and would for ever" } else { "gets it" };
     say!("parent", "who wants the permit now {words}");
     semaphore.post();
-    let repaired = semaphore.wait_for(SHORT);
+    let repaired = semaphore.wait_for(SHORT)?;
     let words = if repaired { "it can be taken" } else { "it cannot be taken" };
-    say!("parent", "posts one that it never took: {words}");
+    let whose = if excluded && lost { "that it never took" } else { "that it has taken" };
+    say!("parent", "posts one {whose}: {words}");
     Ok(Evidence::new()
         .fact("named: excludes another process", excluded)
         .fact("named: permits after it was given back", back)
@@ -60,7 +67,8 @@ fn run(_: &Lab) -> Result<Evidence> {
         .fact("named: anybody can post", repaired))
 }
 
-const SHORT: Duration = Duration::from_millis(100);
+/// Long enough for whoever can have the permit: it is there, or taken for good.
+const SHORT: Duration = Duration::from_millis(30);
 
 /// A process that has taken the permit.
 struct Holder {
@@ -94,7 +102,7 @@ pub const HOLDER: Role = Role {
     run: |arguments| {
         let name = CString::new(*arguments.first().context("the name is missing")?)?;
         let semaphore = Named::open(&name)?;
-        anyhow::ensure!(semaphore.wait_for(lab::child::LIMIT), "there was no permit");
+        anyhow::ensure!(semaphore.wait_for(lab::child::LIMIT)?, "there was no permit");
         let has = stretch!("holder", "has the permit");
         println!("taken");
         let mut line = String::new();

@@ -43,7 +43,7 @@ impl Semaphore {
     // ANCHOR_END: calls
 
     /// Takes a permit if there is one within `limit`.
-    pub fn wait_for(&self, limit: Duration) -> bool {
+    pub fn wait_for(&self, limit: Duration) -> Result<bool> {
         // SAFETY: the semaphore is initialised.
         unsafe { wait_for(self.0.get(), limit) }
     }
@@ -88,7 +88,7 @@ impl Named {
     }
 
     /// Takes a permit if there is one within `limit`.
-    pub fn wait_for(&self, limit: Duration) -> bool {
+    pub fn wait_for(&self, limit: Duration) -> Result<bool> {
         // SAFETY: the semaphore is open until this value is dropped.
         unsafe { wait_for(self.0, limit) }
     }
@@ -116,9 +116,9 @@ impl Drop for Named {
 /// # Safety
 ///
 /// The pointer must be to an initialised semaphore.
-unsafe fn wait_for(semaphore: *mut libc::sem_t, limit: Duration) -> bool {
-    let now = clock_gettime(ClockId::CLOCK_REALTIME).map_or(Duration::ZERO, Duration::from);
-    let end = now + limit;
+unsafe fn wait_for(semaphore: *mut libc::sem_t, limit: Duration) -> Result<bool> {
+    let now = clock_gettime(ClockId::CLOCK_REALTIME).map_err(explain("clock_gettime"))?;
+    let end = Duration::from(now) + limit;
     let end = libc::timespec {
         tv_sec: end.as_secs() as libc::time_t,
         tv_nsec: end.subsec_nanos() as libc::c_long,
@@ -126,9 +126,12 @@ unsafe fn wait_for(semaphore: *mut libc::sem_t, limit: Duration) -> bool {
     loop {
         // SAFETY: the caller promises the semaphore; the time lives during the call.
         match unsafe { libc::sem_timedwait(semaphore, &end) } {
-            0 => return true,
-            _ if Errno::last() == Errno::EINTR => continue,
-            _ => return false,
+            0 => return Ok(true),
+            _ => match Errno::last() {
+                Errno::EINTR => continue,
+                Errno::ETIMEDOUT => return Ok(false),
+                errno => return Err(explain("sem_timedwait")(errno)),
+            },
         }
     }
 }

@@ -32,12 +32,12 @@ fn threaded_server(facts: &Evidence) -> Result<Judgement, Absent> {
         let why =
             format!("threads were only {:.1} times as fast as one after the other", ratio.median);
         return Ok(match facts.busy() {
-            Some(_) => Judgement::inconclusive(why),
+            Some(_) => Judgement::undecided(why),
             None => Judgement::does_not_hold(why),
         });
     }
     if !ratio.is_above(enough) {
-        return Ok(Judgement::inconclusive(format!(
+        return Ok(Judgement::undecided(format!(
             "threads were {ratio} times as fast as one after the other, {enough} decides"
         )));
     }

@@ -30,18 +30,21 @@ pub const CLAIMS: &[Claim] = &[
 
 fn cross_process_threads(facts: &Evidence) -> Result<Judgement, Absent> {
     let read = facts.number("old pointer: the other process reads")?;
-    let crash = facts.text("new pointer: the other process gets")?;
+    let other = facts.text("new pointer: the other process gets")?;
     let woken = facts.number("shared futex: processes woken")?;
     let by_offset = facts.number("offset: the other process reads")?;
     let std_sleeps = facts.truth("std mutex: the other process sleeps on")?;
-    if read == 42.0 || !crash.starts_with("SIG") {
+    if read == 42.0 || other == "42" {
         return Ok(Judgement::does_not_hold(format!(
-            "a pointer worked in the other process: there it led to {read} and to {crash}"
+            "a pointer worked in the other process: there it led to {read} and to {other}"
         )));
     }
-    let pointers = format!("a pointer led to a stale {read} or to {crash} in the other process");
+    let pointers = format!("a pointer led to a stale {read} or to {other} in the other process");
     if woken < 1.0 || by_offset != 42.0 {
-        return Ok(Judgement::holds(format!("{pointers}, and shared memory carried nothing")));
+        let wakes = if woken < 1.0 { "did not wake it" } else { "woke it" };
+        return Ok(Judgement::holds(format!(
+            "{pointers}; in shared memory an offset led to {by_offset}, and a shared futex {wakes}"
+        )));
     }
     let trap = if std_sleeps { "; std's mutex did not wake it" } else { "" };
     Ok(Judgement::caveat(format!(
@@ -113,12 +116,20 @@ mod tests {
     #[test]
     fn a_pointer_that_works_refutes_it() {
         assert_eq!(CLAIMS[0].verdict(&pointers(42, "SIGSEGV", 1)).verdict, Verdict::DoesNotHold);
-        assert_eq!(CLAIMS[0].verdict(&pointers(7, "a value", 1)).verdict, Verdict::DoesNotHold);
+        assert_eq!(CLAIMS[0].verdict(&pointers(7, "42", 1)).verdict, Verdict::DoesNotHold);
+    }
+
+    #[test]
+    fn a_pointer_to_what_the_other_has_there_by_itself_did_not_work() {
+        assert_eq!(CLAIMS[0].verdict(&pointers(7, "0", 1)).verdict, Verdict::Caveat);
     }
 
     #[test]
     fn without_a_wake_up_it_holds() {
-        assert_eq!(CLAIMS[0].verdict(&pointers(7, "SIGSEGV", 0)).verdict, Verdict::Holds);
+        let judgement = CLAIMS[0].verdict(&pointers(7, "SIGSEGV", 0));
+        assert_eq!(judgement.verdict, Verdict::Holds);
+        let seen = "an offset led to 42, and a shared futex did not wake it";
+        assert!(judgement.because.ends_with(seen), "{}", judgement.because);
     }
 
     #[test]
@@ -144,6 +155,10 @@ mod tests {
         let shrunk = judged(100, "SIGBUS");
         assert_eq!(shrunk.verdict, Verdict::Caveat);
         assert!(shrunk.because.contains("SIGBUS") && !shrunk.because.contains("killed"));
+        // A lock that tells nobody of the death leaves the data as torn.
+        let mut unnoticed = Evidence::new().fact("lock after its owner was killed", "ETIMEDOUT");
+        unnoticed.merge(shared(1000, 43, 70, "the data"));
+        assert_eq!(CLAIMS[1].verdict(&unnoticed).verdict, Verdict::Caveat);
     }
 
     #[test]

@@ -12,7 +12,7 @@ use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use lab::child::{Child, LIMIT, explain_io, in_words, late};
+use lab::child::{Child, LIMIT, explain, explain_io, in_words, late};
 use lab::sample::{Comparison, Contestant, Pinned, Rounds, allowed_cpus};
 use lab::{Evidence, Experiment, Lab, TimeLimit, say};
 use memmap2::MmapRaw;
@@ -30,16 +30,16 @@ pub(crate) const EXPERIMENT: Experiment = Experiment {
 
 fn run(lab: &Lab) -> Result<Evidence> {
     let memory = crate::memory::shared(4096)?;
-    let (shared, outcome) = wake_another_process(&memory, Scope::Shared)?;
-    say!("parent", "shared wake: the kernel woke {shared}, the child {outcome}");
+    let first = wake_another_process(&memory, Scope::Shared)?;
+    let second = wake_another_process(&memory, Scope::Private)?;
+    for Wake { kind, woken, outcome } in [&first, &second] {
+        say!("parent", "{kind} wake: the kernel woke {woken}, the child {outcome}");
+    }
     let evidence = Evidence::new()
-        .fact("shared futex: processes woken", shared)
-        .fact("shared futex: the sleeper", outcome);
-    let (private, outcome) = wake_another_process(&memory, Scope::Private)?;
-    say!("parent", "private wake: the kernel woke {private}, the child {outcome}");
-    let evidence = evidence
-        .fact("private futex: processes woken", private)
-        .fact("private futex: the sleeper", outcome);
+        .fact("shared futex: processes woken", first.woken)
+        .fact("shared futex: the sleeper", first.outcome)
+        .fact("private futex: processes woken", second.woken)
+        .fact("private futex: the sleeper", second.outcome);
 
     let compared = round_trips(lab, &memory)?;
     let [(_, process), (_, thread)] = &compared.sides;
@@ -58,9 +58,16 @@ fn run(lab: &Lab) -> Result<Evidence> {
     Ok(evidence.compared("futex round trip, processes to threads", &compared))
 }
 
+/// What became of a wake-up: its kind, how many the kernel woke, and how the sleep ended.
+struct Wake {
+    kind: &'static str,
+    woken: i64,
+    outcome: String,
+}
+
 /// Lets a child sleep on a word and wakes it. Returns how many the kernel says it woke, and how
 /// the child's sleep ended.
-fn wake_another_process(memory: &MmapRaw, scope: Scope) -> Result<(i64, String)> {
+fn wake_another_process(memory: &MmapRaw, scope: Scope) -> Result<Wake> {
     let word = word(memory, 0);
     word.store(0, Relaxed);
     // Long where a wake-up will come, short where only the time-out will.
@@ -75,6 +82,7 @@ fn wake_another_process(memory: &MmapRaw, scope: Scope) -> Result<(i64, String)>
     wait_until_asleep(&child, || word.load(Acquire) != 0)?;
     word.store(2, Release);
     let woken = wake(word, 1, scope);
+    Errno::result(woken).map_err(explain("futex"))?;
     let outcome = match child.wait()? {
         WaitStatus::Exited(_, 0) => "was woken".to_owned(),
         WaitStatus::Exited(_, libc::ETIMEDOUT) => {
@@ -83,7 +91,7 @@ fn wake_another_process(memory: &MmapRaw, scope: Scope) -> Result<(i64, String)>
         WaitStatus::Exited(_, errno) => format!("got {:?}", Errno::from_raw(errno)),
         status => bail!("the child {}", in_words(status)),
     };
-    Ok((woken, outcome))
+    Ok(Wake { kind: scope.name(), woken, outcome })
 }
 
 /// Round trips to a process and to a thread, by the same shared futexes, measured in turn on one
@@ -182,6 +190,7 @@ pub(crate) fn wait_until_asleep(child: &Child, so_far: impl Fn() -> bool) -> Res
 
 /// Whether a process is asleep, proc_pid_stat(5).
 pub(crate) fn sleeps(pid: Pid) -> Result<bool> {
+    lab::proc::must_be_shown()?;
     let stat = lab::proc::read(&format!("/proc/{pid}/stat"))?;
     Ok(stat.rsplit(") ").next().is_some_and(|rest| rest.starts_with('S')))
 }
@@ -196,6 +205,13 @@ pub enum Scope {
 }
 
 impl Scope {
+    fn name(self) -> &'static str {
+        match self {
+            Scope::Shared => "shared",
+            Scope::Private => "private",
+        }
+    }
+
     fn flag(self) -> libc::c_int {
         match self {
             Scope::Shared => 0,

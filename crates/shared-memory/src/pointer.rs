@@ -4,8 +4,8 @@ use std::fs::File;
 use std::num::NonZeroUsize;
 use std::os::fd::OwnedFd;
 
-use anyhow::{Context, Result, ensure};
-use lab::child::{Child, explain, in_words, no_core_dump};
+use anyhow::{Context, Result, bail, ensure};
+use lab::child::{Child, explain, in_words, no_core_dump, status};
 use lab::{Evidence, Experiment, Lab, say};
 use memmap2::{MmapOptions, MmapRaw};
 use nix::sys::memfd::{MFdFlags, memfd_create};
@@ -36,15 +36,7 @@ fn run(_: &Lab) -> Result<Evidence> {
     let (reader, writer) = nix::unistd::pipe().map_err(explain("pipe"))?;
 
     // SAFETY: this process has one thread, so the child inherits no lock that someone else holds.
-    let child = unsafe {
-        Child::fork(|| match receive(&reader, &shared) {
-            Ok(()) => 0,
-            Err(error) => {
-                say!("child", "{error:#}");
-                1
-            }
-        })
-    }?;
+    let child = unsafe { Child::fork(|| status(receive(&reader, &shared))) }?;
     let new = new_page(MapFlags::MAP_SHARED)?; // Made after the fork: the child has no such page.
     let memory = map(&shared)?;
     // SAFETY: all three are writable, and nobody else writes them yet.
@@ -58,15 +50,18 @@ fn run(_: &Lab) -> Result<Evidence> {
     for message in [old as usize, new as usize, OFFSET] {
         nix::unistd::write(&writer, &message.to_ne_bytes()).map_err(explain("write"))?;
     }
-    let status = child.wait()?;
-    ensure!(matches!(status, WaitStatus::Exited(_, 0)), "the child {}", in_words(status));
+    let ended = child.wait()?;
+    ensure!(matches!(ended, WaitStatus::Exited(_, 0)), "the child {}", in_words(ended));
 
     // SAFETY: the child has ended, nobody writes there any more.
     let found = |index| unsafe { word(&memory, index).read_volatile() };
-    let signal = nix::sys::signal::Signal::try_from(found(1) as i32);
+    let second = match nix::sys::signal::Signal::try_from(found(1) as i32) {
+        Ok(signal) => signal.as_str().to_owned(),
+        Err(_) => found(3).to_string(),
+    };
     Ok(Evidence::new()
         .fact("old pointer: the other process reads", found(0))
-        .fact("new pointer: the other process gets", signal.map_or("a value", |s| s.as_str()))
+        .fact("new pointer: the other process gets", second)
         .fact("offset: the other process reads", found(2)))
 }
 
@@ -90,20 +85,20 @@ fn receive(from: &OwnedFd, shared: &File) -> Result<()> {
     let victim = unsafe {
         Child::fork(|| {
             no_core_dump();
-            std::hint::black_box(new.read_volatile());
-            0
+            new.read_volatile() as i32
         })
     }?;
     let there = if mapped { "something else is" } else { "nothing is" };
-    let signal = match victim.wait()? {
+    let (signal, second) = match victim.wait()? {
         WaitStatus::Signaled(_, signal, _) => {
             say!("child", "at the second, {signal}: {there} mapped there");
-            signal as u64
+            (signal as u64, 0)
         }
-        status => {
-            say!("child", "reading at the second {}: {there} there", in_words(status));
-            0
+        WaitStatus::Exited(_, value) => {
+            say!("child", "reads {value} at the second: {there} mapped there");
+            (0, value as u64)
         }
+        status => bail!("the reader of the second {}", in_words(status)),
     };
 
     let memory = map(shared)?;
@@ -111,7 +106,7 @@ fn receive(from: &OwnedFd, shared: &File) -> Result<()> {
     unsafe {
         let value = word(&memory, offset).read_volatile();
         say!("child", "maps the shared memory at {:p} and finds {value} there", memory.as_ptr());
-        for (index, finding) in [copy, signal, value].into_iter().enumerate() {
+        for (index, finding) in [copy, signal, value, second].into_iter().enumerate() {
             word(&memory, index).write_volatile(finding);
         }
     }

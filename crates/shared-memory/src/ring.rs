@@ -39,7 +39,7 @@ fn run(lab: &Lab) -> Result<Evidence> {
                 sent += ROUND;
                 in_order += round.in_order;
             }
-            calls += round.calls;
+            calls += round.calls_of_both();
             took[way].push(round);
         }
         if in_order < sent {
@@ -68,10 +68,17 @@ struct Round {
     in_order: u64,
     /// Nanoseconds per message.
     nanoseconds: f64,
-    /// System calls of both ends.
-    calls: u64,
+    /// System calls of the producer and of the consumer.
+    calls: [u64; 2],
     /// How often one of the two lost its CPU.
     switches: u64,
+}
+
+impl Round {
+    /// What the messages cost, whichever end had to call.
+    fn calls_of_both(&self) -> u64 {
+        self.calls.iter().sum()
+    }
 }
 
 type Send = fn(&mut Producer<'_, u64>) -> Result<(), Gone>;
@@ -141,9 +148,9 @@ fn exchange(send: Send, receive: Receive) -> Result<Round> {
     // SAFETY: this process has one thread, so the child inherits no lock that someone else holds.
     let child = unsafe {
         Child::fork(|| {
-            let _pinned = Pinned::to(there);
-            let mut producer = match ring.producer() {
-                Ok(producer) => producer,
+            let pinned = Pinned::to(there).and_then(|pinned| Ok((pinned, ring.producer()?)));
+            let (_pinned, mut producer) = match pinned {
+                Ok(both) => both,
                 Err(error) => return failed(&error),
             };
             producer.looks_before_sleep(looks);
@@ -175,7 +182,7 @@ fn exchange(send: Send, receive: Receive) -> Result<Round> {
     Ok(Round {
         in_order,
         nanoseconds: took.as_nanos() as f64 / in_order.max(1) as f64,
-        calls: own.0 + their_calls.load(Acquire),
+        calls: [their_calls.load(Acquire), own.0],
         switches: own.1 + their_switches.load(Acquire),
     })
 }
@@ -276,4 +283,24 @@ fn producer_dies(evidence: Evidence) -> Result<Evidence> {
     Ok(evidence
         .fact("messages of a producer that was killed", received)
         .fact("consumer learns of the death", gone == Gone::Died))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The producer fills the ring meanwhile, sleeps, and has to be woken.
+    fn receive_late(consumer: &mut Consumer<'_, u64>) -> u64 {
+        std::thread::sleep(Duration::from_millis(100));
+        receive(consumer)
+    }
+
+    #[test]
+    fn the_calls_of_both_ends_are_counted() {
+        let round = exchange(send, receive_late).unwrap();
+        assert_eq!(round.in_order, ROUND);
+        let [producer, consumer] = round.calls;
+        assert!(producer >= 2 && consumer >= 1, "{producer} to sleep, {consumer} to wake");
+        assert_eq!(round.calls_of_both(), producer + consumer);
+    }
 }

@@ -90,7 +90,10 @@ fn by_name(evidence: Evidence) -> Result<Evidence> {
     ended(start(&["name", &name], Stdio::null())?)?;
     let answer = memory.read();
     drop((memory, file));
-    let stays = open(OFlag::O_RDWR).is_ok();
+    let stays = match open(OFlag::O_RDWR) {
+        Err(Errno::ENOENT) => false,
+        opened => opened.map(|_| true).map_err(explain("shm_open"))?,
+    };
     let kind = if stays { "is still there" } else { "is gone" };
     say!("owner", "finds {answer}; when nobody uses it the name {kind}");
     drop(promise); // It unlinks.

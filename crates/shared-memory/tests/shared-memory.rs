@@ -58,3 +58,28 @@ fn seals_are_kept() {
     assert_eq!(PROGRAM.fact("seals", "sealed: shrinking"), "EPERM");
     assert_eq!(PROGRAM.fact("seals", "sealed against writing while mapped"), "EBUSY");
 }
+
+#[test]
+fn who_shrinks_the_memory_is_another_process() {
+    let story = PROGRAM.run(&["seals"]).stdout;
+    let pids = |role: &str| -> std::collections::BTreeSet<&str> {
+        let lines = story.lines().filter_map(|line| line.strip_prefix(role));
+        lines.filter_map(|rest| rest.trim_start().split(']').next()).collect()
+    };
+    let (peers, owners) = (pids("[peer "), pids("[owner "));
+    assert!(!peers.is_empty() && owners.len() == 1 && peers.is_disjoint(&owners), "{story}");
+}
+
+#[test]
+fn what_is_compared_was_measured_with_a_control_and_a_count_of_switches() {
+    for (experiment, parties) in [
+        ("ring", ["ring: one by one", "ring: in batches"]),
+        ("futex", ["futex round trip, processes", "futex round trip, threads"]),
+    ] {
+        let control = format!("{} again / {0}", parties[0]);
+        let counts = parties.map(|party| format!("{party}: switches each"));
+        for fact in [&[control][..], &counts].concat() {
+            assert!(PROGRAM.fact(experiment, &fact).is_number(), "{experiment}: {fact}");
+        }
+    }
+}

@@ -36,14 +36,18 @@ fn threads_communicate_directly(facts: &Evidence) -> Result<Judgement, Absent> {
         "to hand over 64 MiB takes {:.2} times as long as 1 KiB; to copy 4 MiB {:.1} times",
         size.median, copied.median
     );
-    Ok(if !same || size.is_above(3.0) {
+    Ok(if !same {
+        Judgement::does_not_hold(format!("what came back was at another address; {seen}"))
+    } else if size.is_above(3.0) {
         Judgement::does_not_hold(seen)
-    } else if size.median >= 3.0 {
-        Judgement::inconclusive(format!("too noisy: {seen}"))
-    } else if copied.median >= 3.0 {
+    } else if !size.is_below(3.0) {
+        Judgement::undecided(format!("too noisy: {seen}"))
+    } else if copied.is_above(3.0) {
         Judgement::caveat(seen).briefly("but only what is moved, not what is copied")
-    } else {
+    } else if copied.is_below(3.0) {
         Judgement::holds(seen)
+    } else {
+        Judgement::undecided(format!("too noisy: {seen} ({copied})"))
     })
 }
 // ANCHOR_END: criterion
@@ -73,12 +77,16 @@ mod tests {
     use super::*;
 
     fn direct(same: bool, size: f64, copied: f64) -> Verdict {
+        handed_over(same, size, copied).verdict
+    }
+
+    fn handed_over(same: bool, size: f64, copied: f64) -> Judgement {
         let of = |x| Summary { n: 9, min: x, p10: x, median: x, p90: x };
         let facts = Evidence::new()
             .fact("hand over: what came back is at the same address", same)
             .sampled("hand over: 64 MiB / 1 KiB", of(size), "")
             .sampled("hand over: copied / 1 KiB", of(copied), "");
-        CLAIMS[0].verdict(&facts).verdict
+        CLAIMS[0].verdict(&facts)
     }
 
     #[test]
@@ -86,7 +94,9 @@ mod tests {
         assert_eq!(direct(true, 1.0, 20.0), Verdict::Caveat);
         assert_eq!(direct(true, 1.0, 1.0), Verdict::Holds);
         assert_eq!(direct(true, 900.0, 20.0), Verdict::DoesNotHold);
-        assert_eq!(direct(false, 1.0, 20.0), Verdict::DoesNotHold);
+        let elsewhere = handed_over(false, 1.0, 20.0);
+        assert_eq!(elsewhere.verdict, Verdict::DoesNotHold);
+        assert!(elsewhere.because.starts_with("what came back was at another address"));
     }
 
     #[test]
@@ -97,6 +107,14 @@ mod tests {
             .sampled("hand over: 64 MiB / 1 KiB", wide, "")
             .sampled("hand over: copied / 1 KiB", wide, "");
         assert_eq!(CLAIMS[0].verdict(&facts).verdict, Verdict::Inconclusive);
+        let small = Summary { median: 1.0, ..wide };
+        for (size, copied) in [(small, wide), (Summary { p90: 1.0, ..small }, wide)] {
+            let facts = Evidence::new()
+                .fact("hand over: what came back is at the same address", true)
+                .sampled("hand over: 64 MiB / 1 KiB", size, "")
+                .sampled("hand over: copied / 1 KiB", copied, "");
+            assert_eq!(CLAIMS[0].verdict(&facts).verdict, Verdict::Inconclusive);
+        }
     }
 
     fn game(raw: u32, lock: u32, three: u32) -> Verdict {

@@ -8,7 +8,7 @@ use lab::child::LIMIT;
 use lab::narrate::{wakes, woken};
 use lab::proc::comes_to_block_in;
 use lab::thread::spawn;
-use lab::{Evidence, Experiment, Lab, mark, say, stretch};
+use lab::{Evidence, Experiment, Lab, NoEvidence, mark, say, say_why, stretch};
 use nix::unistd::gettid;
 
 pub const EXPERIMENT: Experiment = Experiment {
@@ -60,8 +60,18 @@ fn run(_: &Lab) -> Result<Evidence> {
             say!("main", "behind a waiting writer the next reader {does}");
             evidence.fact(name, past)
         }
-        Ok(None) => evidence.missing(name, "the writer was not seen to wait"),
-        Err(why) => evidence.missing(name, format!("{why:#}")),
+        Ok(None) => {
+            let why = "the writer was not seen to wait";
+            say!("main", "{why}");
+            evidence.doubtful(name, why)
+        }
+        Err(error) => match NoEvidence::of(&error) {
+            NoEvidence::Unavailable(why) => {
+                say_why!("main", "whether one more reader comes in is not to be seen: {why}");
+                evidence.missing(name, why)
+            }
+            NoEvidence::Failed(_) => return Err(error),
+        },
     })
 }
 

@@ -60,43 +60,52 @@ fn run(_: &Lab) -> Result<Evidence> {
     let freed = if after == 0 { "its memory is given back" } else { "its memory stays" };
     say!("reader", "{before} held version {kept}; it lets go, {after} do: {freed}");
 
-    let stored = two_updates(|current, _, state| {
+    let (stored, same) = two_updates(|current, _, state| {
         current.store(state);
         true
     })?;
-    let replaced = two_updates(Current::replace)?;
-    say!("writers", "two add 1 to 0, both from the same snapshot, and store: {stored}");
+    let (replaced, same_again) = two_updates(Current::replace)?;
+    let from = match same && same_again {
+        true => "both from the same snapshot",
+        false => "not from the same snapshot",
+    };
+    say!("writers", "two add 1 to 0, {from}, and store: {stored}");
     say!("writers", "the same, if it is still the snapshot, else again: {replaced}");
     Ok(Evidence::new()
         .fact("snapshot: the reader keeps version", kept)
         .fact("snapshot: the next gets version", new.version)
         .fact("snapshot: both are whole", whole)
         .fact("snapshot: holders of the old one in the end", after)
+        .fact("snapshot: two additions, from the same", same && same_again)
         .fact("snapshot: two additions, stored", stored)
         .fact("snapshot: two additions, replaced if unchanged", replaced))
 }
 
-/// What two threads make of 0 if both add 1 and have taken the same snapshot at first.
-fn two_updates(put: fn(&Current, &Arc<State>, State) -> bool) -> Result<u32> {
+/// What two threads make of 0 if both add 1 and have taken the same snapshot at first; whether they
+/// have.
+fn two_updates(put: fn(&Current, &Arc<State>, State) -> bool) -> Result<(u32, bool)> {
     let current = Current(Mutex::new(Arc::new(State { version: 0, total: 0 })));
+    let original = current.load();
     let both_have_it = Barrier::new(2);
     std::thread::scope(|threads| {
         // ANCHOR: update
         let add = || {
             let mut seen = current.load();
+            let same = Arc::ptr_eq(&seen, &original);
             both_have_it.wait();
             loop {
                 let next = State { version: seen.version + 1, total: seen.total + 1 };
                 if put(&current, &seen, next) {
-                    return;
+                    return same;
                 }
                 seen = current.load();
             }
         };
         // ANCHOR_END: update
         let other = spawn(threads, "writer", add)?;
-        add();
-        other.join().ok().context("a writer has panicked")
-    })?;
-    Ok(current.load().total)
+        let same = add();
+        let other = other.join().ok().context("a writer has panicked")?;
+        anyhow::Ok(same && other)
+    })
+    .map(|same| (current.load().total, same))
 }

@@ -57,8 +57,8 @@ fn suit_distribution(facts: &Evidence) -> Result<Judgement, Absent> {
     let kinds = facts.number("transports: on one machine")?;
     let by_time_alone = facts.truth("transports: a silent database is told by time alone")?;
     let apart = match facts.truth("transports: another network gives the same") {
-        Ok(_) => "and across two networks",
-        Err(Absent::Declared(_)) => "and none across networks, which is not possible here",
+        Ok(_) => "and across two networks".to_owned(),
+        Err(Absent::Declared { why, .. }) => format!("and none across networks here ({why})"),
         Err(undeclared) => return Err(undeclared),
     };
     Ok(if !same {

@@ -4,7 +4,7 @@
 //! of them are joined by a pair of virtual interfaces, veth(4).
 
 use std::fs::write;
-use std::io::{BufRead, BufReader, PipeReader, Read, Write};
+use std::io::{BufRead, BufReader, ErrorKind, PipeReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::process::{Command, Stdio};
 
@@ -89,11 +89,16 @@ fn configure(interface: &str, address: Ipv4Addr) -> Result<()> {
 /// Runs ip(8).
 fn ip(arguments: &[&str]) -> Result<()> {
     let mut command = Command::new("ip");
-    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null());
     let path = std::env::var("PATH").unwrap_or_default();
-    let status = command.env("PATH", format!("{path}:/usr/sbin:/sbin")).status();
-    let refused = || format!("ip {}: it is refused, or there is no iproute2", arguments.join(" "));
-    let done = status.is_ok_and(|status| status.success());
-    ensure!(done, Unavailable::because(refused()));
+    let ran = command.env("PATH", format!("{path}:/usr/sbin:/sbin")).output();
+    let ran = ran.map_err(|error| match error.kind() {
+        ErrorKind::NotFound => Unavailable::because("there is no `ip` here, of iproute2").into(),
+        _ => explain_io("posix_spawn")(error).context("ip"),
+    })?;
+    let said = String::from_utf8_lossy(&ran.stderr);
+    let said = said.lines().next().unwrap_or("it fails without a word");
+    let refused = || Unavailable::because(format!("ip {}: {said}", arguments.join(" ")));
+    ensure!(ran.status.success(), refused());
     Ok(())
 }

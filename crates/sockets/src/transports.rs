@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use lab::child::{LIMIT, explain_io};
-use lab::{Evidence, Experiment, Lab, NoEvidence, say};
+use lab::{Evidence, Experiment, Lab, NoEvidence, say, say_why};
 
 use crate::address::{Address, limit};
 use crate::database::{self, Database};
@@ -46,7 +46,7 @@ fn run(_: &Lab) -> Result<Evidence> {
         }
         Err(error) => match NoEvidence::of(&error) {
             NoEvidence::Unavailable(why) => {
-                say!("client", "TCP to another network: not here");
+                say_why!("client", "TCP to another network: not here: {why}");
                 evidence = evidence.missing("transports: another network gives the same", why);
             }
             NoEvidence::Failed(_) => return Err(error),
@@ -54,9 +54,8 @@ fn run(_: &Lab) -> Result<Evidence> {
     }
     let (told, dead) = a_dead_one()?;
     say!("client", "a database is killed, its client asks: {dead}");
-    let silent = a_silent_one()?;
-    let words = if silent { "nothing for 100 ms" } else { "an answer" };
-    say!("client", "one listens and is too busy to answer: {words}");
+    let (silent, heard) = a_silent_one()?;
+    say!("client", "one listens, its client asks: {heard}");
     Ok(evidence
         .fact("transports: on one machine", sums.len())
         .fact("transports: same answers over all", same)
@@ -152,8 +151,9 @@ fn a_dead_one() -> Result<(bool, String)> {
     })
 }
 
-/// Whether nothing but a limit of its own ends a client's wait for a database that does not answer.
-fn a_silent_one() -> Result<bool> {
+/// Whether nothing but a limit of its own ends a client's wait for a database that does not answer,
+/// and what the client gets.
+fn a_silent_one() -> Result<(bool, String)> {
     let disk = database::disk()?;
     // ANCHOR: silent
     let listener = any_port().listen().map_err(explain_io("bind"))?;
@@ -168,5 +168,11 @@ fn a_silent_one() -> Result<bool> {
     limit(&stream, Duration::from_millis(100)).context("setsockopt")?;
     let answer = receive(&stream);
     // ANCHOR_END: silent
-    Ok(answer.is_err_and(|error| error.kind() == ErrorKind::WouldBlock))
+    Ok(match answer {
+        Ok(_) => (false, "an answer".to_owned()),
+        Err(error) if error.kind() == ErrorKind::WouldBlock => {
+            (true, "nothing for 100 ms".to_owned())
+        }
+        Err(error) => (false, error.kind().to_string()),
+    })
 }

@@ -5,8 +5,8 @@ use std::io::{IoSlice, IoSliceMut, Read, Write};
 use std::os::fd::{AsRawFd, FromRawFd, RawFd};
 use std::os::unix::net::UnixStream;
 
-use anyhow::{Context, Result, bail};
-use lab::child::{LIMIT, explain, explain_io};
+use anyhow::{Context, Result, bail, ensure};
+use lab::child::{Child, LIMIT, explain, explain_io, in_words};
 use lab::narrate::{receives, sends};
 use lab::{Evidence, Experiment, Lab, say};
 use nix::errno::Errno;
@@ -14,6 +14,7 @@ use nix::sys::socket::{
     ControlMessage, ControlMessageOwned, MsgFlags, getsockopt, recvmsg, sendmsg,
     sockopt::PeerCredentials,
 };
+use nix::sys::wait::WaitStatus;
 use nix::unistd::getuid;
 
 use crate::address::Address;
@@ -35,6 +36,13 @@ fn run(lab: &Lab) -> Result<Evidence> {
     Ok(found)
 }
 
+/// Waits for a child, which must have done what it was to do.
+fn ends_well(child: Child) -> Result<()> {
+    let ended = child.wait()?;
+    ensure!(matches!(ended, WaitStatus::Exited(_, 0)), "a child {}", in_words(ended));
+    Ok(())
+}
+
 /// A pair of connected sockets, socketpair(2); reads wait for at most [`LIMIT`].
 fn pair() -> Result<(UnixStream, UnixStream)> {
     let (ours, theirs) = UnixStream::pair().map_err(explain_io("socketpair"))?;
@@ -42,58 +50,67 @@ fn pair() -> Result<(UnixStream, UnixStream)> {
     Ok((ours, theirs))
 }
 
+/// What a child writes one after the other.
+const WORDS: [&str; 3] = ["one ", "two ", "three"];
+/// So many bytes a child sends before the rest.
+const FIRST: usize = 100;
+
 /// What reads return is not what writes wrote.
 fn bytes_alone() -> Result<Evidence> {
     // ANCHOR: bytes
     let (mut ours, mut theirs) = pair()?;
     let writer = child(|| {
-        for word in ["one ", "two ", "three"] {
+        for word in WORDS {
             theirs.write_all(word.as_bytes()).context("write")?;
             sends("words");
         }
         Ok(())
     })?;
-    writer.wait()?;
+    ends_well(writer)?;
     let mut buffer = [0; 100];
     let read = ours.read(&mut buffer).context("read")?;
     receives("words");
     // ANCHOR_END: bytes
     let text = String::from_utf8_lossy(&buffer[..read]).into_owned();
-    say!("parent", "a child wrote three words; one read returns {text:?}");
+    say!("parent", "a child wrote {} words; one read returns {text:?}", WORDS.len());
 
     // The child sends the first part, and the rest when it is told that the part was read.
     let (mut ours, mut theirs) = pair()?;
     let writer = child(|| {
-        theirs.write_all(&[b'x'; 100]).context("write")?;
+        theirs.write_all(&[b'x'; FIRST]).context("write")?;
         theirs.read_exact(&mut [0]).context("read")?;
         theirs.write_all(&[b'x'; 200]).context("write")
     })?;
     let mut buffer = [0; 300];
     let short = ours.read(&mut buffer).context("read")?;
     ours.write_all(b"!").context("write")?;
-    writer.wait()?;
-    say!("parent", "asks for 300 bytes of which 100 have come: read returns {short}");
+    ends_well(writer)?;
+    let asked = buffer.len();
+    say!("parent", "asks for {asked} bytes of which {FIRST} have come: read returns {short}");
     Ok(Evidence::new()
         .fact("unix: three writes, one read", text)
         .fact("unix: a read of 300 bytes returns", short))
 }
+
+/// The length of a message that comes in two pieces.
+const LONG: usize = 300;
 
 /// With their lengths in front, messages arrive as they were sent.
 fn messages(number: u32) -> Result<Evidence> {
     let (ours, mut theirs) = pair()?;
     let sender = child(|| {
         let mut bytes = Vec::new();
-        send(&mut bytes, &[b'x'; 300]).context("write")?;
+        send(&mut bytes, &[b'x'; LONG]).context("write")?;
         theirs.write_all(&bytes[..100]).context("write")?;
         // Two reads have been made, of the length and of what has come of the message.
         theirs.read_exact(&mut [0; 2]).context("read")?;
         theirs.write_all(&bytes[100..]).context("write")
     })?;
     let message = receive(Acknowledging(&ours)).context("read")?;
-    sender.wait()?;
-    let whole = message == [b'x'; 300];
+    ends_well(sender)?;
+    let whole = message == [b'x'; LONG];
     let words = if whole { "whole" } else { "not whole" };
-    say!("parent", "a framed message of 300 bytes in two pieces arrives {words}");
+    say!("parent", "a framed message of {LONG} bytes in two pieces arrives {words}");
 
     // ANCHOR: echo
     let (mut ours, mut theirs) = pair()?;
@@ -139,7 +156,7 @@ fn who_is_there() -> Result<Evidence> {
     let peer = getsockopt(&stream, PeerCredentials).map_err(explain("getsockopt"))?;
     // ANCHOR_END: peer
     let pid = stranger.pid();
-    stranger.wait()?;
+    ends_well(stranger)?;
     let known = peer.pid() == pid.as_raw() && peer.uid() == getuid().as_raw();
     let words = if known { "which is true" } else { "which is not true" };
     say!("server", "process {pid} connects to a name in the kernel's memory");
@@ -161,7 +178,7 @@ fn a_file() -> Result<Evidence> {
             .map_err(explain("sendmsg"))?;
         Ok(())
     })?;
-    sender.wait()?;
+    ends_well(sender)?;
     let mut file = receive_file(&ours)?;
     // ANCHOR_END: pass
     let mut text = String::new();

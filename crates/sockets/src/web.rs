@@ -5,6 +5,7 @@ use std::io::{self, BufRead, BufReader, Read, Write};
 
 use anyhow::{Context, Result};
 use lab::child::LIMIT;
+use nix::errno::Errno;
 
 use crate::address::{Address, Listener, limit};
 use crate::framing::{receive, send};
@@ -33,6 +34,7 @@ pub fn serve_one(client: &File, database: &Address) -> Result<()> {
             _ if answer == "stored" => respond(client, "200 OK", "stored\n"),
             _ => respond(client, "404 Not Found", "there is no such key\n"),
         },
+        Err(error) if is_our_own(&error) => Err(error).context("ask the database"),
         Err(_) => respond(client, "503 Service Unavailable", "the database is away\n"),
     }
     // ANCHOR_END: answer
@@ -67,6 +69,13 @@ fn request(client: &File) -> io::Result<Option<String>> {
 
 fn key(path: &str) -> &str {
     path.trim_start_matches('/')
+}
+
+/// Whether it is this process that has reached a limit: that says nothing of the database.
+fn is_our_own(error: &io::Error) -> bool {
+    use Errno::{EMFILE, ENFILE, ENOBUFS, ENOMEM};
+    let errno = error.raw_os_error().map(Errno::from_raw);
+    errno.is_some_and(|errno| [EMFILE, ENFILE, ENOBUFS, ENOMEM].contains(&errno))
 }
 
 // ANCHOR: ask

@@ -1,12 +1,14 @@
 //! A web server and a database, two processes. One dies and comes back; the other stays.
 
 use std::fs::File;
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::time::Duration;
 
-use anyhow::{Context, Result};
-use lab::child::{Child, LIMIT, explain_io, in_words};
+use anyhow::{Context, Result, ensure};
+use lab::child::{Child, LIMIT, explain_io, in_words, late};
 use lab::{Evidence, Experiment, Lab, say};
+use nix::sys::wait::WaitStatus;
 
 use crate::address::{Address, Listener};
 use crate::{child, database, web};
@@ -36,27 +38,42 @@ fn run(_: &Lab) -> Result<Evidence> {
     let stored = ask("PUT", "hello")?;
     let before = ask("GET", "")?;
     let gone = first.pid();
-    let ended = first.kill()?;
+    let ended = killed("database", first)?;
     let during = ask("GET", "")?;
     let second = start_database(&behind, &disk)?;
     let after = ask("GET", "")?;
     // ANCHOR_END: sequence
+    let (second_pid, web_pid) = (second.pid(), web.pid());
+    if [&before, &after].iter().any(|answer| answer.status != 200) {
+        // Whoever fails takes a moment to say why.
+        web.ends_within(Duration::from_millis(300))?;
+        second.ends_within(Duration::from_millis(300))?;
+    }
+    killed("web server", web)?;
+    killed("database", second)?;
     say!("user", "PUT /greeting hello: {}", stored.in_words());
     say!("user", "GET /greeting: {}", before.in_words());
     say!("user", "the database {gone} {}", in_words(ended));
     say!("user", "GET /greeting: {}", during.in_words());
-    say!("user", "another database, {}, listens at the same name", second.pid());
+    say!("user", "another database, {second_pid}, listens at the same name");
     say!("user", "GET /greeting: {}", after.in_words());
     let answers = [&stored, &before, &during, &after];
-    let same = answers.iter().all(|answer| answer.server == Some(web.pid().as_raw()));
+    let same = answers.iter().all(|answer| answer.server == Some(web_pid.as_raw()));
     let words = if same { "all answers came" } else { "not all answers came" };
-    say!("user", "{words} from process {}", web.pid());
+    say!("user", "{words} from process {web_pid}");
     Ok(Evidence::new()
         .fact("web: status before", before.status)
         .fact("web: status while the database is dead", during.status)
         .fact("web: status when it is back", after.status)
         .fact("web: one process gave all answers", same)
         .fact("web: what was stored is there again", after.body == "hello\n"))
+}
+
+/// Kills a server. One that has failed before says why, and then its answers decide nothing.
+fn killed(name: &str, server: Child) -> Result<WaitStatus> {
+    let ended = server.kill()?;
+    ensure!(!matches!(ended, WaitStatus::Exited(_, 1)), "the {name} {}", in_words(ended));
+    Ok(ended)
 }
 
 /// Binds the name, so that from here on clients are not refused, and forks who serves it.
@@ -86,13 +103,23 @@ impl Answer {
 /// A request as a browser makes it, RFC 1945.
 fn http(server: &std::net::SocketAddr, method: &str, body: &str) -> Result<Answer> {
     let mut text = String::new();
-    if let Ok(mut stream) = TcpStream::connect(server) {
+    let connected = match TcpStream::connect(server) {
+        Ok(stream) => Some(stream),
+        // A server that is gone gives no answer.
+        Err(error) if error.kind() == ErrorKind::ConnectionRefused => None,
+        Err(error) => return Err(explain_io("connect")(error)),
+    };
+    if let Some(mut stream) = connected {
         stream.set_read_timeout(Some(LIMIT)).context("setsockopt")?;
         let length = body.len();
         let head = format!("{method} /greeting HTTP/1.0\r\nContent-Length: {length}\r\n\r\n");
         // A server that ends meanwhile gives no answer, which is one.
         let _ = stream.write_all(format!("{head}{body}").as_bytes());
-        let _ = stream.read_to_string(&mut text);
+        if let Err(error) = stream.read_to_string(&mut text)
+            && error.kind() == ErrorKind::WouldBlock
+        {
+            return Err(late("the web server neither answers nor ends the connection"));
+        }
     }
     let (head, body) = text.split_once("\r\n\r\n").unwrap_or_default();
     let status = head.split(' ').nth(1).and_then(|code| code.parse().ok()).unwrap_or(0);

@@ -38,7 +38,7 @@ fn python_process_listing(facts: &Evidence) -> Result<Judgement, Absent> {
     for method in METHODS {
         let listing = match facts.text(&prints(method)) {
             // A method that cannot be tried here decides nothing, unless it is the default.
-            Err(Absent::Declared(_)) if method != default => continue,
+            Err(Absent::Declared { .. }) if method != default => continue,
             listing => listing?,
         };
         let another = facts.text(&format!("python {method}: process id"))? == "another";

@@ -8,7 +8,7 @@ use std::os::unix::process::CommandExt;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use lab::Unavailable;
 use lab::child::{Child, LIMIT, die_with, explain, explain_io, in_words};
 use nix::errno::Errno;
@@ -43,6 +43,35 @@ pub struct Ran {
     pub last_error: String,
 }
 
+impl Ran {
+    /// The same, if it ended well.
+    ///
+    /// # Errors
+    ///
+    /// [`Unavailable`] where Python got no process, thread or memory.
+    pub fn well(self) -> Result<Ran> {
+        const WANTING: [&str; 4] =
+            ["[Errno 11]", "[Errno 12]", "can't start new thread", "MemoryError"];
+        if self.ended_well {
+            return Ok(self);
+        }
+        let why = format!("python3: {}", self.last_error);
+        match WANTING.iter().any(|word| self.last_error.contains(word)) {
+            true => Err(Unavailable::because(why).into()),
+            false => bail!(why),
+        }
+    }
+}
+
+/// A script that runs.
+struct Running {
+    process: Child,
+    output: File,
+    errors: File,
+    /// It may be read from here.
+    _source: File,
+}
+
 impl Python {
     /// Finds out whether a process may have a directory of its own here.
     pub fn find() -> Result<Python> {
@@ -65,12 +94,48 @@ impl Python {
         Ok(Python { leaves_nothing, identity })
     }
 
-    /// Runs a script; `None` if there is no python3 that could run it. The output goes to files
-    /// without a name; so is the script, or it lies in a directory of its own.
+    /// Runs a script; `None` if there is no python3 that could run it.
     pub fn run(&self, script: &str, arguments: &[&str]) -> Result<Option<Ran>> {
+        Ok(self.run_all(&[(script, arguments)])?.and_then(|mut all| all.pop()))
+    }
+
+    /// Runs scripts, each with its arguments, at the same time; `None` if there is no python3 that
+    /// could run them.
+    pub fn run_all(&self, scripts: &[(&str, &[&str])]) -> Result<Option<Vec<Ran>>> {
+        let mut started = Vec::new();
+        for (script, arguments) in scripts {
+            let Some(process) = self.start(script, arguments)? else { return Ok(None) };
+            started.push(process);
+        }
+        let mut ended = Vec::new();
+        for Running { process, output, errors, .. } in started {
+            let why = "python3 does not come to its end: it may want what is refused (random numbers, a thread)";
+            ensure!(process.ends_within(PATIENCE)?, Unavailable::because(why));
+            ended.push((process.wait()?, output, errors));
+        }
+        wait_for_orphans();
+        let mut all = Vec::new();
+        for (status, mut output, mut errors) in ended {
+            // The shell's status for a command that does not exist, and observe.py's for an old Python.
+            if matches!(status, WaitStatus::Exited(_, 127)) {
+                return Ok(None);
+            }
+            let errors = contents(&mut errors)?;
+            all.push(Ran {
+                ended_well: matches!(status, WaitStatus::Exited(_, 0)),
+                printed: contents(&mut output)?,
+                last_error: errors.lines().last().map_or_else(|| in_words(status), str::to_owned),
+            });
+        }
+        Ok(Some(all))
+    }
+
+    /// Starts a script; `None` if there is no python3. The output goes to files without a name; so is
+    /// the script, or it lies in a directory of its own.
+    fn start(&self, script: &str, arguments: &[&str]) -> Result<Option<Running>> {
         let mut source = nameless_file()?;
         source.write_all(script.as_bytes()).context("write")?;
-        let (mut output, mut errors) = (nameless_file()?, nameless_file()?);
+        let (output, errors) = (nameless_file()?, nameless_file()?);
         let this = getpid();
         // Python's own helper processes outlive it for a moment: this process waits for them too.
         nix::sys::prctl::set_child_subreaper(true).context("prctl")?;
@@ -103,23 +168,13 @@ impl Python {
         };
         let process = match command.spawn() {
             Err(error) if matches!(error.kind(), ErrorKind::NotFound) => return Ok(None),
+            Err(error) if error.raw_os_error() == Some(libc::EAGAIN) => {
+                return Err(explain_io("fork")(error));
+            }
             spawned => spawned.map_err(explain_io("start python3"))?,
         };
         let process = Child::adopt(Pid::from_raw(process.id() as i32));
-        let why = "python3 does not come to its end: it may want what is refused (random numbers, a thread)";
-        ensure!(process.ends_within(PATIENCE)?, Unavailable::because(why));
-        let status = process.wait()?;
-        wait_for_orphans();
-        // The shell's status for a command that does not exist, and observe.py's for an old Python.
-        if matches!(status, WaitStatus::Exited(_, 127)) {
-            return Ok(None);
-        }
-        let errors = contents(&mut errors)?;
-        Ok(Some(Ran {
-            ended_well: matches!(status, WaitStatus::Exited(_, 0)),
-            printed: contents(&mut output)?,
-            last_error: errors.lines().last().map_or_else(|| in_words(status), str::to_owned),
-        }))
+        Ok(Some(Running { process, output, errors, _source: source }))
     }
 }
 
@@ -183,5 +238,26 @@ fn wait_for_orphans() {
             Err(Errno::ECHILD) => return,
             _ => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_python_that_got_no_process_or_thread_decides_nothing() {
+        let ran = |last_error: &str| Ran {
+            ended_well: false,
+            printed: String::new(),
+            last_error: last_error.to_owned(),
+        };
+        let unavailable = |error: &str| match ran(error).well() {
+            Err(why) => why.is::<Unavailable>(),
+            Ok(_) => panic!("it has not ended well"),
+        };
+        assert!(unavailable("BlockingIOError: [Errno 11] Resource temporarily unavailable"));
+        assert!(unavailable("RuntimeError: can't start new thread"));
+        assert!(!unavailable("NameError: name 'x' is not defined"));
     }
 }

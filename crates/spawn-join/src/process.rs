@@ -27,7 +27,7 @@ fn run(_: &Lab) -> Result<Evidence> {
     let child = unsafe {
         Child::fork(|| {
             let found = primes_below(LIMIT).len();
-            say!("child", "found {found} primes and exits with {found}");
+            say!("child", "found {found} primes, and is to exit with {found}");
             found as i32
         })
     }?;
@@ -47,7 +47,7 @@ fn run(_: &Lab) -> Result<Evidence> {
     say!("parent", "waitpid says               {}", received.collect::<Vec<_>>().join(" "));
     let (by, that_is) = match bits(&arrived) {
         Some(bits) => (format!("exit status, {bits} bits"), format!("the lowest {bits} bits")),
-        None => ("exit status, other bits".to_owned(), "not the lowest bits".to_owned()),
+        None => ("exit status, other bits".to_owned(), "no certain number of bits".to_owned()),
     };
     say!("parent", "that is {that_is} of each");
 
@@ -74,13 +74,16 @@ fn run(_: &Lab) -> Result<Evidence> {
         .fact("process: status of one that was killed", killed))
 }
 
-/// How many of the lowest bits of [`STATUSES`] make what arrived; `None` if no number does.
+/// How many of the lowest bits of [`STATUSES`] make what arrived; `None` if no number does, or several
+/// do, for then these statuses do not tell.
 fn bits(arrived: &[String]) -> Option<u32> {
-    (1..=32).find(|bits| {
+    let mut fitting = (1..=32).filter(|bits| {
         let mask = u32::MAX >> (32 - bits);
         let mut both = STATUSES.iter().zip(arrived);
         both.all(|(sent, words)| *words == format!("exited with {}", *sent as u32 & mask))
-    })
+    });
+    let bits = fitting.next();
+    if fitting.next().is_some() { None } else { bits }
 }
 
 /// The program that does the task: its argument is text, and so is what it prints.
@@ -99,7 +102,7 @@ pub const ROLE: Role = Role {
 fn by_a_program() -> Result<Vec<u32>> {
     let mut program = lab::role("spawn-join", ROLE.name);
     let program = program.arg(LIMIT.to_string()).stderr(Stdio::inherit());
-    let output = program.output().map_err(explain_io("fork"))?;
+    let output = program.output().map_err(explain_io("posix_spawn"))?;
     ensure!(output.status.success(), "the program failed: {}", output.status);
     let text = String::from_utf8(output.stdout)?;
     text.lines().map(|line| line.parse().with_context(|| format!("not a number: {line}"))).collect()

@@ -1,7 +1,7 @@
 //! Python's two ways to run a task look the same, `Process` and `Thread`. What they do is not,
 //! and what a `Process` starts with depends on the start method.
 
-use anyhow::{Context, Result, anyhow, ensure};
+use anyhow::{Context, Result, anyhow};
 use lab::{Absent, Effort, Evidence, Experiment, Lab, Summary, say, say_why};
 
 use crate::interpreter::{Python, Ran};
@@ -31,24 +31,28 @@ fn run(lab: &Lab) -> Result<Evidence> {
         .into_iter()
         .filter(|method| *method != "forkserver" || python.leaves_nothing.is_ok())
         .collect();
-    let Some(observed) = python.run(OBSERVE, &methods)? else {
+    // A process that imports the script sets the method again, which has to be forced.
+    let by_method = methods.iter().map(|method| {
+        let set = format!("multiprocessing.set_start_method('{method}', force=True)");
+        format!("import multiprocessing\n{set}\n{PROCESS_LISTING}")
+    });
+    let by_method: Vec<String> = by_method.collect();
+    let mut scripts: Vec<(&str, &[&str])> = vec![(OBSERVE, &methods), (THREAD_LISTING, &[])];
+    scripts.extend(by_method.iter().map(|script| (script.as_str(), [].as_slice())));
+    let Some(mut ran) = python.run_all(&scripts)? else {
         let why = "there is no python3 (3.8 or newer) here";
         say_why!("main", "{why}, so neither can be run");
         return Ok(Evidence::new().missing("python: version", why));
     };
-    ensure!(observed.ended_well, "python3: {}", observed.last_error);
+    let (listings, observed) = (ran.split_off(1), ran.pop().context("python3 is gone")?.well()?);
     let mut evidence = Evidence::new();
     for line in observed.printed.lines() {
         let (fact, value) = line.split_once('\t').with_context(|| format!("no fact: {line}"))?;
         evidence = evidence.fact(fact, value);
     }
-    for method in &methods {
-        // A process that imports the script sets the method again, which has to be forced.
-        let set = format!("multiprocessing.set_start_method('{method}', force=True)");
-        let script = format!("import multiprocessing\n{set}\n{PROCESS_LISTING}");
-        evidence = evidence.fact(&prints(method), printed(python.run(&script, &[])?)?);
+    for (way, listing) in ["thread"].iter().chain(&methods).zip(listings) {
+        evidence = evidence.fact(&prints(way), printed(listing)?);
     }
-    evidence = evidence.fact(&prints("thread"), printed(python.run(THREAD_LISTING, &[])?)?);
     if let Err(why) = &python.leaves_nothing {
         evidence = evidence.missing(&prints("forkserver"), why.clone());
     }
@@ -69,9 +73,8 @@ pub fn prints(method: &str) -> String {
 
 /// What a listing printed. A process that fails says so on standard error and in its exit code,
 /// of which the listing takes no notice.
-fn printed(ran: Option<Ran>) -> Result<String> {
-    let ran = ran.context("python3 is gone")?;
-    ensure!(ran.ended_well, "python3: {}", ran.last_error);
+fn printed(ran: Ran) -> Result<String> {
+    let ran = ran.well()?;
     let printed = ran.printed.trim();
     Ok(if printed.is_empty() { "nothing".to_owned() } else { printed.to_owned() })
 }
@@ -106,8 +109,7 @@ fn row(question: &str, cells: &[impl AsRef<str>]) {
 fn timing(python: &Python, rounds: u32, methods: &[&str]) -> Result<Evidence> {
     let rounds = rounds.to_string();
     let arguments = [&[rounds.as_str()], methods].concat();
-    let ran = python.run(TIMING, &arguments)?.context("python3 is gone")?;
-    ensure!(ran.ended_well, "python3: {}", ran.last_error);
+    let ran = python.run(TIMING, &arguments)?.context("python3 is gone")?.well()?;
     let (mut evidence, mut cells) = (Evidence::new(), Vec::new());
     for way in methods.iter().chain(&["thread"]) {
         let times =

@@ -34,6 +34,13 @@ fn isolation_gives_stability(facts: &Evidence) -> Result<Judgement, Absent> {
     let threads = facts.number("threads, never restarted: jobs done")?;
     let crashes = facts.number("processes, restarted: crashes")?;
     let gives_up = facts.truth("limit: gives up")?;
+    for (who, again) in [("processes", ""), ("processes", "never "), ("threads", "never ")] {
+        if facts.number(&format!("{who}, {again}restarted: crashes"))? == 0.0 {
+            return Ok(Judgement::inconclusive(format!(
+                "none of the {who} that were {again}restarted crashed, which was to be contained"
+            )));
+        }
+    }
     if restarted < jobs {
         return Ok(Judgement::does_not_hold(format!(
             "processes that were started again did {restarted} of {jobs} jobs"
@@ -65,7 +72,7 @@ fn os_runs_apps_as_processes(facts: &Evidence) -> Result<Judgement, Absent> {
     let others = facts.number("applications")? - 1.0;
     let going_on = facts.number("one is killed: others that beat on")?;
     if !facts.truth("applications: all beat")? {
-        return Ok(Judgement::inconclusive("not all applications came to run"));
+        return Ok(Judgement::undecided("not all applications came to run"));
     }
     if going_on < others {
         return Ok(Judgement::does_not_hold(format!(
@@ -84,14 +91,23 @@ fn os_runs_apps_as_processes(facts: &Evidence) -> Result<Judgement, Absent> {
     if greedy < all {
         return Ok(Judgement::caveat(lived));
     }
-    Ok(match facts.truth("another user's memory map is readable") {
-        Ok(true) => {
+    let reads = |whose: &str| facts.truth(&format!("{whose} user's memory map is readable"));
+    Ok(match (reads("the same"), reads("another")) {
+        (_, Ok(true)) => {
             Judgement::caveat(format!("{lived}; but one user can read another's memory map"))
         }
-        Ok(false) => Judgement::holds(format!("{lived}; another user's memory map is closed")),
+        (Ok(true), Ok(false)) => {
+            Judgement::holds(format!("{lived}; another user's memory map is closed"))
+        }
+        // What is closed to its own user does not show what a user of one's own is good for.
+        (Ok(false), Ok(false)) => Judgement::holds(format!(
+            "{lived}; a memory map is closed here even to a process of the same user"
+        )),
         // Who may not change users shows the rest all the same.
-        Err(Absent::Declared(_)) => Judgement::holds(lived),
-        Err(absent) => return Err(absent),
+        (Err(Absent::Declared { .. }), _) | (_, Err(Absent::Declared { .. })) => {
+            Judgement::holds(lived)
+        }
+        (Err(absent), _) | (_, Err(absent)) => return Err(absent),
     })
 }
 
@@ -111,6 +127,8 @@ mod tests {
                 .fact("jobs", 1000)
                 .fact("processes, restarted: jobs done", restarted)
                 .fact("processes, restarted: crashes", 10)
+                .fact("processes, never restarted: crashes", 4)
+                .fact("threads, never restarted: crashes", 1)
                 .fact("processes, never restarted: jobs done", contained)
                 .fact("threads, never restarted: jobs done", threads)
                 .fact("limit: gives up", gives_up)
@@ -124,6 +142,22 @@ mod tests {
     }
 
     #[test]
+    fn where_nothing_crashed_nothing_was_contained() {
+        let arms =
+            ["processes, restarted", "processes, never restarted", "threads, never restarted"];
+        for without in arms {
+            let mut facts = Evidence::new().fact("jobs", 1000).fact("limit: gives up", true);
+            for arm in arms {
+                facts = facts
+                    .fact(&format!("{arm}: jobs done"), 1000)
+                    .fact(&format!("{arm}: crashes"), u32::from(arm != without));
+            }
+            let found = verdict("isolation-gives-stability", &facts);
+            assert_eq!(found, Verdict::Inconclusive, "{without}");
+        }
+    }
+
+    #[test]
     fn others_must_go_on_and_the_killed_one_come_back() {
         let facts = |going_on: u32, back: bool, greedy: u32| {
             Evidence::new()
@@ -134,7 +168,16 @@ mod tests {
                 .fact("greedy, four processes: hearts that beat on", greedy)
         };
         let id = "os-runs-apps-as-processes";
-        let map = "another user's memory map is readable";
+        let (own, map) =
+            ("the same user's memory map is readable", "another user's memory map is readable");
+        let closed = |own_is_open| {
+            let facts = facts(2, true, 3).fact(own, own_is_open).fact(map, false);
+            CLAIMS[1].verdict(&facts)
+        };
+        assert!(closed(true).because.ends_with("another user's memory map is closed"));
+        assert!(closed(false).because.ends_with("even to a process of the same user"));
+        assert_eq!(closed(false).verdict, Verdict::Holds);
+        let facts = |going_on, back, greedy| facts(going_on, back, greedy).fact(own, true);
         assert_eq!(verdict(id, &facts(2, true, 3).fact(map, false)), Verdict::Holds);
         assert_eq!(verdict(id, &facts(2, true, 3).missing(map, "not root")), Verdict::Holds);
         assert_eq!(verdict(id, &facts(2, true, 3).fact(map, true)), Verdict::Caveat);

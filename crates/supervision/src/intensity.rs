@@ -45,36 +45,45 @@ fn run(_: &Lab) -> Result<Evidence> {
     let watched = Duration::from_millis(150);
     let ms = Duration::from_millis;
 
-    let at_once =
+    let policy =
         Policy { first: NO_PAUSE, longest: NO_PAUSE, restarts: NO_LIMIT, window: NO_WINDOW };
-    let at_once = supervise(ms(0), &at_once, watched)?;
-    tell("at once, without a limit", &at_once);
+    let at_once = supervise(ms(0), &policy, watched)?;
 
-    let growing = Policy { first: ms(1), longest: ms(64), restarts: NO_LIMIT, window: NO_WINDOW };
-    let growing = supervise(ms(0), &growing, watched)?;
-    tell("pauses of 1, 2, 4 ms ...", &growing);
+    let policy = Policy { first: ms(1), longest: ms(64), restarts: NO_LIMIT, window: NO_WINDOW };
+    let growing = supervise(ms(0), &policy, watched)?;
 
     // ANCHOR: policies
     let policy = Policy { first: ms(1), longest: ms(1), restarts: 5, window: ms(10_000) };
     let limited = supervise(ms(0), &policy, 10 * watched)?;
-    tell(&format!("at most 5 in {:?}", policy.window), &limited);
 
     // Worse in the long run, but never so bad as that: it works for 10 ms before it crashes.
     let policy = Policy { first: NO_PAUSE, longest: NO_PAUSE, restarts: 5, window: ms(40) };
     let rare = supervise(ms(10), &policy, watched)?;
-    tell(&format!("lives 10ms; 5 in {:?}", policy.window), &rare);
     // ANCHOR_END: policies
 
+    let in_time = format!("in {} ms", watched.as_millis());
     Ok(Evidence::new()
-        .measured("crash loop: restarts", at_once.restarts, "in 150 ms")
+        .measured("crash loop: restarts", at_once.restarts, &in_time)
         .measured("crash loop: CPUs", at_once.cpus, "CPUs")
         .fact("crash loop: gives up", at_once.gave_up)
-        .measured("back-off: restarts", growing.restarts, "in 150 ms")
+        .measured("back-off: restarts", growing.restarts, &in_time)
         .measured("back-off: CPUs", growing.cpus, "CPUs")
         .fact("limit: gives up", limited.gave_up)
         .measured("limit: restarts", limited.restarts, "restarts")
         .fact("rare crashes: gives up", rare.gave_up)
-        .measured("rare crashes: restarts", rare.restarts, "in 150 ms"))
+        .measured("rare crashes: restarts", rare.restarts, &in_time))
+}
+
+/// What a policy says, for a worker that lives so long.
+fn described(life: Duration, policy: &Policy) -> String {
+    let limit = format!("{} in {:?}", policy.restarts, policy.window);
+    let pauses = [1, 2, 4].map(|times| (times * policy.first).min(policy.longest).as_millis());
+    match (policy.restarts, policy.first) {
+        (NO_LIMIT, NO_PAUSE) => "at once, without a limit".to_owned(),
+        (NO_LIMIT, _) => format!("pauses of {}, {}, {} ms ...", pauses[0], pauses[1], pauses[2]),
+        _ if life.is_zero() => format!("at most {limit}"),
+        _ => format!("lives {life:?}; {limit}"),
+    }
 }
 
 fn tell(policy: &str, seen: &Seen) {
@@ -106,7 +115,9 @@ fn supervise(life: Duration, policy: &Policy, watched: Duration) -> Result<Seen>
     };
     // ANCHOR_END: supervise
     let cpus = (cpu_time()? - used).as_secs_f64() / start.elapsed().as_secs_f64();
-    Ok(Seen { restarts, gave_up, cpus })
+    let seen = Seen { restarts, gave_up, cpus };
+    tell(&described(life, policy), &seen);
+    Ok(seen)
 }
 
 /// Starts a worker, which crashes after `life`, and reaps it.

@@ -56,6 +56,11 @@ impl Job {
     }
 }
 
+/// How many of the jobs crash at their first try, none being poisoned.
+pub fn that_crash() -> usize {
+    (0..JOBS).filter(|number| Job { number: *number, lost: 0, poison: false }.crashes()).count()
+}
+
 /// A process, and the sockets to its workers.
 struct Unit {
     process: Child,
@@ -80,6 +85,8 @@ pub struct Outcome {
     pub lost: u32,
     /// Jobs that were given up.
     pub set_aside: u32,
+    /// How often the job was lost that was lost most often.
+    pub most_lost: u32,
 }
 
 /// Has all jobs done by `units` processes of `threads` workers each.
@@ -115,6 +122,7 @@ pub fn run(units: usize, threads: usize, restart: Restart, poison: Option<u32>) 
                 continue;
             }
             seen.lost += 1;
+            seen.most_lost = seen.most_lost.max(job.lost + 1);
             match job.lost + 1 {
                 TRIES => seen.set_aside += 1,
                 lost => queue.push_back(Job { lost, ..job }),

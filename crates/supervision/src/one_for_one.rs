@@ -17,19 +17,34 @@ pub const EXPERIMENT: Experiment = Experiment {
 const POISON: u32 = 500;
 
 // ANCHOR: arms
+fn who_is_started_again(seen: &jobs::Outcome) -> &'static str {
+    match seen.restarts {
+        0 => "none is",
+        restarts if restarts == seen.crashes => "each is",
+        _ => "some are",
+    }
+}
+
 fn run(_: &Lab) -> Result<Evidence> {
-    say!("parent", "{WORKERS} processes, {JOBS} jobs; 1 in 100 crashes at its first try");
+    let that_crash = jobs::that_crash();
+    say!("parent", "{WORKERS} processes, {JOBS} jobs; {that_crash} crash at their first try");
     let never = jobs::run(WORKERS, 1, Restart::Never, None)?;
     let always = jobs::run(WORKERS, 1, Restart::Always, None)?;
     let poison = jobs::run(WORKERS, 1, Restart::Always, Some(POISON))?;
     // ANCHOR_END: arms
     let (done, crashes) = (never.done, never.crashes);
-    say!("parent", "none is started again: {crashes} crashes, {done} of {JOBS} jobs are done");
+    let who = who_is_started_again(&never);
+    say!("parent", "{who} started again: {crashes} crashes, {done} of {JOBS} jobs are done");
     let (done, crashes, restarts) = (always.done, always.crashes, always.restarts);
-    say!("parent", "each is started again: {crashes} crashes, {restarts} restarts,");
+    let who = who_is_started_again(&always);
+    say!("parent", "{who} started again: {crashes} crashes, {restarts} restarts,");
     say!("parent", "  {} tries are lost; {done} of {JOBS} are done", always.lost);
     let (done, aside) = (poison.done, poison.set_aside);
-    say!("parent", "one job crashes at every try: {done} of {JOBS} are done,");
+    let crashes_at = match poison.most_lost {
+        TRIES => "one job crashes at every try".to_owned(),
+        tries => format!("no job crashes at more than {tries} of {TRIES} tries"),
+    };
+    say!("parent", "{crashes_at}: {done} of {JOBS} are done,");
     say!("parent", "  set aside after {TRIES} tries: {aside}; crashes: {}", poison.crashes);
     Ok(Evidence::new()
         .fact("jobs", JOBS)

@@ -1,14 +1,18 @@
 //! Three applications, each a process with a heartbeat. One is killed, one takes all the CPU that it
 //! can get. What of the others goes on, and what suffers?
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use anyhow::Result;
-use lab::child::{Child, explain, failed, late};
+use lab::child::{Child, explain, explain_io, failed, in_words, late};
 use lab::sample::{Pinned, allowed_cpus};
 use lab::{Evidence, Experiment, Lab, Shared, Summary, TimeLimit, say, say_why};
+use nix::errno::Errno;
+use nix::sys::signal::kill;
+use nix::sys::wait::WaitStatus;
 use nix::unistd::{Gid, Pid, Uid, getppid, getsid, setgroups, setresgid, setresuid};
 
 pub const EXPERIMENT: Experiment = Experiment {
@@ -20,6 +24,8 @@ pub const EXPERIMENT: Experiment = Experiment {
 
 const APPLICATIONS: usize = 3;
 const VICTIM: usize = 1;
+const OTHERS: [usize; 2] = [0, 2];
+const ALL: [usize; APPLICATIONS] = [0, 1, 2];
 const PERIOD: Duration = Duration::from_millis(2);
 /// So many beats must be seen to say that a heart goes on.
 const BEATS: u64 = 20;
@@ -37,7 +43,7 @@ struct Board {
 
 fn run(lab: &Lab) -> Result<Evidence> {
     let board = &*Shared::new(Board::default())?;
-    let users = may_change_user();
+    let users = may_change_user()?;
     // One CPU for all, so that they have something to take from each other.
     let cpu = allowed_cpus()[0];
     let _pinned = Pinned::to(cpu)?;
@@ -46,7 +52,8 @@ fn run(lab: &Lab) -> Result<Evidence> {
     for one in 0..APPLICATIONS {
         applications.push(start(board, one..one + 1, users)?);
     }
-    let all_beat = (0..APPLICATIONS).all(|one| goes_on(board, one));
+    let all_beat = beat_on(board, &ALL) == APPLICATIONS;
+    let processes: BTreeSet<Pid> = applications.iter().map(Child::pid).collect();
     let sessions = applications.iter().map(|one| getsid(Some(one.pid())));
     let one_session =
         sessions.collect::<Result<Vec<_>, _>>()?.iter().all(|id| Ok(*id) == getsid(None));
@@ -55,16 +62,16 @@ fn run(lab: &Lab) -> Result<Evidence> {
     let beat = if all_beat { "all hearts beat" } else { "not all hearts beat" };
     say!(
         "manager",
-        "{APPLICATIONS} applications, {APPLICATIONS} processes, {where_they_are}: {beat}"
+        "{APPLICATIONS} applications, {} processes, {where_they_are}: {beat}",
+        processes.len()
     );
 
     // ANCHOR: kill
     let victim = applications.swap_remove(VICTIM);
     victim.kill()?;
-    let others = (0..APPLICATIONS).filter(|one| *one != VICTIM);
-    let going_on = others.filter(|one| goes_on(board, *one)).count();
+    let going_on = beat_on(board, &OTHERS);
     applications.push(start(board, VICTIM..VICTIM + 1, users)?);
-    let restarted = goes_on(board, VICTIM);
+    let restarted = beat_on(board, &[VICTIM]) == 1;
     // ANCHOR_END: kill
     say!("manager", "one is killed: {going_on} of {} others beat on", APPLICATIONS - 1);
     say!("manager", "started again, it {}", if restarted { "beats" } else { "does not beat" });
@@ -82,7 +89,7 @@ fn run(lab: &Lab) -> Result<Evidence> {
     for (number, name) in [(1, "one process"), (4, "four processes")] {
         let greedy = || child(|| count(&board.greed));
         let _greedy = (0..number).map(|_| greedy()).collect::<Result<Vec<_>>>()?;
-        let beats = (0..APPLICATIONS).filter(|one| goes_on(board, *one)).count();
+        let beats = beat_on(board, &ALL);
         let share = share(board, window).ok_or_else(|| late("no process got the CPU"))?;
         // ANCHOR_END: greedy
         say!("manager", "a greedy one, {name}: {beats} of {APPLICATIONS} hearts beat on;");
@@ -94,10 +101,13 @@ fn run(lab: &Lab) -> Result<Evidence> {
         );
     }
 
-    match users {
+    let hidden = lab::proc::must_be_shown().map_err(|why| why.to_string());
+    match users.map_err(|why| format!("all run as one user here: {why}")).and(hidden) {
         Err(why) => {
-            say_why!("manager", "all run as one user here: {why}");
-            Ok(evidence.missing("another user's memory map is readable", why))
+            say_why!("manager", "{why}");
+            Ok(evidence
+                .missing("the same user's memory map is readable", why.as_str())
+                .missing("another user's memory map is readable", why.as_str()))
         }
         Ok(()) => {
             let (own, other) = (applications[0].pid(), applications[1].pid());
@@ -134,17 +144,19 @@ fn start(board: &Board, plays: Range<usize>, users: Result<(), &str>) -> Result<
     })
 }
 
-/// Whether an application's heart is seen to beat on.
-fn goes_on(board: &Board, one: usize) -> bool {
-    let (from, mut limit) =
-        (board.beats[one].load(Relaxed), TimeLimit::new(Duration::from_secs(2)));
-    while board.beats[one].load(Relaxed) < from + BEATS {
-        if limit.is_over() {
-            return false;
-        }
+/// How many of these applications' hearts are seen to beat on.
+fn beat_on(board: &Board, applications: &[usize]) -> usize {
+    let beats = |one: &usize| board.beats[*one].load(Relaxed);
+    let from: Vec<u64> = applications.iter().map(beats).collect();
+    let seen = || {
+        let now = applications.iter().map(beats);
+        now.zip(&from).filter(|(now, from)| *now >= **from + BEATS).count()
+    };
+    let mut limit = TimeLimit::new(Duration::from_secs(2));
+    while seen() < applications.len() && !limit.is_over() {
         std::thread::sleep(PERIOD);
     }
-    true
+    seen()
 }
 
 /// Takes all the CPU that it can get.
@@ -169,14 +181,21 @@ fn share(board: &Board, window: Duration) -> Option<Summary> {
 }
 
 /// Whether this process may give its children other users, and still end them; capabilities(7).
-fn may_change_user() -> Result<(), &'static str> {
+fn may_change_user() -> Result<Result<(), &'static str>> {
     const KILL_SETGID_SETUID: u64 = 1 << 5 | 1 << 6 | 1 << 7;
-    let mask = lab::proc::status(Pid::this(), "CapEff").unwrap_or_default();
-    let mask = u64::from_str_radix(mask.trim(), 16).unwrap_or(0);
-    match mask & KILL_SETGID_SETUID == KILL_SETGID_SETUID {
-        true => Ok(()),
-        false => Err("another one takes root's rights"),
+    let mask = lab::proc::status(Pid::this(), "CapEff");
+    let Some(mask) = mask.and_then(|hex| u64::from_str_radix(&hex, 16).ok()) else {
+        return Ok(Err("/proc does not show which rights it has"));
+    };
+    if mask & KILL_SETGID_SETUID != KILL_SETGID_SETUID {
+        return Ok(Err("another one takes root's rights"));
     }
+    // Root of a user namespace has the rights, but maybe nobody else to become; user_namespaces(7).
+    let tried = child(|| i32::from(become_user(USERS).is_err()))?.wait()?;
+    Ok(match tried {
+        WaitStatus::Exited(_, 0) => Ok(()),
+        _ => Err("in this user namespace there is no other to become"),
+    })
 }
 
 /// Gives this process another user and group, for good.
@@ -198,13 +217,18 @@ fn reads_map(user: u32, process: Pid) -> Result<bool> {
         Err(error) => failed(&error),
         Ok(()) => match std::fs::read(format!("/proc/{process}/maps")) {
             Ok(_) => READ,
-            Err(_) => REFUSED,
+            Err(error) => match error.raw_os_error().map(Errno::from_raw) {
+                Some(Errno::EACCES | Errno::EPERM) => REFUSED,
+                // It is there, and hidden (hidepid).
+                Some(Errno::ENOENT) if kill(process, None) != Err(Errno::ESRCH) => REFUSED,
+                _ => failed(&explain_io("open")(error)),
+            },
         },
     })?
     .wait()?;
     match status {
-        nix::sys::wait::WaitStatus::Exited(_, READ) => Ok(true),
-        nix::sys::wait::WaitStatus::Exited(_, REFUSED) => Ok(false),
-        other => anyhow::bail!("the one that looks {}", lab::child::in_words(other)),
+        WaitStatus::Exited(_, READ) => Ok(true),
+        WaitStatus::Exited(_, REFUSED) => Ok(false),
+        other => anyhow::bail!("the one that looks {}", in_words(other)),
     }
 }

@@ -19,9 +19,14 @@ fn run(_: &Lab) -> Result<Evidence> {
     // ANCHOR_END: arms
     let (done, crashes) = (never.done, never.crashes);
     let crash = if crashes == 1 { "crash" } else { "crashes" };
-    say!("parent", "never started again: {crashes} {crash}, {done} of {JOBS} jobs are done");
+    let again = if never.restarts == 0 { "never started again" } else { "started again" };
+    say!("parent", "{again}: {crashes} {crash}, {done} of {JOBS} jobs are done");
     let (done, crashes, lost) = (always.done, always.crashes, always.lost);
-    say!("parent", "the whole process started again: {crashes} crashes, {lost} tries lost,");
+    let again = match always.restarts == crashes {
+        true => "the whole process started again",
+        false => "not always started again",
+    };
+    say!("parent", "{again}: {crashes} crashes, {lost} tries lost,");
     say!("parent", "  {done} of {JOBS} are done");
     Ok(Evidence::new()
         .fact("threads, never restarted: crashes", never.crashes)

@@ -39,8 +39,10 @@ fn pool_is_idle_threads(facts: &Evidence) -> Result<Judgement, Absent> {
     let seen = format!(
         "{ours} of {tasks} tasks ran on {threads} threads made before, {asleep} of which slept"
     );
-    Ok(if ran != threads || ours < tasks || asleep < threads || used >= 20.0 {
-        Judgement::does_not_hold(seen)
+    Ok(if used >= 20.0 {
+        Judgement::does_not_hold(format!("{seen}, but without a task used {used:.0} % of a CPU"))
+    } else if ran != threads || ours < tasks || asleep < threads {
+        Judgement::does_not_hold(format!("{seen}; tasks ran on {ran}"))
     } else if facts.truth("fixed: the next task finds what one left")? {
         Judgement::caveat(format!("{seen}; a task finds in its thread what another left"))
             .briefly("but a thread keeps what a task left there")
@@ -57,14 +59,16 @@ fn pool_reuse_faster(facts: &Evidence) -> Result<Judgement, Absent> {
         "a thread each takes {:.1} times as long as a pool for an empty task, {:.2} times for 1 ms",
         short.median, long.median
     );
-    Ok(if short.is_above(1.5) && long.median < 1.2 {
+    Ok(if short.is_above(1.5) && long.is_below(1.2) {
         Judgement::caveat(seen).briefly("but only for short tasks")
-    } else if short.is_above(1.5) {
+    } else if short.is_above(1.5) && long.is_above(1.2) {
         Judgement::holds(seen)
+    } else if short.is_above(1.5) {
+        Judgement::undecided(format!("too noisy: {seen} ({long})"))
     } else if short.is_below(1.5) {
         Judgement::does_not_hold(seen)
     } else {
-        Judgement::inconclusive(format!("too noisy: from {short} times for an empty task"))
+        Judgement::undecided(format!("too noisy: from {short} times for an empty task"))
     })
 }
 
@@ -75,15 +79,19 @@ mod tests {
     use super::*;
 
     fn pool(ours: u32, ran: u32, asleep: u32, left: bool) -> Verdict {
+        idle_pool(ours, ran, asleep, left, 0.1).verdict
+    }
+
+    fn idle_pool(ours: u32, ran: u32, asleep: u32, left: bool, used: f64) -> Judgement {
         let facts = Evidence::new()
             .fact("fixed: threads made", 4)
             .fact("fixed: tasks", 100)
             .fact("fixed: tasks run by threads of the pool", ours)
             .fact("fixed: threads that ran tasks", ran)
             .fact("fixed: threads asleep while idle", asleep)
-            .measured("fixed: CPU used while idle", 0.1, "%")
+            .measured("fixed: CPU used while idle", used, "%")
             .fact("fixed: the next task finds what one left", left);
-        CLAIMS[0].verdict(&facts).verdict
+        CLAIMS[0].verdict(&facts)
     }
 
     #[test]
@@ -92,13 +100,20 @@ mod tests {
         assert_eq!(pool(100, 4, 4, false), Verdict::Holds);
         assert_eq!(pool(0, 100, 4, true), Verdict::DoesNotHold);
         assert_eq!(pool(100, 4, 3, true), Verdict::DoesNotHold);
+        let spinning = idle_pool(100, 4, 4, true, 100.0);
+        assert_eq!(spinning.verdict, Verdict::DoesNotHold);
+        assert!(spinning.because.ends_with("without a task used 100 % of a CPU"));
     }
 
     fn reuse(short: [f64; 3], long: f64) -> Verdict {
+        reused(short, [long; 3])
+    }
+
+    fn reused(short: [f64; 3], long: [f64; 3]) -> Verdict {
         let of = |p10, median, p90| Summary { n: 9, min: p10, p10, median, p90 };
         let facts = Evidence::new()
             .sampled("empty task: a thread each / pool", of(short[0], short[1], short[2]), "")
-            .sampled("1 ms task: a thread each / pool", of(long, long, long), "");
+            .sampled("1 ms task: a thread each / pool", of(long[0], long[1], long[2]), "");
         CLAIMS[1].verdict(&facts).verdict
     }
 
@@ -108,5 +123,6 @@ mod tests {
         assert_eq!(reuse([3.0, 4.0, 5.0], 2.0), Verdict::Holds);
         assert_eq!(reuse([0.8, 0.9, 1.0], 1.0), Verdict::DoesNotHold);
         assert_eq!(reuse([1.0, 2.0, 3.0], 1.0), Verdict::Inconclusive);
+        assert_eq!(reused([3.0, 4.0, 5.0], [0.8, 1.0, 1.6]), Verdict::Inconclusive);
     }
 }

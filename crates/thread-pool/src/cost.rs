@@ -22,12 +22,21 @@ pub const EXPERIMENT: Experiment = Experiment {
 /// How many tasks are handed over before their ends are waited for.
 const AT_ONCE: u32 = 256;
 
-const SIZES: [(&str, Duration); 4] = [
-    ("empty task", Duration::ZERO),
-    ("10 µs task", Duration::from_micros(10)),
-    ("100 µs task", Duration::from_micros(100)),
-    ("1 ms task", Duration::from_millis(1)),
+const SIZES: [Duration; 4] = [
+    Duration::ZERO,
+    Duration::from_micros(10),
+    Duration::from_micros(100),
+    Duration::from_millis(1),
 ];
+
+/// What a task of this size is called.
+fn name(size: Duration) -> String {
+    match size.as_micros() {
+        0 => "empty task".to_owned(),
+        micros if micros % 1000 == 0 => format!("{} ms task", micros / 1000),
+        micros => format!("{micros} µs task"),
+    }
+}
 
 fn run(lab: &Lab) -> Result<Evidence> {
     let cpu = *allowed_cpus().last().context("no CPU is allowed")?;
@@ -46,7 +55,8 @@ fn run(lab: &Lab) -> Result<Evidence> {
         "ratio"
     );
     let mut evidence = Evidence::new();
-    for (name, size) in SIZES {
+    for size in SIZES {
+        let name = name(size);
         let (pool, at_once) = measure(lab, &pool, speed, size)?;
         let [(_, each), (_, one)] = &pool.sides;
         let (_, many) = &at_once.sides[1];

@@ -4,13 +4,14 @@
 use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::sync::{Arc, Barrier, mpsc};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use lab::child::LIMIT;
+use lab::child::{LIMIT, explain};
 use lab::proc::{comes_to_block_in, state};
 use lab::{Evidence, Experiment, Lab, say};
 use nix::sys::resource::{UsageWho, getrusage};
+use nix::sys::time::TimeValLike;
 use nix::unistd::{Pid, gettid};
 
 use crate::pool::Pool;
@@ -25,6 +26,9 @@ pub const EXPERIMENT: Experiment = Experiment {
 const THREADS: usize = 4;
 const TASKS: usize = 10_000;
 const IDLE: Duration = Duration::from_millis(50);
+
+/// What a task leaves behind.
+const LEFT: u32 = 7;
 
 thread_local! {
     static LEFT_BEHIND: Cell<u32> = const { Cell::new(0) };
@@ -41,9 +45,10 @@ fn run(_: &Lab) -> Result<Evidence> {
         }
     }
     let letters: BTreeSet<char> = pool.tids().iter().filter_map(|tid| state(*tid)).collect();
-    let before = cpu_time();
+    let (before, start) = (cpu_time()?, Instant::now());
     std::thread::sleep(IDLE);
-    let used = (cpu_time() - before).as_secs_f64() / IDLE.as_secs_f64() * 100.0;
+    let idle = start.elapsed();
+    let used = (cpu_time()? - before).as_secs_f64() / idle.as_secs_f64() * 100.0;
     say!("main", "made {} threads and gave them nothing to do", pool.tids().len());
     if hidden.is_none() {
         say!(
@@ -52,7 +57,7 @@ fn run(_: &Lab) -> Result<Evidence> {
             Vec::from_iter(letters).iter().collect::<String>()
         );
     }
-    say!("main", "for 50 ms the process used {used:.1} % of a CPU");
+    say!("main", "for {} ms the process used {used:.1} % of a CPU", idle.as_millis());
 
     // ANCHOR: tasks
     let (tell, ran) = mpsc::channel::<Pid>();
@@ -77,12 +82,13 @@ fn run(_: &Lab) -> Result<Evidence> {
     let ours = ran_in.iter().filter(|tid| pool.tids().contains(tid)).count();
     say!("main", "{} of {TASKS} tasks were run, by {} threads", ran_in.len(), distinct.len());
     say!("main", "{ours} of them by those that were made before");
+    let made = pool.tids().len();
     drop(pool);
 
     let found = what_the_next_task_finds()?;
-    say!("main", "a task leaves 7 in a thread-local; the next one finds {found}");
+    say!("main", "a task writes {LEFT} to a thread-local; the next one finds {found}");
     let evidence = Evidence::new()
-        .fact("fixed: threads made", THREADS)
+        .fact("fixed: threads made", made)
         .measured("fixed: CPU used while idle", used, "%")
         .fact("fixed: tasks", TASKS)
         .fact("fixed: tasks run", ran_in.len())
@@ -100,7 +106,7 @@ fn what_the_next_task_finds() -> Result<u32> {
     let pool = Pool::new(1)?;
     let (tell, told) = mpsc::channel();
     // ANCHOR: left-behind
-    pool.execute(|| LEFT_BEHIND.set(7));
+    pool.execute(|| LEFT_BEHIND.set(LEFT));
     pool.execute(move || {
         let _ = tell.send(LEFT_BEHIND.get());
     });
@@ -109,10 +115,8 @@ fn what_the_next_task_finds() -> Result<u32> {
 }
 
 /// The CPU time of this process, getrusage(2).
-fn cpu_time() -> Duration {
-    let time = getrusage(UsageWho::RUSAGE_SELF).map(|usage| {
-        let (user, system) = (usage.user_time(), usage.system_time());
-        user.tv_sec() * 1_000_000 + user.tv_usec() + system.tv_sec() * 1_000_000 + system.tv_usec()
-    });
-    Duration::from_micros(time.unwrap_or(0) as u64)
+fn cpu_time() -> Result<Duration> {
+    let usage = getrusage(UsageWho::RUSAGE_SELF).map_err(explain("getrusage"))?;
+    let time = usage.user_time() + usage.system_time();
+    Ok(Duration::from_micros(time.num_microseconds().unsigned_abs()))
 }

@@ -35,13 +35,13 @@ fn run(_: &Lab) -> Result<Evidence> {
             say!("main", "each waits for a task that only they would run");
         }
     }
-    say!("main", "{}", outcome(waits.done));
+    say!("main", "{}", outcome(&waits, PATIENCE));
     if waits.done < OUTER {
         say!("main", "with one thread more, {} of {OUTER} come to their end", waits.done_with_help);
     }
     let helps = outer_tasks(wait_and_help, LIMIT)?;
     say!("main", "the same, but they run what is in the queue while they wait");
-    say!("main", "{}", outcome(helps.done));
+    say!("main", "{}", outcome(&helps, LIMIT));
     let evidence = Evidence::new()
         .fact("nested: outer tasks", OUTER)
         .fact("nested: done", waits.done)
@@ -54,11 +54,14 @@ fn run(_: &Lab) -> Result<Evidence> {
     })
 }
 
-fn outcome(done: usize) -> String {
-    match done {
+/// A deadlock is said where all are seen to sleep and nobody is left to run what they wait for.
+fn outcome(seen: &Seen, patience: Duration) -> String {
+    let stuck = seen.asleep == Some(THREADS) && seen.queued > 0;
+    let (what, after) = (if stuck { "deadlock: " } else { "" }, patience.as_millis());
+    match seen.done {
         OUTER => format!("all {OUTER} are done"),
-        0 => format!("deadlock: none of {OUTER} is done after {} ms", PATIENCE.as_millis()),
-        _ => format!("{done} of {OUTER} are done after {} ms", PATIENCE.as_millis()),
+        0 => format!("{what}none of {OUTER} is done after {after} ms"),
+        done => format!("{what}{done} of {OUTER} are done after {after} ms"),
     }
 }
 

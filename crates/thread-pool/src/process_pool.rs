@@ -88,11 +88,12 @@ fn run(_: &Lab) -> Result<Evidence> {
     for _ in 0..WORKERS {
         workers.push(start(&jobs, &answers)?);
     }
-    say!("parent", "{WORKERS} worker processes wait for jobs; {JOBS} jobs are sent");
+    let made = workers.len();
+    say!("parent", "{made} worker processes are made, then {JOBS} jobs are sent");
     for job in 0..JOBS {
         jobs.send(&[job])?;
     }
-    let (mut begun, mut done, mut lost, mut started) = (BTreeMap::new(), 0, Vec::new(), WORKERS);
+    let (mut begun, mut done, mut lost, mut started) = (BTreeMap::new(), 0, Vec::new(), made);
     let mut limit = TimeLimit::new(LIMIT);
     while done + lost.len() < usize::from(JOBS) {
         if limit.is_over() {
@@ -110,10 +111,10 @@ fn run(_: &Lab) -> Result<Evidence> {
             continue;
         }
         // ANCHOR: replace
-        // No message is waiting: what a worker that has ended had to say was heard.
         let mut alive = Vec::new();
         for worker in workers {
-            if !worker.ends_within(std::time::Duration::ZERO)? {
+            // What a worker that has ended had to say is heard first.
+            if !worker.ends_within(std::time::Duration::ZERO)? || answers.is_waiting()? {
                 alive.push(worker);
                 continue;
             }

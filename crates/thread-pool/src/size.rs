@@ -36,16 +36,18 @@ fn run(lab: &Lab) -> Result<Evidence> {
         wait();
     };
     // ANCHOR_END: kinds
-    say!("main", "{TASKS} tasks on CPU {cpu}: how many times faster than with 1 thread");
-    say!("main", "{:<26}{:>9}{:>10}{:>10}", "", "2 threads", "4", "8");
+    let ([one, two, four, eight], ms) = (THREADS, TIME.as_millis());
+    let word = if one == 1 { "thread" } else { "threads" };
+    say!("main", "{TASKS} tasks on CPU {cpu}: how many times faster than with {one} {word}");
+    say!("main", "{:<26}{:>9}{four:>10}{eight:>10}", "", format!("{two} threads"));
     let rounds = lab.by_effort(3, 5, 15);
-    let computing = row("compute 1 ms", rounds, compute)?;
-    let waiting = row("wait 1 ms", rounds, wait)?;
-    let mixed = row("compute 1 ms, wait 1 ms", rounds, both)?;
+    let computing = row(&format!("compute {ms} ms"), rounds, compute)?;
+    let waiting = row(&format!("wait {ms} ms"), rounds, wait)?;
+    let mixed = row(&format!("compute {ms} ms, wait {ms} ms"), rounds, both)?;
     let gain = |row: &[Comparison]| row.last().map_or(0.0, |eight| eight.ratio.median);
     let mut evidence = Evidence::new()
-        .fact("size: 8 threads that compute gain much", gain(&computing) > GAIN)
-        .fact("size: 8 threads that wait gain much", gain(&waiting) > GAIN);
+        .fact(&format!("size: {eight} threads that compute gain much"), gain(&computing) > GAIN)
+        .fact(&format!("size: {eight} threads that wait gain much"), gain(&waiting) > GAIN);
     for (name, row) in [("compute", computing), ("wait", waiting), ("both", mixed)] {
         for (threads, comparison) in THREADS[1..].iter().zip(row) {
             let comparison =

@@ -38,7 +38,9 @@ pub const CLAIMS: &[Claim] = &[
 
 fn path_of_execution(facts: &Evidence) -> Result<Judgement, Absent> {
     if !facts.truth("each stack pointer is in its own stack")? {
-        return Ok(Judgement::does_not_hold("two threads were found on one stack"));
+        return Ok(Judgement::does_not_hold(
+            "a stack pointer was not found in the stack of its own thread alone",
+        ));
     }
     let own = ["thread-local variable is private", "errno is private", "signal mask is private"];
     for fact in own {
@@ -70,7 +72,7 @@ fn threads_inside_processes(facts: &Evidence) -> Result<Judgement, Absent> {
     }
     if facts.truth("main returns: worker finishes")? {
         return Ok(match facts.truth("main returns: main has ended")? {
-            true => Judgement::does_not_hold("a worker went on after its process had ended"),
+            true => Judgement::does_not_hold("a worker went on after main had returned"),
             false => Judgement::inconclusive("the worker was let go before main had ended"),
         });
     }
@@ -79,7 +81,7 @@ fn threads_inside_processes(facts: &Evidence) -> Result<Judgement, Absent> {
         but.push("a process ran on without its first thread");
     }
     // In a container's pid namespace the kernel's threads cannot be seen, which decides nothing.
-    if !matches!(facts.truth(KERNEL_THREAD), Err(Absent::Declared(_)))
+    if !matches!(facts.truth(KERNEL_THREAD), Err(Absent::Declared { .. }))
         && facts.truth(KERNEL_THREAD)?
     {
         but.push("the kernel has threads that are in no program");
@@ -99,7 +101,9 @@ fn stack_inside_process(facts: &Evidence) -> Result<Judgement, Absent> {
         return Ok(Judgement::does_not_hold(found));
     }
     if !facts.truth("write to another stack arrives")? {
-        return Ok(Judgement::does_not_hold("one thread could not reach another's stack"));
+        return Ok(Judgement::does_not_hold(
+            "what one thread wrote to another's stack did not arrive there",
+        ));
     }
     Ok(Judgement::holds(format!("{found}, and another thread could write there")))
 }

@@ -41,13 +41,12 @@ fn run(_: &Lab) -> Result<Evidence> {
         opener.write_all(&[1; STARTED]).context("write")?;
         listed
     })?;
-    say!("main", "/proc/{process}/task listed {} of these threads", listed.len());
-
     let processes = distinct(ids.iter().map(|(pid, _)| *pid));
     let threads = distinct(ids.iter().map(|(_, tid)| *tid));
     let found = ids.iter().filter(|(_, tid)| listed.contains(tid)).count();
+    say!("main", "/proc/{process}/task listed {found} of these threads");
     let evidence = Evidence::new()
-        .fact("threads started", STARTED)
+        .fact("threads started", ids.len() - 1)
         .fact("process ids", processes)
         .fact("thread ids", threads)
         .fact("threads listed by the kernel", found);

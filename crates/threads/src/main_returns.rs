@@ -46,15 +46,23 @@ fn work() {
 
 fn run(_: &Lab) -> Result<Evidence> {
     let returned = watch("return")?;
-    say!("main", "main returns while a worker waits: the worker {}", returned.worker());
+    let returns = if returned.main_has_ended() { "returns" } else { "stays" };
+    say!("main", "main {returns} while a worker waits: the worker {}", returned.worker());
     let joined = watch("join")?;
-    say!("main", "main joins the worker first: the worker {}", joined.worker());
+    let joins =
+        if joined.main_has_ended() { "does not join the worker" } else { "joins the worker first" };
+    say!("main", "main {joins}: the worker {}", joined.worker());
     let alone = watch("exit-thread")?;
     let (state, threads) = (&alone.state, alone.threads);
-    say!("main", "main's thread alone exits: {state}, threads in all: {threads}");
+    let exits = match (alone.main_has_ended(), threads) {
+        (false, _) => "does not exit",
+        (true, 0 | 1) => "ends all",
+        (true, _) => "alone exits",
+    };
+    say!("main", "main's thread {exits}: {state}, threads in all: {threads}");
     say!("main", "and then the worker is let go: the worker {}", alone.worker());
     Ok(Evidence::new()
-        .fact("main returns: main has ended", returned.state.starts_with('Z'))
+        .fact("main returns: main has ended", returned.main_has_ended())
         .fact("main returns: worker finishes", returned.finished())
         .fact("main joins: worker finishes", joined.finished())
         .fact("main's thread ends alone: worker finishes", alone.finished())
@@ -72,6 +80,10 @@ struct Seen {
 }
 
 impl Seen {
+    fn main_has_ended(&self) -> bool {
+        self.state.starts_with('Z')
+    }
+
     fn finished(&self) -> bool {
         self.said == "done"
     }

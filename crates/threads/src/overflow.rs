@@ -7,7 +7,7 @@ use std::os::fd::AsRawFd;
 use std::thread;
 
 use anyhow::{Context, Result, ensure};
-use lab::child::{Child, explain, explain_io, failed, in_words, no_core_dump};
+use lab::child::{Child, explain, explain_thread, failed, in_words, no_core_dump};
 use lab::{Evidence, say};
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::wait::WaitStatus;
@@ -20,7 +20,11 @@ pub fn overflow() -> Result<Evidence> {
     say!("main", "in child processes, a thread has a stack of {} KiB:", STACK / 1024);
     say!("main", "  recursion without end: {}", recursion.tell());
     let large = with_a_small_stack(one_large_local)?;
-    say!("main", "  1 byte of a 1 MiB local: {}", large.tell());
+    let size = match 4 * STACK % (1 << 20) {
+        0 => format!("{} MiB", (4 * STACK) >> 20),
+        _ => format!("{} KiB", 4 * STACK / 1024),
+    };
+    say!("main", "  1 byte of a {size} local: {}", large.tell());
     Ok(Evidence::new()
         .fact("endless recursion: the process", recursion.status.as_str())
         .fact("endless recursion: Rust names the overflow", recursion.named)
@@ -68,7 +72,7 @@ fn with_a_small_stack(body: fn()) -> Result<Seen> {
             let small = thread::Builder::new().name("small".to_owned()).stack_size(STACK);
             match small.spawn(body) {
                 Ok(small) => i32::from(small.join().is_err()),
-                Err(error) => failed(&explain_io("thread")(error)),
+                Err(error) => failed(&explain_thread(STACK)(error)),
             }
         })
     }?;
@@ -80,4 +84,16 @@ fn with_a_small_stack(body: fn()) -> Result<Seen> {
     words.rewind().context("lseek")?;
     words.read_to_string(&mut said).context("read")?;
     Ok(Seen { status: in_words(status), named: said.contains("has overflowed its stack") })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_guard_is_told_of_where_it_was_seen() {
+        let told = |named| Seen { status: "was ended by SIGSEGV".to_owned(), named }.tell();
+        assert_eq!(told(true), "was ended by SIGSEGV at the guard");
+        assert_eq!(told(false), "was ended by SIGSEGV");
+    }
 }

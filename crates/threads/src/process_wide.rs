@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicI32, Ordering::SeqCst};
 use std::thread;
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
 use lab::child::{Child, LIMIT, exit, give_up, in_words};
 use lab::thread::spawn;
 use lab::{Evidence, Experiment, Lab, Role, TimeLimit, say};
@@ -37,13 +37,16 @@ fn run(_: &Lab) -> Result<Evidence> {
     let (_, after_exec) = in_one_of_three_threads(|tell| {
         let _ = dup2_stdout(tell).map(|()| execv(c"/proc/self/exe", &words));
     })?;
+    let after_exec = if after_exec.is_empty() { "no thread".to_owned() } else { after_exec };
     say!("main", "execve in one of three: the program runs in {after_exec}");
 
     let (_, after_fork) = in_one_of_three_threads(|tell| {
         // SAFETY: the child waits for a signal, and does nothing else.
         let child = unsafe { Child::fork(|| libc::pause()) };
-        let threads = child.and_then(|child| threads_of(child.pid()));
-        let _ = { tell }.write_all(count(threads.map_or(0, |all| all.len())).as_bytes());
+        match child.and_then(|child| threads_of(child.pid())) {
+            Ok(threads) => drop({ tell }.write_all(count(threads.len()).as_bytes())),
+            Err(error) => give_up(&error),
+        }
     })?;
     say!("main", "fork in one of three: the child has {after_fork}");
 
@@ -95,7 +98,11 @@ fn in_one_of_three_threads(call: impl FnOnce(&PipeWriter) + Send) -> Result<(Wai
                 });
                 let caller = spawn(scope, "caller", || {
                     tid.store(gettid().as_raw(), SeqCst);
-                    call(&tell);
+                    match threads_of_this_process() {
+                        Ok(all) if all.len() == 3 => call(&tell),
+                        Ok(all) => give_up(&anyhow!("there were {} threads, not 3", all.len())),
+                        Err(error) => give_up(&error),
+                    }
                 });
                 if let Some(error) = bystander.err().or(caller.err()) {
                     give_up(&error);

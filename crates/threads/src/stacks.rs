@@ -6,7 +6,7 @@ use std::sync::{Mutex, mpsc};
 use std::thread;
 
 use anyhow::{Context, Result};
-use lab::child::explain_io;
+use lab::child::explain_thread;
 use lab::proc::mappings;
 use lab::thread::spawn;
 use lab::{Evidence, Experiment, Lab, say};
@@ -117,7 +117,12 @@ fn write_to_another_stack() -> Result<Evidence> {
             if let Ok(address) = told_address.recv() {
                 // SAFETY: the owner keeps its variable alive and untouched until it is told.
                 unsafe { (address as *mut i32).write_volatile(99) };
-                say!("stranger", "writes 99 to another thread's local, by its address");
+                // SAFETY: as above.
+                let where_to = match unsafe { (address as *const i32).read_volatile() } {
+                    99 => "to another thread's local, by its address",
+                    _ => "not to where another thread's local is",
+                };
+                say!("stranger", "writes 99 {where_to}");
             }
             let _ = tell_written.send(());
         })?;
@@ -150,7 +155,7 @@ fn filled_when_used() -> Result<Evidence> {
         .name("roomy".to_owned())
         .stack_size(RESERVED)
         .spawn(measure)
-        .map_err(explain_io("thread"))?
+        .map_err(explain_thread(RESERVED))?
         .join()
         .map_err(|_| anyhow::anyhow!("the thread panicked"))??;
     let (reserved, used) = (RESERVED / 1024, USED / 1024);

@@ -17,7 +17,8 @@ const MARGIN: usize = 80;
 const LINE: usize = 17;
 /// How far left of a column's bars its life is drawn.
 const LIFE_LINE: usize = 6;
-/// So many lives of which nothing is told are drawn in one experiment; more would hide the others.
+/// So many lives of which nothing is told are drawn in one experiment; more would hide the others. If
+/// there are more, one of each kind stands for those that began and ended in the same way.
 const SILENT: usize = 6;
 
 /// What of a trace is drawn.
@@ -98,9 +99,9 @@ impl Picture<'_> {
             y = drawing.draw(&mut body, y);
             y += LINE;
             names.extend(drawing.lanes.iter().map(Lane::name));
-            let start = drawing.start();
-            let told = |row: &Row| format!("{}, {}: {}.", time(row.at - start), row.who, row.text);
-            story.extend(drawing.rows().iter().map(told));
+            let times = drawing.times();
+            let told = |(row, at): (&Row, &String)| format!("{at}, {}: {}.", row.who, row.text);
+            story.extend(drawing.rows().iter().zip(&times).map(told));
         }
         ensure!(!names.is_empty(), "no thread tells anything in this trace");
         // In a page the figure is as high as its width allows.
@@ -180,6 +181,10 @@ impl<'a> Drawing<'a> {
         };
         let silent: Vec<(i64, i64)> =
             keys.iter().filter(|key| !tells(events, **key)).copied().collect();
+        let standing_for_all = match picture.whole {
+            true => of_each_kind(events, &silent),
+            false => Vec::new(),
+        };
         for key in keys {
             let lane = lane(events, key, names.get(&key).copied().unwrap_or("thread"));
             let shown = match picture.roles {
@@ -187,7 +192,7 @@ impl<'a> Drawing<'a> {
                 [] => lane.role != "main",
                 roles => roles.contains(&lane.role),
             };
-            if shown && (!silent.contains(&key) || picture.whole && silent.len() <= SILENT) {
+            if shown && (!silent.contains(&key) || standing_for_all.contains(&key)) {
                 drawing.put(lane);
             } else if silent.contains(&key) {
                 drawing.left_out[usize::from(key.0 != key.1)] += 1;
@@ -244,9 +249,20 @@ impl<'a> Drawing<'a> {
         self.events.iter().filter_map(|event| self.row(event)).collect()
     }
 
-    /// When the first row is told.
-    fn start(&self) -> u64 {
-        self.rows().first().map_or(0, |row| row.at)
+    /// When each row is told, since the first, in as many figures as tell it from its neighbours.
+    fn times(&self) -> Vec<String> {
+        let rows = self.rows();
+        let start = rows.first().map_or(0, |row| row.at);
+        let times: Vec<u64> = rows.iter().map(|row| row.at - start).collect();
+        let apart = |a: u64, b: u64| {
+            (0..MORE).find(|more| time(a, *more) != time(b, *more)).unwrap_or(MORE)
+        };
+        let neighbours: Vec<usize> = times.windows(2).map(|two| apart(two[0], two[1])).collect();
+        let more = |index: usize| {
+            let before = index.checked_sub(1).and_then(|before| neighbours.get(before));
+            before.into_iter().chain(neighbours.get(index)).copied().max().unwrap_or(0)
+        };
+        times.iter().enumerate().map(|(index, at)| time(*at, more(index))).collect()
     }
 
     /// Draws the section from `top` on, and returns where it ends.
@@ -254,7 +270,9 @@ impl<'a> Drawing<'a> {
         for column in 0..self.columns() {
             head(body, left(column), top, self.lanes.iter().filter(|lane| lane.column == column));
         }
-        let start = self.start();
+        let mut times = self.times().into_iter();
+        // Where the arrows begin.
+        let mut sent: HashMap<String, usize> = HashMap::new();
         let mut y = top + 2 * LINE;
         let mut lives: HashMap<(i64, i64), usize> = HashMap::new();
         let mut open: HashMap<(i64, i64), Vec<(usize, bool)>> = HashMap::new();
@@ -277,6 +295,7 @@ impl<'a> Drawing<'a> {
                         bar(body, x + 6 * slices.len(), from, here, waits);
                     }
                 }
+                's' => drop(sent.insert(id(event), here)),
                 _ => {}
             }
             let Some(row) = self.row(event) else { continue };
@@ -284,14 +303,15 @@ impl<'a> Drawing<'a> {
                 body,
                 r#"<text x="{}" y="{y}" text-anchor="end" opacity="0.8">{}</text><path d="M{} {} h8" stroke="currentColor"/>"#,
                 MARGIN - 22,
-                time(row.at - start),
+                times.next().unwrap_or_default(),
                 MARGIN - 19,
                 y - 4
             );
             let text = match (event.phase, self.starts.get(&id(event)).and_then(|it| self.lane(it)))
             {
                 ('f', Some(from)) => {
-                    arrow(body, left(from.column), x, y + 4);
+                    let since = sent.get(&id(event)).copied().unwrap_or(y);
+                    arrow(body, (left(from.column), since), (x, y + 4));
                     left(from.column.min(lane.column))
                 }
                 _ => x,
@@ -322,6 +342,10 @@ impl<'a> Drawing<'a> {
         );
         if self.whole && self.left_out != [0, 0] {
             y += LINE / 2;
+            let nothing = match self.lanes.iter().any(|lane| !tells(self.events, lane.key)) {
+                true => "no more is told of them than of those",
+                false => "nothing is told of them",
+            };
             let left_out = [("process", "processes"), ("thread", "threads")]
                 .into_iter()
                 .zip(self.left_out)
@@ -333,7 +357,7 @@ impl<'a> Drawing<'a> {
             let left_out: Vec<String> = left_out.collect();
             let _ = writeln!(
                 body,
-                r#"<text x="{MARGIN}" y="{y}" opacity="0.8">Not drawn, as nothing is told of them: {}.</text>"#,
+                r#"<text x="{MARGIN}" y="{y}" opacity="0.8">Not drawn, as {nothing}: {}.</text>"#,
                 left_out.join(" and ")
             );
             y += LINE;
@@ -352,6 +376,24 @@ fn tells(events: &[&Event], key: (i64, i64)) -> bool {
         's' | 'f' => ["message", "wake"].contains(&event.name.as_str()),
         _ => false,
     })
+}
+
+/// Of silent lanes all, if they are few; else the first of each kind, by how they began and ended.
+fn of_each_kind(events: &[&Event], silent: &[(i64, i64)]) -> Vec<(i64, i64)> {
+    if silent.len() <= SILENT {
+        return silent.to_vec();
+    }
+    let (mut kinds, mut first) = (Vec::new(), Vec::new());
+    for key in silent {
+        let of_lane = || events.iter().filter(|event| (event.pid, event.tid) == *key);
+        let began = of_lane().find(|event| event.phase == 'f').map(|event| event.name.as_str());
+        let ended = of_lane().find(|event| event.category == END).map(|event| event.name.as_str());
+        if !kinds.contains(&(began, ended)) && first.len() < SILENT {
+            kinds.push((began, ended));
+            first.push(*key);
+        }
+    }
+    first
 }
 
 fn lane(events: &[&Event], key: (i64, i64), name: &str) -> Lane {
@@ -432,12 +474,18 @@ fn bar(body: &mut String, x: usize, top: usize, bottom: usize, waits: bool) {
     );
 }
 
-fn arrow(body: &mut String, from: usize, to: usize, y: usize) {
+/// From a life at the height where it was sent, along that life, to another one where it arrives.
+fn arrow(body: &mut String, (from, sent): (usize, usize), (to, y): (usize, usize)) {
     let (from, to) = (from - LIFE_LINE, to - LIFE_LINE);
     let back = if to > from { -6 } else { 6 };
+    // Where nothing is told between the two it is one line.
+    let start = if sent + LINE < y { sent } else { y };
+    if start < y {
+        let _ = writeln!(body, r#"<circle cx="{from}" cy="{start}" r="3"/>"#);
+    }
     let _ = writeln!(
         body,
-        r#"<path d="M{from} {y} H{to} m{back} -3 l{} 3 l{back} 3" fill="none" stroke="currentColor"/>"#,
+        r#"<path d="M{from} {start} V{y} H{to} m{back} -3 l{} 3 l{back} 3" fill="none" stroke="currentColor"/>"#,
         -back
     );
 }
@@ -467,11 +515,16 @@ fn lines(text: &str, width: usize) -> Vec<String> {
     lines
 }
 
-fn time(nanoseconds: u64) -> String {
+/// So many figures more than usual tell the finest that the clock shows.
+const MORE: usize = 7;
+
+/// A time, with so many figures more than usual.
+fn time(nanoseconds: u64, more: usize) -> String {
     match nanoseconds as f64 / 1e3 {
-        us if us < 1e3 => format!("{us:.0} µs"),
-        us if us < 1e6 => format!("{:.1} ms", us / 1e3),
-        us => format!("{:.2} s", us / 1e6),
+        0.0 => "0 µs".to_owned(),
+        us if us < 1e3 => format!("{us:.more$} µs", more = more.min(3)),
+        us if us < 1e6 => format!("{:.more$} ms", us / 1e3, more = (1 + more).min(6)),
+        us => format!("{:.more$} s", us / 1e6, more = (2 + more).min(9)),
     }
 }
 
@@ -505,7 +558,7 @@ mod tests {
         for text in ["holder 2", "waiter 3", "holds &lt;A&gt;", "waits for A", "2.5 ms"] {
             assert!(svg.contains(text), "{text}: {svg}");
         }
-        assert!(svg.contains("<desc>0 µs, holder 2: looks. 0 µs, holder 2: holds &lt;A&gt;."));
+        assert!(svg.contains("<desc>0 µs, holder 2: looks. 0.1 µs, holder 2: holds &lt;A&gt;."));
         assert_eq!(svg.matches("<rect").count(), 2, "one ended, one did not: {svg}");
         assert_eq!(svg.matches("opacity=\"0.4\"").count(), 1, "one waits: {svg}");
     }
@@ -562,6 +615,71 @@ mod tests {
             assert!(svg.contains(text), "{text}: {svg}");
         }
         assert!(!svg.contains("fork 1"), "who starts the experiment is not in it: {svg}");
+    }
+
+    #[test]
+    fn an_arrow_begins_when_it_was_sent() {
+        let trace = r#"[
+{"ph":"i","ts":1,"pid":2,"tid":2,"cat":"parent","name":"forks"},
+{"ph":"i","ts":20,"pid":2,"tid":2,"cat":"parent","name":"goes on"},
+{"ph":"M","name":"born","ts":30,"pid":3,"tid":3,"args":{"how":"fork","by_pid":2,"by_tid":2,"at":10}},
+{"ph":"i","ts":31,"pid":3,"tid":3,"cat":"child","name":"begins"},
+"#;
+        let svg = figure(trace, true);
+        let number = |text: &str, before: &str| -> usize {
+            let rest = text.split(before).nth(1).unwrap();
+            rest.split(|c: char| !c.is_ascii_digit()).next().unwrap().parse().unwrap()
+        };
+        let row = |told: &str| {
+            let line = svg.lines().find(|line| line.contains(&format!(">{told}<"))).unwrap();
+            number(line, " y=\"")
+        };
+        let sent = number(svg.lines().find(|line| line.contains("<circle")).unwrap(), "cy=\"");
+        assert!(row("forks") < sent && sent < row("goes on"), "{sent}: {svg}");
+        assert!(row("goes on") < row("fork") && row("fork") < row("begins"), "{svg}");
+        let at_once = trace.replace("\"at\":10", "\"at\":25");
+        assert!(!figure(&at_once, true).contains("<circle"), "nothing is told between the two");
+    }
+
+    #[test]
+    fn neighbours_have_times_that_differ() {
+        let event = |at: f64| {
+            format!(
+                "{{\"ph\":\"i\",\"ts\":{at},\"pid\":1,\"tid\":2,\"cat\":\"reader\",\"name\":\"reads\"}},"
+            )
+        };
+        let told = [0.0, 0.4, 500.0, 1004.2, 1041.3, 1041.9, 1500.0, 9e5, 1.3e6, 1.304e6];
+        let events: Vec<String> = told.into_iter().map(event).collect();
+        let svg = figure(&format!("[{}", events.concat()), false);
+        let labels = svg.split("opacity=\"0.8\">").skip(1);
+        let labels: Vec<&str> = labels.filter_map(|rest| rest.split('<').next()).collect();
+        let times = [
+            "0 µs", "0.4 µs", "500 µs", "1.00 ms", "1.041 ms", "1.042 ms", "1.5 ms", "900.0 ms",
+            "1.300 s", "1.304 s",
+        ];
+        assert!(labels.ends_with(&times), "{labels:?}");
+    }
+
+    #[test]
+    fn of_many_silent_lives_one_of_each_kind_is_drawn() {
+        let mut trace =
+            String::from(r#"[{"ph":"i","ts":1,"pid":2,"tid":2,"cat":"parent","name":"forks"},"#);
+        for child in 10..30 {
+            let (born, ended, killed) = (child * 10, child * 10 + 5, child % 2 == 0);
+            let how = if killed { "was ended by SIGKILL" } else { "exited with 0" };
+            trace += &format!(
+                r#"{{"ph":"M","name":"born","ts":{born},"pid":{child},"tid":{child},"args":{{"how":"fork","by_pid":2,"by_tid":2,"at":{born}}}}},
+{{"ph":"M","name":"ended","ts":{ended},"pid":{child},"tid":{child},"args":{{"how":"{how}","killed":{killed}}}}},"#
+            );
+        }
+        let svg = figure(&trace, true);
+        assert_eq!(svg.matches(">was ended by SIGKILL<").count(), 1, "{svg}");
+        assert_eq!(svg.matches(">fork<").count(), 2, "{svg}");
+        assert!(
+            svg.contains("as no more is told of them than of those: 18 more processes."),
+            "{svg}"
+        );
+        assert!(!figure(&trace, false).contains(">fork<"), "a figure of the book has none of them");
     }
 
     #[test]

@@ -1,8 +1,12 @@
 //! `cargo xtask`: what contributors run.
 //!
-//! `record [PACKAGE...]` runs concepts' programs and rewrites their transcripts, and explores the
-//! scenarios of their chapters; `new PACKAGE` begins a concept; `break PACKAGE NAME` tries an edit that changes what an experiment finds;
-//! `draw TRACE FIGURE [ROLE...]` draws a trace as SVG.
+//! `test` runs all tests, several programs at a time; `record [PACKAGE...]` runs concepts' programs and
+//! rewrites their transcripts, and explores the scenarios of their chapters; `break PACKAGE NAME` tries
+//! an edit that changes what an experiment finds; `surroundings [PACKAGE...]` lets calls fail; `new
+//! PACKAGE` begins a concept; `draw TRACE FIGURE [ROLE...]` draws a trace as SVG.
+
+#[macro_use]
+mod output;
 
 mod breaks;
 mod draw;
@@ -10,6 +14,7 @@ mod record;
 mod schedules;
 mod skeleton;
 mod surroundings;
+mod test;
 mod workspace;
 
 use std::path::PathBuf;
@@ -18,6 +23,10 @@ use std::process::ExitCode;
 use clap::{Arg, ArgAction, Command, value_parser};
 
 fn main() -> ExitCode {
+    output::printing(run).unwrap_or_else(|error| failed(&error))
+}
+
+fn run() -> ExitCode {
     let given = match command().try_get_matches() {
         Ok(given) => given,
         Err(error) if !error.use_stderr() => {
@@ -25,10 +34,8 @@ fn main() -> ExitCode {
             return ExitCode::SUCCESS;
         }
         Err(error) => {
-            let text = error.to_string();
-            let sentence = text.split("\n\n").next().unwrap_or_default();
-            let words: Vec<&str> = sentence.split_whitespace().collect();
-            eprintln!("xtask: {}", words.join(" ").trim_start_matches("error: "));
+            let sentence = messages::usage_sentence(&error);
+            messages::complain("xtask", format_args!("{sentence} (--help shows the usage)"));
             return ExitCode::from(2);
         }
     };
@@ -36,8 +43,7 @@ fn main() -> ExitCode {
         matches.get_many("package").into_iter().flatten().cloned().collect()
     };
     if let Err(error) = workspace::find() {
-        eprintln!("xtask: {error:#}");
-        return ExitCode::FAILURE;
+        return failed(&error);
     }
     let outcome = match given.subcommand() {
         Some(("break", matches)) => {
@@ -50,10 +56,11 @@ fn main() -> ExitCode {
                     breaks::all(number("share"), number("turn"))
                 }
             };
-            return tried.unwrap_or_else(|error| {
-                eprintln!("xtask: {error:#}");
-                ExitCode::FAILURE
-            });
+            return tried.unwrap_or_else(|error| failed(&error));
+        }
+        Some(("test", matches)) => {
+            let jobs = matches.get_one::<u32>("jobs").map(|jobs| *jobs as usize);
+            return test::all(jobs).unwrap_or_else(|error| failed(&error));
         }
         Some(("record", matches)) => record::record(&names(matches)),
         Some(("draw", matches)) => {
@@ -78,11 +85,14 @@ fn main() -> ExitCode {
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("xtask: {error:#}");
-            ExitCode::FAILURE
-        }
+        Err(error) => failed(&error),
     }
+}
+
+/// Says what went wrong. What a compiler or a comparison said has lines of its own.
+fn failed(error: &anyhow::Error) -> ExitCode {
+    eprintln!("xtask: {}", messages::lines(&format!("{error:#}")));
+    ExitCode::FAILURE
 }
 
 fn command() -> Command {
@@ -91,6 +101,15 @@ fn command() -> Command {
     Command::new("xtask")
         .about("What contributors of this project run")
         .subcommand_required(true)
+        .subcommand(
+            Command::new("test").about("Run all tests, several test programs at a time").arg(
+                Arg::new("jobs")
+                    .long("jobs")
+                    .value_name("N")
+                    .value_parser(value_parser!(u32).range(1..))
+                    .help("How many programs run at a time [default: one more than CPUs]"),
+            ),
+        )
         .subcommand(
             Command::new("record")
                 .about("Run concepts' programs and rewrite their transcripts")

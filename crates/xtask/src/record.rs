@@ -22,7 +22,7 @@ pub fn record(packages: &[String]) -> Result<()> {
     let mut known = concepts()?;
     known.extend([COMPARISON, schedules::PACKAGE].map(str::to_owned));
     if let Some(unknown) = packages.iter().find(|name| !known.contains(name)) {
-        bail!("there is no concept crate '{unknown}'");
+        bail!("there is no concept crate '{}'", messages::one_line(unknown));
     }
     for package in if packages.is_empty() { known.as_slice() } else { packages } {
         if package == COMPARISON {

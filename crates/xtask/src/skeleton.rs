@@ -14,7 +14,7 @@ pub fn begin(name: &str, about: &str) -> Result<()> {
     ensure!(
         name.starts_with(|c: char| c.is_ascii_lowercase())
             && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-'),
-        "a concept's name is made of lower-case letters and hyphens, unlike '{name}'"
+        "a concept's name is made of lower-case letters and hyphens, unlike {name:?}"
     );
     ensure!(!folder(name).exists(), "crates/{name} exists");
     let about = about.trim_end_matches('.');

@@ -2,13 +2,12 @@
 //! fails, each unusual surroundings, stops; counted by package.
 
 use std::path::Path;
-use std::process::Command;
 use std::time::Duration;
 
 use acceptance::{Counts, Kind, Program, Trials};
 use anyhow::{Context, Result, bail, ensure};
 
-use crate::workspace::{concepts, top};
+use crate::workspace::{cargo, concepts, top};
 
 /// Tries `packages`, all concepts if none is named, for at most so many seconds of injected failures
 /// each, and prints what came out; of the trials those alone whose name contains `only`. `programs` is
@@ -25,7 +24,7 @@ pub fn try_all(
 ) -> Result<()> {
     let known = concepts()?;
     if let Some(unknown) = packages.iter().find(|name| !known.contains(name)) {
-        bail!("there is no concept crate '{unknown}'");
+        bail!("there is no concept crate '{}'", messages::one_line(unknown));
     }
     print!(
         "{:<18} {:>6} {:>8} {:>12} {:>7}",
@@ -88,7 +87,7 @@ fn try_one(name: &str, seconds: u64, only: &str, programs: Option<&Path>) -> Res
 
 /// Builds the package's program, beside this one.
 fn build(name: &str) -> Result<()> {
-    let status = Command::new(env!("CARGO"))
+    let status = cargo()
         .current_dir(top())
         .args(["build", "--quiet", "--package", name])
         .status()

@@ -19,8 +19,10 @@ static TOP: OnceLock<PathBuf> = OnceLock::new();
 pub fn find() -> Result<()> {
     let here = std::env::current_dir().context("find the current directory")?;
     let found = here.ancestors().find(|folder| folder.join("crates/xtask/Cargo.toml").is_file());
-    let found = found
-        .with_context(|| format!("{} is not in a checkout of this project", here.display()))?;
+    let found = found.with_context(|| {
+        let here = messages::one_line(&here.display().to_string());
+        format!("{here} is not in a checkout of this project")
+    })?;
     TOP.get_or_init(|| found.to_owned());
     Ok(())
 }

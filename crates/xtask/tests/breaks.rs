@@ -23,16 +23,43 @@ fn output(command: &mut Command) -> (Option<i32>, String, String) {
 fn unknown_names_get_one_sentence_and_status_2() {
     for (arguments, said) in [
         (&["break", "forc"][..], "there is no package 'forc'; did you mean 'fork'?"),
-        (&["break", "no-such-package"], "there is no package 'no-such-package'"),
+        (
+            &["break", "no-such-package"],
+            "there is no package 'no-such-package'; README.md lists them",
+        ),
+        (
+            &["break", "threads", "x\x1b[31m\ny"],
+            "there is no break 'x\\u{1b}[31m\\ny'; cargo xtask break threads lists them",
+        ),
         (&["break", "threads", "a-cpoy"], "there is no break 'a-cpoy'; did you mean 'a-copy'?"),
     ] {
         let (status, stdout, stderr) = output(&mut xtask(arguments));
         assert_eq!((status, stdout.as_str()), (Some(2), ""), "{arguments:?}");
         assert_eq!(stderr, format!("xtask: {said}\n"));
     }
-    for arguments in [&["break"][..], &["break", "--all", "fork"]] {
+    for (arguments, code) in [
+        (&["break"][..], 2),
+        (&["break", "--all", "fork"], 2),
+        (&["brea\x07\n\nk"], 2),
+        (&["record", "a\x07\nb"], 1),
+        (&["surroundings", "a\x07\nb"], 1),
+        (&["draw", "\x07\n", "b"], 1),
+        (&["new", "a\x07\nb", "c"], 1),
+    ] {
         let (status, _, stderr) = output(&mut xtask(arguments));
-        assert_eq!((status, stderr.lines().count()), (Some(2), 1), "{stderr}");
+        assert_eq!((status, stderr.lines().count()), (Some(code), 1), "{arguments:?}: {stderr}");
+        assert!(!stderr.contains('\x07'), "{stderr:?}");
+    }
+}
+
+#[test]
+fn where_an_output_failed_is_named() {
+    for arguments in [&["--help"][..], &["break", "threads"]] {
+        let full = std::fs::File::options().write(true).open("/dev/full").expect("/dev/full");
+        let output = xtask(arguments).stdout(full).output().expect("xtask starts");
+        let stderr = String::from_utf8(output.stderr).expect("it is UTF-8");
+        assert_eq!((output.status.code(), stderr.lines().count()), (Some(1), 1), "{stderr}");
+        assert!(stderr.starts_with("xtask: standard output: write: ENOSPC"), "{stderr}");
     }
 }
 

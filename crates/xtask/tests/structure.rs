@@ -133,6 +133,10 @@ fn every_exercise_has_a_page_that_says_what_is_checked() {
         assert!(summary.contains(&format!("(exercises/{name}.md)")), "SUMMARY.md lacks {name}");
         assert!(page.contains(&format!("$ cargo grade {name}\n")), "{name}.md's command");
         assert_eq!(rows(&page), checks(&description), "{name}.md's table, and exercise.toml");
+        let safe = description.contains("\nunsafe = false\n");
+        let said =
+            page.contains("\nSafe Rust is enough here: `unsafe` and `extern` are refused.\n");
+        assert_eq!(safe, said, "{name}.md, and whether unsafe code is refused");
         for line in description.lines() {
             if let Some(title) = value(line, "title") {
                 assert!(page.starts_with(&format!("# {title}\n")), "{name}.md's title");

@@ -31,11 +31,30 @@ fn a_plot_is_absent_where_its_facts_are() {
 #[test]
 fn what_a_plot_says_follows_the_facts() {
     let says = |ratio| creation(Facts(&[creation_costs(ratio)])).unwrap().says;
-    assert!(says(7.0).contains("a fork took 7 times (6.30 to 7.70) as long"), "{}", says(7.0));
+    assert!(says(7.0).contains("a fork took 7 times (6.3 to 7.7) as long"), "{}", says(7.0));
     assert_ne!(says(7.0), says(0.5));
     let one = |ratio| ratios(Facts(&[creation_costs(ratio)])).unwrap().says;
     assert!(one(7.0).starts_with("Of 1 ratios 1 lie above 1.0"), "{}", one(7.0));
     assert!(one(0.5).contains(" 0 lie above 1.0 with nine tenths of their samples, 1 below"));
+}
+
+#[test]
+fn a_sentence_writes_a_figure_as_the_picture_does() {
+    for median in [0.0364, 0.5, 7.0, 24.66, 1800.0, 24_690.0] {
+        let evidence = Evidence::new()
+            .sampled("pipe, two CPUs: round trip to a process", samples(2.0 * median), "µs")
+            .sampled("spinning: round trip to a process", samples(median), "µs")
+            .sampled("pipe: round trip to a process", samples(1.5 * median), "µs");
+        let plot = latency_across_cpus(Facts(&[found("ipc-cost", evidence)])).unwrap();
+        let words = plot.words();
+        let shown = words.split("spinning, to a process: ").nth(1).unwrap();
+        let shown = shown.split(" (").next().unwrap();
+        assert!(
+            plot.says.ends_with(&format!("two that spin took {shown}.")),
+            "{}: {words}",
+            plot.says
+        );
+    }
 }
 
 #[test]
@@ -97,7 +116,7 @@ fn the_curve_that_fits_is_drawn_beyond_what_was_measured() {
     // 1 / (0.25 + 0.75 / 8) = 2.91.
     assert!(words.contains("Amdahl: 1 at 1, 1.6 at 2") && words.contains("2.91 at 8"));
     assert!(plot.says.contains("never be more than 4.0 times"), "{}", plot.says);
-    assert!(plot.says.starts_with("4 threads were 3.70 times as fast as one, 4 processes 3.70"));
+    assert!(plot.says.starts_with("4 threads were 3.7 times as fast as one, 4 processes 3.7"));
     assert!(with(25.0, 0.5).says.contains("4 processes 1.85;"));
     assert!(with(0.0, 1.0).says.contains("as many times as fast as there are workers"));
 }

@@ -23,8 +23,11 @@ pub(super) const STEPS: u64 = 20_000;
 /// The stack of a thread, in bytes: as in std.
 pub(super) const STACK: usize = 2 * 1024 * 1024;
 
-/// Threads of one execution, after which no more can be started.
+/// Threads of one execution that have not ended, after which no more can be started.
 const THREADS: usize = 2048;
+
+/// So many threads are no longer started one after the other without letting others run.
+const CROWD: usize = 640;
 
 /// How often a thread gives way in vain before it does so in truth, in executions that ignore it.
 const HURRY: u32 = 32;
@@ -161,9 +164,25 @@ fn give_back(stack: DefaultStack) {
 /// By how much a stack may be larger than was asked for.
 const PAGES: usize = 128 * 1024;
 
+/// How many threads have not ended.
+fn living() -> usize {
+    with(|world| world.ready.len() + world.blocked.len())
+}
+
+/// Lets others run before a thread is started where there are very many, so that those that have nothing
+/// left to do but to end do so. A machine, too, gives each its turn.
+pub(super) fn make_room(at: At) {
+    for _ in 0..THREADS {
+        if living() < CROWD || with(|world| world.ready.len()) < 2 {
+            return;
+        }
+        really_give_way(at);
+    }
+}
+
 /// Makes a thread that can run from now on; its number.
 pub(super) fn start(body: Body, size: usize) -> std::io::Result<usize> {
-    if with(|world| world.tasks.len()) >= THREADS {
+    if living() >= THREADS {
         return Err(std::io::Error::from_raw_os_error(libc::EAGAIN));
     }
     let kept = if size <= STACK { STACKS.with_borrow_mut(Vec::pop) } else { None };
@@ -302,7 +321,7 @@ pub(super) fn give_up(end: End) -> ! {
 }
 
 /// What chance decides, among so many, or whether something happens at all.
-fn byte(among: usize) -> u8 {
+pub(super) fn byte(among: usize) -> u8 {
     with(|world| {
         if let Some(moments) = &mut world.moments {
             moments.ask(among);
@@ -407,6 +426,8 @@ impl World {
         task.timed_out = false;
         task.in_a_row = 0;
         self.ready.retain(|number| *number != me);
+        let place = self.blocked.partition_point(|other| *other < me);
+        self.blocked.insert(place, me);
         if state != State::Blocked {
             self.timed.push(me);
         }
@@ -421,7 +442,7 @@ impl World {
     /// Whoever waits for this, in the order of their numbers.
     fn waiting(&self, key: Key) -> Vec<usize> {
         let waits = |number: &usize| self.tasks[*number].key == Some(key);
-        (0..self.tasks.len()).filter(waits).collect()
+        self.blocked.iter().copied().filter(waits).collect()
     }
 
     fn unblock(&mut self, number: usize) {
@@ -429,6 +450,7 @@ impl World {
         task.key = None;
         task.state = State::Ready;
         self.timed.retain(|other| *other != number);
+        self.blocked.retain(|other| *other != number);
         let place = self.ready.partition_point(|other| *other < number);
         if self.ready.get(place) != Some(&number) {
             self.ready.insert(place, number);

@@ -60,6 +60,14 @@ pub fn set_patience(patient: bool) {
     execution::PATIENT.store(patient, std::sync::atomic::Ordering::Relaxed);
 }
 
+/// One of so many cases, up to 256, as chance decides: another one in other executions, and the same under
+/// the same schedule.
+///
+/// For checks of what must be so in every case, whatever the schedule.
+pub fn any_of(cases: usize) -> usize {
+    usize::from(execution::byte(cases)) % cases
+}
+
 /// How often threads have waited at a [`sync::Barrier`] in this execution.
 ///
 /// For checks of a program that is to do without.

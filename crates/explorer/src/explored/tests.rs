@@ -11,7 +11,7 @@ type Case = (&'static str, fn(), Option<Kind>);
 /// The explorer replaces the panic hook and the output of the process, so this is one test.
 #[test]
 fn what_std_does_happens_and_what_it_allows_is_tried() {
-    let cases: [Case; 18] = [
+    let cases: [Case; 19] = [
         ("everything at once", everything_at_once, None),
         ("lost update", lost_update, Some(Kind::Wrong)),
         ("lock order", lock_order, Some(Kind::Deadlock)),
@@ -28,6 +28,7 @@ fn what_std_does_happens_and_what_it_allows_is_tried() {
         ("catches a panic", catches_a_panic, Some(Kind::Deadlock)),
         ("runs for ever", runs_for_ever, Some(Kind::Livelock)),
         ("has nothing to choose at first", has_nothing_to_choose_at_first, None),
+        ("fails in one of seven cases", fails_in_one_of_seven_cases, Some(Kind::Panic)),
         ("spins", spins, Some(Kind::Livelock)),
         ("sleeps for order", sleeps_for_order, Some(Kind::Wrong)),
     ];
@@ -43,9 +44,16 @@ fn what_std_does_happens_and_what_it_allows_is_tried() {
     let plain = |failure: Failure| failure.message;
     let message = |body| explore(body, &order).failure.map(plain);
     let messages = [waits_for_one_that_panicked, panics_in_a_scope, catches_a_panic].map(message);
+    let alone = explore(one_of_three_meets, &order).failure.unwrap();
     let first = explore(lock_order, &order).failure.map(|failure| failure.replay);
     let again = Search { replay: first.clone().flatten(), ..Search::default() };
     let again = explore(lock_order, &again).failure.map(|failure| failure.replay);
+    let case = explore(fails_in_one_of_seven_cases, &order).failure;
+    let same = case.clone().and_then(|failure| failure.replay);
+    let same = Search { replay: same, ..Search::default() };
+    let same = explore(fails_in_one_of_seven_cases, &same).failure;
+    let few = Search { schedules: 8, seed: 1, ..Search::default() };
+    let one_after_the_other = explore(starts_one_after_the_other, &few).failure;
     let walked = walked(first.clone().flatten());
     let spins = [one_of_two_spins, runs_for_ever].map(|body| {
         let replay = explore(body, &order).failure.and_then(|failure| failure.replay);
@@ -56,7 +64,10 @@ fn what_std_does_happens_and_what_it_allows_is_tried() {
         (replay, explore(body, &same).failure.is_some(), right)
     });
     let _ = std::panic::take_hook();
+    assert_eq!(one_after_the_other.map(|failure| failure.message), None, "one after the other");
     assert_eq!(first, again, "a replay");
+    let message = |failure: Option<Failure>| failure.map(|failure| failure.message);
+    assert_eq!(message(case), message(same), "the case of a replay");
     step_by_step(&walked);
     for (as_expected, said) in found {
         assert!(as_expected, "{said}");
@@ -67,6 +78,9 @@ fn what_std_does_happens_and_what_it_allows_is_tried() {
         "no thread can go on",
     ];
     assert_eq!(messages, expected.map(|message| Some(message.to_owned())));
+    let named: Vec<&str> = alone.threads.iter().map(|thread| thread.name.as_str()).collect();
+    assert_eq!(named, ["main", "caller", "caller (2)"], "no two have the same name");
+    assert_eq!(alone.resources.iter().map(|it| it.meets).max(), Some(3), "{alone:?}");
     // The schedule that is shown is short, and the submission's fault: what waits as it should
     // does so under the same.
     for (replay, fails_again, right) in spins {
@@ -197,6 +211,17 @@ fn lock_order() {
     let thread = thread::spawn(move || *c.lock().unwrap() + *d.lock().unwrap());
     let _sum = *b.lock().unwrap() + *a.lock().unwrap();
     thread.join().unwrap();
+}
+
+fn one_of_three_meets() {
+    let caller = || thread::Builder::new().name("caller".to_owned());
+    caller().spawn(|| ()).unwrap().join().unwrap();
+    let named = || assert_eq!(thread::current().name(), Some("caller"), "its own name stays");
+    let other = caller().spawn(move || {
+        named();
+        Barrier::new(3).wait();
+    });
+    other.unwrap().join().unwrap();
 }
 
 fn locks_twice() {
@@ -337,6 +362,11 @@ fn one_of_two_spins() {
     }
 }
 
+fn fails_in_one_of_seven_cases() {
+    let case = any_of(7);
+    assert!(case < 7 && case != 3, "case {case}");
+}
+
 /// A second thread is there only by chance, so a scheduler may see one without a choice.
 fn has_nothing_to_choose_at_first() {
     if execution::chance(16) {
@@ -375,4 +405,21 @@ fn sleeps_for_order() {
         wrong("sleeping orders nothing");
     }
     thread.join().unwrap();
+}
+
+/// Many more threads than can be there at once, each of which begins when another one is done with its work.
+fn starts_one_after_the_other() {
+    let room = (Mutex::new(2), Condvar::new());
+    super::set_most_steps(1_000_000);
+    thread::scope(|scope| {
+        for _ in 0..5000 {
+            let mut free = room.1.wait_while(room.0.lock().unwrap(), |free| *free == 0).unwrap();
+            *free -= 1;
+            drop(free);
+            scope.spawn(|| {
+                *room.0.lock().unwrap() += 1;
+                room.1.notify_one();
+            });
+        }
+    });
 }

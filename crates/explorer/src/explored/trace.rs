@@ -32,6 +32,8 @@ pub(super) struct Task {
     /// How often it has given way since it was chosen.
     pub(super) hurry: u32,
     pub(super) name: Option<Arc<str>>,
+    /// How many threads before it have the same name.
+    pub(super) namesakes: usize,
     pub(super) wants: Option<Want>,
     pub(super) holds: Vec<(usize, At)>,
     pub(super) at: Option<At>,
@@ -79,6 +81,7 @@ struct Made {
     at: At,
     used: Option<At>,
     address: usize,
+    meets: usize,
 }
 
 /// What is kept of an execution.
@@ -126,7 +129,9 @@ pub(super) struct World {
     pub(super) end: Option<End>,
     /// Who can run, in the order of their numbers.
     pub(super) ready: Vec<usize>,
-    /// Who waits until some time.
+    /// Who is blocked, in the order of their numbers.
+    pub(super) blocked: Vec<usize>,
+    /// Who of them waits until some time at most.
     pub(super) timed: Vec<usize>,
     made: Vec<Made>,
     /// The numbers of those that have no room for them, by address.
@@ -180,6 +185,7 @@ impl World {
             next: None,
             end: None,
             ready: Vec::new(),
+            blocked: Vec::new(),
             timed: Vec::new(),
             made: Vec::new(),
             numbers: HashMap::new(),
@@ -294,12 +300,18 @@ impl Tag {
                 return (number, false);
             }
             assert!(world.running, "{OUTSIDE}");
-            world.made.push(Made { kind: self.kind, at: self.at, used: Some(used), address });
+            let Tag { kind, at, .. } = *self;
+            world.made.push(Made { kind, at, used: Some(used), address, meets: 0 });
             let number = world.made.len() - 1;
             self.known.set((world.execution, number));
             (number, execution != 0)
         })
     }
+}
+
+/// Notes how many threads a barrier, which has this number, lets wait for each other.
+pub(super) fn meet(number: usize, threads: usize) {
+    with(|world| world.made[number].meets = threads);
 }
 
 /// What is said of a use that the explorer does not see.
@@ -312,7 +324,8 @@ pub(super) fn number_of(address: usize, used: At) -> usize {
         let next = world.made.len();
         let number = *world.numbers.entry(address).or_insert(next);
         if number == next {
-            world.made.push(Made { kind: "atomic", at: used, used: Some(used), address });
+            let (kind, at) = ("atomic", used);
+            world.made.push(Made { kind, at, used: Some(used), address, meets: 0 });
         }
         number
     })
@@ -429,6 +442,7 @@ impl World {
                 used: made.used.map(Into::into).unwrap_or_default(),
                 rank: siblings().filter(|m| m.address < made.address).count(),
                 siblings: siblings().count(),
+                meets: made.meets,
             }
         });
         (threads, resources.collect(), self.events.clone())
@@ -517,8 +531,10 @@ pub(super) fn holds(resource: usize) -> bool {
     with(|world| world.task().holds.iter().any(|(held, _)| *held == resource))
 }
 
+/// What a thread is called in a report, where no two have the same name.
 pub(super) fn name(task: &Task, number: usize) -> String {
     match (&task.name, number) {
+        (Some(name), _) if task.namesakes > 0 => format!("{name} ({})", task.namesakes + 1),
         (Some(name), _) => name.to_string(),
         (None, 0) => "main".to_owned(),
         (None, number) => format!("thread {number}"),

@@ -5,7 +5,8 @@ use std::any::Any;
 use std::cell::Cell;
 use std::collections::HashSet;
 use std::mem::ManuallyDrop;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ops::Range;
+use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::ptr;
 
 use corosensei::stack::DefaultStack;
@@ -14,8 +15,10 @@ use corosensei::{Coroutine, CoroutineResult, Yielder};
 use super::hash::mix;
 use super::memory::{Change, Done, Memory, Order, THREADS, View};
 use super::places;
+use super::program::program;
 use super::shadow::{Access, AccessKind, Clash};
-use crate::report::Kind;
+use super::undo::Before;
+use crate::report::{Kind, Place};
 
 /// Operations of one execution, after which it is held to run for ever.
 const STEPS: u32 = 20_000;
@@ -151,6 +154,8 @@ struct Thread {
     alone: u32,
     /// How often it has waited.
     waits: u32,
+    /// How and where it has waited last.
+    last_wait: Option<(&'static str, &'static Location<'static>)>,
     /// How often a compare-and-exchange of it has failed for no reason.
     spurious: u32,
     token: Option<View>,
@@ -189,8 +194,9 @@ pub struct Execution {
     silent: u32,
     locals: Vec<Local>,
     stacks: Vec<Option<DefaultStack>>,
-    /// What variables of the program held before they were written to.
-    statics: Vec<(usize, u8)>,
+    /// What `std` keeps for each thread of the operating system, of which there is one here: each
+    /// explored thread would have its own.
+    own: Range<usize>,
 }
 
 thread_local! {
@@ -218,10 +224,21 @@ pub fn with<R>(does: impl FnOnce(&mut Execution) -> R) -> Option<R> {
 }
 
 /// What the explorer keeps from one execution to the next.
-#[derive(Default)]
 pub struct Kept {
     /// By the number of the thread, so that its addresses are always the same.
     stacks: Vec<Option<DefaultStack>>,
+    /// The variables before the first one, if they are the explorer's to restore.
+    before: Option<Before>,
+    /// Where the variables of the thread are that runs them.
+    own: Range<usize>,
+}
+
+impl Kept {
+    /// Before the first execution.
+    pub fn new() -> Kept {
+        super::heap::begin();
+        Kept { stacks: Vec::new(), before: Before::look(), own: program().of_thread }
+    }
 }
 
 /// How an execution ended.
@@ -264,7 +281,7 @@ pub fn run(
         silent: 0,
         locals: Vec::new(),
         stacks: std::mem::take(&mut kept.stacks),
-        statics: Vec::new(),
+        own: kept.own.clone(),
     };
     execution.add(None, Box::new(body));
     let execution = Box::into_raw(Box::new(execution));
@@ -302,9 +319,8 @@ pub fn run(
         unsafe { coroutine.force_reset() };
         execution.stacks[number] = Some(coroutine.into_stack());
     }
-    for (address, byte) in execution.statics.iter().rev() {
-        // SAFETY: the byte belongs to a variable of the program, and this is what it was.
-        unsafe { ptr::write(*address as *mut u8, *byte) };
+    if let Some(before) = &kept.before {
+        before.restore();
     }
     kept.stacks = execution.stacks;
     Outcome {
@@ -407,8 +423,9 @@ pub fn spawn(name: Option<String>, body: Box<dyn FnOnce()>) -> usize {
 }
 
 /// Waits for the end of a thread. Returns whether it has panicked and nobody has heard of it.
+#[track_caller]
 pub fn join(thread: usize) -> bool {
-    wait(Status::Joining(thread), 9, |execution, me| {
+    wait(Status::Joining(thread), ("joins", 9), |execution, me| {
         let end = execution.threads[thread].end.clone();
         execution.memory.meet(me, &end.unwrap_or_default());
         format!("joins {}", execution.name(thread))
@@ -417,19 +434,27 @@ pub fn join(thread: usize) -> bool {
 }
 
 /// Waits for the token of the thread that runs, and takes it.
+#[track_caller]
 pub fn park() {
-    wait(Status::Parked, 10, |execution, me| {
+    wait(Status::Parked, ("parks", 10), |execution, me| {
         let token = execution.threads[me].token.take();
         execution.memory.meet(me, &token.unwrap_or_default());
         "is unparked".to_owned()
     });
 }
 
-fn wait(status: Status, code: u64, met: impl FnOnce(&mut Execution, usize) -> String) {
+#[track_caller]
+fn wait(
+    status: Status,
+    (verb, code): (&'static str, u64),
+    met: impl FnOnce(&mut Execution, usize) -> String,
+) {
+    let at = Location::caller();
     with(|execution| {
         let thread = &mut execution.threads[execution.current];
         thread.status = status;
         thread.waits += 1;
+        thread.last_wait = Some((verb, at));
     });
     turn();
     with(|execution| {
@@ -455,10 +480,12 @@ pub fn unpark(thread: usize) {
     });
 }
 
-/// The thread that runs says that it waits for others: it goes on when something has changed that it
-/// has looked at.
-pub fn spin() {
-    if with(|execution| execution.spin(true)).is_some() {
+/// The thread that runs says, by this verb, that it waits for others: it goes on when something has
+/// changed that it has looked at.
+#[track_caller]
+pub fn spin(verb: &'static str) {
+    let at = Location::caller();
+    if with(|execution| execution.spin(Some((verb, at)))).is_some() {
         turn();
     }
 }
@@ -493,6 +520,7 @@ pub fn belongs(thread: usize, scope: usize) {
 
 /// Waits for the end of all threads of the scope at this address. Returns whether one of them has
 /// panicked that nobody has joined.
+#[track_caller]
 pub fn join_all(scope: usize) -> bool {
     let mut panicked = false;
     loop {
@@ -560,6 +588,12 @@ pub fn waits() -> u32 {
     with(|execution| execution.threads[execution.current].waits).unwrap_or(0)
 }
 
+/// How and where the thread that runs has waited last.
+pub fn last_wait() -> Option<String> {
+    let (verb, at) = with(|execution| execution.threads[execution.current].last_wait)??;
+    Some(format!("{verb} at {}", Place::from(at)))
+}
+
 /// How often threads have spun so far without saying so.
 pub fn silent_spins() -> u32 {
     with(|execution| execution.silent).unwrap_or(0)
@@ -568,6 +602,11 @@ pub fn silent_spins() -> u32 {
 /// The name that the thread that runs has in reports.
 pub fn running() -> Option<String> {
     with(|execution| execution.name(execution.current))
+}
+
+/// Whether what the thread does that runs is recorded; so it is where nothing is explored.
+pub fn is_told() -> bool {
+    with(|execution| execution.record.is_some()).unwrap_or(true)
 }
 
 /// Does something as code of the explorer, whose memory outlives the execution.
@@ -658,6 +697,7 @@ impl Execution {
             idle: 0,
             alone: 0,
             waits: 0,
+            last_wait: None,
             spurious: 0,
             token: None,
             left: None,
@@ -751,7 +791,6 @@ impl Execution {
         };
         if done.stored.is_some() {
             access.kind = AccessKind::AtomicWrite;
-            self.save(address, size);
             let last = self.memory.last(address).unwrap_or(initial);
             // SAFETY: as above, and writable, since compiled code stores there.
             unsafe { write(address, size, last) };
@@ -788,16 +827,17 @@ impl Execution {
         }
         thread.idle = if old { thread.idle + 1 } else { 0 };
         if thread.idle >= SILENT {
-            self.spin(false);
+            self.spin(None);
         }
     }
 
-    fn spin(&mut self, says_so: bool) {
-        self.silent += u32::from(!says_so);
+    fn spin(&mut self, said: Option<(&'static str, &'static Location<'static>)>) {
+        self.silent += u32::from(said.is_none());
         self.remember(13);
         let progress = self.progress;
         let thread = &mut self.threads[self.current];
-        thread.waits += u32::from(says_so);
+        thread.waits += u32::from(said.is_some());
+        thread.last_wait = said.or(thread.last_wait);
         thread.idle = 0;
         thread.status = match thread.looked.is_empty() {
             true => Status::Yielding(progress),
@@ -934,13 +974,15 @@ impl Execution {
     }
 
     fn plain(&mut self, address: usize, length: usize, kind: AccessKind) -> bool {
+        if self.own.contains(&address) {
+            return true;
+        }
         let me = self.current;
         let event = self.events();
         if self.record.is_some() {
             self.note(0, || What::Plain);
         }
         if kind != AccessKind::Read {
-            self.save(address, length);
             self.memory.overwrite(address, length);
         }
         let epoch = self.memory.epoch(me);
@@ -953,16 +995,6 @@ impl Execution {
         if let Err(clash) = self.memory.shadow_access(access.thread, access) {
             let (kind, message) = (Kind::Race, String::new());
             self.failed.get_or_insert(Failed { kind, message, clash: Some(clash) });
-        }
-    }
-
-    /// Keeps what a variable of the program holds before it is written to.
-    fn save(&mut self, address: usize, length: usize) {
-        if places::is_static(address) {
-            for address in address..address + length {
-                // SAFETY: the byte belongs to a variable of the program.
-                self.statics.push((address, unsafe { ptr::read(address as *const u8) }));
-            }
         }
     }
 }

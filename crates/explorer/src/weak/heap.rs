@@ -6,9 +6,9 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use super::execution;
 use super::memory::THREADS;
 use super::shadow::AccessKind;
+use super::{execution, undo};
 
 /// Bytes of each thread's arena, of which only what is used becomes memory.
 const ARENA: usize = 64 << 20;
@@ -92,6 +92,9 @@ unsafe impl GlobalAlloc for Heap {
         } else if is_ours(block) {
             TAKEN.fetch_sub(layout.size(), Ordering::Relaxed);
             execution::plain(block as usize, layout.size(), AccessKind::Free);
+        } else if undo::is_alone() && execution::is_inside() {
+            // It was made before the execution, and is what a variable refers to when that is what it
+            // was again.
         } else {
             // SAFETY: it came from the system's allocator, with this layout.
             unsafe { System.dealloc(block, layout) };

@@ -482,7 +482,7 @@ fn loops_that_wait_are_finite() {
         },
         |v| {
             while load(&v[0], Acquire) == 0 {
-                execution::spin();
+                execution::spin("says that it spins");
             }
             vec![load(&v[1], Relaxed)]
         },
@@ -502,7 +502,7 @@ fn loops_that_wait_are_finite() {
     let failure = explore(
         &[|v| {
             while load(&v[0], Relaxed) == 0 {
-                execution::spin();
+                execution::spin("says that it spins");
             }
             NONE
         }],
@@ -527,7 +527,7 @@ fn a_weak_exchange_fails_for_no_reason_but_not_for_ever() {
     // A lock: the most usual loop, with the load that is often put before it, and without.
     let lock: Thread = |v| {
         while !exchange_weak(&v[0], 0, 1) {
-            execution::spin();
+            execution::spin("says that it spins");
         }
         let before = load(&v[1], Relaxed);
         store(&v[1], before + 1, Relaxed);
@@ -536,7 +536,7 @@ fn a_weak_exchange_fails_for_no_reason_but_not_for_ever() {
     };
     let looks_first: Thread = |v| {
         while load(&v[0], Relaxed) == 1 || !exchange_weak(&v[0], 0, 1) {
-            execution::spin();
+            execution::spin("says that it spins");
         }
         let before = load(&v[1], Relaxed);
         store(&v[1], before + 1, Relaxed);

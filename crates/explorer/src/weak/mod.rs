@@ -24,6 +24,12 @@
 //! - those in which a thread that spins looks again though nothing has changed, or one that is
 //!   unwinding a panic is interrupted.
 //!
+//! Each execution begins with the memory of the one before it given back, and with the variables of the
+//! program, of the thread and of all that is linked to them as they were, `std`'s own among them, if
+//! that was said ([`set_alone`]). What `std` makes once and keeps, the buffer of standard output or what
+//! a dependency has in a `OnceLock`, is so made anew in each. What `std` keeps for a thread of the
+//! operating system, the explored threads have together; that is no race.
+//!
 //! What is read from memory that was never written is not noticed. Atomics of different sizes at the
 //! same address are taken for different ones.
 
@@ -37,9 +43,11 @@ mod litmus;
 mod local;
 mod memory;
 mod places;
+mod program;
 mod report;
 mod shadow;
 pub mod thread;
+mod undo;
 
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
@@ -55,11 +63,13 @@ pub mod sync {
     pub use super::atomic;
 }
 
+pub use self::undo::set_alone;
 pub use crate::weak_thread_local as thread_local;
 
 /// As [`std::hint::spin_loop`]: the thread goes on when something has changed that it looked at.
+#[track_caller]
 pub fn spin_loop() {
-    execution::spin();
+    execution::spin("says that it spins");
 }
 
 /// How many operations the calling thread has made so far: atomic ones, fences, starts and joins. For
@@ -68,9 +78,14 @@ pub fn operations() -> u32 {
     execution::operations()
 }
 
-/// How often the calling thread has waited so far: said that it spins, joined, parked.
+/// How often the calling thread has waited so far: slept, said that it spins, joined, parked.
 pub fn waits() -> u32 {
     execution::waits()
+}
+
+/// How and where the calling thread has waited last, in words: "sleeps at ring.rs:7".
+pub fn last_wait() -> Option<String> {
+    execution::last_wait()
 }
 
 /// How many bytes of memory the execution has: allocated, and not freed. For checks that something is
@@ -96,6 +111,11 @@ pub(crate) fn running() -> Option<String> {
     execution::running()
 }
 
+/// Whether what happens is of interest: not in one of many executions that only look for a failure.
+pub(crate) fn is_told() -> bool {
+    execution::is_told()
+}
+
 /// Does something that outlives the execution, such as to remember a panic.
 pub(crate) fn outside<R>(does: impl FnOnce() -> R) -> R {
     execution::outside(does)
@@ -106,12 +126,13 @@ const LONGEST: Duration = Duration::from_secs(4);
 
 /// Runs `body` under every execution, or the one that is to be repeated.
 pub fn model(body: fn(), search: &Search) -> Report {
-    let _quiet = output::Silence::new();
+    let quiet = output::Silence::new();
     if let Some(replay) = &search.replay {
         let path = report::path(replay).unwrap_or_default();
+        drop(quiet);
         return told(body, search, &path, 1);
     }
-    let (mut path, mut visited, mut kept) = (Path::default(), HashSet::new(), Kept::default());
+    let (mut path, mut visited, mut kept) = (Path::default(), HashSet::new(), Kept::new());
     let (mut executions, mut runs) = (0, 0);
     let begun = Instant::now();
     loop {
@@ -122,6 +143,7 @@ pub fn model(body: fn(), search: &Search) -> Report {
         runs += 1;
         executions += u64::from(!pruned);
         if failed.is_some() {
+            drop(quiet);
             return told(body, search, &path.choices(), executions);
         }
         if !path.advance() {
@@ -138,16 +160,20 @@ pub fn is_execution(replay: &str) -> bool {
     report::path(replay).is_some()
 }
 
-/// Runs an execution once more and records it. This is done by another thread, because a failure may
-/// have left this one in the middle of a panic.
+/// Runs an execution once more and records it; what it prints is seen. This may be done by another
+/// thread, because a failure can have left this one in the middle of a panic.
 fn told(body: fn(), search: &Search, choices: &[u32], executions: u64) -> Report {
     let path = Path::of(choices);
     let again = move || {
         crate::panics::forget();
-        execution::run(body, path, None, true, &mut Kept::default())
+        execution::run(body, path, None, true, &mut Kept::new())
     };
-    let outcome = std::thread::spawn(again).join();
-    let failure = outcome.ok().and_then(|outcome| report::failure(&outcome));
+    // Where variables are restored, nothing of a panic is left.
+    let outcome = match undo::is_alone() {
+        true => Some(again()),
+        false => std::thread::spawn(again).join().ok(),
+    };
+    let failure = outcome.and_then(|outcome| report::failure(&outcome));
     let failure = failure.or_else(|| {
         let what = "it does not do the same each time in the same execution: it depends on something \
                     outside, such as the time";

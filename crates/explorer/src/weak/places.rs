@@ -9,47 +9,13 @@ use addr2line::Context;
 use gimli::{Dwarf, EndianSlice, RunTimeEndian, SectionId};
 use object::{Object, ObjectSection};
 
+use super::program::program;
 use crate::report::Place;
 
-/// What the linker made of this program.
-#[derive(Debug, Default)]
-struct Program {
-    /// What was added to the addresses in its file.
-    base: usize,
-    /// Where its variables are.
-    variables: Vec<(usize, usize)>,
-}
-
-fn program() -> &'static Program {
-    static PROGRAM: OnceLock<Program> = OnceLock::new();
-    PROGRAM.get_or_init(|| {
-        let mut program = Program::default();
-        // SAFETY: `first` is of the type that dl_iterate_phdr(3) wants, and gets a pointer to what
-        // it takes it for.
-        unsafe { libc::dl_iterate_phdr(Some(first), (&raw mut program).cast()) };
-        program
-    })
-}
-
-/// The first object that dl_iterate_phdr(3) names is the program itself.
-extern "C" fn first(info: *mut libc::dl_phdr_info, _: usize, data: *mut c_void) -> c_int {
-    // SAFETY: both pointers are what dl_iterate_phdr(3) and `program` passed.
-    let (info, program) = unsafe { (&*info, &mut *data.cast::<Program>()) };
-    program.base = info.dlpi_addr as usize;
-    for index in 0..usize::from(info.dlpi_phnum) {
-        // SAFETY: there are so many headers.
-        let header = unsafe { &*info.dlpi_phdr.add(index) };
-        if header.p_type == libc::PT_LOAD && header.p_flags & libc::PF_W != 0 {
-            let start = program.base + header.p_vaddr as usize;
-            program.variables.push((start, start + header.p_memsz as usize));
-        }
-    }
-    1
-}
-
-/// Whether there is a variable of the program at this address.
-pub fn is_static(address: usize) -> bool {
-    program().variables.iter().any(|(start, end)| (*start..*end).contains(&address))
+/// What was added to the addresses in the program's file.
+fn base() -> usize {
+    static BASE: OnceLock<usize> = OnceLock::new();
+    *BASE.get_or_init(|| program().base)
 }
 
 /// Looks up lines by address in the program's file.
@@ -118,7 +84,7 @@ pub fn place(stack: &[usize]) -> Option<Seen> {
     let mut counter = false;
     let mut in_checks = None;
     for returns_to in stack {
-        let probe = returns_to.wrapping_sub(program().base + 1) as u64;
+        let probe = returns_to.wrapping_sub(base() + 1) as u64;
         let Ok(mut frames) = lines.find_frames(probe).skip_all_loads() else { continue };
         while let Ok(Some(frame)) = frames.next() {
             let Some(location) = frame.location else { continue };

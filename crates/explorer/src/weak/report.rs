@@ -96,52 +96,59 @@ impl Story<'_> {
         let Clash { first, second } = clash;
         let who = |access: &Access| self.name(access.thread);
         if first.kind == AccessKind::Free {
-            let what = if second.kind == AccessKind::Free { "frees" } else { "uses" };
-            return format!(
-                "memory is used after it was freed:\n{} frees it{}\n{} {what} it{}",
-                who(first),
-                self.at(first),
-                who(second),
-                self.at(second)
-            );
+            let (what, again) = match second.kind {
+                AccessKind::Free => ("memory is freed twice", "frees it again"),
+                _ => ("memory is used after it was freed", "uses it"),
+            };
+            let (first_at, second_at) = (self.at(first), self.at(second));
+            let (first, second) = (who(first), who(second));
+            return format!("{what}:\n{first} frees it{first_at}\n{second} {again}{second_at}");
         }
-        let does = |access: &Access| match access.kind {
-            AccessKind::Read | AccessKind::AtomicRead => "reads",
-            AccessKind::Write | AccessKind::AtomicWrite => "writes",
-            AccessKind::Free => "frees",
-        };
         let mut text = "two accesses to the same memory, and nothing orders them:".to_owned();
         for access in [first, second] {
-            let (who, does, at) = (who(access), does(access), self.at(access));
+            let (who, does, at) = (who(access), does(access.kind), self.at(access));
             text.push_str(&format!("\n{who} {does}{at}"));
         }
         text.push_str(&self.why_unordered(clash).unwrap_or_default());
         text
     }
 
-    /// The last that the second thread has read of the first one, which did not order them.
+    /// The last that one of the two threads has read of the other one, and why that did not order them.
     fn why_unordered(&self, clash: &Clash) -> Option<String> {
         let Clash { first, second } = clash;
-        let before = &self.outcome.record[..second.event as usize];
+        self.why_not(first, second).or_else(|| self.why_not(second, first))
+    }
+
+    /// The last that the thread of `later` had read of the other one before its access, and why
+    /// `earlier` had not happened by then.
+    fn why_not(&self, earlier: &Access, later: &Access) -> Option<String> {
+        let before = &self.outcome.record[..later.event as usize];
         let (index, order, made) = before.iter().enumerate().rev().find_map(|(index, event)| {
             let What::Atomic(_, _, order, done) = &event.what else { return None };
             let (from, _) = done.from?;
-            let theirs = event.thread == second.thread && from == first.thread;
+            let theirs = event.thread == later.thread && from == earlier.thread;
             let counter = self.seen[index].as_ref().is_none_or(|seen| seen.counter);
             (theirs && !counter).then_some((index, *order, done.from))
         })?;
         let made = self.made(made)?;
         let What::Atomic(_, _, stored, _) = &self.outcome.record[made].what else { return None };
         let (read_at, stored_at) = (self.seen[index].as_ref()?, self.seen[made].as_ref()?);
+        let (reader, writer) = (self.name(later.thread), self.name(earlier.thread));
         let why = match (stored.releases(), order.acquires()) {
-            (true, true) => return None,
-            (true, false) => "which does not acquire",
-            (false, true) => "which was not released",
-            (false, false) => "which was neither released nor acquired",
+            // It has happened by then, unless it came later.
+            (true, true) if (earlier.event as usize) < made => return None,
+            (true, true) => {
+                let (does, at) = (does(earlier.kind), self.at(earlier));
+                format!("{writer} {does}{at} only after that store")
+            }
+            (true, false) => "this read does not acquire".to_owned(),
+            (false, true) => "this store does not release".to_owned(),
+            (false, false) => {
+                "the store does not release, and the read does not acquire".to_owned()
+            }
         };
-        let (second, first) = (self.name(second.thread), self.name(first.thread));
         Some(format!(
-            "\nBefore, {second} read at {} ({order:?}) what {first} stored at {} ({stored:?}), {why}.",
+            "\nBefore, {reader} read at {} ({order:?}) what {writer} stored at {} ({stored:?}): {why}.",
             read_at.place, stored_at.place
         ))
     }
@@ -178,6 +185,7 @@ impl Story<'_> {
                 used: Place::default(),
                 rank: addresses[..index].iter().filter(same).count(),
                 siblings: addresses.iter().filter(same).count(),
+                meets: 0,
             }
         };
         failure.resources = addresses.iter().enumerate().map(resource).collect();
@@ -260,6 +268,14 @@ impl Story<'_> {
                 format!("{name}({order:?}) {{}}: {read} ({source}{old}), store #{number}: {new}")
             }
         }
+    }
+}
+
+fn does(kind: AccessKind) -> &'static str {
+    match kind {
+        AccessKind::Read | AccessKind::AtomicRead => "reads",
+        AccessKind::Write | AccessKind::AtomicWrite => "writes",
+        AccessKind::Free => "frees",
     }
 }
 

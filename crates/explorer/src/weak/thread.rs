@@ -6,7 +6,7 @@ use std::marker::PhantomData;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::time::Duration;
 
-pub use std::thread::{AccessError, Result, available_parallelism, panicking};
+pub use std::thread::{AccessError, Result, available_parallelism};
 
 use super::execution;
 pub use super::local::LocalKey;
@@ -74,6 +74,7 @@ struct Native<T> {
 }
 
 impl<T> Native<T> {
+    #[track_caller]
     fn join(self) -> Result<T> {
         execution::join(self.thread.number);
         let packet = Packet(self.packet.0);
@@ -98,6 +99,7 @@ pub struct JoinHandle<T>(Native<T>);
 
 impl<T> JoinHandle<T> {
     /// As [`std::thread::JoinHandle::join`].
+    #[track_caller]
     pub fn join(self) -> Result<T> {
         self.0.join()
     }
@@ -247,6 +249,7 @@ unsafe impl<T> Sync for ScopedJoinHandle<'_, T> {}
 
 impl<T> ScopedJoinHandle<'_, T> {
     /// As [`std::thread::ScopedJoinHandle::join`].
+    #[track_caller]
     pub fn join(self) -> Result<T> {
         self.0.join()
     }
@@ -289,22 +292,32 @@ pub fn current() -> Thread {
     Thread::of(execution::me().unwrap_or(0))
 }
 
+/// As [`std::thread::panicking`]. It is not instrumented with its caller: what it looks at is `std`'s own.
+#[inline(never)]
+pub fn panicking() -> bool {
+    std::thread::panicking()
+}
+
 /// As [`std::thread::park`], but it never wakes for no reason.
+#[track_caller]
 pub fn park() {
     execution::park();
 }
 
 /// As [`std::thread::park_timeout`]: time is not modelled, so it may end at once.
+#[track_caller]
 pub fn park_timeout(_limit: Duration) {
-    execution::spin();
+    execution::spin("parks");
 }
 
 /// As [`std::thread::yield_now`]: the thread goes on when something has changed that it looked at.
+#[track_caller]
 pub fn yield_now() {
-    execution::spin();
+    execution::spin("gives way");
 }
 
 /// As [`std::thread::sleep`]: time is not modelled, so it is [`yield_now`].
+#[track_caller]
 pub fn sleep(_time: Duration) {
-    execution::spin();
+    execution::spin("sleeps");
 }

@@ -35,7 +35,12 @@ fn of(package: &str) -> Result<Vec<Of>> {
 pub fn one(package: &str, name: Option<&str>) -> Result<ExitCode> {
     let known = concepts()?;
     if !known.iter().any(|known| known == package) {
-        return Ok(usage("package", package, known.iter().map(String::as_str)));
+        return Ok(usage(
+            "package",
+            package,
+            known.iter().map(String::as_str),
+            "README.md lists them",
+        ));
     }
     let all = of(package)?;
     let Some(name) = name else {
@@ -52,7 +57,9 @@ pub fn one(package: &str, name: Option<&str>) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     };
     let Some(chosen) = all.iter().find(|of| of.one.name == name) else {
-        return Ok(usage("break", name, all.iter().map(|of| of.one.name.as_str())));
+        let names = all.iter().map(|of| of.one.name.as_str());
+        let list = format!("cargo xtask break {package} lists them");
+        return Ok(usage("break", name, names, &list));
     };
     println!("{}", show::question(chosen)?);
     let mut trial = Trial::of(vec![chosen.clone()], vec![package.to_owned()])?;
@@ -64,13 +71,18 @@ pub fn one(package: &str, name: Option<&str>) -> Result<ExitCode> {
     })
 }
 
-fn usage<'a>(what: &str, given: &str, known: impl Iterator<Item = &'a str>) -> ExitCode {
+fn usage<'a>(
+    what: &str,
+    given: &str,
+    known: impl Iterator<Item = &'a str>,
+    list: &str,
+) -> ExitCode {
     let near = known
         .map(|name| (strsim::damerau_levenshtein(name, given), name))
         .filter(|(distance, name)| *distance <= 1 + name.len() / 3)
         .min();
-    let hint = near.map_or_else(String::new, |(_, name)| format!("; did you mean '{name}'?"));
-    eprintln!("xtask: there is no {what} '{given}'{hint}");
+    let hint = near.map_or(list.to_owned(), |(_, name)| format!("did you mean '{name}'?"));
+    messages::complain("xtask", format_args!("there is no {what} '{given}'; {hint}"));
     ExitCode::from(2)
 }
 

@@ -101,7 +101,19 @@ pub fn judge(one: &Break, before: &Run, after: &Run, varies: &dyn Fn(&str) -> bo
         }
         _ => {}
     }
+    let busy = then.busy().or(now.busy()).map(str::to_owned);
+    let measured = |name: &str| {
+        now.facts().iter().chain(then.facts()).any(|fact| fact.name == name && is_measured(fact))
+    };
     for (name, expected) in &one.expect.facts {
+        // What others took a part of is no figure of this experiment's.
+        if let (Ok(value), true, Some(busy)) = (now.value(name), measured(name), &busy) {
+            let is_so = |value: &Value| expected.fits(value);
+            if !is_so(value) || then.value(name).is_ok_and(is_so) {
+                not_here = Some(busy.clone());
+                continue;
+            }
+        }
         match now.value(name) {
             Ok(value) if !expected.fits(value) => {
                 faults.push(format!("`{name}` is {value}, not {expected}"));
@@ -110,7 +122,7 @@ pub fn judge(one: &Break, before: &Run, after: &Run, varies: &dyn Fn(&str) -> bo
                 faults.push(format!("`{name}` is {expected} without the break, too"));
             }
             Ok(_) => {}
-            Err(Absent::Declared(why)) => not_here = Some(why),
+            Err(Absent::Declared { why, .. }) => not_here = Some(why),
             Err(Absent::Undeclared(_)) if may_fail => {}
             Err(Absent::Undeclared(why)) => faults.push(why),
         }
@@ -287,6 +299,21 @@ mod tests {
         let one = one("facts = { kept = true }");
         assert!(matches!(judge(&one, &whole, &broken, &|n| n == "n"), Outcome::AsExpected(_)));
         assert!(matches!(judge(&one, &whole, &broken, &|_| false), Outcome::Otherwise { .. }));
+    }
+
+    #[test]
+    fn a_figure_that_is_wrong_on_a_busy_machine_is_no_fault() {
+        let with = |figure: f64, busy: Option<&str>| {
+            let mut evidence = Evidence::new().measured("share", figure, "%");
+            evidence.while_busy(busy.map(str::to_owned));
+            run(evidence, "holds")
+        };
+        let expect = "facts = { share = \"> 40\" }";
+        assert_eq!(faults(expect, &with(8.5, None), &with(70.5, None)), "");
+        assert_ne!(faults(expect, &with(60.5, None), &with(70.5, None)), "");
+        let busy = faults(expect, &with(60.5, Some("others took it")), &with(70.5, None));
+        assert_eq!(busy, "not here: others took it");
+        assert_eq!(faults(expect, &with(8.5, Some("others took it")), &with(70.5, None)), "");
     }
 
     #[test]

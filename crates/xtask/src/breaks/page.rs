@@ -10,6 +10,7 @@ use std::fs;
 use acceptance::transcript::{Grade, Section, Transcript, shape};
 use anyhow::{Context, Result};
 use breaks::Expect;
+use lab::Verdict;
 
 use super::difference::{Line, aligned};
 use super::outcome::{Outcome, Shown, Tried};
@@ -119,13 +120,35 @@ pub fn compare(tried: &Tried) -> Result<(), String> {
         };
     }
     compare_stories(&recorded.grade, &story(lines), &story(&fresh.story))?;
-    let rows = |text: &str| -> Vec<String> {
-        text.lines().filter(|line| line.starts_with('|')).map(shape).collect()
-    };
-    match rows(rest) == rows(&fresh.changes) {
+    match same_changes(rest, &fresh.changes) {
         true => Ok(()),
         false => Err(format!("recorded {rest}\nchanged now {}", fresh.changes)),
     }
+}
+
+/// Whether two tables of facts and verdicts have the same rows, figures left aside. A verdict that is
+/// inconclusive on one machine, or in one run, is not another one than what was found elsewhere.
+fn same_changes(then: &str, now: &str) -> bool {
+    let rows = |text: &str| -> Vec<Vec<String>> {
+        let rows = text.lines().filter_map(|line| line.strip_prefix('|')?.strip_suffix('|'));
+        rows.map(|row| row.split('|').map(|cell| shape(cell.trim_matches([' ', '*']))).collect())
+            .collect()
+    };
+    let (then, now) = (rows(then), rows(now));
+    let open = |cell: &String| cell == Verdict::Inconclusive.words();
+    let row_of = |rows: &[Vec<String>], name: &String| {
+        rows.iter().find(|row| row.first() == Some(name)).cloned()
+    };
+    then.iter().chain(&now).all(|row| {
+        let pair = row.first().map(|name| (row_of(&then, name), row_of(&now, name)));
+        match pair {
+            Some((Some(was), Some(is))) => {
+                was.len() == is.len()
+                    && was.iter().zip(&is).all(|(was, is)| was == is || open(was) || open(is))
+            }
+            _ => row.iter().any(open),
+        }
+    })
 }
 
 fn compare_stories(grade: &Grade, then: &[String], now: &[String]) -> Result<(), String> {
@@ -207,4 +230,29 @@ fn section(tried: &Tried) -> Result<Parts> {
     }
     let tail = format!("\n{}\n\n</details>\n", one.because.trim());
     Ok(Parts { head, story: lines, changes, tail })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_inconclusive_in_one_run_is_no_other_verdict() {
+        let head = "\n| fact or statement | before | with the break |\n|---|---|---|\n";
+        let table = |rows: &str| format!("{head}{rows}");
+        let then =
+            table("| ratio | 1.02 | 8.08 |\n| *It is faster.* | holds | **does not hold** |\n");
+        let same = |now: &str| same_changes(&then, &table(now));
+        assert!(same("| ratio | 1.03 | 6.20 |\n| *It is faster.* | holds | **does not hold** |\n"));
+        let open = "| *It is faster.* | inconclusive here | **does not hold** |\n";
+        assert!(same(&format!("| ratio | 1.03 | 6.20 |\n{open}")));
+        assert!(!same(open));
+        assert!(!same("| ratio | 1.03 | 6.20 |\n"));
+        let other = "| ratio | 1.03 | 6.20 |\n| *It is faster.* | failed | **does not hold** |\n";
+        assert!(!same(other));
+        assert!(!same_changes(&then, ""));
+        let more = "| *It is safer.* | holds | **inconclusive here** |\n";
+        assert!(same_changes(&then, &format!("{then}{more}")));
+        assert!(!same_changes(&then, &format!("{then}| *It is safer.* | holds | **failed** |\n")));
+    }
 }

@@ -6,11 +6,12 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, ensure};
 use breaks::Break;
+use lab::Verdict;
 
 use super::outcome::{Outcome, Shown, Tried, judge, judge_refusal, unnamed_changes};
 use super::rounds::{Of, rounds};
 use super::scratch::{Refusal, Scratch, build_unbroken};
-use super::seen::{Run, run};
+use super::seen::{Judged, Run, run};
 use crate::workspace::folder;
 
 /// How often a break is run before it fails: figures are measured beside other programs.
@@ -204,14 +205,18 @@ impl Trial {
 }
 
 /// Whether the machine may be the reason for what was seen, so that it is worth another look: not
-/// what was expected, or a verdict that is inconclusive though the break does not say so.
+/// what was expected, or a verdict that is inconclusive though the break does not say so, or without
+/// the break.
 fn may_be_noise(one: &Break, outcome: &Outcome) -> bool {
     match outcome {
         Outcome::Otherwise { .. } => true,
-        Outcome::AsExpected(Shown::Ran { verdicts, .. }) => verdicts.iter().any(|(_, is)| {
-            is.verdict == "inconclusive here" && !one.expect.verdicts.contains_key(&is.id)
-        }),
-        Outcome::AsExpected(Shown::Refused(_)) | Outcome::NotHere(_) => false,
+        Outcome::AsExpected(Shown::Ran { verdicts, .. }) => {
+            let open = |judged: &Judged| judged.verdict == Verdict::Inconclusive.words();
+            let expected = |judged: &Judged| one.expect.verdicts.contains_key(&judged.id);
+            verdicts.iter().any(|(was, is)| open(was) || open(is) && !expected(is))
+        }
+        Outcome::NotHere(why) => why.contains("busy"),
+        Outcome::AsExpected(Shown::Refused(_)) => false,
     }
 }
 

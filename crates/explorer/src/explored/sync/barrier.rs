@@ -51,6 +51,7 @@ impl Barrier {
         if left {
             self.arrived.set(0);
         }
+        trace::meet(number, self.threads);
         execution::point(at);
         trace::act(Some(number), at, || "arrives at {}".to_owned());
         let round = self.round.get();

@@ -158,12 +158,19 @@ fn start<'a>(
     // left, and one that is not of a scope borrows nothing. If an execution is given up, none of its
     // threads runs any more.
     let body: Body = unsafe { std::mem::transmute(body) };
+    execution::make_room(at);
     let number = execution::start(body, stack)?;
     let name: Option<Arc<str>> = name.map(Into::into);
-    let shown = name.as_deref().map_or_else(|| format!("thread {number}"), str::to_owned);
-    trace::with(|world| world.tasks[number].name = name.clone());
-    trace::act(None, at, || format!("starts {shown}"));
-    Ok(Thread { number, name })
+    if name.is_some() {
+        trace::with(|world| {
+            let same = world.tasks[..number].iter().filter(|task| task.name == name).count();
+            world.tasks[number].namesakes = same;
+            world.tasks[number].name = name.clone();
+        });
+    }
+    let thread = Thread { number, name };
+    trace::act(None, at, || format!("starts {}", thread.shown()));
+    Ok(thread)
 }
 
 impl<T> Joined<T> {
