@@ -20,9 +20,10 @@ use crate::{check, contents, glossary, listing, predictions, runnable, search};
 pub fn find() -> Result<PathBuf> {
     let here = std::env::current_dir().context("find the current directory")?;
     let found = here.ancestors().find(|folder| folder.join("crates/book/Cargo.toml").is_file());
-    found
-        .map(|top| top.join("book"))
-        .with_context(|| format!("{} is not in a checkout of this project", here.display()))
+    found.map(|top| top.join("book")).with_context(|| {
+        let here = messages::one_line(&here.display().to_string());
+        format!("{here} is not in a checkout of this project")
+    })
 }
 
 /// Builds the book at `root`, and returns the folder of its pages if nothing is stale in it. If

@@ -30,19 +30,14 @@ fn main() -> ExitCode {
         Ok(given) => given,
         Err(error) if !error.use_stderr() => {
             return ended(
-                write!(io::stdout(), "{error}").context("write to stdout"),
+                write!(io::stdout(), "{error}").context("standard output"),
                 ExitCode::FAILURE,
             );
         }
         Err(error) => {
-            let text = error.to_string();
-            let sentence = text.split("\n\nUsage").next().unwrap_or_default();
-            let words: Vec<&str> = sentence.split_whitespace().collect();
-            let words = words.join(" ");
-            return ended(
-                Err(anyhow::Error::msg(words.trim_start_matches("error: ").to_owned())),
-                ExitCode::from(2),
-            );
+            let sentence = messages::usage_sentence(&error);
+            let wrong = anyhow::anyhow!("{sentence} (--help shows the usage)");
+            return ended(Err(wrong), ExitCode::from(2));
         }
     };
     ended(run(&given), ExitCode::FAILURE)
@@ -52,7 +47,7 @@ fn run(given: &ArgMatches) -> Result<()> {
     let root = build::find()?;
     if given.subcommand_matches("build").is_some() {
         let pages = build::build(&root)?;
-        return writeln!(io::stdout(), "{}", pages.display()).context("write to stdout");
+        return writeln!(io::stdout(), "{}", pages.display()).context("standard output");
     }
     let listener = serve::listen(given.get_one("port").copied())?;
     let pages = build::build(&root)?;

@@ -138,7 +138,7 @@ async fn accept(door: Arc<Door>, listener: tokio::net::TcpListener) {
 fn announce(line: &str) {
     let mut stdout = io::stdout();
     if let Err(error) = writeln!(stdout, "{line}").and_then(|()| stdout.flush()) {
-        warn(&format!("write to stdout: {error}. {line}"));
+        warn(&format!("standard output: {error}. {line}"));
     }
 }
 

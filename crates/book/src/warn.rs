@@ -4,5 +4,5 @@ use std::io::{self, Write};
 
 /// Warns on stderr, if it is there.
 pub fn warn(line: &str) {
-    let _ = writeln!(io::stderr(), "book: {line}");
+    let _ = writeln!(io::stderr(), "book: {}", messages::lines(line));
 }

@@ -20,9 +20,9 @@ impl<S: Read + Write> Framed<S> {
     }
 
     /// Sends a message, all of it. One that is longer than [`LONGEST`] is an error of the kind
-    /// `InvalidInput`, and nothing is sent then. Errors of the stream are passed on, except that an
-    /// interrupted call is repeated, as often as it takes. A stream that takes nothing more, whose
-    /// `write` returns 0, is an error of the kind `WriteZero`.
+    /// `InvalidInput`, and nothing is sent then. Errors of the stream are passed on as they are, except
+    /// that an interrupted call is repeated, as often as it takes. A stream that takes nothing more,
+    /// whose `write` returns 0, is an error of the kind `WriteZero`.
     pub fn send(&mut self, message: &[u8]) -> io::Result<()> {
         let length = message.len() as u32; // TODO: what if it is too long?
         self.stream.write(&length.to_be_bytes())?; // TODO: what if it takes only a part?
@@ -35,7 +35,7 @@ impl<S: Read + Write> Framed<S> {
     ///
     /// An end within a message is an error of the kind `UnexpectedEof`. A length beyond [`LONGEST`]
     /// is one of the kind `InvalidData`, and no memory is taken for it. Errors of the stream are
-    /// passed on, except that an interrupted call is repeated.
+    /// passed on as they are, except that an interrupted call is repeated.
     pub fn receive(&mut self) -> io::Result<Option<Vec<u8>>> {
         let mut header = [0; 4];
         self.stream.read(&mut header)?; // TODO: what if it gives only a part, or nothing?

@@ -7,7 +7,6 @@ use std::os::fd::OwnedFd;
 
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
-use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{ForkResult, Pid, dup2_stdin, dup2_stdout, execvp, fork, pipe2};
 
 /// What a pipeline came to.
@@ -43,9 +42,11 @@ fn start(programs: &[&[&str]], children: &mut Vec<Option<Pid>>) -> io::Result<Op
             continue;
         };
         // SAFETY: the child calls nothing but async-signal-safe functions until it executes.
-        match unsafe { fork() }? {
-            ForkResult::Parent { child } => children.push(Some(child)),
-            ForkResult::Child => {
+        match unsafe { fork() } {
+            Ok(ForkResult::Parent { child }) => children.push(Some(child)),
+            // No process for a program: it cannot be started.
+            Err(_) => children.push(None),
+            Ok(ForkResult::Child) => {
                 let _ = become_program(&words, previous.as_ref(), &writer);
                 // SAFETY: _exit(2) is always safe to call.
                 unsafe { libc::_exit(127) };
@@ -73,12 +74,16 @@ fn become_program(words: &[CString], input: Option<&OwnedFd>, output: &OwnedFd) 
     Ok(())
 }
 
+/// Without nix, which has no names for the signals from 32 on.
 fn wait_for(child: Pid) -> i32 {
+    let mut status = 0;
     loop {
-        match waitpid(child, None) {
-            Ok(WaitStatus::Exited(_, code)) => return code,
-            Ok(WaitStatus::Signaled(_, signal, _)) => return 128 + signal as i32,
-            Ok(_) | Err(Errno::EINTR) => {}
+        // SAFETY: the status lives during the call.
+        let waited = unsafe { libc::waitpid(child.as_raw(), &mut status, 0) };
+        match Errno::result(waited) {
+            Ok(_) if libc::WIFEXITED(status) => return libc::WEXITSTATUS(status),
+            Ok(_) => return 128 + libc::WTERMSIG(status),
+            Err(Errno::EINTR) => {}
             Err(_) => return 255,
         }
     }

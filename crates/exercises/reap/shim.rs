@@ -1,13 +1,15 @@
 //! Calls `run_all` with the commands that the driver names.
 
+use std::ffi::{CStr, c_char};
 use std::io::{self, PipeReader, Read, Write};
 use std::process::{Command, Stdio};
 use std::ptr;
-use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering::SeqCst};
 use std::time::Duration;
 
 use driver::nix::libc::{self, c_int, id_t, pid_t, siginfo_t};
-use driver::shim::{answer, command};
+use driver::shim::{answer, ask, command};
 use driver::{Failure, Wire};
 use reap::run_all;
 
@@ -89,20 +91,141 @@ extern "C" fn wait_by_id(
     }
 }
 
+/// The last word of a command that cannot be started before another one has ended, and the error by which
+/// that fails.
+static REFUSED: Mutex<Option<(String, c_int)>> = Mutex::new(None);
+
+/// How often it has been refused, and how many others have been started.
+static REFUSALS: AtomicI32 = AtomicI32::new(0);
+static STARTED: AtomicI32 = AtomicI32::new(0);
+
+/// Whether a child of this process has ended, be it collected or not.
+fn one_has_ended() -> bool {
+    let flags = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
+    // SAFETY: all of it may be zero, and it lives during the call.
+    unsafe {
+        let mut found: siginfo_t = std::mem::zeroed();
+        match libc::syscall(libc::SYS_waitid, libc::P_ALL, 0, &raw mut found, flags, 0) {
+            0 => found.si_pid() != 0,
+            _ => STARTED.load(SeqCst) > 0,
+        }
+    }
+}
+
+/// Whether the driver is told of each command that has been started, before whoever did that goes on.
+static TOLD: Mutex<bool> = Mutex::new(false);
+
+type Spawn = unsafe extern "C" fn(
+    *mut pid_t,
+    *const c_char,
+    *const libc::posix_spawn_file_actions_t,
+    *const libc::posix_spawnattr_t,
+    *const *mut c_char,
+    *const *mut c_char,
+) -> c_int;
+
+/// Starts a command by the function of the C library that has this name.
+///
+/// # Safety
+/// As for posix_spawn(3), whose type the function has.
+unsafe fn start(
+    name: &CStr,
+    pid: *mut pid_t,
+    program: *const c_char,
+    actions: *const libc::posix_spawn_file_actions_t,
+    attributes: *const libc::posix_spawnattr_t,
+    arguments: *const *mut c_char,
+    environment: *const *mut c_char,
+) -> c_int {
+    // SAFETY: the caller answers for all places; the arguments end with a null pointer.
+    unsafe {
+        let mut last = None;
+        let mut next = arguments;
+        while !next.is_null() && !(*next).is_null() {
+            last = Some(CStr::from_ptr(*next));
+            next = next.add(1);
+        }
+        let refused = REFUSED.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).clone();
+        match refused {
+            Some((word, error))
+                if last.is_some_and(|it| it.to_bytes() == word.as_bytes()) && !one_has_ended() =>
+            {
+                REFUSALS.fetch_add(1, SeqCst);
+                return error;
+            }
+            _ => {}
+        }
+        let real = libc::dlsym(libc::RTLD_NEXT, name.as_ptr());
+        let real = std::mem::transmute::<*mut libc::c_void, Spawn>(real);
+        let mut started = 0;
+        let failed = real(&mut started, program, actions, attributes, arguments, environment);
+        if failed == 0 {
+            STARTED.fetch_add(1, SeqCst);
+            if !pid.is_null() {
+                *pid = started;
+            }
+            // One thread asks at a time.
+            let told = TOLD.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+            if *told {
+                ask::<()>("started", &started);
+            }
+        }
+        failed
+    }
+}
+
+/// Stands before posix_spawn(3) of the C library.
+unsafe extern "C" fn start_by_path(
+    pid: *mut pid_t,
+    path: *const c_char,
+    actions: *const libc::posix_spawn_file_actions_t,
+    attributes: *const libc::posix_spawnattr_t,
+    arguments: *const *mut c_char,
+    environment: *const *mut c_char,
+) -> c_int {
+    // SAFETY: the caller answers for all places.
+    unsafe { start(c"posix_spawn", pid, path, actions, attributes, arguments, environment) }
+}
+
+/// Stands before posix_spawnp(3).
+unsafe extern "C" fn start_by_name(
+    pid: *mut pid_t,
+    file: *const c_char,
+    actions: *const libc::posix_spawn_file_actions_t,
+    attributes: *const libc::posix_spawnattr_t,
+    arguments: *const *mut c_char,
+    environment: *const *mut c_char,
+) -> c_int {
+    // SAFETY: the caller answers for all places.
+    unsafe { start(c"posix_spawnp", pid, file, actions, attributes, arguments, environment) }
+}
+
 // The names by which they are called. Hidden, they are those of this program and of no library.
 std::arch::global_asm!(
-    ".globl waitpid, wait4, waitid",
-    ".hidden waitpid, wait4, waitid",
+    ".globl waitpid, wait4, waitid, posix_spawn, posix_spawnp",
+    ".hidden waitpid, wait4, waitid, posix_spawn, posix_spawnp",
     cfg_select! {
-        target_arch = "x86_64" => { "waitpid: jmp {}\nwait4: jmp {}\nwaitid: jmp {}" }
-        _ => { "waitpid: b {}\nwait4: b {}\nwaitid: b {}" }
+        target_arch = "x86_64" => {
+            "waitpid: jmp {}\nwait4: jmp {}\nwaitid: jmp {}\nposix_spawn: jmp {}\nposix_spawnp: jmp {}"
+        }
+        _ => {
+            "waitpid: b {}\nwait4: b {}\nwaitid: b {}\nposix_spawn: b {}\nposix_spawnp: b {}"
+        }
     },
     sym wait_by_number,
     sym wait_with_usage,
     sym wait_by_id,
+    sym start_by_path,
+    sym start_by_name,
 );
 
+driver::hurrying_clock!();
+
+/// Who looks every few milliseconds does it ten thousand times and more while the clock hurries.
+const A_LOOK: Duration = Duration::from_micros(20);
+
 fn main() {
+    driver::clock::shortens_looks(A_LOOK);
     answer(|name, arguments| {
         HELD.store(name == "run_all, held after a look", SeqCst);
         let words: Vec<Vec<String>> = arguments.take();
@@ -128,10 +251,16 @@ fn main() {
                 .collect();
             return (codes, written).to_bytes();
         }
+        *TOLD.lock().expect("a lock") = name == "run_all, told of each";
+        let refused = name == "run_all, one refused";
+        *REFUSED.lock().expect("a lock") = refused.then(|| (arguments.take(), arguments.take()));
+        REFUSALS.store(0, SeqCst);
+        STARTED.store(0, SeqCst);
         let read_nothing: bool = arguments.take();
         if read_nothing {
             commands.iter_mut().for_each(|command| drop(command.stdin(Stdio::null())));
         }
-        run_all(&mut commands).map_err(Failure::from).to_bytes()
+        let codes = run_all(&mut commands).map_err(Failure::from);
+        if refused { (codes, REFUSALS.load(SeqCst)).to_bytes() } else { codes.to_bytes() }
     })
 }

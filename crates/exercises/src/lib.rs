@@ -51,10 +51,11 @@
 //!   `hint::spin_loop`, and `sync`, which has `Arc`, `Weak` and `atomic` and nothing that waits.
 //!   Every access to memory is seen, wherever it is; a race is the finding `race`, and so is memory
 //!   that is used after it was freed. A thread that says that it spins, or looks eight times at what
-//!   does not change, is run again when something has changed that it looked at. `harness` counts the
-//!   operations and waits of a thread, for checks that something does not wait, and the bytes that
-//!   are allocated, for checks that something is given back. Keep checks small: two
-//!   or three threads, a handful of operations each.
+//!   does not change, is run again when something has changed that it looked at. Each execution begins
+//!   with all variables as they were, those of `std` among them. `harness` counts the operations and
+//!   waits of a thread and says how it waited last, for checks that something does not wait, and counts
+//!   the bytes that are allocated, for checks that something is given back. Keep checks small: two or
+//!   three threads, a handful of operations each.
 //! - `process`, for processes: each check runs once, with the real `std`, `nix` and `libc`, in a
 //!   process of its own, and the submission in another one, which it asks and looks at: the crate
 //!   `driver` says how such checks are written. `shim.rs` is linked with the submission, states the

@@ -8,7 +8,7 @@ use std::os::unix::fs::{OpenOptionsExt, symlink};
 use std::path::Path;
 use std::time::Duration;
 
-use driver::{Check, Event, Failure, Puppet, Role, Run, Session, fail, observe, serve};
+use driver::{Check, Event, Failure, Puppet, Role, Run, Session, counted, fail, observe, serve};
 
 fn main() {
     serve(&[
@@ -256,9 +256,9 @@ fn expect(run: &Run, what: &str, story: &Story, end: Option<i32>, runs: usize) {
     let said = |end: Option<i32>| match end {
         None => "Done".to_owned(),
         Some(status) if status & 0x7f == 0 => format!("GaveUp(exit code {})", status >> 8),
-        Some(status) => format!("GaveUp(signal {})", status & 0x7f),
+        Some(status) => format!("GaveUp({})", observe::signal_name(status & 0x7f)),
     };
-    run.ensure(story.runs == runs, || format!("{what} is run {} times, and not {runs}", story.runs));
+    run.ensure(story.runs == runs, || format!("{what} is run {}, and not {runs}", counted(story.runs, "time")));
     let came = story.end.map(|status| if status & 0x7f == 0 { status } else { status & !0x80 });
     run.ensure(came == end, || format!("{what} ends with {}, and not {}", said(came), said(end)));
 }

@@ -19,6 +19,9 @@ const _: [fn(ExitStatus) -> Outcome; 2] = [Outcome::InTime, Outcome::TimeUp];
 /// The signals that were sent to numbers which nobody had.
 static STRAYS: Mutex<Vec<i32>> = Mutex::new(Vec::new());
 
+/// The signals that were sent to groups which are not there, though a process of that number is.
+static GROUPLESS: Mutex<Vec<i32>> = Mutex::new(Vec::new());
+
 /// When the last call began, and when each signal was first sent after that, or 0: nanoseconds of the
 /// clock that `Instant` has.
 static BEGUN: AtomicU64 = AtomicU64::new(0);
@@ -47,9 +50,8 @@ extern "C" fn send_signal(target: i32, signal: i32) -> i32 {
     let error = unsafe { *errno };
     if sent == -1 && error == libc::ESRCH && signal != 0 && target.unsigned_abs() > 1 {
         // The leader of a group may be there, not yet in its group.
-        if send(target.abs(), 0) == -1 {
-            STRAYS.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).push(signal);
-        }
+        let to = if send(target.abs(), 0) == -1 { &STRAYS } else { &GROUPLESS };
+        to.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).push(signal);
         // SAFETY: as above.
         unsafe { *errno = error };
     }
@@ -77,11 +79,17 @@ std::arch::global_asm!(
     sym send_to_group,
 );
 
+driver::hurrying_clock!();
+
 fn main() {
     answer(|name, arguments| {
-        if name == "strays" {
-            let mut strays = STRAYS.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-            return std::mem::take(&mut *strays).to_bytes();
+        if let Some(signals) = match name {
+            "strays" => Some(&STRAYS),
+            "groupless" => Some(&GROUPLESS),
+            _ => None,
+        } {
+            let mut signals = signals.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+            return std::mem::take(&mut *signals).to_bytes();
         }
         if name == "sent" {
             let signal: i32 = arguments.take();

@@ -30,7 +30,8 @@ pub fn run_at_most(command: &mut Command, limit: Duration, grace: Duration) -> i
         ends_within(&process, grace)?;
         Ok(false)
     });
-    // The command has not been collected, so that the number of its group belongs to nobody else.
+    // The command has not been collected, so that the number of its group belongs to nobody else. If
+    // none of the group may be killed, it is waited for all the same.
     let _ = killpg(group, Signal::SIGKILL);
     let status = child.wait()?;
     Ok(if ended? { Outcome::InTime(status) } else { Outcome::TimeUp(status) })

@@ -190,6 +190,10 @@ pub fn submissions() -> PathBuf {
 /// The names of all exercises, in the order of teaching.
 pub fn names() -> Result<Vec<String>> {
     ensure!(
+        Path::new("/proc/self/exe").exists(),
+        "/proc is not mounted here, and without it nothing can be found or judged"
+    );
+    ensure!(
         is_checkout(workspace()),
         "there are no exercises around here: run `cargo grade` in a checkout of them"
     );
@@ -205,12 +209,25 @@ pub fn names() -> Result<Vec<String>> {
     Ok(names)
 }
 
+/// All exercises, in the order of teaching.
+pub fn all() -> Result<Vec<Exercise>> {
+    names()?.iter().map(|name| read(&directory().join(name))).collect()
+}
+
+/// Which of these names is likely to be meant.
+pub fn nearest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
+    let likeness = |known: &&str| (strsim::jaro_winkler(known, name) * 1000.0) as u32;
+    known.iter().copied().max_by_key(likeness).filter(|it| likeness(it) > 800)
+}
+
 /// Reads one exercise.
 pub fn load(name: &str) -> Result<Exercise> {
     let known = names()?;
     if !known.iter().any(|known| known == name) {
-        let likeness = |known: &&String| (strsim::jaro_winkler(known, name) * 1000.0) as u32;
-        let meant = known.iter().max_by_key(likeness).filter(|it| likeness(it) > 800);
+        // A file may have been named, and where it is.
+        let stem = Path::new(name).file_stem().and_then(|stem| stem.to_str()).unwrap_or(name);
+        let known: Vec<&str> = known.iter().map(String::as_str).collect();
+        let meant = nearest(stem, &known);
         let meant = meant.map(|it| format!("; did you mean {it}?")).unwrap_or_default();
         let sentence = format!("there is no exercise {name:?}{meant} (`cargo grade` lists them)");
         return Err(usage(sentence));
@@ -223,8 +240,11 @@ pub fn read(directory: &Path) -> Result<Exercise> {
     let name = directory.file_name().context("a directory")?.to_string_lossy();
     let path = directory.join("exercise.toml");
     let text = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
-    let mut exercise: Exercise =
-        toml::from_str(&text).with_context(|| format!("{name}/exercise.toml"))?;
+    let mut exercise: Exercise = toml::from_str(&text).map_err(|error| {
+        let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+        let (line, why) = (before.split('\n').count(), error.message());
+        anyhow::anyhow!("{name}/exercise.toml: line {line}: {}", why.replace('\n', ", "))
+    })?;
     exercise.name = name.clone().into_owned();
     exercise.directory = directory.to_owned();
     exercise.examine().with_context(|| format!("{name}/exercise.toml"))?;

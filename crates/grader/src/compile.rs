@@ -11,15 +11,17 @@ use anyhow::{Context, Result, bail, ensure};
 
 use crate::catalogue::{Exercise, Kind};
 use crate::inspect::Shape;
+use crate::linker;
+use crate::machine::hindrance;
 use crate::model::in_the_words_of_std;
 use crate::tokens;
-use crate::toolchain::{Toolchain, in_short, places};
+use crate::toolchain::{self, Toolchain, places};
 use sandbox::{Allow, Content, End, File, How, Job, Limits, Spec};
 
 /// What compiling came to.
 pub enum Compiled {
-    /// The program, in a file without a name.
-    Program(OwnedFd),
+    /// The program, in a file without a name, and what the compiler warned of in the submission.
+    Program(OwnedFd, Vec<String>),
     /// What the compiler said against it.
     Rejected(String),
     /// What it contains and may not.
@@ -46,12 +48,14 @@ fn beside(kind: Kind) -> (&'static str, &'static str) {
 }
 
 /// Compiles `source` as a submission to `exercise`: with its checks, or for a process exercise with
-/// its shim.
+/// its shim. Whether the program knows the `lines` that it is made of, a crash or a hang can name them;
+/// it takes longer, and most programs are never asked.
 pub fn compile(
     exercise: &Exercise,
     source: &str,
     toolchain: &Toolchain,
     colour: bool,
+    lines: bool,
     without: &[String],
 ) -> Result<Compiled> {
     let tokens = tokens::forbidden(exercise, source);
@@ -60,24 +64,24 @@ pub fn compile(
     {
         return Ok(Compiled::Refused(found.clone()));
     }
-    let build = Build { exercise, toolchain, colour, without };
+    let build = Build { exercise, toolchain, colour, lines, without };
     let (mut program, mut made) = build.attempt(source)?;
     if let Made::Hindered { again, .. } = made {
         // Whether the machine hinders the compiler or the submission does, the starter tells, which is
         // known to compile.
         let starter = exercise.file("starter.rs")?;
         if let (_, Made::Hindered { why, .. }) = build.attempt(&starter)? {
-            bail!("this machine hinders the compiler: {}", in_short(&why));
+            bail!("this machine hinders the compiler: {}", hindrance(&why, &places()));
         }
         if again {
             (program, made) = build.attempt(source)?;
         }
     }
-    match made {
-        Made::Program => {}
+    let warnings = match made {
+        Made::Program(warnings) => warnings,
         Made::Not(compiled) => return Ok(compiled),
         Made::Hindered { why, .. } => return Ok(Compiled::Exceeded(why)),
-    }
+    };
     let refused = match (tokens, shape_of(&program)?) {
         (Err(error), _) => vec![format!("something that is no Rust ({error})")],
         (_, None) => vec!["a program that cannot be read".to_owned()],
@@ -94,7 +98,7 @@ pub fn compile(
     if !refused.is_empty() {
         return Ok(Compiled::Refused(refused));
     }
-    Ok(Compiled::Program(program))
+    Ok(Compiled::Program(program, warnings))
 }
 
 /// How something is compiled.
@@ -102,12 +106,14 @@ struct Build<'a> {
     exercise: &'a Exercise,
     toolchain: &'a Toolchain,
     colour: bool,
+    lines: bool,
     without: &'a [String],
 }
 
 /// What an attempt at compiling came to.
 enum Made {
-    Program,
+    /// The program, with so many warnings about the submission.
+    Program(Vec<String>),
     /// What was said of the source, with a place in it.
     Not(Compiled),
     /// The compiler did not get to its end, or said nothing of the source.
@@ -120,19 +126,24 @@ enum Made {
 
 impl Build<'_> {
     fn attempt(&self, source: &str) -> Result<(OwnedFd, Made)> {
-        let Build { exercise, toolchain, colour, without } = *self;
+        let Build { exercise, toolchain, colour, lines, without } = *self;
         let program = sandbox::nameless_file()?;
         let text =
             |name: String, text: String| File { name, mode: 0o644, content: Content::Text(text) };
         let (name, program_name) = beside(exercise.kind);
         let checks = exercise.file(name)?;
-        let mut submission = toolchain.job(of_submission(exercise, toolchain, colour));
+        let mut arguments =
+            [of_submission(exercise, toolchain, colour), of_program(exercise, toolchain, colour)];
+        if !lines {
+            arguments.iter_mut().for_each(|it| it.extend(WITHOUT_LINES.map(str::to_owned)));
+        }
+        let [mut submission, program_of_both] = arguments.map(|it| toolchain.job(it));
         submission.inspect = Some(library(exercise));
         let spec = Spec {
             unprivileged: true,
             files: vec![text(exercise.file_name(), source.to_owned())],
             // The checks come after the submission has been compiled, so it cannot include them.
-            jobs: vec![submission, toolchain.job(of_program(exercise, toolchain, colour))],
+            jobs: vec![submission, program_of_both],
             late: vec![Vec::new(), vec![text(name.to_owned(), checks.clone())]],
             fetch: Some((program_name.to_owned(), program.as_raw_fd())),
             needed: toolchain.readable(),
@@ -140,6 +151,7 @@ impl Build<'_> {
             without: without.to_vec(),
         };
         let account = sandbox::run(&spec).context("compiling")?;
+        let mut warned = Vec::new();
         for (index, end) in account.ends.iter().enumerate() {
             let made = match self.made(end)? {
                 Made::Not(Compiled::Rejected(said)) if exercise.kind != Kind::Process => {
@@ -149,12 +161,26 @@ impl Build<'_> {
                 made => made,
             };
             let made = match made {
-                Made::Program => continue,
+                Made::Program(warnings) => {
+                    // The checks are no learner's business.
+                    warned.extend(warnings.into_iter().filter(|_| index == 0));
+                    continue;
+                }
                 Made::Not(Compiled::Rejected(said)) if index > 0 => {
                     Made::Not(Compiled::Rejected(misfit(&said, name, &checks, source)))
                 }
                 Made::Not(Compiled::Rejected(said)) if said.contains("`-F unsafe-code`") => {
                     let why = "This exercise is to be solved without unsafe code.";
+                    Made::Not(Compiled::Rejected(format!("{}\n\n{why}", said.trim_end())))
+                }
+                Made::Not(Compiled::Rejected(said)) if of_a_library(&said) => {
+                    let there: Vec<&str> = toolchain.libraries.keys().map(String::as_str).collect();
+                    let why = match there.is_empty() {
+                        true => "The only crate that can be used here is std.".to_owned(),
+                        false => {
+                            format!("The crates that can be used here: std, {}.", there.join(", "))
+                        }
+                    };
                     Made::Not(Compiled::Rejected(format!("{}\n\n{why}", said.trim_end())))
                 }
                 Made::Not(Compiled::Rejected(said)) if lacks(exercise.kind, &said) => {
@@ -167,7 +193,7 @@ impl Build<'_> {
             };
             return Ok((program, made));
         }
-        Ok((program, Made::Program))
+        Ok((program, Made::Program(warned)))
     }
 
     /// What the end of a run of the compiler means.
@@ -178,7 +204,13 @@ impl Build<'_> {
         let hindered = |why: String| Made::Hindered { why, again: true };
         let output = &end.output;
         Ok(match &end.how {
-            How::Exited(0) => Made::Program,
+            How::Exited(0) if self.exercise.kind == Kind::Process => {
+                Made::Program(warnings(output))
+            }
+            How::Exited(0) => {
+                let said = in_the_words_of_std(output, self.exercise.kind == Kind::Weak);
+                Made::Program(warnings(&said))
+            }
             // Only with a place in the source does it speak of that. No space, no linker, a missing
             // library have none.
             How::Exited(1) | How::TooMuchOutput if self.has_place(output) => {
@@ -199,17 +231,17 @@ impl Build<'_> {
             How::Killed(signal) => {
                 hindered(format!("the compiler was ended by signal {signal}\n{output}"))
             }
+            How::NotStarted(why) => bail!("the compiler could not be started: {why}"),
             other => bail!("the compiler: {other:?}"),
         })
     }
 
-    /// Whether an error names a line of the submission or of the checks.
+    /// Whether an error names a line of the submission or of the checks. A warning may do so beside
+    /// an error that does not.
     fn has_place(&self, output: &str) -> bool {
         let files = [self.exercise.file_name(), beside(self.exercise.kind).0.to_owned()];
-        output.lines().map(without_colours).any(|line| {
-            let place = line.trim_start().strip_prefix("--> ");
-            place.is_some_and(|place| files.iter().any(|file| place.starts_with(file.as_str())))
-        })
+        let has_line = |(line, _): &(Option<usize>, String)| line.is_some();
+        files.iter().any(|file| errors(output, file).iter().any(has_line))
     }
 }
 
@@ -276,6 +308,12 @@ fn library(exercise: &Exercise) -> String {
     format!("lib{}.rlib", exercise.crate_name())
 }
 
+/// Whether the compiler misses a crate.
+fn of_a_library(said: &str) -> bool {
+    let said = without_colours(said);
+    said.contains("unlinked crate") || said.contains("error[E0463]")
+}
+
 /// Whether the compiler misses something that the `std` of this kind of exercise does without.
 fn lacks(kind: Kind, said: &str) -> bool {
     let said = without_colours(said);
@@ -289,6 +327,9 @@ const INSTRUMENTED: [&str; 3] = [
     "-Cllvm-args=-tsan-instrument-func-entry-exit=0",
     "-Cpasses=forceattrs,function(tsan)",
 ];
+
+/// What the compiler is told for a program that names no lines of its own, nor of the standard library.
+const WITHOUT_LINES: [&str; 2] = ["-Cdebuginfo=none", "-Cstrip=debuginfo"];
 
 /// What the compiler is told for the submission.
 fn of_submission(exercise: &Exercise, toolchain: &Toolchain, colour: bool) -> Vec<String> {
@@ -322,8 +363,13 @@ fn of_program(exercise: &Exercise, toolchain: &Toolchain, colour: bool) -> Vec<S
 /// The driver of a process exercise: its checks, without the submission. It is compiled once.
 pub fn driver(exercise: &Exercise, toolchain: &Toolchain, without: &[String]) -> Result<OwnedFd> {
     let checks = exercise.file(harness::CHECKS)?;
+    let mut arguments = common(PROGRAM, exercise.kind, toolchain, false);
+    arguments.extend([harness::CHECKS.to_owned(), "--crate-type=bin".to_owned()]);
+    arguments.push(format!("--extern=driver={}", toolchain.harness.display()));
+    // Nobody asks where it is, and it is copied for each check, and once more for its commands.
+    arguments.extend(WITHOUT_LINES.map(str::to_owned));
     let mut hasher = DefaultHasher::new();
-    (&checks, toolchain.made_of).hash(&mut hasher);
+    (&checks, toolchain.made_of, &arguments).hash(&mut hasher);
     let directory = Toolchain::directory()?.join("drivers");
     let kept = directory.join(format!("{}-{:016x}", exercise.name, hasher.finish()));
     let program = sandbox::nameless_file()?;
@@ -331,9 +377,6 @@ pub fn driver(exercise: &Exercise, toolchain: &Toolchain, without: &[String]) ->
         io::copy(&mut file, &mut fs::File::from(program.try_clone()?))?;
         return Ok(program);
     }
-    let mut arguments = common(PROGRAM, exercise.kind, toolchain, false);
-    arguments.extend([harness::CHECKS.to_owned(), "--crate-type=bin".to_owned()]);
-    arguments.push(format!("--extern=driver={}", toolchain.harness.display()));
     let content = Content::Text(checks);
     let spec = Spec {
         unprivileged: false,
@@ -381,6 +424,7 @@ fn common(crate_name: &str, kind: Kind, toolchain: &Toolchain, colour: bool) -> 
     if kind == Kind::Weak {
         arguments.extend(INSTRUMENTED.map(str::to_owned));
     }
+    arguments.extend(toolchain.linker.iter().map(|it| format!("-Clinker={}", it.display())));
     arguments.push(format!("--crate-name={crate_name}"));
     arguments.push(format!("-Ldependency={}", toolchain.dependencies.display()));
     arguments.push(format!("--color={}", if colour { "always" } else { "never" }));
@@ -396,27 +440,72 @@ fn common(crate_name: &str, kind: Kind, toolchain: &Toolchain, colour: bool) -> 
 impl Toolchain {
     /// What the compiler must be able to read.
     fn readable(&self) -> Vec<PathBuf> {
-        vec![self.sysroot.clone(), self.dependencies.clone()]
+        let parts = [self.sysroot.clone(), self.dependencies.clone()];
+        parts.into_iter().chain(self.linker.clone()).collect()
     }
 
     fn job(&self, arguments: Vec<String>) -> Job {
-        Job {
-            program: self.rustc.display().to_string(),
-            arguments,
-            environment: vec![("PATH".to_owned(), "/usr/local/bin:/usr/bin:/bin".to_owned())],
-            writes: true,
-            allow: vec![Allow::Building],
-            limits: Limits {
-                seconds: SECONDS,
-                memory: 1 << 30,
-                file: 256 << 20,
-                descriptors: 1024,
-                disk: 256 << 20,
-                ..Limits::default()
-            },
-            ..Job::default()
+        job(&self.rustc, arguments)
+    }
+}
+
+/// A run of the compiler.
+fn job(rustc: &Path, arguments: Vec<String>) -> Job {
+    Job {
+        program: rustc.display().to_string(),
+        arguments,
+        environment: vec![("PATH".to_owned(), linker::PATH.to_owned())],
+        writes: true,
+        allow: vec![Allow::Building],
+        limits: Limits {
+            seconds: SECONDS,
+            memory: 1 << 30,
+            file: 256 << 20,
+            descriptors: 1024,
+            disk: 256 << 20,
+            ..Limits::default()
+        },
+        ..Job::default()
+    }
+}
+
+/// Compiles, links and runs a program that does nothing, as submissions are.
+///
+/// # Errors
+///
+/// If this machine does not let it, with the reason.
+pub fn try_out(without: &[String]) -> Result<()> {
+    let sysroot = toolchain::sysroot()?;
+    let rustc = toolchain::compiler(&sysroot);
+    let linker = linker::linker();
+    let mut arguments = ["nothing.rs", "--out-dir={work}"].map(str::to_owned).to_vec();
+    arguments.extend(linker.iter().map(|it| format!("-Clinker={}", it.display())));
+    let content = Content::Text("fn main() {}\n".to_owned());
+    let spec = Spec {
+        unprivileged: true,
+        files: vec![File { name: "nothing.rs".to_owned(), mode: 0o644, content }],
+        jobs: vec![job(&rustc, arguments), Job { program: "nothing".to_owned(), ..Job::default() }],
+        needed: [sysroot].into_iter().chain(linker).collect(),
+        places: places(),
+        without: without.to_vec(),
+        ..Spec::default()
+    };
+    let account = sandbox::run(&spec)?;
+    let whats = ["the compiler", "what it has made"];
+    for (what, end) in whats.iter().zip(&account.ends) {
+        match &end.how {
+            How::Exited(0) => {}
+            How::NotStarted(why) => bail!("{what} could not be started: {why}"),
+            How::Exited(_) => bail!("{what}: {}", hindrance(&end.output, &places())),
+            How::Killed(signal) => {
+                let said = format!("ended by signal {signal}");
+                bail!("{what}: {}", hindrance(&said, &places()))
+            }
+            how => bail!("{what}: {how:?}"),
         }
     }
+    ensure!(account.ends.len() == whats.len(), "not everything was run");
+    Ok(())
 }
 
 /// How many errors are shown of those that come from calls in the checks.
@@ -426,12 +515,9 @@ const ERRORS: usize = 3;
 /// functions differ from what the checks expect, and the compiler's errors about these. Without any,
 /// its first errors, since each call in the checks repeats them.
 fn misfit(output: &str, name: &str, checks: &str, source: &str) -> String {
-    let mut text = String::from(
-        "By itself it does, but the checks cannot use it: something public in it has another name or \
-         another type than in the starter.\n",
-    );
     let expected = expectations(checks);
     let errors = errors(output, name);
+    let mut text = format!("{MISFIT}, because {}.\n", differences(&errors).join(", and because "));
     let about = |line: Option<usize>| {
         line.and_then(|line| expected.iter().find(|it| it.lines.contains(&line)))
     };
@@ -443,7 +529,10 @@ fn misfit(output: &str, name: &str, checks: &str, source: &str) -> String {
     }
     let mut shown: Vec<_> = errors.iter().filter(|(line, _)| about(*line).is_some()).collect();
     if shown.is_empty() {
-        shown = errors.iter().take(ERRORS).collect();
+        shown = errors.iter().collect();
+        // The same is said for each place where a type is used.
+        shown.dedup_by(|one, other| one.1.lines().next() == other.1.lines().next());
+        shown.truncate(ERRORS);
     }
     text.push_str("What the compiler says, seen from the checks:\n\n");
     match shown.is_empty() {
@@ -451,6 +540,40 @@ fn misfit(output: &str, name: &str, checks: &str, source: &str) -> String {
         false => text.extend(shown.into_iter().map(|(_, error)| error.as_str())),
     }
     text
+}
+
+/// The beginning of what is said of a submission that compiles by itself but not with the checks.
+pub const MISFIT: &str = "It compiles by itself, but the checks cannot use it";
+
+/// In which ways a submission differs from what the checks use, by the numbers of the errors.
+fn differences(errors: &[(Option<usize>, String)]) -> Vec<&'static str> {
+    let kind = |error: &str| {
+        let plain = without_colours(error);
+        let number = plain.strip_prefix("error[").and_then(|rest| rest.split(']').next());
+        match number.unwrap_or_default() {
+            "E0603" | "E0616" | "E0624" | "E0451" => "something is private that they use",
+            "E0405" | "E0412" | "E0422" | "E0423" | "E0425" | "E0432" | "E0433" | "E0531"
+            | "E0560" | "E0599" | "E0609" => {
+                "something that they use has another name, or is not there"
+            }
+            "E0277" => "a type lacks a trait that they need (Send, Sync, Debug or the like)",
+            "E0061" | "E0107" | "E0271" | "E0308" => {
+                "something that they use has another type than in the starter"
+            }
+            _ => "something that they use is another than in the starter",
+        }
+    };
+    let mut kinds: Vec<&str> = Vec::new();
+    for (_, error) in errors {
+        let kind = kind(error);
+        if !kinds.contains(&kind) {
+            kinds.push(kind);
+        }
+    }
+    if kinds.is_empty() {
+        kinds.push("something that they use is another than in the starter");
+    }
+    kinds
 }
 
 /// A line of the checks that states the type of a function: `const _: SIGNATURE = FUNCTION;`.
@@ -477,7 +600,7 @@ fn expectations(checks: &str) -> Vec<Expectation<'_>> {
     expected
 }
 
-/// The errors of the compiler, each with its line in the checks, the file `name`.
+/// The errors of the compiler, each with its line in the file `name`, if it is about that.
 fn errors(output: &str, name: &str) -> Vec<(Option<usize>, String)> {
     let mut errors: Vec<(Option<usize>, String)> = Vec::new();
     let mut within = false;
@@ -500,6 +623,26 @@ fn errors(output: &str, name: &str) -> Vec<(Option<usize>, String)> {
         *place = place.or(number);
     }
     errors
+}
+
+/// What the compiler warns of.
+fn warnings(output: &str) -> Vec<String> {
+    let mut warnings: Vec<String> = Vec::new();
+    for line in output.split_inclusive('\n') {
+        let plain = without_colours(line);
+        if plain.starts_with("warning") {
+            warnings.push(String::new());
+        }
+        if let Some(warning) = warnings.last_mut() {
+            warning.push_str(line);
+        }
+    }
+    let counts = |warning: &String| {
+        let line = without_colours(warning);
+        line.trim_end().ends_with(" emitted")
+    };
+    warnings.retain(|warning| !counts(warning));
+    warnings
 }
 
 pub fn without_colours(line: &str) -> String {
@@ -538,8 +681,74 @@ mod tests {
     }
 
     #[test]
+    fn warnings_are_parted_and_their_number_is_none() {
+        let one = "warning: unused `Result`\n --> a.rs:3:9\n\n";
+        let other = "\u{1b}[33mwarning\u{1b}[0m: unused import\n --> a.rs:1:5\n\n";
+        let output = format!("{one}{other}warning: 2 warnings emitted\n\n");
+        assert_eq!(warnings(&output), [one, other]);
+        assert!(warnings("").is_empty());
+    }
+
+    #[test]
+    fn a_warning_with_a_place_is_no_error_with_one() {
+        let warning = "warning: unused\n --> reap.rs:7:5\n\n";
+        let placed = |output: &str| errors(output, "reap.rs").iter().any(|(at, _)| at.is_some());
+        assert!(!placed(&format!("{warning}error: linker `cc` not found\n  |\n  = note: No\n")));
+        assert!(!placed(&format!("error: linker `cc` not found\n  |\n  = note: No\n\n{warning}")));
+        assert!(placed(&warning.replace("warning", "error[E0001]")));
+    }
+
+    /// Only with a place in the source is the compiler's end a word about the source.
+    #[test]
+    fn whatever_hinders_the_compiler_is_no_verdict() {
+        let exercise = crate::catalogue::load("reap").unwrap();
+        let toolchain = Toolchain {
+            made_of: 0,
+            rustc: PathBuf::new(),
+            sysroot: PathBuf::new(),
+            dependencies: PathBuf::new(),
+            harness: PathBuf::new(),
+            std: None,
+            libraries: Default::default(),
+            built: Vec::new(),
+            linker: None,
+        };
+        let build = Build {
+            exercise: &exercise,
+            toolchain: &toolchain,
+            colour: false,
+            lines: false,
+            without: &[],
+        };
+        let made = |how: How, output: &str, ran: f64| {
+            let output = output.to_owned();
+            build.made(&End { how, output, ran, seconds: SECONDS, ..End::default() }).unwrap()
+        };
+        let placed = "error[E0308]: mismatched types\n --> reap.rs:3:24\n\n";
+        let rejected = made(How::Exited(1), placed, 1.0);
+        assert!(matches!(rejected, Made::Not(Compiled::Rejected(said)) if said == placed));
+        for (how, output, ran) in [
+            (How::Exited(1), "error: linker `cc` not found\n", 1.0),
+            (How::Exited(1), "error: couldn't create a temp dir: No space left on device\n", 1.0),
+            (How::Exited(101), "thread 'rustc' panicked at jobserver.rs:1:2:\n", 1.0),
+            (How::Killed(libc::SIGKILL), "", 1.0),
+            (How::TooMuchMemory, "", 1.0),
+            (How::TooManyProcesses, "", 1.0),
+            (How::TooMuchDisk, "", 1.0),
+            (How::TimeUp, "", 0.1 * SECONDS),
+        ] {
+            let what = format!("{how:?}: {output}");
+            assert!(matches!(made(how, output, ran), Made::Hindered { again: true, .. }), "{what}");
+        }
+        let slow = made(How::TimeUp, "", SECONDS);
+        assert!(matches!(slow, Made::Hindered { again: false, .. }));
+    }
+
+    #[test]
     fn shows_the_first_errors_if_no_signature_differs() {
-        let error = |line: u32| format!("error[E0277]: a bound\n --> checks.rs:{line}:1\n\n");
+        let error = |line: u32| {
+            format!("error[E0277]: bound {line}\n --> checks.rs:{line}:1\n\n").repeat(2)
+        };
         let output: String = (10..20).map(error).collect();
         let said = misfit(&output, "checks.rs", "fn main() {}\n", "");
         assert!(said.contains(":12:") && !said.contains(":13:"), "{said}");

@@ -3,6 +3,8 @@
 use anyhow::Result;
 
 use crate::catalogue;
+use crate::compile;
+use crate::machine;
 use sandbox::{Allow, How, Job, Spec};
 
 /// What an attempt says that was not prevented.
@@ -52,6 +54,12 @@ pub fn doctor(without: &[String]) -> Result<bool> {
             println!("  {what}");
         }
     }
+    let judges = compile::try_out(without).map_err(|error| machine::named(&format!("{error:#}")));
+    println!("Judging:");
+    match &judges {
+        Ok(()) => println!("  a program was compiled, linked and run"),
+        Err(why) => println!("  NOT POSSIBLE: {why}"),
+    }
     println!("Tried out:");
     let mut isolated = account.missing.is_empty();
     for ((what, _), end) in attempts.iter().zip(&account.ends) {
@@ -62,11 +70,17 @@ pub fn doctor(without: &[String]) -> Result<bool> {
                 "NOT PREVENTED".to_owned()
             }
             How::Exited(_) => format!("prevented: {said}"),
+            How::NotStarted(why) => {
+                isolated = false;
+                format!("NOT POSSIBLE: {}", machine::named(why))
+            }
             _ => "it was ended".to_owned(),
         };
         println!("  {what}: {result}");
     }
-    if isolated {
+    if judges.is_err() {
+        println!("No submission can be judged here.");
+    } else if isolated {
         println!("Submissions are isolated as far as this grader can isolate them.");
     } else {
         println!(
@@ -74,5 +88,5 @@ pub fn doctor(without: &[String]) -> Result<bool> {
              container, if they may be hostile."
         );
     }
-    Ok(isolated)
+    Ok(isolated && judges.is_ok())
 }

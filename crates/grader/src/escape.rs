@@ -47,11 +47,7 @@ pub fn without_controls(text: &str, colours: bool) -> String {
                 }
             }
             '\r' if characters.peek() == Some(&'\n') => {}
-            // Beside control characters, those that turn the direction of what follows.
-            c if c.is_control() || ('\u{202a}'..='\u{202e}').contains(&c) => {
-                plain.extend(c.escape_default());
-            }
-            '\u{2066}'..='\u{2069}' => plain.extend(character.escape_default()),
+            c if messages::is_obeyed(c) => plain.extend(c.escape_default()),
             c => plain.push(c),
         }
     }

@@ -11,12 +11,15 @@ use explorer::report::{self, Failure, Obstacle, Panicked, Place, Report};
 use explorer::walk::{Then, Walk};
 use harness::Order;
 use nix::sys::signal::Signal;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::catalogue::{Check, Exercise, Kind, TIDY};
 use crate::compile::{self, Compiled, compile};
 use crate::escape;
+use crate::lacking::lacking;
+use crate::loops::{self, Loops};
 use crate::process;
+use crate::progress::Progress;
 use crate::toolchain::{Toolchain, places};
 use crate::usage::usage;
 use crate::workers;
@@ -37,10 +40,12 @@ pub struct Manner {
     pub replay: Option<(String, String)>,
     /// How that schedule, or none, is to be followed step by step.
     pub then: Option<Then>,
+    /// Who is told of checks as they finish.
+    pub progress: Progress,
 }
 
 /// Everything that was found.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Default, Deserialize, Serialize)]
 pub struct Verdict {
     /// The exercise.
     pub exercise: String,
@@ -48,14 +53,18 @@ pub struct Verdict {
     pub checks: Vec<Judged>,
     /// What keeps it from being run at all.
     pub obstacle: Option<Finding>,
-    /// Whether this is about one schedule that was run again, and not about all checks.
+    /// What was run again, if this is not about all checks: of an exercise of this kind, one schedule
+    /// or one run.
     #[serde(skip)]
-    pub replayed: bool,
+    pub replayed: Option<Kind>,
+    /// What the compiler warned of.
+    #[serde(default)]
+    pub warnings: Vec<String>,
     /// How many points there are.
     pub possible: u32,
     /// How many schedules were tried in all.
     pub schedules: u64,
-    /// Seconds that compiling took.
+    /// Seconds that compiling took, without what is built only once.
     pub compiling: f64,
     /// Seconds that the checks took.
     pub running: f64,
@@ -66,7 +75,7 @@ pub struct Verdict {
 }
 
 /// What a check came to.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Default, Deserialize, Serialize)]
 pub struct Judged {
     /// Its name.
     pub check: String,
@@ -88,6 +97,12 @@ pub struct Judged {
     pub cut: bool,
     /// Seconds that it took.
     pub seconds: f64,
+    /// Whether it was ended before its time was up, in an endless loop that two others had met.
+    #[serde(default)]
+    pub cut_short: bool,
+    /// The function of the submission that ran when its time was up, each time that one looked.
+    #[serde(skip)]
+    pub spins: Option<String>,
     /// What a process exercise's driver saw left behind: the word for it, and which it is.
     #[serde(skip)]
     pub left: Vec<(String, String)>,
@@ -101,6 +116,11 @@ impl Judged {
     pub(crate) fn of(check: &Check) -> Judged {
         let Check { name, says, points, .. } = check;
         Judged { check: name.clone(), says: says.clone(), points: *points, ..Judged::default() }
+    }
+
+    /// Whether its time was up.
+    fn is_stuck(&self) -> bool {
+        self.findings.iter().any(|finding| finding.word == "stuck")
     }
 
     /// Takes over what does not depend on how it ended.
@@ -117,7 +137,7 @@ impl Judged {
 }
 
 /// Something that is wrong.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Deserialize, Serialize)]
 pub struct Finding {
     /// The word for it, as in `exercise.toml`.
     pub word: String,
@@ -164,7 +184,7 @@ pub fn judge(exercise: &Exercise, source: &[u8], manner: &Manner) -> Result<Verd
     let mut verdict = Verdict {
         exercise: exercise.name.clone(),
         possible: exercise.points(),
-        replayed: manner.replay.is_some(),
+        replayed: manner.replay.as_ref().map(|_| exercise.kind),
         ..Verdict::default()
     };
     let source = match crate::text::readable(source) {
@@ -174,18 +194,64 @@ pub fn judge(exercise: &Exercise, source: &[u8], manner: &Manner) -> Result<Verd
             return Ok(verdict);
         }
     };
-    let start = Instant::now();
-    let programs = build(exercise, source, manner)?;
-    verdict.compiling = start.elapsed().as_secs_f64();
+    // Explored threads name their lines without debug information. Places to which weak memory leads, and
+    // commands that hang, do not.
+    let lines = exercise.kind != Kind::Explored || manner.replay.is_some();
+    let (programs, compiling) = build(exercise, source, manner, lines)?;
+    verdict.compiling = compiling.as_secs_f64();
     match programs {
-        Ok(programs) => {
+        Ok(mut programs) => {
+            verdict.warnings = std::mem::take(&mut programs.warnings);
             let start = Instant::now();
             run_checks(exercise, &programs, manner, &mut verdict)?;
+            if !lines && !manner.briefly {
+                name_line(exercise, source, manner, &mut verdict)?;
+            }
             verdict.running = start.elapsed().as_secs_f64();
+            if !verdict.passed()
+                && let Some(what) = lacking(exercise, source, &verdict.isolation)
+            {
+                bail!(
+                    "this machine cannot grant {what}, which it uses and may use, so nothing can be \
+                     said of it here: see `cargo grade doctor`"
+                );
+            }
         }
         Err(obstacle) => verdict.obstacle = Some(obstacle),
     }
     Ok(verdict)
+}
+
+/// Findings that name a line with the help of debug information.
+const NAMED: [&str; 2] = ["stuck", "crash"];
+
+/// How long a program that hangs gets a second time, to say where, in seconds.
+const AGAIN: f64 = 2.0;
+
+/// Runs the first check again, with debug information, whose finding names a line with its help. The
+/// others are often the same again.
+fn name_line(
+    exercise: &Exercise,
+    source: &str,
+    manner: &Manner,
+    verdict: &mut Verdict,
+) -> Result<()> {
+    let has_line = |finding: &&mut Finding| NAMED.contains(&finding.word.as_str());
+    let bare = verdict.checks.iter_mut().find_map(|judged| {
+        let check = exercise.checks.iter().find(|check| check.name == judged.check)?;
+        if judged.cut_short {
+            return None;
+        }
+        Some((check, judged.findings.iter_mut().find(has_line)?))
+    });
+    let Some((check, finding)) = bare else { return Ok(()) };
+    let (Ok(programs), _) = build(exercise, source, manner, true)? else { return Ok(()) };
+    let seconds = check.seconds.min(AGAIN);
+    let (again, _) = run_check(exercise, check, &programs.submission, manner, seconds)?;
+    if let Some(named) = again.findings.into_iter().find(|it| it.word == finding.word) {
+        *finding = named;
+    }
+    Ok(())
 }
 
 /// Compiles a submission, or says what keeps it from being run.
@@ -193,22 +259,27 @@ fn build(
     exercise: &Exercise,
     source: &str,
     manner: &Manner,
-) -> Result<std::result::Result<Programs, Finding>> {
+    lines: bool,
+) -> Result<(std::result::Result<Programs, Finding>, Duration)> {
     let toolchain = Toolchain::get(exercise.kind)?;
-    let submission = match compile(exercise, source, &toolchain, manner.colour, &manner.without)? {
-        Compiled::Program(program) => program,
-        Compiled::Rejected(said) => return Ok(Err(Finding::new("compile", said))),
-        Compiled::Exceeded(what) => return Ok(Err(Finding::new("compile", what))),
+    let (colour, without) = (manner.colour, &manner.without);
+    let start = Instant::now();
+    let compiled = compile(exercise, source, &toolchain, colour, lines, without)?;
+    let compiling = start.elapsed();
+    let rejected = |word, message| Ok((Err(Finding::new(word, message)), compiling));
+    let (submission, warnings) = match compiled {
+        Compiled::Program(program, warnings) => (program, warnings),
+        Compiled::Rejected(said) => return rejected("compile", said),
+        Compiled::Exceeded(what) => return rejected("compile", what),
         Compiled::Refused(what) => {
-            let message = format!("It contains {}.", what.join(", and "));
-            return Ok(Err(Finding::new("refused", message)));
+            return rejected("refused", format!("It contains {}.", what.join(", and ")));
         }
     };
     let driver = match exercise.kind {
         Kind::Process => Some(compile::driver(exercise, &toolchain, &manner.without)?),
         Kind::Explored | Kind::Weak => None,
     };
-    Ok(Ok(Programs { submission, driver }))
+    Ok((Ok(Programs { submission, driver, warnings }), compiling))
 }
 
 /// A submission that is run again and again, along schedules that somebody chooses.
@@ -232,7 +303,7 @@ impl<'a> Stage<'a> {
             Err(why) => return Ok(Err(Finding::new("compile", why))),
         };
         let manner = manner.clone();
-        let programs = build(exercise, source, &manner)?;
+        let (programs, _) = build(exercise, source, &manner, true)?;
         Ok(programs.map(|programs| Stage { exercise, check, programs, manner }))
     }
 
@@ -263,12 +334,14 @@ struct Programs {
     submission: OwnedFd,
     /// What drives a submission to a process exercise.
     driver: Option<OwnedFd>,
+    /// What the compiler warned of.
+    warnings: Vec<String>,
 }
 
 /// Where a check's result goes when it is there.
 type Slot = Mutex<Option<Result<(Judged, Account)>>>;
 
-/// Runs all checks, as many at a time as there are processors, and puts the results in order.
+/// Runs all checks, several at a time, and puts the results in order.
 fn run_checks(
     exercise: &Exercise,
     programs: &Programs,
@@ -292,11 +365,16 @@ fn run_checks(
         let end = end.lock().map_or_else(|poisoned| *poisoned.into_inner(), |end| *end);
         end.saturating_duration_since(Instant::now()).as_secs_f64()
     };
-    let run = |index: usize, left: f64| {
+    let loops = Loops::default();
+    let run = |index: usize, left: f64, trial: bool| {
         let check = checks[index];
+        let trial = loops::trial(check.seconds).filter(|_| trial);
         let start = Instant::now();
         let result = match &programs.driver {
-            None => run_check(exercise, check, &programs.submission, manner, left),
+            None => {
+                let left = trial.map_or(left, |trial| left.min(trial));
+                run_check(exercise, check, &programs.submission, manner, left)
+            }
             Some(driver) => {
                 let order = driver::Order {
                     check: check.name.clone(),
@@ -304,6 +382,7 @@ fn run_checks(
                     seconds: check.seconds.min(left),
                     source: exercise.file_name(),
                     decoy: index >= genuine,
+                    silence: trial,
                 };
                 let programs = process::Programs { driver, submission: &programs.submission };
                 process::run_check(exercise, check, order, programs, manner)
@@ -316,7 +395,30 @@ fn run_checks(
         }
         result
     };
-    let processors = std::thread::available_parallelism().map_or(1, usize::from).min(checks.len());
+    // Who is in a loop that two others have met is not waited for any longer.
+    let tried = |index: usize, left: &dyn Fn() -> f64| {
+        let can_be_cut = index < genuine && loops::trial(checks[index].seconds).is_some();
+        let known = loops.known().filter(|_| can_be_cut);
+        let mut result = run(index, left(), known.is_some());
+        if let (Some(known), Ok((judged, _))) = (known, &mut result)
+            && judged.is_stuck()
+            && !known.is_again(judged)
+        {
+            result = run(index, left(), false);
+        }
+        if let Ok((judged, account)) = &result
+            && index < genuine
+        {
+            if !judged.cut_short {
+                loops.met(judged);
+            }
+            if judged.cut_short || !ran_out(account) {
+                manner.progress.judged(judged, genuine);
+            }
+        }
+        result
+    };
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
     let next = AtomicUsize::new(0);
     let enough = AtomicBool::new(false);
     let results: Vec<Slot> = checks.iter().map(|_| Mutex::new(None)).collect();
@@ -324,16 +426,18 @@ fn run_checks(
     // where the first failure is enough, what is soon over does.
     let mut order: Vec<usize> = (0..checks.len()).collect();
     if !manner.briefly {
+        // Of those with the same limit the last ones compute most: that it holds for many.
+        order.reverse();
         order.sort_by(|a, b| checks[*b].seconds.total_cmp(&checks[*a].seconds));
     }
-    workers::share(processors, || {
+    workers::share(processors.min(checks.len()), || {
         loop {
             let turn = next.fetch_add(1, Ordering::Relaxed);
             if turn >= checks.len() || enough.load(Ordering::Relaxed) {
                 return;
             }
             let index = order[turn];
-            let result = run(index, left());
+            let result = tried(index, &left);
             let failed = result.as_ref().is_ok_and(|(judged, _)| !judged.passed);
             // A decoy is meant to fail.
             let tells = manner.briefly && failed && index < genuine;
@@ -352,12 +456,28 @@ fn run_checks(
             continue;
         }
         let result = result.context("a check was not run")?;
-        let (mut judged, mut account) = result?;
-        if ran_out(&account) {
-            // Others had the processors, its neighbours among them: once more, alone.
-            (judged, account) = run(index, checks[index].seconds)?;
-        }
+        let (judged, account) = result?;
         judged_each.push((index, judged, account));
+    }
+    // Where others had the processors, its neighbours among them: once more, alone. First those by whom
+    // a loop is known: if one of them gets out of it, nobody is taken to be in it.
+    let known = loops.known();
+    let mut is_endless = true;
+    for tells in [true, false] {
+        for (index, judged, account) in &mut judged_each {
+            let told = known.as_ref().filter(|_| *index < genuine);
+            let told = told.filter(|known| known.checks.contains(&judged.check));
+            let again = if judged.cut_short { !is_endless } else { ran_out(account) };
+            if told.is_some() != tells || !again {
+                continue;
+            }
+            let seconds = checks[*index].seconds;
+            (*judged, *account) = match is_endless && !tells {
+                true => tried(*index, &|| seconds)?,
+                false => run(*index, seconds, false)?,
+            };
+            is_endless &= told.is_none_or(|known| judged.spins.as_ref() == Some(&known.function));
+        }
     }
     let is_decoy = |index: &usize| *index >= genuine;
     let forged = judged_each.iter().any(|(index, judged, _)| is_decoy(index) && judged.passed);
@@ -549,7 +669,10 @@ fn understand(
             format!("The program ended itself with exit code {code} before the check was done."),
         ),
         How::Killed(number) => crashed(*number, end, exercise, judged),
-        How::TimeUp => Finding::new("stuck", stuck(end, exercise)),
+        How::TimeUp => {
+            judged.spins = spins(end, exercise);
+            Finding::new("stuck", stuck(end, exercise))
+        }
         how => exceeded(how, &Limits::default())?,
     };
     judged.findings.push(finding);
@@ -570,7 +693,7 @@ pub(crate) fn exceeded(how: &How, limits: &Limits) -> Result<Finding> {
             ("disk", format!("More than {} MiB were written to files.", limits.disk >> 20))
         }
         How::TooMuchOutput => {
-            ("output", format!("More than {} KiB were printed.", (4 * limits.output) >> 10))
+            ("output", format!("More than {} MiB were printed.", limits.most_output() >> 20))
         }
         How::NotStarted(why) => bail!("the check could not be started: {why}"),
         How::Done | How::Exited(_) | How::Killed(_) | How::TimeUp | How::Unknown => {
@@ -733,6 +856,28 @@ fn line_in(traces: &[&str], exercise: &Exercise) -> Option<String> {
         })
     };
     of(&file).or_else(|| of(harness::CHECKS))
+}
+
+/// How long a program has run that counts as one that spins, in seconds.
+const SPUN: f64 = 0.5;
+
+/// The function of the submission in which its running threads were, each time that one looked.
+fn spins(end: &End, exercise: &Exercise) -> Option<String> {
+    if end.ran < SPUN {
+        return None;
+    }
+    let file = exercise.file_name();
+    let running = end.doing.iter().filter(|doing| doing.own && doing.state == 'R');
+    let answers = running.flat_map(|doing| end.answers_of(doing.thread));
+    let mut functions: Vec<Option<String>> =
+        answers.map(|trace| driver::observe::function_in(trace, &file)).collect();
+    // Who was asked once may have been anywhere a moment later.
+    let often = functions.len() > 1;
+    functions.dedup();
+    match functions.as_mut_slice() {
+        [function] if often => function.take(),
+        _ => None,
+    }
 }
 
 /// What the threads of a program are doing whose time is up.

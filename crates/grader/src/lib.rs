@@ -12,16 +12,22 @@ mod doctor;
 mod escape;
 mod inspect;
 mod judge;
+mod lacking;
+mod linker;
+mod loops;
+mod machine;
 mod model;
 mod mutants;
 mod names;
 mod play;
 mod prepare;
 mod process;
+mod progress;
 pub mod share;
 mod show;
 mod submission;
 mod teacher;
+mod terminal;
 mod text;
 mod tokens;
 mod toolchain;
@@ -36,10 +42,11 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use clap::builder::{PathBufValueParser, PossibleValuesParser};
-use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use catalogue::{Exercise, Kind};
 use judge::{Manner, judge};
+use progress::Progress;
 use share::Share;
 use show::Style;
 use usage::usage;
@@ -56,13 +63,17 @@ pub fn main() -> ExitCode {
             print!("{}", help.render());
             Ok(true)
         }
-        Err(error) => error.exit(),
+        Err(error) => {
+            let sentence = messages::usage_sentence(error);
+            Err(usage(format!("{sentence} (`cargo grade --help` shows the usage)")))
+        }
     });
     match result {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
-            eprintln!("grade: {error:#}");
+            let said = machine::named(&format!("{error:#}"));
+            eprintln!("grade: {}", messages::one_line(&said));
             match () {
                 _ if error.is::<usage::Usage>() => ExitCode::from(2),
                 _ if error.is::<usage::NotJudged>() => ExitCode::from(3),
@@ -87,7 +98,9 @@ fn command() -> Command {
         .bin_name("cargo grade")
         .about("Judges exercises; without arguments, lists them")
         .args_conflicts_with_subcommands(true)
-        .arg(name())
+        // Of two, the first may be a command that is not spelt so.
+        .arg(name().num_args(0..).value_name("NAME"))
+        .override_usage("cargo grade [OPTIONS] [NAME]\n       cargo grade <COMMAND>")
         .arg(
             Arg::new("file")
                 .long("file")
@@ -102,14 +115,9 @@ fn command() -> Command {
                 .help("Run again what a verdict named: a schedule, or a check with its seed"),
         )
         .arg(
-            Arg::new("play")
-                .long("play")
-                .value_name("CHECK")
-                .num_args(0..=1)
-                .requires("name")
-                .help(
-                    "Choose which thread runs next, in a check; with --replay, walk that schedule",
-                ),
+            Arg::new("play").long("play").value_name("CHECK").num_args(0..=1).help(
+                "Choose which thread runs next, in a check; with --replay, walk that schedule",
+            ),
         )
         .arg(
             Arg::new("html")
@@ -125,9 +133,18 @@ fn command() -> Command {
                 .long("watch")
                 .action(ArgAction::SetTrue)
                 .conflicts_with_all(["file", "replay", "play", "html"])
-                .help("Judge on every save; without a name, what is next"),
+                .help("Judge on every save, on a screen with keys; without a name, what is next"),
+        )
+        .arg(
+            Arg::new("told")
+                .long("told")
+                .action(ArgAction::SetTrue)
+                .requires("name")
+                .hide(true)
+                .help("Print the verdict for whoever watches"),
         )
         .arg(without())
+        .subcommand(Command::new("list").about("Lists the exercises, as without arguments"))
         .subcommand(
             Command::new("hint")
                 .about("Shows the next hint, of three")
@@ -135,7 +152,7 @@ fn command() -> Command {
                 .arg(
                     Arg::new("level")
                         .value_name("1-3")
-                        .value_parser(value_parser!(u8).range(1..=3))
+                        .value_parser(PossibleValuesParser::new(["1", "2", "3"]))
                         .help("This hint instead"),
                 ),
         )
@@ -168,14 +185,16 @@ fn command() -> Command {
                     Arg::new("share")
                         .long("share")
                         .value_name("N")
-                        .value_parser(value_parser!(u64).range(1..))
+                        .value_parser(from_one)
                         .help("Judge one in N of each exercise's wrong variants, chosen by chance"),
                 )
                 .arg(
                     Arg::new("seed")
                         .long("seed")
                         .value_name("HEX")
-                        .value_parser(|text: &str| u64::from_str_radix(text, 16))
+                        .value_parser(|text: &str| {
+                            u64::from_str_radix(text, 16).map_err(|_| "it is hexadecimal: 3f2a")
+                        })
                         .requires("share")
                         .help("Choose those that a run has chosen before, which named this"),
                 )
@@ -203,6 +222,50 @@ fn command() -> Command {
         )
 }
 
+/// Reads a whole number that is not 0.
+pub(crate) fn from_one(text: &str) -> std::result::Result<usize, &'static str> {
+    text.parse().ok().filter(|number| *number > 0).ok_or("it is a whole number, 1 or more")
+}
+
+/// That there is one exercise at most, and after --play the name of a check.
+fn ensure_one(matches: &ArgMatches) -> Result<()> {
+    let names: Vec<&String> = matches.get_many("name").into_iter().flatten().collect();
+    if let [first, _, ..] = names[..] {
+        let known = catalogue::names()?;
+        let commands = teacher::add(command());
+        let commands: Vec<&str> = commands.get_subcommands().map(Command::get_name).collect();
+        let said = match catalogue::nearest(first, &commands) {
+            Some(meant) if !known.contains(first) => {
+                format!("there is no command {first:?}; did you mean {meant}?")
+            }
+            _ if commands.contains(&names[1].as_str()) => {
+                format!("the command comes first: {} {first}", names[1])
+            }
+            _ => {
+                let given: Vec<&str> = names.iter().map(|name| name.as_str()).collect();
+                format!("one exercise at a time, and not {}", given.join(" and "))
+            }
+        };
+        return Err(usage(said));
+    }
+    if let (Some(option), true) =
+        (["file", "replay"].iter().find(|it| matches.contains_id(it)), names.is_empty())
+    {
+        return Err(usage(format!("--{option} needs the name of an exercise")));
+    }
+    if matches.contains_id("play") && names.is_empty() {
+        let check = matches.get_one::<String>("play");
+        let said = match check.filter(|it| catalogue::names().is_ok_and(|all| all.contains(it))) {
+            Some(name) => {
+                format!("after --play stands a check; the exercise comes before it: {name} --play")
+            }
+            None => "--play needs the name of an exercise before it".to_owned(),
+        };
+        return Err(usage(said));
+    }
+    Ok(())
+}
+
 fn without(matches: &ArgMatches) -> Vec<String> {
     matches.get_many::<String>("without").into_iter().flatten().cloned().collect()
 }
@@ -211,14 +274,18 @@ fn run(matches: &ArgMatches) -> Result<bool> {
     if let Some(result) = teacher::run(matches) {
         return result;
     }
+    if matches.subcommand().is_none() {
+        ensure_one(matches)?;
+    }
     let style = Style::of_terminal();
     let exercise = |matches: &ArgMatches| {
         let name = matches.get_one::<String>("name").context("the name of an exercise")?;
         catalogue::load(name)
     };
     match matches.subcommand() {
+        Some(("list", _)) => submission::list(style),
         Some(("hint", matches)) => {
-            let level = matches.get_one::<u8>("level").map(|level| usize::from(*level));
+            let level = matches.get_one::<String>("level").and_then(|level| level.parse().ok());
             submission::hint(&exercise(matches)?, level, style)
         }
         Some(("reset", matches)) => submission::reset(&exercise(matches)?),
@@ -241,12 +308,11 @@ fn run(matches: &ArgMatches) -> Result<bool> {
             if matches.get_flag("mutants") {
                 return mutants::verify(&exercises?);
             }
-            let share = match (matches.get_one::<u64>("share"), matches.get_one::<u64>("seed")) {
+            let share = match (matches.get_one::<usize>("share"), matches.get_one::<u64>("seed")) {
                 (None, _) => Share::ALL,
-                (Some(one_in), seed) => Share {
-                    one_in: *one_in as usize,
-                    seed: seed.copied().map_or_else(process::seed, Ok)?,
-                },
+                (Some(one_in), seed) => {
+                    Share { one_in: *one_in, seed: seed.copied().map_or_else(process::seed, Ok)? }
+                }
             };
             let table = matches.get_flag("table");
             verify::verify(&exercises?, &Wanted { share, table, style })
@@ -303,9 +369,9 @@ fn play(exercise: &Exercise, matches: &ArgMatches, style: Style) -> Result<bool>
     let replay = replay.as_ref().map(|(_, schedule)| schedule.as_str());
     match play::play(exercise, check, replay, &source, &manner, style)? {
         play::Played::Not => Ok(false),
-        play::Played::Yes(None) => Ok(true),
+        play::Played::Left { failed } => Ok(!failed),
         // As a shell reports a program that was ended by a signal.
-        play::Played::Yes(Some(signal)) => std::process::exit(128 + signal as i32),
+        play::Played::Signal(signal) => std::process::exit(128 + signal as i32),
     }
 }
 
@@ -317,13 +383,16 @@ fn grade(exercise: &Exercise, matches: &ArgMatches, style: Style) -> Result<bool
     if let Some(path) = html {
         submission::is_for_a_page(path)?;
     }
-    if std::io::stdout().is_terminal() {
-        // What does not end takes a while to be judged.
-        println!("Judging {} ...\n", submission::shown(&path));
-    }
+    // What does not end takes a while to be judged.
+    let progress = match matches.get_flag("told") {
+        true => Progress::of_watched(),
+        false => Progress::of_terminal(&submission::shown(&path), style),
+    };
     let without = without(matches);
-    let manner = Manner { colour: style.colour, without, replay, ..Manner::default() };
-    let verdict = judge(exercise, &source, &manner)?;
+    let manner = Manner { colour: style.colour, without, replay, progress, ..Manner::default() };
+    let verdict = judge(exercise, &source, &manner);
+    manner.progress.is_over();
+    let verdict = verdict?;
     let file = exercise.file_name();
     let text = String::from_utf8_lossy(&source);
     let checks = exercise.file("checks.rs")?;
@@ -332,19 +401,29 @@ fn grade(exercise: &Exercise, matches: &ArgMatches, style: Style) -> Result<bool
     if remembers {
         submission::remember(exercise, verdict.passed(), verdict.points());
     }
+    if matches.get_flag("told") {
+        let passed = verdict.passed();
+        said_of_isolation(&verdict);
+        watch::Told::of(&text, verdict).write()?;
+        return Ok(passed);
+    }
     print!("{}", show::verdict(&verdict, &sources, style));
     if let Some(path) = html {
         let page = play::page(exercise, &source, &verdict, &sources, &manner)?;
         std::fs::write(path, page).with_context(|| submission::shown(path))?;
         println!("\nThe verdict as a page: {}", submission::shown(path));
     }
-    for missing in &verdict.missing {
-        eprintln!("Isolation is incomplete: {missing} (see `cargo grade doctor`).");
-    }
+    said_of_isolation(&verdict);
     if remembers && std::io::stdout().is_terminal() {
         submission::what_next(exercise, verdict.passed());
     }
     Ok(verdict.passed())
+}
+
+fn said_of_isolation(verdict: &judge::Verdict) {
+    for missing in &verdict.missing {
+        eprintln!("Isolation is incomplete: {missing} (see `cargo grade doctor`).");
+    }
 }
 
 /// The check and the schedule that a string from a verdict names.
@@ -353,6 +432,11 @@ fn what_to_replay(exercise: &Exercise, replay: &str) -> Result<(String, String)>
     let Some((check, schedule)) = replay.split_once(':') else {
         return Err(usage("--replay takes CHECK:SCHEDULE or CHECK:SEED, as a verdict names it"));
     };
+    if check == catalogue::TIDY && exercise.tidy.is_some() {
+        return Err(usage(format!(
+            "{check} is what all other checks leave behind, and is not run by itself: cargo grade {name}"
+        )));
+    }
     if !exercise.checks.iter().any(|it| it.name == check) {
         return Err(usage(format!("{name} has no check {check:?}")));
     }

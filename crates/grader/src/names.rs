@@ -203,6 +203,7 @@ mod tests {
             used: at(used, if used == 4 { 9 } else { 8 }),
             rank,
             siblings: 3,
+            meets: 0,
         };
         let all = [resource(2, 0), resource(3, 1), resource(4, 2)];
         assert_eq!(names(&all, &[("it.rs", source)]), ["a", "b[0]", "b[1]"]);

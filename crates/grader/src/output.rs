@@ -4,6 +4,7 @@
 //!
 //! `print!` and `println!` are those of here, not of std, which panic.
 
+use std::cell::RefCell;
 use std::fmt;
 use std::io::{self, ErrorKind, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -23,14 +24,30 @@ macro_rules! println {
     ($($text:tt)*) => { $crate::output::print(format_args!("{}\n", format_args!($($text)*))) };
 }
 
-/// Nobody is told that standard error cannot be written to.
 macro_rules! eprintln {
-    ($($text:tt)*) => {{
-        let _ = std::io::Write::write_fmt(
-            &mut std::io::stderr(),
-            format_args!("{}\n", format_args!($($text)*)),
-        );
-    }};
+    ($($text:tt)*) => { $crate::output::complain(format_args!("{}\n", format_args!($($text)*))) };
+}
+
+thread_local! {
+    /// What this thread would write to standard error, while somebody listens.
+    static HEARD: RefCell<Option<String>> = const { RefCell::new(None) };
+}
+
+/// Writes to standard error. Nobody is told if that cannot be done.
+pub fn complain(text: fmt::Arguments) {
+    HEARD.with_borrow_mut(|heard| {
+        let _ = match heard {
+            Some(heard) => fmt::Write::write_fmt(heard, text).map_err(io::Error::other),
+            None => io::stderr().write_fmt(text),
+        };
+    });
+}
+
+/// Runs something, and returns what it would write to standard error, which a screen has no room for.
+pub fn listening<T>(run: impl FnOnce() -> T) -> (T, String) {
+    HEARD.set(Some(String::new()));
+    let result = run();
+    (result, HEARD.take().unwrap_or_default())
 }
 
 /// Writes to standard output, or leaves what [`printing`] runs.

@@ -9,8 +9,7 @@ use crate::toolchain::Toolchain;
 /// Builds the libraries of every kind of exercise that there is, and judges a starter of each, which
 /// keeps what is found out only once. One line on standard error for each step.
 pub fn prepare() -> Result<bool> {
-    let exercises: Vec<Exercise> =
-        catalogue::names()?.iter().map(|name| catalogue::load(name)).collect::<Result<_>>()?;
+    let exercises = catalogue::all()?;
     let kinds = [Kind::Explored, Kind::Weak, Kind::Process];
     let first = |kind: &Kind| exercises.iter().find(|exercise| exercise.kind == *kind);
     let firsts: Vec<&Exercise> = kinds.iter().filter_map(first).collect();

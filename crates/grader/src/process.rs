@@ -99,6 +99,7 @@ fn understand(end: &End, order: &Order, judged: &mut Judged) -> Result<()> {
                 return Ok(());
             };
             judged.left = report.left;
+            judged.spins = report.spins;
             match report.finding {
                 None => {
                     judged.passed = judged.findings.is_empty();

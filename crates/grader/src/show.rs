@@ -4,13 +4,17 @@ use std::borrow::Cow;
 use std::fmt::Write;
 use std::ops::Range;
 
-use explorer::report::{Event, Failure, Kind, Obstacle, Place};
+use explorer::report::{Event, Failure, Kind, Obstacle, Place, Resource, Thread};
 use indicatif::HumanCount;
+use textwrap::core::display_width;
 use textwrap::{Options, WordSplitter};
 
+use crate::catalogue;
+use crate::compile::MISFIT;
 use crate::escape::clean;
 use crate::judge::{Finding, Judged, Verdict};
 use crate::names::names;
+use crate::submission::Standing;
 
 /// How a verdict is shown.
 #[derive(Clone, Copy, Debug)]
@@ -24,11 +28,11 @@ pub struct Style {
 impl Style {
     /// That of standard output.
     pub fn of_terminal() -> Style {
-        use std::io::IsTerminal;
-        let terminal = std::io::stdout().is_terminal();
         let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-        let colour = (terminal || set("CLICOLOR_FORCE")) && !set("NO_COLOR");
+        let forced = set("CLICOLOR_FORCE") && !set("NO_COLOR");
+        let colour = forced || messages::is_coloured(&std::io::stdout());
         let width = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
+        let columns = || window().map(|size| usize::from(size.ws_col)).filter(|it| *it > 0);
         let width = width.or_else(columns).unwrap_or(100).clamp(40, 200);
         Style { colour, width }
     }
@@ -46,6 +50,16 @@ impl Style {
     /// In the colour of what fails.
     pub fn bad(self, text: &str) -> String {
         self.paint("31", text)
+    }
+
+    /// How far an exercise is, in seven columns.
+    pub fn state(self, standing: &Standing) -> String {
+        let state = format!("{:7}", standing.state());
+        match standing.passed {
+            Some(true) => self.good(&state),
+            Some(false) => self.bad(&state),
+            None => state,
+        }
     }
 
     /// A bar that is full when everything is done.
@@ -88,13 +102,13 @@ impl Style {
     }
 }
 
-fn columns() -> Option<usize> {
+/// The size of the terminal of standard output, if it is one.
+pub fn window() -> Option<libc::winsize> {
     // SAFETY: TIOCGWINSZ fills the structure that it is given, or fails.
-    let size = unsafe {
+    unsafe {
         let mut size: libc::winsize = std::mem::zeroed();
         (libc::ioctl(1, libc::TIOCGWINSZ, &mut size) == 0).then_some(size)
-    };
-    size.map(|size| usize::from(size.ws_col)).filter(|columns| *columns > 0)
+    }
 }
 
 /// The sources that places point into: their names and texts.
@@ -109,12 +123,14 @@ pub fn verdict(verdict: &Verdict, sources: Sources, style: Style) -> String {
     for judged in &verdict.checks {
         line(&mut text, judged, style);
     }
-    let failed = verdict.checks.iter().filter(|judged| !judged.passed);
+    let mut failed: Vec<&Judged> = verdict.checks.iter().filter(|judged| !judged.passed).collect();
     // The first failure is shown in full: the others are often the same again.
-    for (index, judged) in failed.enumerate() {
-        if index == 0 {
-            details(&mut text, &verdict.exercise, judged, sources, style);
-        }
+    let first = failed.iter().position(|judged| !judged.cut_short).unwrap_or(0);
+    if !failed.is_empty() {
+        let first = failed.remove(first);
+        details(&mut text, &verdict.exercise, first, sources, style);
+        others(&mut text, &verdict.exercise, &failed);
+        warnings(&mut text, &verdict.warnings, style);
     }
     let (points, possible) = (verdict.points(), verdict.possible);
     let schedules = match verdict.schedules {
@@ -124,12 +140,10 @@ pub fn verdict(verdict: &Verdict, sources: Sources, style: Style) -> String {
     };
     let seconds = verdict.compiling + verdict.running;
     let _ = writeln!(text);
-    if verdict.replayed {
-        let said = if verdict.passed() {
-            format!("{}: this schedule passes. All of it: cargo grade {0}", verdict.exercise)
-        } else {
-            format!("{}: this schedule fails", verdict.exercise)
-        };
+    if let Some(again) = run_again(verdict) {
+        let all = format!(". All of it: cargo grade {}", verdict.exercise);
+        let all = if verdict.passed() { all } else { String::new() };
+        let said = format!("{}: {again}{all}", verdict.exercise);
         let code = if verdict.passed() { "1;32" } else { "1;31" };
         let _ = writeln!(text, "{}", style.paint(code, &said));
     } else {
@@ -143,20 +157,65 @@ pub fn verdict(verdict: &Verdict, sources: Sources, style: Style) -> String {
     text
 }
 
+/// What became of what was run again, if this is about that.
+pub fn run_again(verdict: &Verdict) -> Option<String> {
+    let what = match verdict.replayed? {
+        catalogue::Kind::Process => "run",
+        catalogue::Kind::Explored | catalogue::Kind::Weak => "schedule",
+    };
+    Some(format!("this {what} {}", if verdict.passed() { "passes" } else { "fails" }))
+}
+
+/// How to see another failure in full, if one of them can be run again.
+fn others(text: &mut String, exercise: &str, failed: &[&Judged]) {
+    let mut findings = failed.iter().flat_map(|judged| &judged.findings);
+    let Some(replay) = findings.find_map(|finding| finding.replay.as_ref()) else { return };
+    let said = match failed.len() {
+        1 => "1 more check fails. In full:".to_owned(),
+        number => format!("{number} more checks fail. One of them in full:"),
+    };
+    let _ = writeln!(text, "\n  {said}\n  cargo grade {exercise} --replay {replay}");
+}
+
+/// How many warnings are shown.
+const WARNINGS: usize = 3;
+
+/// What the compiler warned of, which may say what is wrong.
+fn warnings(text: &mut String, warnings: &[String], style: Style) {
+    if warnings.is_empty() {
+        return;
+    }
+    let _ = writeln!(text, "\n{}\n", style.paint("1", "The compiler warns:"));
+    let shown: Vec<&str> = warnings.iter().take(WARNINGS).map(|it| it.trim_end()).collect();
+    let _ = writeln!(text, "{}", clean(&shown.join("\n\n"), style.colour));
+    let more = warnings.len().saturating_sub(WARNINGS);
+    if more > 0 {
+        let what = if more == 1 { "warning" } else { "warnings" };
+        let _ = writeln!(text, "\n({more} more {what})");
+    }
+}
+
 /// What keeps a submission from being run.
 pub fn obstacle(obstacle: &Finding, style: Style) -> String {
-    let heading = match obstacle.word.as_str() {
-        "refused" => "This cannot be judged.",
-        _ => "This does not compile.",
-    };
+    let heading = format!("This {}.", in_short(obstacle));
     let message = clean(obstacle.message.trim_end(), style.colour);
-    format!("{}\n{message}\n", style.paint("1;31", heading))
+    format!("{}\n{message}\n", style.paint("1;31", &heading))
+}
+
+/// What is said of a submission that something keeps from being run.
+pub fn in_short(obstacle: &Finding) -> &'static str {
+    match obstacle.word.as_str() {
+        "refused" => "cannot be judged",
+        _ if obstacle.message.starts_with(MISFIT) => "does not fit the checks",
+        _ => "does not compile",
+    }
 }
 
 fn line(text: &mut String, judged: &Judged, style: Style) {
     let mark = if judged.passed { style.paint("32", "pass") } else { style.paint("31", "FAIL") };
     let points = if judged.passed { judged.points } else { 0 };
-    let why = judged.findings.first().map(|it| format!(" [{}]", it.word)).unwrap_or_default();
+    let cut = if judged.cut_short { ", not tried to its end" } else { "" };
+    let why = judged.findings.first().map(|it| format!(" [{}{cut}]", it.word)).unwrap_or_default();
     let (name, says) = (&judged.check, &judged.says);
     let beside = format!("{name}: {says}{why}");
     let rest = style.narrower(11).wrapped(&beside).replace('\n', "\n           ");
@@ -166,9 +225,13 @@ fn line(text: &mut String, judged: &Judged, style: Style) {
 /// What is wrong with one check, in full.
 pub fn details(text: &mut String, exercise: &str, judged: &Judged, sources: Sources, style: Style) {
     for finding in &judged.findings {
-        let heading = format!("{}: {}", judged.check, heading(&finding.word));
+        let said = clean(&compared(finding), false);
+        // One thread can do so, and then it is no race.
+        let freed = said.split_once(":\n").filter(|(what, _)| what.starts_with("memory is "));
+        let (heading, said) = freed.unwrap_or((heading(&finding.word), &said));
+        let heading = format!("{}: {heading}", judged.check);
         let _ = writeln!(text, "\n{}", style.paint("1", &heading));
-        for line in clean(&compared(finding), false).lines() {
+        for line in said.lines() {
             let _ = writeln!(text, "  {}", style.folded(line, 2));
         }
         if let Some(failure) = &finding.failure {
@@ -211,7 +274,8 @@ fn printed(text: &mut String, output: &str, style: Style) {
     }
     let more: usize = groups.iter().skip(20).map(|group| group.len()).sum();
     if more > 0 {
-        let _ = writeln!(text, "  ({} more lines)", HumanCount(more as u64));
+        let what = if more == 1 { "line" } else { "lines" };
+        let _ = writeln!(text, "  ({} more {what})", HumanCount(more as u64));
     }
 }
 
@@ -266,6 +330,10 @@ pub fn is_finding(word: &str) -> bool {
 /// The threads, the circle of waiting, and the schedule.
 pub fn explain(text: &mut String, failure: &Failure, sources: Sources, style: Style) {
     let names = names(&failure.resources, sources);
+    for said in meetings(failure, &names) {
+        let said = style.narrower(4).wrapped(&said).replace('\n', "\n    ");
+        let _ = writeln!(text, "  {said}");
+    }
     for thread in failure.threads.iter().filter(|thread| !thread.ended) {
         let Some((verb, obstacle, at)) = &thread.blocked else {
             let endless = failure.kind == Kind::Livelock;
@@ -303,9 +371,30 @@ pub fn explain(text: &mut String, failure: &Failure, sources: Sources, style: St
         let circle = style.narrower(4).wrapped(&circle);
         let _ = writeln!(text, "  {}", circle.replace('\n', "\n    "));
     }
-    if !failure.events.is_empty() {
+    // What one thread does alone is in its source, unless it waits for ever or chance had a hand in it.
+    let waits = matches!(failure.kind, Kind::Deadlock | Kind::Livelock);
+    let by_chance = failure.events.iter().any(|event| event.what.contains("for no reason"));
+    if !failure.events.is_empty() && (failure.threads.len() > 1 || waits || by_chance) {
         lanes(text, failure, &names, style);
     }
+}
+
+/// Where threads were to meet, of which some never come: those that do not work at the same time.
+fn meetings(failure: &Failure, names: &[String]) -> Vec<String> {
+    let meeting = |(number, barrier): (usize, &Resource)| {
+        let waits = |thread: &&Thread| matches!(thread.blocked, Some((_, Obstacle::Resource(it), _)) if it == number);
+        let come = failure.threads.iter().filter(waits).count();
+        if come == 0 || barrier.meets <= come {
+            return None;
+        }
+        let (of, name) = (barrier.meets, names.get(number)?);
+        let comes = if come == 1 { "1 has come" } else { &format!("{come} have come") };
+        Some(format!(
+            "{of} threads were to be at work at the same time: they wait for each other at {name}, \
+             and only {comes}."
+        ))
+    };
+    failure.resources.iter().enumerate().filter_map(meeting).collect()
 }
 
 /// Who waits for a lock that it holds itself.
@@ -326,9 +415,7 @@ fn circle(failure: &Failure, names: &[String]) -> Option<String> {
         match failure.threads.get(thread)?.blocked.as_ref()?.1 {
             Obstacle::Thread(other) => Some((other, "the end of".to_owned())),
             Obstacle::Resource(number) => {
-                let holds = |it: &explorer::report::Thread| {
-                    it.holds.iter().any(|(held, _)| *held == number)
-                };
+                let holds = |it: &Thread| it.holds.iter().any(|(held, _)| *held == number);
                 let other = failure.threads.iter().position(holds)?;
                 Some((other, format!("{}, held by", names.get(number)?)))
             }
@@ -445,12 +532,30 @@ pub fn line_of(place: &Place) -> String {
 
 /// What a step says, in at most three lines that fit.
 pub fn cell(what: &str, width: usize) -> Vec<String> {
-    let lines = Style { colour: false, width }.wrapped(what);
+    let words: Vec<String> = what.split(' ').map(|word| broken(word, width)).collect();
+    let lines = Style { colour: false, width }.wrapped(&words.join(" "));
     let mut lines: Vec<&str> = lines.lines().collect();
     let rest = lines.split_off(lines.len().min(3));
     let mut lines: Vec<String> = lines.into_iter().map(|line| cut(line, width)).collect();
     if let (Some(last), false) = (lines.last_mut(), rest.is_empty()) {
         *last = cut(&format!("{last} {}", rest.join(" ")), width);
+    }
+    lines
+}
+
+/// A word of a source that is too long for a line, in lines: broken where its parts are parted.
+fn broken(word: &str, width: usize) -> String {
+    let mut lines = String::new();
+    let mut columns = 0;
+    let paths = word.split_inclusive("::");
+    for part in paths.flat_map(|path| path.split_inclusive(['(', ','])) {
+        let length = part.chars().count();
+        if columns > 0 && columns + length > width {
+            lines.push('\n');
+            columns = 0;
+        }
+        lines.push_str(part);
+        columns += length;
     }
     lines
 }
@@ -486,10 +591,17 @@ fn repeated(events: &[Event]) -> Option<Repeated> {
 
 /// Text that takes no more columns than these.
 pub fn cut(text: &str, width: usize) -> String {
-    if text.chars().count() <= width {
+    if display_width(text) <= width {
         return text.to_owned();
     }
-    let mut short: String = text.chars().take(width.saturating_sub(1)).collect();
+    let mut short = String::new();
+    for character in text.chars() {
+        short.push(character);
+        if display_width(&short) >= width {
+            short.pop();
+            break;
+        }
+    }
     short.truncate(short.trim_end().len());
     short.push('…');
     short
@@ -538,6 +650,41 @@ mod tests {
             ["panics: a", "long story", "of one ma…"]
         );
         assert_eq!(cell("wakes_everybody_up now", 7), ["wakes_…", "now"]);
+        assert_eq!(
+            cell("let full = ring.pushed.load(Ordering::Relaxed);", 24),
+            ["let full =", "ring.pushed.load(", "Ordering::Relaxed);"]
+        );
+        assert_eq!(cell("load(Ordering::Relaxed);", 14), ["load(", "Ordering::", "Relaxed);"]);
+    }
+
+    #[test]
+    fn who_is_missing_at_a_meeting_is_told() {
+        let thread = |blocked: Option<usize>| Thread {
+            name: "caller".to_owned(),
+            blocked: blocked
+                .map(|it| ("waiting at".to_owned(), Obstacle::Resource(it), Place::default())),
+            holds: Vec::new(),
+            at: None,
+            ended: blocked.is_none(),
+        };
+        let resource = |meets| Resource {
+            kind: if meets > 0 { "barrier" } else { "mutex" }.to_owned(),
+            made: Place::default(),
+            used: Place::default(),
+            rank: 0,
+            siblings: 1,
+            meets,
+        };
+        let mut failure = Failure::plain(Kind::Deadlock, String::new(), None);
+        failure.resources = [0, 2, 3, 9].map(resource).into();
+        failure.threads = [Some(0), Some(1), Some(2), Some(2), None].map(thread).into();
+        let names = ["lock", "start", "meeting", "end"].map(str::to_owned);
+        let told = "threads were to be at work at the same time: they wait for each other at";
+        let expected = [
+            format!("2 {told} start, and only 1 has come."),
+            format!("3 {told} meeting, and only 2 have come."),
+        ];
+        assert_eq!(meetings(&failure, &names), expected);
     }
 
     #[test]

@@ -23,7 +23,7 @@ struct Progress {
     passed: BTreeMap<String, bool>,
     points: BTreeMap<String, u32>,
     hints: BTreeMap<String, usize>,
-    /// Those that have passed once: their solutions stay open.
+    /// Those that have passed once since they were begun: their solutions stay open.
     solved: BTreeSet<String>,
 }
 
@@ -110,14 +110,23 @@ fn has_no_locks(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(libc::ENOLCK | libc::ENOTSUP | libc::ENOSYS | libc::EINVAL))
 }
 
-/// The file that the learner edits; made from the starter if it is not there.
+/// The file that the learner edits; made from the starter if it is not there, which is said.
 pub fn begin(exercise: &Exercise) -> Result<PathBuf> {
     let path = exercise.submission();
-    if !is_there(&path)? {
-        put(starter_beside(exercise, &path)?, &path)?;
+    if begun(exercise)? {
         said_of_new(exercise, &path);
     }
     Ok(path)
+}
+
+/// Makes the file that the learner edits from the starter; false if it is there.
+pub fn begun(exercise: &Exercise) -> Result<bool> {
+    let path = exercise.submission();
+    let new = !is_there(&path)?;
+    if new {
+        put(starter_beside(exercise, &path)?, &path)?;
+    }
+    Ok(new)
 }
 
 /// The starter, whole, in a file beside the one that it is to become: if there is no room for it,
@@ -154,7 +163,7 @@ fn said_of_new(exercise: &Exercise, path: &Path) {
 }
 
 /// Whether anything has this name, be it a link that leads nowhere.
-fn is_there(path: &Path) -> Result<bool> {
+pub fn is_there(path: &Path) -> Result<bool> {
     match fs::symlink_metadata(path) {
         Ok(_) => Ok(true),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
@@ -182,10 +191,10 @@ fn keep(path: &Path, extension: &str) -> Result<PathBuf> {
     bail!("there are too many kept files beside {}", shown(path))
 }
 
-/// A path as it is seen from the current directory.
+/// A path as it is seen from the current directory, without what a terminal would obey.
 pub fn shown(path: &Path) -> String {
     let here = std::env::current_dir().unwrap_or_default();
-    path.strip_prefix(here).unwrap_or(path).display().to_string()
+    messages::one_line(&path.strip_prefix(here).unwrap_or(path).display().to_string())
 }
 
 /// Whether a page may be written there: to a place that can be written to, and over nothing but an
@@ -254,6 +263,46 @@ pub fn next(name: Option<&str>) -> Result<String> {
     begun.or_else(open).or(names.first()).cloned().context("there are no exercises")
 }
 
+/// How far the learner is with one exercise.
+#[derive(Clone, Debug, Default)]
+pub struct Standing {
+    /// Whether it passed when it was judged last; nothing if it never was.
+    pub passed: Option<bool>,
+    /// The points that it got then.
+    pub points: u32,
+    /// How many of its hints were shown.
+    pub hints: usize,
+    /// Whether it has passed once since it was begun, so that its solution is open.
+    pub solved: bool,
+}
+
+impl Standing {
+    /// In two words at most.
+    pub fn state(&self) -> &'static str {
+        match self.passed {
+            Some(true) => "passed",
+            Some(false) => "not yet",
+            None => "",
+        }
+    }
+}
+
+/// How far the learner is with each of these.
+pub fn standings(exercises: &[Exercise]) -> Result<Vec<Standing>> {
+    let progress = Progress::read()?;
+    let standing = |exercise: &Exercise| {
+        let name = &exercise.name;
+        let points = progress.points.get(name).copied().unwrap_or(0);
+        Standing {
+            passed: progress.passed.get(name).copied(),
+            points: points.min(exercise.points()),
+            hints: progress.hints.get(name).copied().unwrap_or(0),
+            solved: progress.solved.contains(name),
+        }
+    };
+    Ok(exercises.iter().map(standing).collect())
+}
+
 /// Says what can be done after a verdict.
 pub fn what_next(exercise: &Exercise, passed: bool) {
     let name = &exercise.name;
@@ -270,10 +319,8 @@ pub fn what_next(exercise: &Exercise, passed: bool) {
 
 /// Lists the exercises in the order of teaching, with their state, points and a bar.
 pub fn list(style: Style) -> Result<bool> {
-    let names = catalogue::names()?;
-    let progress = Progress::read()?;
-    let exercises: Vec<Exercise> =
-        names.iter().map(|name| catalogue::load(name)).collect::<Result<_>>()?;
+    let exercises = catalogue::all()?;
+    let standings = standings(&exercises)?;
     let longest = |length: fn(&Exercise) -> usize| exercises.iter().map(length).max().unwrap_or(0);
     let (name_width, concept_width) =
         (longest(|it| it.name.len()).max(8), longest(|it| it.concept.len()));
@@ -288,30 +335,18 @@ pub fn list(style: Style) -> Result<bool> {
     );
     println!("{}", heading.trim_end());
     let (mut passed, mut points, mut possible) = (0, 0, 0);
-    for exercise in &exercises {
-        let (name, all) = (&exercise.name, exercise.points());
-        let got = progress.points.get(name).copied().unwrap_or(0).min(all);
-        let state = match progress.passed.get(name) {
-            Some(true) => style.good("passed"),
-            Some(false) => style.bad("not yet"),
-            None => String::new(),
-        };
-        // Colours take no room on the screen.
-        let gap = match progress.passed.get(name) {
-            Some(true) => 1,
-            Some(false) => 0,
-            None => 7,
-        };
+    for (exercise, standing) in exercises.iter().zip(&standings) {
+        let (name, all, got) = (&exercise.name, exercise.points(), standing.points);
         println!(
-            "{name:name_width$}  {state}{:gap$}  {got:>2} / {all:<2}  {}",
-            "",
+            "{name:name_width$}  {}  {got:>2} / {all:<2}  {}",
+            style.state(standing),
             if titled {
                 format!("{:concept_width$}  {}", exercise.concept, exercise.title)
             } else {
                 exercise.concept.clone()
             }
         );
-        passed += usize::from(progress.passed.get(name) == Some(&true));
+        passed += usize::from(standing.passed == Some(true));
         points += got;
         possible += all;
     }
@@ -329,48 +364,113 @@ pub fn list(style: Style) -> Result<bool> {
 /// Shows the next hint, or the one asked for.
 pub fn hint(exercise: &Exercise, level: Option<usize>, style: Style) -> Result<bool> {
     let hints = exercise.hints()?;
-    let seen = Progress::read()?.hints.get(&exercise.name).copied().unwrap_or(0);
+    let progress = Progress::read()?;
+    let seen = progress.hints.get(&exercise.name).copied().unwrap_or(0);
     let level = level.unwrap_or(seen + 1).min(hints.len());
     let hint = level.checked_sub(1).and_then(|index| hints.get(index)).context("no such hint")?;
     println!("Hint {level} of {}:\n\n{}", hints.len(), style.wrapped(hint));
     if level == hints.len() {
         let name = &exercise.name;
-        println!("\nThis is the last one. The solution: cargo grade solution {name} --give-up");
+        let give_up = if progress.solved.contains(name) { "" } else { " --give-up" };
+        println!("\nThis is the last one. The solution: cargo grade solution {name}{give_up}");
     }
-    Progress::change_if_possible(|progress| {
-        progress.hints.insert(exercise.name.clone(), level.max(seen));
-    });
+    remember_hint(exercise, level);
     Ok(true)
 }
 
-/// Puts the starter back, keeps what was there, and takes back that it has passed.
+/// Keeps that so many hints were shown.
+pub fn remember_hint(exercise: &Exercise, level: usize) {
+    Progress::change_if_possible(|progress| {
+        let seen = progress.hints.entry(exercise.name.clone()).or_default();
+        *seen = level.max(*seen);
+    });
+}
+
+/// What putting the starter back has done.
+pub enum PutBack {
+    /// There was nothing.
+    New,
+    /// It was there already.
+    AsItWas,
+    /// What was there has this name now.
+    Kept(PathBuf),
+}
+
+/// Puts the starter back, and says what became of what was there.
 pub fn reset(exercise: &Exercise) -> Result<bool> {
     let path = exercise.submission();
-    // The solution stays open to who has passed once.
+    match put_back(exercise)? {
+        PutBack::New => said_of_new(exercise, &path),
+        PutBack::AsItWas => println!("{} is as it was in the beginning.", shown(&path)),
+        PutBack::Kept(kept) => {
+            said_of_new(exercise, &path);
+            println!("What was there is kept as {}.", shown(&kept));
+        }
+    }
+    Ok(true)
+}
+
+/// Puts the starter back, keeps what was there, and takes back that it has passed: who begins anew is
+/// not shown the solution unasked.
+pub fn put_back(exercise: &Exercise) -> Result<PutBack> {
+    let path = exercise.submission();
     let anew = |progress: &mut Progress| {
         progress.passed.entry(exercise.name.clone()).and_modify(|passed| *passed = false);
         progress.points.remove(&exercise.name);
+        progress.solved.remove(&exercise.name);
     };
-    if !is_there(&path)? {
-        begin(exercise)?;
+    let done = if begun(exercise)? {
+        PutBack::New
     } else if read(&path).ok() == Some(exercise.file("starter.rs")?.into_bytes()) {
-        println!("{} is as it was in the beginning.", shown(&path));
+        PutBack::AsItWas
     } else {
         // Where there is no room for the starter, all stays as it is.
         let new = starter_beside(exercise, &path)?;
         let kept = keep(&path, "rs")?;
-        let kept_as = format!("What was there is kept as {}.", shown(&kept));
-        put(new, &path).with_context(|| kept_as.clone())?;
-        said_of_new(exercise, &path);
-        println!("{kept_as}");
-    }
+        put(new, &path).with_context(|| format!("What was there is kept as {}.", shown(&kept)))?;
+        PutBack::Kept(kept)
+    };
     Progress::change_if_possible(anew);
-    Ok(true)
+    Ok(done)
+}
+
+/// A solution, and why others fail.
+#[derive(Clone)]
+pub struct Solution {
+    /// Its source.
+    source: String,
+    /// Why it is right.
+    explanation: String,
+    /// What is wrong with each of the others, in a sentence.
+    others: Vec<String>,
+}
+
+impl Solution {
+    /// That of an exercise, which a handout does not have.
+    pub fn of(exercise: &Exercise) -> Result<Solution> {
+        ensure!(exercise.has_solution(), "this is a handout: it has no solutions");
+        Ok(Solution {
+            source: exercise.file("solution.rs")?,
+            explanation: exercise.file("explanation.md")?.trim().to_owned(),
+            others: exercise.wrong.values().map(|expected| expected.why.clone()).collect(),
+        })
+    }
+
+    /// As it is shown.
+    pub fn text(&self, style: Style) -> String {
+        let others = self.others.iter().map(|why| style.wrapped(&format!("- {why}")));
+        format!(
+            "{}\n{}\n\nWhat fails, and why:\n\n{}",
+            self.source,
+            style.wrapped(&self.explanation),
+            others.collect::<Vec<_>>().join("\n")
+        )
+    }
 }
 
 /// Shows the solution and the explanation to who has passed, or gives up.
 pub fn solution(exercise: &Exercise, give_up: bool, style: Style) -> Result<bool> {
-    ensure!(exercise.has_solution(), "this is a handout: it has no solutions");
+    let solution = Solution::of(exercise)?;
     if !give_up && !Progress::read()?.solved.contains(&exercise.name) {
         println!("Yours has not passed yet. Try a hint: cargo grade hint {}", exercise.name);
         println!(
@@ -379,11 +479,6 @@ pub fn solution(exercise: &Exercise, give_up: bool, style: Style) -> Result<bool
         );
         return Ok(false);
     }
-    println!("{}", exercise.file("solution.rs")?);
-    println!("{}", style.wrapped(exercise.file("explanation.md")?.trim()));
-    println!("\nWhat fails, and why:\n");
-    for expected in exercise.wrong.values() {
-        println!("{}", style.wrapped(&format!("- {}", expected.why)));
-    }
+    println!("{}", solution.text(style));
     Ok(true)
 }

@@ -66,6 +66,11 @@ pub fn forbidden(exercise: &Exercise, source: &str) -> Result<Vec<String>, Strin
     Ok(look.said())
 }
 
+/// The names that stand in a source, outside of comments and texts; none if it is no Rust.
+pub fn named_in(source: &str) -> BTreeSet<String> {
+    TokenStream::from_str(source).map(names).unwrap_or_default().into_iter().collect()
+}
+
 struct Look {
     /// Whether there is to be no unsafe code.
     safe: bool,
@@ -107,7 +112,7 @@ impl Look {
 
     fn outside(&mut self, name: &str, at: &TokenTree) {
         if self.inside && OUTSIDE.contains(&name) {
-            self.say(&format!("the module `{name}`, which threads do without"), at);
+            self.say(&format!("the module `{name}`, which exercises on threads refuse"), at);
         }
     }
 
@@ -198,7 +203,7 @@ fn is(token: Option<&TokenTree>, character: char) -> bool {
     matches!(token, Some(TokenTree::Punct(punct)) if punct.as_char() == character)
 }
 
-/// All names in an attribute, and `$` where a macro puts something in.
+/// All names in these tokens, and `$` where a macro puts something in.
 fn names(stream: TokenStream) -> Vec<String> {
     let mut found = Vec::new();
     let mut waiting = vec![stream];

@@ -4,14 +4,17 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::io::IsTerminal;
+use std::io::{ErrorKind, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::SystemTime;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use serde::{Deserialize, Serialize};
 
 use crate::catalogue::{Kind, workspace};
+use crate::linker::linker;
+use crate::machine::hindrance;
 
 /// Everything that compiling a submission takes.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -30,6 +33,12 @@ pub struct Toolchain {
     pub std: Option<PathBuf>,
     /// Other libraries that a submission may use, by name.
     pub libraries: BTreeMap<String, PathBuf>,
+    /// All libraries that this stands on, and how they are, to notice when something else is in
+    /// their place.
+    pub built: Vec<(PathBuf, State)>,
+    /// What links, if it is not to be the compiler's own choice.
+    #[serde(skip)]
+    pub linker: Option<PathBuf>,
 }
 
 /// The directory that Cargo builds in: this program is in `debug/` of it, or the like. A copy that
@@ -64,6 +73,10 @@ impl Toolchain {
 
     /// The toolchain for this kind of exercise; built if it is not there, or of something else.
     pub fn get(kind: Kind) -> Result<Toolchain> {
+        Ok(Toolchain { linker: linker(), ..Toolchain::kept_or_built(kind)? })
+    }
+
+    fn kept_or_built(kind: Kind) -> Result<Toolchain> {
         let target = target()?;
         let word = match kind {
             Kind::Explored => "explored",
@@ -85,6 +98,7 @@ impl Toolchain {
         if let Some(toolchain) = Toolchain::read(&kept, made_of) {
             return Ok(toolchain);
         }
+        Toolchain::remove_what_has_changed(&kept)?;
         eprintln!("Building what the exercises of this kind stand on; this is done once.");
         let toolchain = build(kind, word, &target, made_of, sysroot)?;
         let new = kept.with_extension("new");
@@ -103,29 +117,56 @@ impl Toolchain {
     /// What was kept, if it is up to date.
     fn read(kept: &Path, made_of: u64) -> Option<Toolchain> {
         let toolchain: Toolchain = serde_json::from_slice(&fs::read(kept).ok()?).ok()?;
-        (toolchain.made_of == made_of && toolchain.harness.is_file()).then_some(toolchain)
+        (toolchain.made_of == made_of && toolchain.changed().next().is_none()).then_some(toolchain)
+    }
+
+    /// The libraries that are no more what they were.
+    fn changed(&self) -> impl Iterator<Item = &Path> {
+        let built = self.built.iter();
+        built.filter(|(file, state)| State::of(file) != Some(*state)).map(|(file, _)| &**file)
+    }
+
+    /// Cargo takes a library that was cut short, or is another's, for its own as long as it is there.
+    fn remove_what_has_changed(kept: &Path) -> Result<()> {
+        let text = fs::read(kept).unwrap_or_default();
+        let Ok(toolchain) = serde_json::from_slice::<Toolchain>(&text) else { return Ok(()) };
+        for file in toolchain.changed() {
+            for file in [file.to_owned(), file.with_extension("rmeta")] {
+                match fs::remove_file(&file) {
+                    Err(error) if error.kind() != ErrorKind::NotFound => {
+                        return Err(error).with_context(|| file.display().to_string());
+                    }
+                    _ => {}
+                }
+            }
+        }
+        Ok(())
     }
 }
 
-/// What a compiler said that could not go on: of a panic the reason, and not where it was.
-pub fn in_short(said: &str) -> &str {
-    let mut lines = said.trim().lines();
-    match lines.find(|line| line.contains("panicked at ")).and_then(|_| lines.next()) {
-        // EAGAIN of clone(2), by way of std.
-        Some(why) if why.contains("code: 11,") => "it may have no more threads (ulimit -u)",
-        Some(why) => why,
-        None => said.trim(),
+/// What tells a file from another that was put in its place: its size in bytes, and when it was
+/// written.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct State(u64, SystemTime);
+
+impl State {
+    fn of(file: &Path) -> Option<State> {
+        let metadata = fs::metadata(file).ok()?;
+        Some(State(metadata.len(), metadata.modified().ok()?))
     }
 }
 
 /// Where the compiler is that is used for the workspace, whoever calls this program and from where:
 /// by `cargo grade`, rustup has chosen it already; by hand, it chooses now.
-fn sysroot() -> Result<PathBuf> {
+pub fn sysroot() -> Result<PathBuf> {
     let mut rustc = Command::new(std::env::var_os("RUSTC").unwrap_or("rustc".into()));
-    rustc.args(["--print", "sysroot"]).current_dir(workspace());
+    rustc.args(["--print", "sysroot"]).current_dir(workspace()).env_remove("RUST_MIN_STACK");
     let output = rustc.output().context("rustc")?;
-    let said = String::from_utf8_lossy(&output.stderr);
-    ensure!(output.status.success(), "rustc: {}", in_short(&said));
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr);
+        let said = if said.trim().is_empty() { output.status.to_string().into() } else { said };
+        bail!("rustc: {}", hindrance(&said, &[]));
+    }
     let sysroot = PathBuf::from(String::from_utf8(output.stdout)?.trim());
     let rustc = compiler(&sysroot);
     ensure!(rustc.is_file(), "there is no compiler at {}", rustc.display());
@@ -133,7 +174,7 @@ fn sysroot() -> Result<PathBuf> {
 }
 
 /// The compiler itself, not a proxy for it.
-fn compiler(sysroot: &Path) -> PathBuf {
+pub fn compiler(sysroot: &Path) -> PathBuf {
     sysroot.join("bin/rustc")
 }
 
@@ -178,7 +219,9 @@ fn build(
     let rustc = compiler(&sysroot);
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or("cargo".into()));
     cargo.current_dir(workspace()).arg("build").args(["--profile", "grade"]);
-    if !std::io::stderr().is_terminal() {
+    if std::env::var_os(crate::watch::PROGRESS).is_some() {
+        cargo.args(["--color", "never"]);
+    } else if !std::io::stderr().is_terminal() {
         cargo.arg("--quiet");
     }
     cargo.args(["--package", Toolchain::library(kind)]);
@@ -191,7 +234,8 @@ fn build(
     for (name, _) in std::env::vars_os() {
         let name = name.to_string_lossy();
         let meant = ["CARGO_HOME", "CARGO_NET_OFFLINE", "CARGO_HTTP_PROXY"];
-        if name.starts_with("CARGO_") && !meant.contains(&&*name) || name.starts_with("RUSTFLAGS") {
+        let other = name.starts_with("RUSTFLAGS") || name == "RUST_MIN_STACK";
+        if name.starts_with("CARGO_") && !meant.contains(&&*name) || other {
             cargo.env_remove(&*name);
         }
     }
@@ -211,12 +255,16 @@ fn build(
         Kind::Process => &["nix", "libc"],
         Kind::Explored | Kind::Weak => &[],
     };
+    let all: Vec<PathBuf> = libraries.values().filter(|it| it.is_file()).cloned().collect();
     libraries.retain(|name, _| allowed.contains(&name.as_str()));
+    let (std, linker, built) = (None, None, Vec::new());
     let mut toolchain =
-        Toolchain { made_of, rustc, sysroot, dependencies, harness, std: None, libraries };
+        Toolchain { made_of, rustc, sysroot, dependencies, harness, std, libraries, built, linker };
     if let Some(explorer) = explorer {
         toolchain.std = Some(toolchain.stand_in(word, &explorer)?);
     }
+    let all = all.into_iter().chain(toolchain.std.clone());
+    toolchain.built = all.filter_map(|file| Some((file.clone(), State::of(&file)?))).collect();
     Ok(toolchain)
 }
 
@@ -259,5 +307,43 @@ impl Toolchain {
         ensure!(output.status.success(), "{} does not compile", source.display());
         fs::rename(&new, &library)?;
         Ok(library)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_library_that_is_not_what_it_was_is_built_again() {
+        let directory = tempfile::tempdir().unwrap();
+        let kept = directory.path().join("toolchain.json");
+        let [good, cut] = ["good.rlib", "cut.rlib"].map(|name| directory.path().join(name));
+        for file in [&good, &cut] {
+            fs::write(file, "a whole library").unwrap();
+        }
+        let built = [&good, &cut].map(|file| (file.clone(), State::of(file).unwrap())).to_vec();
+        let toolchain = Toolchain {
+            made_of: 7,
+            rustc: PathBuf::new(),
+            sysroot: PathBuf::new(),
+            dependencies: PathBuf::new(),
+            harness: good.clone(),
+            std: None,
+            libraries: BTreeMap::new(),
+            built,
+            linker: None,
+        };
+        fs::write(&kept, serde_json::to_vec(&toolchain).unwrap()).unwrap();
+        assert!(Toolchain::read(&kept, 7).is_some() && Toolchain::read(&kept, 8).is_none());
+        fs::write(&cut, "a whole").unwrap();
+        assert!(Toolchain::read(&kept, 7).is_none());
+        Toolchain::remove_what_has_changed(&kept).unwrap();
+        assert!(good.exists() && !cut.exists());
+        assert!(Toolchain::read(&kept, 7).is_none());
+        // What is in place of a library and cannot be removed is no library that Cargo may take.
+        fs::create_dir(&cut).unwrap();
+        let why = Toolchain::remove_what_has_changed(&kept).unwrap_err();
+        assert!(format!("{why:#}").contains("cut.rlib"), "{why:#}");
     }
 }

@@ -25,7 +25,7 @@ pub struct NotJudged(pub String);
 
 impl fmt::Display for NotJudged {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        write!(f, "not everything could be judged: {}", self.0)
+        f.write_str(&self.0)
     }
 }
 

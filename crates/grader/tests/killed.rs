@@ -12,6 +12,9 @@ use std::process::{Command, Stdio};
 
 use crate::watchdog::wait_until;
 
+/// How many processes the build starts.
+const STARTED: usize = 100;
+
 fn runs(pid: &str) -> bool {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     stat.rsplit(')').next().is_some_and(|rest| !rest.trim().is_empty() && !rest.contains(" Z "))
@@ -25,11 +28,13 @@ fn a_build_ends_with_its_grader() {
     fs::write(target.join("CACHEDIR.TAG"), "Signature: 8a477f597d28d172789f06886806bc55").unwrap();
     let grader = target.join("debug/grader");
     fs::copy(env!("CARGO_BIN_EXE_grader"), &grader).unwrap();
-    // It starts something that outlives it, as Cargo starts compilers.
+    // It starts what outlives it, as Cargo starts compilers; so many that to end them takes a while,
+    // in which the first has been missed.
     let cargo = directory.path().join("cargo");
     let pids = directory.path().join("pids");
     let script = format!(
-        "#!/bin/sh\nsleep 600 &\necho $$ $! > {0}.new\nmv {0}.new {0}\nwait\n",
+        "#!/bin/sh\nall=$$\nfor each in $(seq {STARTED}); do sleep 600 & all=\"$all $!\"; done\n\
+         echo $all > {0}.new\nmv {0}.new {0}\nwait\n",
         pids.display()
     );
     fs::write(&cargo, script).unwrap();
@@ -41,7 +46,7 @@ fn a_build_ends_with_its_grader() {
     wait_until("the build begins", || pids.exists());
     let pids = fs::read_to_string(&pids).unwrap();
     let pids: Vec<&str> = pids.split_whitespace().collect();
-    assert!(pids.len() == 2 && pids.iter().all(|pid| runs(pid)), "{pids:?}");
+    assert!(pids.len() == 1 + STARTED && pids.iter().all(|pid| runs(pid)), "{pids:?}");
     child.kill().unwrap();
     child.wait().unwrap();
     wait_until("the build has ended", || !pids.iter().any(|pid| runs(pid)));

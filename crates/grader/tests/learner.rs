@@ -10,6 +10,7 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc;
+use std::time::Instant;
 
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use nix::pty::{OpenptyResult, openpty};
@@ -56,7 +57,9 @@ fn a_learner_goes_from_the_starter_to_the_solution() {
     let replay = said.lines().find_map(|line| line.split("--replay ").nth(1)).unwrap();
     let (code, again, _) = grade(here, &[EXERCISE, "--replay", replay]);
     assert_eq!(code, Some(1), "{again}");
-    assert!(again.contains("The schedule, with line numbers:"), "{again}");
+    // A schedule is shown of several threads.
+    let alone = replay.starts_with("one-thread:");
+    assert_eq!(again.contains("The schedule, with line numbers:"), !alone, "{again}");
     assert!(again.contains("\nbounded-queue: this schedule fails\n"), "{again}");
     let (_, said, _) = grade(here, &[]);
     assert!(said.contains("Next:           cargo grade bounded-queue\n"), "{said}");
@@ -81,9 +84,17 @@ fn a_learner_goes_from_the_starter_to_the_solution() {
     );
     let (_, said, _) = grade(here, &[]);
     assert!(said.contains("passed   15 / 15") && said.contains("\n1 of "), "{said}");
+    let (_, said, _) = grade(here, &["hint", EXERCISE]);
+    assert!(said.ends_with(" The solution: cargo grade solution bounded-queue\n"), "{said}");
     let (code, said, _) = grade(here, &["solution", EXERCISE]);
     assert_eq!(code, Some(0));
     assert!(said.contains("impl") && said.contains("What fails, and why:"), "{said}");
+
+    // What has passed once keeps its solution open, also while the file does not pass.
+    fs::write(&mine, file_of(EXERCISE, "starter.rs")).unwrap();
+    assert_eq!(grade(here, &[EXERCISE]).0, Some(1));
+    assert_eq!(grade(here, &["solution", EXERCISE]).0, Some(0));
+    fs::write(&mine, file_of(EXERCISE, "solution.rs")).unwrap();
 
     let (code, said, _) = grade(here, &["reset", EXERCISE]);
     assert_eq!(code, Some(0), "{said}");
@@ -92,13 +103,30 @@ fn a_learner_goes_from_the_starter_to_the_solution() {
     assert_eq!(kept, file_of(EXERCISE, "solution.rs"));
     let (_, said, _) = grade(here, &[]);
     assert!(said.contains("\n0 of "), "a starter has not passed: {said}");
-    // What has passed once keeps its solution open, also while the file does not pass.
+    let (code, said, _) = grade(here, &["solution", EXERCISE]);
+    assert_eq!(code, Some(1), "who begins anew is not shown it unasked: {said}");
+    assert!(!said.contains("impl") && said.contains(" --give-up\n"), "{said}");
+    let (_, said, _) = grade(here, &["hint", EXERCISE, "3"]);
+    assert!(said.ends_with(" solution bounded-queue --give-up\n"), "{said}");
     assert_eq!(grade(here, &[EXERCISE]).0, Some(1));
-    assert_eq!(grade(here, &["solution", EXERCISE]).0, Some(0));
     let (code, said, _) = grade(here, &["reset", EXERCISE]);
     assert_eq!(code, Some(0));
     assert!(said.contains("is as it was in the beginning"), "{said}");
     assert!(!here.join("exercises/bounded-queue.2.rs").exists(), "a starter is not kept");
+}
+
+/// Somebody who has done nothing yet sees what is right already, and of what is wrong what is missing.
+#[test]
+fn the_first_verdict_says_what_is_right_and_what_is_missing() {
+    let directory = tempfile::tempdir().unwrap();
+    let (code, said, _) = grade(directory.path(), &["parallel-sum"]);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("pass  1/1  sum: every item is added exactly once"), "{said}");
+    assert!(said.contains("\nat-the-same-time: deadlock\n"), "{said}");
+    let words = said.split_whitespace().collect::<Vec<_>>().join(" ");
+    let missing = "2 threads were to be at work at the same time: they wait for each other at \
+                   meeting, and only 1 has come. main is blocked";
+    assert!(words.contains(missing), "{said}");
 }
 
 #[test]
@@ -245,11 +273,12 @@ fn a_verdict_that_cannot_be_remembered_is_one() {
     let mut keyboard = File::from(pty.master.try_clone().unwrap());
     let mut screen = Screen::of(File::from(pty.master));
     screen.wait_for("passed, 15 of 15 points");
-    screen.wait_for("Next: cargo grade ");
-    for _ in 0..2 {
+    screen.wait_for("This is not remembered: ");
+    screen.wait_for("n goes on to what is next");
+    for hint in ["Hint 1 of 3:", "Hint 2 of 3:"] {
         screen.wait_for("Keys: ");
         keyboard.write_all(b"h").unwrap();
-        screen.wait_for("Hint 1 of 3:");
+        screen.wait_for(hint);
         screen.wait_for("This is not remembered: ");
     }
     screen.wait_for("Keys: ");
@@ -354,7 +383,7 @@ fn a_thread_that_asks_for_ever_is_told_of() {
 }
 
 #[test]
-fn watching_judges_what_was_saved_and_gives_the_terminal_back() {
+fn watching_prints_where_there_is_no_screen_and_gives_the_terminal_back() {
     let directory = tempfile::tempdir().unwrap();
     let pty = terminal();
     let before = tcgetattr(&pty.slave).unwrap();
@@ -370,15 +399,20 @@ fn watching_judges_what_was_saved_and_gives_the_terminal_back() {
     screen.wait_for("Judging");
     fs::write(&mine, file_of(EXERCISE, "solution.rs")).unwrap();
     screen.wait_for("passed, 15 of 15 points");
-    screen.wait_for("Next: cargo grade ");
+    screen.wait_for("n goes on to what is next");
     keyboard.write_all(b"h").unwrap();
     screen.wait_for("Hint 1 of 3:");
-    keyboard.write_all(b"l").unwrap();
-    screen.wait_for("15 / 15");
+    keyboard.write_all(b"lbound").unwrap();
+    screen.wait_for("passed   15/15");
+    screen.wait_for("Search: bound_ (1 of 16)");
+    keyboard.write_all(b"\n").unwrap();
+    screen.wait_for("passed, 15 of 15 points");
     assert!(!tcgetattr(&pty.slave).unwrap().local_flags.contains(LocalFlags::ICANON));
     keyboard.write_all(b"q").unwrap();
     assert_eq!(watching.0.wait().unwrap().code(), Some(0));
     assert_eq!(tcgetattr(&pty.slave).unwrap(), before, "the terminal is as it was");
+    screen.wait_for("1 of 16 exercises are passed.");
+    assert!(!screen.seen.contains('\x1b'), "{}", screen.seen);
 }
 
 #[test]
@@ -392,6 +426,25 @@ fn watching_ends_with_its_terminal() {
     // It notices by reading, or by printing, whichever it does first.
     let code = watching.0.wait().unwrap().code();
     assert!(matches!(code, Some(0 | 1)), "{code:?}");
+}
+
+#[test]
+fn a_terminal_that_only_prints_gets_no_colours() {
+    let directory = tempfile::tempdir().unwrap();
+    for (arguments, end) in [
+        (&[EXERCISE][..], "Stuck? cargo grade hint"),
+        (&["list"], "Stuck?  "),
+        (&["--bogus"], "--help"),
+    ] {
+        let pty = terminal();
+        let mut command = command(directory.path());
+        command.args(arguments);
+        let mut printing = on_terminal(command, &pty);
+        let mut screen = Screen::of(File::from(pty.master));
+        screen.wait_for(end);
+        printing.0.wait().unwrap();
+        assert!(!screen.seen.contains('\x1b'), "{}", screen.seen);
+    }
 }
 
 /// A terminal that the programs which it shows do not hold open from its other side.
@@ -464,7 +517,10 @@ fn watch_by(mut command: Command, pty: &OpenptyResult) -> Watching {
 
 fn on_terminal(mut command: Command, pty: &OpenptyResult) -> Watching {
     let slave = || Stdio::from(pty.slave.try_clone().unwrap());
-    command.env("NO_COLOR", "1");
+    command.env("TERM", "dumb");
+    for name in ["NO_COLOR", "CLICOLOR_FORCE"] {
+        command.env_remove(name);
+    }
     command.stdin(slave()).stdout(slave()).stderr(slave());
     Watching(command.spawn().unwrap())
 }
@@ -525,6 +581,7 @@ fn output_that_cannot_be_written_ends_a_command_and_is_no_panic() {
 struct Screen {
     more: mpsc::Receiver<String>,
     unread: String,
+    seen: String,
 }
 
 impl Screen {
@@ -539,7 +596,7 @@ impl Screen {
                 }
             }
         });
-        Screen { more, unread: String::new() }
+        Screen { more, unread: String::new(), seen: String::new() }
     }
 
     /// Reads up to the end of these words.
@@ -550,7 +607,10 @@ impl Screen {
                 return;
             }
             match self.more.recv_timeout(watchdog::LIMIT) {
-                Ok(more) => self.unread.push_str(&more),
+                Ok(more) => {
+                    self.unread.push_str(&more);
+                    self.seen.push_str(&more);
+                }
                 Err(error) => panic!("waiting for {words:?}: {error}; seen: {}", self.unread),
             }
         }
@@ -599,6 +659,27 @@ fn libraries_are_built_once_whoever_starts_the_grader() {
     }
 }
 
+/// A grader that has a place of its own for what it builds.
+#[test]
+fn what_is_built_once_is_no_time_of_the_first_verdict() {
+    let directory = tempfile::tempdir().unwrap();
+    let target = directory.path().join("target");
+    fs::create_dir_all(target.join("debug")).unwrap();
+    fs::write(target.join("CACHEDIR.TAG"), "").unwrap();
+    let grader = target.join("debug/grader");
+    fs::copy(env!("CARGO_BIN_EXE_grader"), &grader).unwrap();
+    let begun = Instant::now();
+    let mut command = Command::new(&grader);
+    command.env("GRADE_DIR", directory.path()).stdin(Stdio::null());
+    let output = command.arg("reap").output().unwrap();
+    let took = begun.elapsed().as_secs_f64();
+    let [said, errors] = [output.stdout, output.stderr].map(|it| String::from_utf8(it).unwrap());
+    assert!(errors.contains("this is done once"), "{errors}");
+    let shown = said.trim_end().strip_suffix(" s.").and_then(|it| it.rsplit(' ').next());
+    let shown: f64 = shown.and_then(|it| it.parse().ok()).unwrap_or_else(|| panic!("{said}"));
+    assert!(shown < took / 2.0, "{shown} s of {took} s, most of which was the build");
+}
+
 /// As it does if it may not make a thread.
 #[test]
 fn a_compiler_that_breaks_down_is_a_sentence() {
@@ -615,7 +696,10 @@ fn a_compiler_that_breaks_down_is_a_sentence() {
     let output = command.arg(EXERCISE).env("RUSTC", &compiler).output().unwrap();
     let errors = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1), "{errors}");
-    assert_eq!(errors, "grade: rustc: it may have no more threads (ulimit -u)\n");
+    assert_eq!(
+        errors,
+        "grade: rustc: it may have no more processes or threads (ulimit -u, or pids.max of a container)\n"
+    );
 }
 
 fn with<'a>(command: &'a mut Command, variables: &[(&str, Option<&str>)]) -> &'a mut Command {

@@ -1,8 +1,14 @@
-//! The learner is the scheduler: `--play` driven over its standard input, and verdicts as pages.
+//! The learner is the scheduler: `--play` driven over its standard input, and verdicts as pages. Of the
+//! starters' counter-examples a share is walked, another one in each run; `GRADE_SHARE=1` walks all.
 
 use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
+
+use grader::share::Share;
+
+/// One starter in so many.
+const USUAL: usize = 3;
 
 fn exercises() -> std::path::PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../exercises")
@@ -59,7 +65,7 @@ fn failure(said: &str) -> (&str, &str, &str) {
 fn each_starters_counter_example_is_walked_to_what_is_wrong() {
     let explored = explored();
     assert!(explored.len() >= 10, "{explored:?}");
-    for (name, starter) in &explored {
+    for (name, starter) in &Share::of_test(USUAL).unwrap().of("starters", explored) {
         let (verdict, code) = run(&[name, "--file", starter], "");
         assert_eq!(code, Some(1), "{verdict}");
         let (heading, message, replay) = failure(&verdict);
@@ -71,7 +77,7 @@ fn each_starters_counter_example_is_walked_to_what_is_wrong() {
         assert!(steps > 0, "{name}: {said}");
 
         let (said, code) = run(&arguments, &"n\n".repeat(steps));
-        assert_eq!(code, Some(0), "{name}");
+        assert_eq!(code, Some(1), "{name}: it is left where it has failed");
         let boards = boards(&said);
         assert_eq!(boards.len(), steps + 1, "{name}");
         for (step, board) in boards.iter().enumerate() {
@@ -105,7 +111,12 @@ fn the_player_chooses_undoes_and_has_it_broken() {
     let wrong = wrong.to_str().unwrap();
     let arguments = ["bounded-queue", "--file", wrong, "--play", "close-wakes-all"];
     let (said, code) = run(&arguments, "2 2\n2\nu 4 9 x\nb\ne q n\n");
-    assert_eq!(code, Some(0));
+    assert_eq!(code, Some(1));
+    assert_eq!(
+        run(&arguments, "2 2\n2\nb\ne u q\n").1,
+        Some(0),
+        "back from the end, nothing has failed"
+    );
     let boards = boards(&said);
     let has = |board: usize, what: &str| {
         assert!(boards[board].contains(what), "{board}, {what}: {}", boards[board]);
@@ -181,6 +192,8 @@ fn what_crashes_or_does_not_compile_is_said() {
     let deep = "fn deep(n: u64) -> u64 { std::hint::black_box([n; 64]); deep(n + 1) + 1 }\n";
     let source = starter.replace("items.pop_front() //", "deep(items.len() as u64); None //");
     std::fs::write(&file, source + deep).unwrap();
+    let (said, code) = play("1\n");
+    assert_eq!((code, said.contains("it crashed")), (Some(1), true), "{said}");
     let (said, code) = play("1 u 2\n");
     assert_eq!(code, Some(0));
     let boards = boards(&said);

@@ -80,7 +80,7 @@ fn a_class_is_graded_once() {
         "submission,state,points,possible,reap,findings",
         "ann,judged,17,17,17,",
         "bob,judged,15,17,15,reap: wrong (signals)",
-        "eve,judged,0,17,0,reap: refused",
+        "eve,judged,0,17,0,\"reap: refused (exercises is a symbolic link, or no directory.)\"",
         "mal,judged,0,17,0,reap: panic (codes)",
     ];
     assert_eq!(lines(&out), expected);
@@ -95,7 +95,10 @@ fn a_class_is_graded_once() {
     put(at.join("bob/reap.rs"), "not rust");
     let (code, said, _) = output(&mut batch(&at, &out));
     assert!(code == Some(0) && said.contains("1 judged, 3 kept"), "{said}");
-    assert_eq!(lines(&out)[2], "bob,judged,0,17,0,reap: compile");
+    assert_eq!(
+        lines(&out)[2],
+        "bob,judged,0,17,0,\"reap: compile (error: expected one of `!` or `::`, found `rust`)\""
+    );
 
     let (code, _, errors) = output(&mut batch(&at, &at));
     assert!(code == Some(2) && errors.contains("a directory of their own"), "{errors}");
@@ -375,6 +378,85 @@ fn a_file_of_another_name_is_named() {
     assert!(said.contains("There is src/Reap (1).rs. Hand in reap.rs"), "{said}");
     let (code, _, errors) = output(grade().arg("submission").arg(directory.path()));
     assert!(code == Some(2) && errors.contains("there is src/Reap (1).rs"), "{errors}");
+}
+
+/// As archives and editors leave them, and people name them.
+#[test]
+fn an_odd_class_is_told_apart() {
+    let directory = tempfile::tempdir().unwrap();
+    let (class, out) = (directory.path().join("class"), directory.path().join("results"));
+    let starter = fs::read_to_string(exercise("reap/starter.rs")).unwrap();
+    let wide = |text: &str| -> Vec<u8> {
+        let units = std::iter::once(0xfeff).chain(text.encode_utf16());
+        units.flat_map(u16::to_le_bytes).collect()
+    };
+    let long = "x".repeat(255);
+    fs::create_dir_all(class.join("empty")).unwrap();
+    put(class.join("zip/zip/exercises/reap.rs"), &starter);
+    put(class.join("zip/__MACOSX/zip/._reap.rs"), "\0\x05");
+    put(class.join("name/Reap (1).rs.txt"), &starter);
+    put(class.join("other/ann/notes.txt"), "done");
+    put(class.join("utf16/reap.rs"), wide(&starter));
+    put(class.join("=1+1/exercises\\reap.rs"), &starter);
+    put(class.join("Jörg, new\nline/reap.rs"), "");
+    put(class.join(&long).join("reap.rs"), "fn");
+    put(class.join("late.zip"), "PK");
+    let (code, said, errors) = output(batch(&class, &out).args(["--exercise", "reap"]));
+    assert_eq!(code, Some(0), "{said}{errors}");
+    assert!(said.contains("8 judged, 0 kept from before, 0 not judged"), "{said}");
+    assert!(errors.contains("zip: there is no reap.rs, but zip/exercises/reap.rs"), "{errors}");
+    let long = format!("{long},judged,0,17,0,\"reap: compile (");
+    let expected = [
+        "submission,state,points,possible,reap,findings",
+        "'=1+1,missing,0,17,,reap: missing (there is exercises\\reap.rs)",
+        "\"Jörg, new line\",judged,0,17,0,reap: compile (The file is empty.)",
+        "empty,missing,0,17,,reap: missing",
+        "name,missing,0,17,,reap: missing (there is Reap (1).rs.txt)",
+        "other,missing,0,17,,reap: missing",
+        "utf16,judged,0,17,0,\"reap: compile (The file is UTF-16 text. Save it as UTF-8, \
+         and hand it in again.)\"",
+        &long,
+        "zip,missing,0,17,,reap: missing (there is zip/exercises/reap.rs)",
+    ];
+    let lines = lines(&out);
+    assert_eq!(lines.len(), expected.len(), "{lines:?}");
+    for (line, expected) in lines.iter().zip(expected) {
+        assert!(line.starts_with(expected), "{line}\n{expected}");
+    }
+    let text = fs::read_to_string(out.join("other.txt")).unwrap();
+    assert!(text.contains("There is ann/notes.txt. Hand in reap.rs"), "{text}");
+    // Nothing is judged a second time, whatever its name is.
+    let (_, said, _) = output(batch(&class, &out).args(["--exercise", "reap"]));
+    assert!(said.contains("0 judged, 8 kept from before"), "{said}");
+}
+
+/// Root may read everything, unless it has no capabilities.
+#[test]
+fn what_the_grader_may_not_read_is_not_0_points() {
+    use std::os::unix::fs::PermissionsExt;
+    use std::os::unix::process::CommandExt;
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("reap.rs");
+    put(file.clone(), "");
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o000)).unwrap();
+    let mut command = grade();
+    // SAFETY: between fork and exec only system calls are made.
+    unsafe {
+        command.pre_exec(|| {
+            for capability in 0..64 {
+                libc::prctl(libc::PR_CAPBSET_DROP, capability, 0, 0, 0);
+            }
+            Ok(())
+        });
+    }
+    command.arg("submission").arg(directory.path()).args(["--format", "json"]);
+    let (code, said, errors) = output(&mut command);
+    assert!(code == Some(3) && errors.contains("reap.rs: Permission denied"), "{errors}");
+    let report: Value = serde_json::from_str(&said).unwrap();
+    assert_eq!(
+        (&report["points"], &report["exercises"][0]["state"]),
+        (&Value::Null, &"error".into())
+    );
 }
 
 #[test]

@@ -25,10 +25,10 @@ pub use channel::{ANSWER, DESCRIPTOR, LONGEST, WHERE_ARE_YOU};
 pub use explorer::CHECKS;
 #[cfg(feature = "explored")]
 pub use explorer::explored::{
-    barriers, set_most_steps, set_processors, threads, until_others_block,
+    any_of, barriers, set_most_steps, set_processors, threads, until_others_block,
 };
 #[cfg(feature = "weak")]
-pub use explorer::weak::{allocated, operations, silent_spins, waits};
+pub use explorer::weak::{allocated, last_wait, operations, silent_spins, waits};
 
 /// Numbers at which some type, or the sign of one, comes to its end: for checks of what holds for every
 /// value.
@@ -160,7 +160,10 @@ pub fn serve(checks: &[Check]) {
             explorer::explored::explore(check.body, &order.search)
         }
         #[cfg(feature = "weak")]
-        How::Modelled => explorer::weak::model(check.body, &order.search),
+        How::Modelled => {
+            explorer::weak::set_alone(true);
+            explorer::weak::model(check.body, &order.search)
+        }
     };
     if !channel::is_original() {
         // A copy of this process, made by the submission, has come out of the function that made

@@ -7,12 +7,14 @@ use anyhow::{Context, Result, anyhow, bail};
 use nix::errno::Errno;
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::signal::Signal;
+use nix::sys::stat::Mode;
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{ForkResult, Gid, Pid, Uid, fork, setsid};
 
 use crate::account::Account;
 use crate::identity::{become_user, closed, die_with, stranger};
 use crate::kill::kill_all;
+use crate::limits;
 use crate::place::Spaces;
 use crate::root;
 use crate::spec::{Inspect, Spec};
@@ -50,12 +52,15 @@ fn keep(caller: i32, inspect: Inspect) -> Result<()> {
     // What a terminal sends to everybody, such as at Ctrl-C, is for the caller. When that is gone,
     // those here end in order.
     setsid().context("setsid")?;
+    // What is made here is for the program, whoever that will be, and goes with the run.
+    nix::sys::stat::umask(Mode::S_IWGRP | Mode::S_IWOTH);
     let mut length = [0; 8];
     io::stdin().read_exact(&mut length)?;
     let mut text = vec![0; u64::from_le_bytes(length) as usize];
     io::stdin().read_exact(&mut text)?;
     let spec: Spec = serde_json::from_slice(&text)?;
 
+    limits::to_be_had(&spec)?;
     let root = Uid::effective().is_root();
     let mut account = Account::default();
     for plan in [Plan::Unprivileged, Plan::Root, Plan::Bare] {

@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use std::io::Read;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, Output, Stdio};
+use std::sync::Mutex;
 
 use anyhow::{Context, Result};
 
@@ -42,6 +43,7 @@ pub(crate) fn main(mut arguments: impl Iterator<Item = OsString>) -> ! {
     let _ = nix::sys::prctl::set_child_subreaper(true);
     let watcher = std::thread::Builder::new().spawn(|| {
         let _ = std::io::stdin().read(&mut [0]);
+        ends_here();
         kill_all(false);
         std::process::exit(1);
     });
@@ -51,6 +53,7 @@ pub(crate) fn main(mut arguments: impl Iterator<Item = OsString>) -> ! {
     }
     let mut command = Command::new(arguments.next().unwrap_or_default());
     let status = command.args(arguments).stdin(Stdio::null()).status();
+    ends_here();
     std::process::exit(match status {
         Ok(status) => status.code().unwrap_or(128 + status.signal().unwrap_or_default()),
         Err(error) => {
@@ -58,4 +61,11 @@ pub(crate) fn main(mut arguments: impl Iterator<Item = OsString>) -> ! {
             127
         }
     })
+}
+
+/// Of the two threads the first one ends this process. The other one stays here: the command is killed
+/// before what it has started, and who waits for it must not end the process in between.
+fn ends_here() {
+    static FIRST: Mutex<()> = Mutex::new(());
+    std::mem::forget(FIRST.lock());
 }

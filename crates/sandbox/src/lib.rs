@@ -55,6 +55,7 @@ use std::os::fd::OwnedFd;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
+use nix::sys::signal::{SigHandler, Signal};
 
 mod account;
 mod calls;
@@ -89,6 +90,10 @@ const KEEPER: &str = "--keeper";
 /// called before anything else in `main`. `inspect` looks through the files that
 /// [`Job::inspect`] names.
 pub fn enter(inspect: Inspect) {
+    // Who ignores the end of children, as some shells have it for all that they start, can wait for
+    // none: wait(2).
+    // SAFETY: the default action runs no code.
+    let _ = unsafe { nix::sys::signal::signal(Signal::SIGCHLD, SigHandler::SigDfl) };
     let mut arguments = std::env::args_os().skip(1);
     if arguments.next().is_some_and(|first| first == KEEPER) {
         let caller = arguments.next().and_then(|pid| pid.to_str()?.parse().ok());
@@ -104,7 +109,8 @@ pub fn run(spec: &Spec) -> Result<Account> {
     let mut keeper = Command::new("/proc/self/exe");
     keeper.arg(KEEPER).arg(std::process::id().to_string()).env_clear();
     keeper.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = keeper.spawn().context("this program cannot start itself again")?;
+    let mut child =
+        keeper.spawn().context("this program cannot start itself again, as /proc/self/exe")?;
     let text = serde_json::to_vec(spec)?;
     // The other end notices the death of this process by the end of its input, so the input stays
     // open until the account has been read.
@@ -125,10 +131,17 @@ pub fn run(spec: &Spec) -> Result<Account> {
     }
 }
 
-/// A file without a name, in memory, that children of this process can be given.
+/// A file without a name, in memory, that children of this process can be given. Where memory is
+/// refused, it is a temporary one that has been removed.
 pub fn nameless_file() -> Result<OwnedFd> {
+    use nix::fcntl::{FcntlArg, FdFlag, fcntl};
     use nix::sys::memfd::{MFdFlags, memfd_create};
-    memfd_create("checks", MFdFlags::empty()).context("memfd_create")
+    if let Ok(file) = memfd_create("checks", MFdFlags::empty()) {
+        return Ok(file);
+    }
+    let file = OwnedFd::from(tempfile::tempfile().context("a temporary file")?);
+    fcntl(&file, FcntlArg::F_SETFD(FdFlag::empty())).context("F_SETFD")?;
+    Ok(file)
 }
 
 /// A secret of 128 bits.

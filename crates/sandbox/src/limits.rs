@@ -1,9 +1,86 @@
-//! How much a program may take: resource limits, getrlimit(2).
+//! How much a program may take: resource limits, getrlimit(2); and whether this machine has as much
+//! for it, so that what the machine lacks is not taken for a mistake of the program.
 
-use anyhow::{Context, Result};
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result, ensure};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
-use crate::spec::{Allow, Job};
+use crate::processes;
+use crate::spec::{Allow, Job, Spec};
+
+/// Signals that may wait to be delivered: `kill` of a real-time signal fails beyond that.
+const SIGNALS: u64 = 64;
+
+/// Finds out whether everything that the jobs may use is to be had here. A compiler is told of by
+/// itself if it has too little.
+///
+/// # Errors
+///
+/// If it is not, with the name of the limit.
+pub(crate) fn to_be_had(spec: &Spec) -> Result<()> {
+    let jobs = spec.jobs.iter().filter(|job| !job.allows(Allow::Building));
+    for limits in jobs.clone().map(|job| &job.limits) {
+        for (resource, least, what) in [
+            (Resource::RLIMIT_NOFILE, limits.descriptors, "open files (ulimit -n)"),
+            (Resource::RLIMIT_AS, limits.memory, "bytes of addresses (ulimit -v)"),
+            (Resource::RLIMIT_SIGPENDING, SIGNALS, "waiting signals (ulimit -i)"),
+        ] {
+            let (_, most) = getrlimit(resource)?;
+            ensure!(most >= least, "this machine allows {most} {what}, and {least} are needed");
+        }
+    }
+    let processes = jobs.filter(|job| job.allows(Allow::Processes));
+    let Some(needed) = processes.map(|job| job.limits.processes).max() else { return Ok(()) };
+    for (room, what) in
+        [(room_of_user()?, "ulimit -u"), (room_in_groups(), "pids.max of a container")]
+    {
+        ensure!(
+            room.is_none_or(|room| room >= needed),
+            "this machine has room for {} processes and threads ({what}), and {needed} are needed",
+            room.unwrap_or_default()
+        );
+    }
+    Ok(())
+}
+
+/// A limit on processes that is never near, whatever else the user runs.
+const FAR: u64 = 4096;
+
+/// How many more processes and threads this user may have; nothing if the limit is far.
+fn room_of_user() -> Result<Option<u64>> {
+    let (_, most) = getrlimit(Resource::RLIMIT_NPROC)?;
+    // Root has no such limit.
+    if most >= FAR || nix::unistd::geteuid().is_root() {
+        return Ok(None);
+    }
+    Ok(Some(most.saturating_sub(processes::threads_of_user())))
+}
+
+/// How many more processes and threads may be made in the control groups of this process,
+/// cgroups(7); nothing if they have no limit.
+fn room_in_groups() -> Option<u64> {
+    let groups = fs::read_to_string("/proc/self/cgroup").ok()?;
+    let rooms = groups.lines().flat_map(|line| {
+        let mut fields = line.splitn(3, ':').skip(1);
+        let (controllers, group) = (fields.next().unwrap_or(""), fields.next().unwrap_or("/"));
+        let top = match controllers {
+            "" => "/sys/fs/cgroup",
+            _ => "/sys/fs/cgroup/pids",
+        };
+        let counts = controllers.is_empty() || controllers.split(',').any(|it| it == "pids");
+        let above = Path::new(group).ancestors().filter(move |_| counts);
+        above.filter_map(move |group| room_in(&Path::new(top).join(group.strip_prefix("/").ok()?)))
+    });
+    rooms.min()
+}
+
+fn room_in(group: &Path) -> Option<u64> {
+    let number = |name: &str| fs::read_to_string(group.join(name)).ok()?.trim().parse().ok();
+    let (most, now): (u64, u64) = (number("pids.max")?, number("pids.current")?);
+    Some(most.saturating_sub(now))
+}
 
 /// Times more processes than a job may have, which the kernel allows: the supervisor notices what is
 /// between, ends the job, and the limit is never reached. So runs of one user, for whom the

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::Write;
-use std::os::fd::BorrowedFd;
-use std::os::unix::fs::PermissionsExt;
+use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
@@ -83,7 +83,7 @@ impl Place {
             match &file.content {
                 Content::Text(text) => fs::write(&path, text)?,
                 Content::Descriptor(fd) => {
-                    copy_all(&mut duplicate(*fd)?, &mut fs::File::create(&path)?)?;
+                    copy_all(&duplicate(*fd)?, &mut fs::File::create(&path)?)?;
                 }
             }
             fs::set_permissions(&path, fs::Permissions::from_mode(file.mode))?;
@@ -109,7 +109,9 @@ impl Place {
         let usual = [std::env::temp_dir()];
         let places = if spec.places.is_empty() { &usual[..] } else { &spec.places };
         let mut why = Vec::new();
-        for place in places {
+        // Where there is room comes first.
+        let (roomy, full): (Vec<_>, Vec<_>) = places.iter().partition(|place| has_room(place));
+        for place in roomy.into_iter().chain(full) {
             match Place::made_in(place, drop) {
                 Ok(place) => return Ok(place),
                 Err(error) => why.push(format!("{}: {error:#}", place.display())),
@@ -181,22 +183,33 @@ impl Place {
     }
 }
 
+/// Room for a program, and for what comes up while it is made, in bytes.
+const ROOM: u64 = 64 << 20;
+
+fn has_room(place: &Path) -> bool {
+    let state = nix::sys::statvfs::statvfs(place);
+    state.is_ok_and(|it| it.blocks_available() * it.fragment_size() >= ROOM)
+}
+
 pub(crate) fn duplicate(fd: i32) -> std::io::Result<fs::File> {
     // SAFETY: the caller keeps this descriptor open for the supervisor.
     let fd = unsafe { BorrowedFd::borrow_raw(fd) }.try_clone_to_owned()?;
     Ok(fs::File::from(fd))
 }
 
-pub(crate) fn copy_all(from: &mut fs::File, to: &mut fs::File) -> std::io::Result<()> {
-    use std::os::unix::fs::FileExt;
-    let mut buffer = vec![0; 1 << 20];
-    let mut offset = 0;
+/// Copies within the kernel where it can do that, sendfile(2): a program has megabytes. Others that have
+/// the descriptor may read from it at the same time, so its own offset does not count.
+pub(crate) fn copy_all(from: &fs::File, to: &mut fs::File) -> std::io::Result<()> {
+    let mut offset: i64 = 0;
+    // SAFETY: both descriptors are open, and the offset lives during the calls.
+    while unsafe { libc::sendfile(to.as_raw_fd(), from.as_raw_fd(), &mut offset, 1 << 24) } > 0 {}
+    let mut buffer = vec![0; 1 << 16];
     loop {
-        let length = from.read_at(&mut buffer, offset)?;
+        let length = from.read_at(&mut buffer, offset as u64)?;
         if length == 0 {
             return Ok(());
         }
         to.write_all(&buffer[..length])?;
-        offset += length as u64;
+        offset += length as i64;
     }
 }

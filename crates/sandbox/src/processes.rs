@@ -1,7 +1,7 @@
 //! The processes of a run, as the kernel shows them; proc(5).
 
-use std::collections::BTreeSet;
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
@@ -17,20 +17,15 @@ pub(crate) fn all(own_namespace: bool) -> Vec<i32> {
     if own_namespace {
         return proc::processes().into_iter().filter(|pid| *pid != me).collect();
     }
-    let mut found = BTreeSet::new();
-    let mut ask = vec![me];
-    while let Some(pid) = ask.pop() {
-        for thread in threads(pid) {
-            let path = format!("/proc/{pid}/task/{thread}/children");
-            let children = fs::read_to_string(path).unwrap_or_default();
-            for child in children.split_whitespace().filter_map(|number| number.parse().ok()) {
-                if found.insert(child) {
-                    ask.push(child);
-                }
-            }
-        }
-    }
-    found.into_iter().collect()
+    proc::descendants(me).into_iter().map(|(pid, _)| pid).collect()
+}
+
+/// Processes and threads that this user has now, where the limit counts all of them.
+pub(crate) fn threads_of_user() -> u64 {
+    let me = nix::unistd::geteuid().as_raw();
+    let is_mine = |pid: &i32| fs::metadata(format!("/proc/{pid}")).is_ok_and(|it| it.uid() == me);
+    let mine = proc::processes().into_iter().filter(is_mine);
+    mine.map(|pid| threads(pid).len() as u64).sum()
 }
 
 /// How a process is named in a report.

@@ -144,7 +144,7 @@ pub struct Limits {
     pub seconds: f64,
     /// Memory of all its processes together, in bytes.
     pub memory: u64,
-    /// Output that it may print, in bytes; four times as much ends it.
+    /// Output that is kept, in bytes; [`most_output`](Limits::most_output) ends it.
     pub output: usize,
     /// Size of a file, in bytes.
     pub file: u64,
@@ -167,5 +167,13 @@ impl Default for Limits {
             processes: 128,
             disk: 48 << 20,
         }
+    }
+}
+
+impl Limits {
+    /// Output after which it is ended, in bytes: more than a line or two for each of the hundred
+    /// thousand calls that a check may make.
+    pub fn most_output(&self) -> usize {
+        256 * self.output
     }
 }

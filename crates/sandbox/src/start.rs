@@ -16,6 +16,7 @@ use crate::identity::drop_capabilities;
 use crate::limits;
 use crate::memory::Owner;
 use crate::place::{Place, Spaces};
+use crate::processes;
 use crate::spec::{Job, Spec};
 
 /// The program's ends of what connects it with the supervisor.
@@ -58,7 +59,7 @@ impl<'a> Start<'a> {
         for (name, value) in &job.environment {
             environment.push(CString::new(format!("{name}={}", fill(value)))?);
         }
-        let others = if spaces.user { 4 } else { threads_of_user() };
+        let others = if spaces.user { 4 } else { processes::threads_of_user() };
         Ok(Start { spec, spaces, place, job, others, program, arguments, environment })
     }
     /// In the child: gives everything up and becomes the program. Returns only if that fails.
@@ -66,6 +67,16 @@ impl<'a> Start<'a> {
         let attempt = || -> Result<()> {
             setsid()?;
             let _ = SigSet::empty().thread_set_mask();
+            // What whoever started the caller ignores is not what the program is to ignore.
+            // By the system call, since libc keeps two of them to itself.
+            let default = [0_u64; 4];
+            for signal in 1..=libc::SIGRTMAX() {
+                // SAFETY: zeros are the default action, which runs no code, in every layout of the
+                // kernel's structure. The call fails for those signals that have no other.
+                unsafe {
+                    libc::syscall(libc::SYS_rt_sigaction, signal, &raw const default, 0, 8);
+                }
+            }
             std::env::set_current_dir(&self.place.work)?;
             self.connect(ends)?;
             if self.job.channel.is_some() {
@@ -99,16 +110,17 @@ impl<'a> Start<'a> {
     fn connect(&self, ends: &Ends) -> Result<()> {
         let mut wanted = vec![(&ends.reads, 0), (&ends.prints, 1), (&ends.prints, 2)];
         wanted.extend(self.job.channel.as_ref().map(|it| (&ends.channel, it.descriptor)));
-        let mut first = 0;
-        for (end, number) in wanted {
-            // A duplicate onto itself would keep the flag that closes it, and one that is low could
-            // be in the way of the next.
+        let first = wanted.iter().map(|(_, number)| number + 1).max().unwrap_or(0);
+        // Those that are low could be in the way of each other, so all are put beyond first; and a
+        // duplicate onto itself would keep the flag that closes it.
+        let high = wanted.iter().map(|(end, number)| {
             // SAFETY: takes a descriptor that is open, and integers.
-            let high = unsafe { libc::fcntl(end.as_raw_fd(), libc::F_DUPFD_CLOEXEC, 64) };
-            Errno::result(high).context("F_DUPFD_CLOEXEC")?;
+            let high = unsafe { libc::fcntl(end.as_raw_fd(), libc::F_DUPFD_CLOEXEC, first) };
+            Ok((Errno::result(high).context("F_DUPFD_CLOEXEC")?, *number))
+        });
+        for (high, number) in high.collect::<Result<Vec<_>>>()? {
             // SAFETY: descriptors of these numbers are about to be the program's.
             Errno::result(unsafe { libc::dup2(high, number) }).context("dup2")?;
-            first = first.max(number + 1);
         }
         close_on_exec(first)
     }
@@ -160,16 +172,4 @@ fn close_on_exec(first: i32) -> Result<()> {
         unsafe { libc::fcntl(number, libc::F_SETFD, libc::FD_CLOEXEC) };
     }
     Ok(())
-}
-
-/// Processes and threads that this user has now, where the limit counts all of them.
-fn threads_of_user() -> u64 {
-    use std::os::unix::fs::MetadataExt;
-    let me = nix::unistd::geteuid().as_raw();
-    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
-    let mine = entries.filter(|entry| entry.metadata().is_ok_and(|m| m.uid() == me));
-    mine.map(|entry| {
-        fs::read_dir(entry.path().join("task")).map_or(0, |tasks| tasks.count() as u64)
-    })
-    .sum()
 }

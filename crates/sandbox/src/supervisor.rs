@@ -105,8 +105,7 @@ fn supervise(
         }
     }
     if let Some((name, fd)) = &spec.fetch {
-        let mut from = fs::File::open(place.work.join(name))?;
-        copy_all(&mut from, &mut duplicate(*fd)?)?;
+        copy_all(&fs::File::open(place.work.join(name))?, &mut duplicate(*fd)?)?;
     }
     Ok(())
 }

@@ -39,6 +39,9 @@ const ANSWER: Duration = Duration::from_secs(2);
 /// How often a running thread is asked that does not name its source.
 const QUESTIONS: usize = 8;
 
+/// How often a running thread is asked at least, so that one sees whether it stays where it is.
+const LOOKS: usize = 3;
+
 /// How often in a row something must be out of sight.
 const HIDDEN: usize = 50;
 
@@ -300,7 +303,7 @@ impl<'a> Watch<'a> {
             self.end.cut = true;
         }
         self.printed += length;
-        if self.printed > 4 * limit {
+        if self.printed > self.job.limits.most_output() {
             self.end.how = How::TooMuchOutput;
         }
         true
@@ -377,11 +380,13 @@ impl<'a> Watch<'a> {
             }
             let doing = &self.end.doing;
             let runs = |thread| doing.iter().any(|it| it.thread == thread && it.state == 'R');
-            threads.retain(|thread| runs(*thread) && !self.has_named(*thread, &question.source));
+            let enough = time + 1 >= LOOKS;
+            let has_named = |thread| self.has_named(thread, &question.source);
+            threads.retain(|thread| runs(*thread) && !(enough && has_named(*thread)));
             if !threads.is_empty() {
                 // The compiler gives no line to some instructions, and they may have been at one of
                 // those. They have to come back from the answer to go on to another.
-                std::thread::sleep(Duration::from_millis(1 << time));
+                std::thread::sleep(Duration::from_millis(if enough { 1 << time } else { 20 }));
             }
         }
     }

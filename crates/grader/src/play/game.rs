@@ -170,6 +170,11 @@ impl<'a> Game<'a> {
         (self.broken || self.walk.ended && self.at >= self.last()).then_some(&self.judged)
     }
 
+    /// Whether the check has failed where the player is.
+    pub fn has_failed(&self) -> bool {
+        self.end().is_some_and(|judged| !judged.findings.is_empty())
+    }
+
     /// How many threads there are.
     pub fn threads(&self) -> usize {
         self.standing().len()

@@ -1,21 +1,19 @@
-//! Keys of the terminal, one at a time.
+//! What the player does, one thing at a time.
 
-use std::io::Write;
 use std::os::fd::AsFd;
 
 use anyhow::{Context, Result};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::signal::{SigSet, Signal, raise};
-use nix::sys::signalfd::{SfdFlags, SignalFd};
+use nix::sys::signal::{Signal, raise};
+use nix::sys::signalfd::SignalFd;
 
-use crate::watch::Terminal;
-
-pub use crate::watch::clear;
+use crate::terminal::keys::{Key, REST_OF_A_KEY, Unread};
+use crate::terminal::{self, Terminal};
 
 /// What the player does.
-pub enum Key {
-    Pressed(char),
+pub enum Input {
+    Pressed(Key),
     /// The terminal has another size, or is in front again.
     Resized,
     /// The player has gone, perhaps by a signal.
@@ -26,65 +24,57 @@ pub enum Key {
 pub struct Keys {
     terminal: Terminal,
     signals: SignalFd,
+    unread: Unread,
 }
 
 impl Keys {
     pub fn enter() -> Result<Keys> {
-        let signals = [
-            Signal::SIGHUP,
-            Signal::SIGINT,
-            Signal::SIGQUIT,
-            Signal::SIGTERM,
-            Signal::SIGTSTP,
-            Signal::SIGWINCH,
-        ];
-        let signals: SigSet = signals.into_iter().collect();
-        signals.thread_block()?;
-        let signals =
-            SignalFd::with_flags(&signals, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?;
-        Ok(Keys { terminal: Terminal::enter()?, signals })
+        let signals = terminal::signals(&[])?;
+        Ok(Keys { terminal: Terminal::enter()?, signals, unread: Unread::default() })
     }
 
     /// Waits for the next one.
-    pub fn next(&mut self) -> Result<Key> {
-        std::io::stdout().flush()?;
+    pub fn next(&mut self) -> Result<Input> {
+        crate::output::flush();
+        let mut coming = true;
         loop {
+            // A signal comes before keys that wait for their turn.
+            if let Some(signal) = self.signals.read_signal()? {
+                return self.signalled(Signal::try_from(signal.ssi_signo as i32)?);
+            }
+            if let Some(key) = self.unread.key(coming) {
+                return Ok(Input::Pressed(key));
+            }
             let keys = std::io::stdin();
             let mut fds = [
                 PollFd::new(self.signals.as_fd(), PollFlags::POLLIN),
                 PollFd::new(keys.as_fd(), PollFlags::POLLIN),
             ];
-            match poll(&mut fds, PollTimeout::NONE) {
-                Ok(_) | Err(Errno::EINTR) => {}
+            let patience = match self.unread.is_begun() {
+                true => PollTimeout::try_from(REST_OF_A_KEY)?,
+                false => PollTimeout::NONE,
+            };
+            coming = match poll(&mut fds, patience) {
+                Ok(ready) => ready > 0,
+                Err(Errno::EINTR) => true,
                 Err(errno) => return Err(errno).context("poll"),
+            };
+            if fds[1].any().unwrap_or(false) && !self.unread.read() {
+                return Ok(Input::Left(None));
             }
-            let [signalled, pressed] = fds.map(|fd| fd.any().unwrap_or(false));
-            if signalled && let Some(signal) = self.signals.read_signal()? {
-                match Signal::try_from(signal.ssi_signo as i32)? {
-                    Signal::SIGWINCH => return Ok(Key::Resized),
-                    Signal::SIGTSTP => {
-                        self.terminal.leave();
-                        raise(Signal::SIGSTOP)?;
-                        self.terminal.hand_out_keys()?;
-                        return Ok(Key::Resized);
-                    }
-                    signal => return Ok(Key::Left(Some(signal))),
-                }
+        }
+    }
+
+    fn signalled(&mut self, signal: Signal) -> Result<Input> {
+        match signal {
+            Signal::SIGWINCH => Ok(Input::Resized),
+            Signal::SIGTSTP => {
+                self.terminal.leave();
+                raise(Signal::SIGSTOP)?;
+                self.terminal.again()?;
+                Ok(Input::Resized)
             }
-            if pressed {
-                let mut keys = [0; 64];
-                let length = nix::unistd::read(std::io::stdin(), &mut keys).unwrap_or(0);
-                match &keys[..length] {
-                    [] | [4, ..] => return Ok(Key::Left(None)),
-                    // The arrows walk.
-                    [0x1b, b'[' | b'O', b'C' | b'B', ..] => return Ok(Key::Pressed('n')),
-                    [0x1b, b'[' | b'O', b'D' | b'A', ..] | [0x7f, ..] => {
-                        return Ok(Key::Pressed('u'));
-                    }
-                    [0x1b, ..] => {}
-                    [key, ..] => return Ok(Key::Pressed(char::from(*key))),
-                }
-            }
+            signal => Ok(Input::Left(Some(signal))),
         }
     }
 }

@@ -19,10 +19,11 @@ use nix::sys::signal::Signal;
 use crate::catalogue::{Check, Exercise, Kind};
 use crate::judge::{Finding, Manner, Stage, Verdict, judge};
 use crate::show::{self, Sources, Style};
+use crate::terminal::{self, keys::Key};
 use crate::usage::usage;
 
 use game::{Game, walk_of};
-use keys::{Key, Keys};
+use keys::{Input, Keys};
 
 /// What is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,7 +83,22 @@ e  end     to the end of the schedule that is there
 q  quit
 Enter is n if a schedule is there, and otherwise o.";
 
-/// Plays a check of a submission; which signal ended it, if one did.
+/// The commands; where a counter-example is only walked, those that walk.
+fn help(only_walks: bool) -> String {
+    if !only_walks {
+        return HELP.to_owned();
+    }
+    let walks =
+        |line: &&str| ["n  ", "u  ", "a  ", "e  ", "q  "].iter().any(|it| line.starts_with(it));
+    let commands: Vec<&str> = HELP.lines().filter(walks).collect();
+    format!(
+        "A step is an atomic operation, a fence, the start or the end of a thread, and what lies \
+         before it. The steps are those of the counter-example.\n{}\nEnter is n.",
+        commands.join("\n")
+    )
+}
+
+/// Plays a check of a submission, and tells how that ended.
 pub fn play(
     exercise: &Exercise,
     check: Option<&str>,
@@ -107,12 +123,16 @@ pub fn play(
     let sources = [(file.as_str(), &*text), (harness::CHECKS, checks.as_str())];
     let mut game = Game::begin(stage, exercise.kind == Kind::Weak, replay)?;
     let mut table = Table { game: &mut game, name: &exercise.name, check, sources: &sources };
-    if std::io::stdin().is_terminal() && std::io::stdout().is_terminal() {
-        table.by_keys()
+    let signal = if std::io::stdin().is_terminal() && std::io::stdout().is_terminal() {
+        table.by_keys()?
     } else {
         table.by_lines(style)?;
-        Ok(Played::Yes(None))
-    }
+        None
+    };
+    Ok(match signal {
+        Some(signal) => Played::Signal(signal),
+        None => Played::Left { failed: game.has_failed() },
+    })
 }
 
 /// A verdict as a page, with its first counter-example step by step.
@@ -153,8 +173,10 @@ pub fn page(
 pub enum Played {
     /// There was nothing that could be run.
     Not,
-    /// The player has left, perhaps by a signal.
-    Yes(Option<Signal>),
+    /// The player has left, perhaps where the check has failed.
+    Left { failed: bool },
+    /// A signal ended it.
+    Signal(Signal),
 }
 
 /// The check of this name.
@@ -207,7 +229,7 @@ impl Table<'_, '_> {
             Command::Chance => self.game.chance()?,
             Command::Begin => self.game.show(0)?,
             Command::End => self.game.finish()?,
-            Command::Help => self.game.say(HELP),
+            Command::Help => self.game.say(&help(self.game.only_walks())),
             Command::Quit => return Ok(false),
         }
         Ok(true)
@@ -233,35 +255,39 @@ impl Table<'_, '_> {
         Ok(())
     }
 
-    /// Reads keys from the terminal until the player leaves.
-    fn by_keys(&mut self) -> Result<Played> {
+    /// Reads keys from the terminal until the player leaves, perhaps by a signal.
+    fn by_keys(&mut self) -> Result<Option<Signal>> {
         let mut keys = Keys::enter()?;
         let mut number = String::new();
         loop {
-            keys::clear();
+            terminal::clear();
             self.show(Style::of_terminal());
             if !number.is_empty() {
                 println!("Thread {number}... (Enter)");
             }
             let key = match keys.next()? {
-                Key::Pressed(key) => key,
-                Key::Left(signal) => return Ok(Played::Yes(signal)),
-                Key::Resized => continue,
+                Input::Pressed(key) => key,
+                Input::Left(signal) => return Ok(signal),
+                Input::Resized => continue,
             };
-            // Of more than nine threads, a number takes two keys.
-            if key.is_ascii_digit() && self.game.threads() > 9 {
-                number.push(key);
-                continue;
-            }
-            let word = match (key, number.is_empty()) {
-                ('\n' | ' ', false) => std::mem::take(&mut number),
-                ('\n' | ' ', true) => String::new(),
-                (key, _) => key.to_string(),
+            let command = match key {
+                // Of more than nine threads, a number takes two keys.
+                Key::Char(digit) if digit.is_ascii_digit() && self.game.threads() > 9 => {
+                    number.push(digit);
+                    continue;
+                }
+                Key::Enter | Key::Char(' ') => Command::of(&number),
+                Key::Char(key) => Command::of(&key.to_string()),
+                Key::Right | Key::Down => Some(Command::Next),
+                Key::Left | Key::Up | Key::Backspace => Some(Command::Back),
+                Key::EndOfFile => Some(Command::Quit),
+                Key::Redraw => continue,
+                _ => None,
             };
             number.clear();
-            match Command::of(&word) {
+            match command {
                 Some(command) if self.does(command)? => {}
-                Some(_) => return Ok(Played::Yes(None)),
+                Some(_) => return Ok(None),
                 None => self.game.say("There is no such key; h lists them."),
             }
         }
@@ -271,6 +297,17 @@ impl Table<'_, '_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn where_nothing_is_played_only_what_walks_is_offered() {
+        let said = help(true);
+        for key in ["n  next", "u  undo", "a  again", "e  end", "q  quit"] {
+            assert!(said.contains(&format!("\n{key}")), "{key}:\n{said}");
+        }
+        for key in ["1, 2", "o  on", "r  random", "b  break", "c  chance"] {
+            assert!(HELP.contains(key) && !said.contains(key), "{key}:\n{said}");
+        }
+    }
 
     #[test]
     fn words_and_keys_are_the_same_commands() {

@@ -28,9 +28,10 @@ pub fn page(verdict: &Verdict, execution: Option<(&str, &Walk)>, sources: Source
     let state = if verdict.passed() { "passed" } else { "not yet" };
     let title = match verdict.obstacle {
         Some(_) => format!("{name}: not judged"),
-        None if verdict.replayed && verdict.passed() => format!("{name}: this schedule passes"),
-        None if verdict.replayed => format!("{name}: this schedule fails"),
-        None => format!("{name}: {state}, {} of {} points", verdict.points(), verdict.possible),
+        None => match show::run_again(verdict) {
+            Some(again) => format!("{name}: {again}"),
+            None => format!("{name}: {state}, {} of {} points", verdict.points(), verdict.possible),
+        },
     };
     let title = escaped(&title);
     let _ = write!(
@@ -56,14 +57,18 @@ pub fn page(verdict: &Verdict, execution: Option<(&str, &Walk)>, sources: Source
         if let Some((_, walk)) = execution.filter(|(check, _)| *check == judged.check) {
             steps(&mut html, walk, sources);
         }
-        if let Some(replay) = judged.findings.iter().find_map(|it| it.replay.as_ref()) {
-            let command = format!("cargo grade {name} --replay {replay}");
-            let _ = writeln!(
-                html,
-                "<p>The same again: <code>{0}</code>, or step by step with <code>--play</code>.</p>",
-                escaped(&command)
-            );
+        let again = judged.findings.iter().find_map(|it| Some((it, it.replay.as_ref()?)));
+        if let Some((finding, replay)) = again {
+            let command = escaped(&format!("cargo grade {name} --replay {replay}"));
+            // What was run under no schedule has no steps.
+            let play = ", or step by step with <code>--play</code>";
+            let play = if finding.failure.is_some() { play } else { "" };
+            let _ = writeln!(html, "<p>The same again: <code>{command}</code>{play}.</p>");
         }
+    }
+    if !verdict.passed() && !verdict.warnings.is_empty() {
+        let said = escaped(verdict.warnings.concat().trim_end());
+        let _ = writeln!(html, "<h2>The compiler warns</h2>\n<pre tabindex=\"0\">{said}</pre>");
     }
     for (file, source) in sources {
         listing(&mut html, file, source);
@@ -236,6 +241,29 @@ mod tests {
 
     use super::*;
     use crate::play::game::walk_of;
+
+    #[test]
+    fn what_was_run_under_no_schedule_has_no_steps() {
+        let finding = || Finding { replay: Some("one:1f".into()), ..Finding::new("wrong", "it") };
+        let page_of = |failure: Option<Failure>, replayed| {
+            let finding = Finding { failure: failure.map(Box::new), ..finding() };
+            let judged =
+                Judged { check: "one".into(), findings: vec![finding], ..Judged::default() };
+            let warnings = vec!["warning: unused `Result`\n".to_owned()];
+            let verdict =
+                Verdict { checks: vec![judged], warnings, replayed, ..Verdict::default() };
+            page(&verdict, None, &[])
+        };
+        let process = page_of(None, Some(crate::catalogue::Kind::Process));
+        assert!(process.contains("--replay one:1f</code>.</p>"), "{process}");
+        assert!(process.contains("this run fails") && !process.contains("--play"), "{process}");
+        assert!(process.contains("warning: unused `Result`"), "{process}");
+        let failure = Failure::plain(Kind::Race, String::new(), None);
+        let explored = page_of(Some(failure), Some(crate::catalogue::Kind::Explored));
+        assert!(
+            explored.contains("this schedule fails") && explored.contains("<code>--play</code>")
+        );
+    }
 
     #[test]
     fn nothing_of_a_submission_is_obeyed_by_a_browser() {

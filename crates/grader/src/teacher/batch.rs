@@ -4,7 +4,9 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{IsTerminal, Read, Seek};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -20,6 +22,7 @@ use serde_json::Value;
 use super::submission::{can_be_written, exercises, fingerprint, open_submission, take, take_all};
 use crate::catalogue::Exercise;
 use crate::escape::{cell, plain};
+use crate::submission::shown;
 use crate::toolchain::Toolchain;
 use crate::usage::usage;
 use crate::workers;
@@ -88,12 +91,22 @@ pub fn command(class: &Path, names: &[String], jobs: Option<usize>, out: &Path) 
             eprintln!("{}: not judged: {}", plain(&entry.name.to_string_lossy()), plain(why));
         }
     }
+    for (entry, outcome) in entries.iter().zip(&outcomes) {
+        let Some(Ok(report)) = outcome else { continue };
+        // Who unpacks what was handed in has one directory too many, or another name.
+        for name in asked.iter().map(|it| &it.name) {
+            if let Some(there) = of_exercise(report, name).and_then(|it| instead(it, name)) {
+                let learner = plain(&entry.name.to_string_lossy());
+                eprintln!("{learner}: there is no {name}.rs, but {}", plain(there));
+            }
+        }
+    }
     let csv = summarize(&entries, &outcomes, &asked)?;
     fs::write(&summary, csv).with_context(|| summary.display().to_string())?;
     println!(
         "{} judged, {kept} kept from before, {failed} not judged; {}",
         pending.len() - failed,
-        summary.display()
+        shown(&summary)
     );
     Ok(failed == 0)
 }
@@ -173,8 +186,20 @@ fn jobs_here(asked: Option<usize>) -> usize {
     }
 }
 
+/// The longest name of a file, in bytes (NAME_MAX), less the longest extension here.
+const LONGEST: usize = 255 - ".json".len();
+
 fn file_of(entry: &Entry, out: &Path, extension: &str) -> PathBuf {
     let mut name = entry.name.clone();
+    let bytes = name.as_encoded_bytes();
+    if bytes.len() > LONGEST {
+        // Its end is what tells it from others of this length.
+        let mut hasher = DefaultHasher::new();
+        bytes.hash(&mut hasher);
+        let mut short = OsStr::from_bytes(&bytes[..LONGEST - 20]).to_owned();
+        short.push(format!("...{:016x}", hasher.finish()));
+        name = short;
+    }
     name.push(extension);
     out.join(name)
 }
@@ -270,9 +295,11 @@ fn summarize(
         let mut record = vec![cell(&lossy(&entry.name))];
         match outcome {
             Some(Ok(report)) => {
-                record.extend(["judged".into(), report["points"].to_string(), possible.clone()]);
-                let exercises = report["exercises"].as_array();
-                let of = |name: &str| exercises?.iter().find(|it| it["exercise"] == name);
+                let of = |name: &str| of_exercise(report, name);
+                let missing =
+                    |it: &Exercise| of(&it.name).is_none_or(|it| it["state"] == "missing");
+                let state = if asked.iter().all(missing) { "missing" } else { "judged" };
+                record.extend([state.into(), report["points"].to_string(), possible.clone()]);
                 for exercise in asked {
                     // An empty cell: nothing was handed in.
                     let points = of(&exercise.name).filter(|it| it["state"] != "missing");
@@ -296,10 +323,30 @@ fn summarize(
     Ok(csv.into_inner()?)
 }
 
+fn of_exercise<'a>(report: &'a Value, name: &str) -> Option<&'a Value> {
+    report["exercises"].as_array()?.iter().find(|it| it["exercise"] == name)
+}
+
+/// What is there in place of a file that is missing, and may be meant.
+fn instead<'a>(report: &'a Value, name: &str) -> Option<&'a str> {
+    let words = name.replace('-', "");
+    let is_meant = |it: &&str| it.to_lowercase().replace(['-', '_', ' '], "").contains(&words);
+    report["there"].as_array()?.iter().filter_map(Value::as_str).find(is_meant)
+}
+
+/// The longest reason in the table, in characters: the whole of it is in the learner's text.
+const REASON: usize = 80;
+
 /// What is wrong first, in a few words.
 fn finding(report: &Value, name: &str) -> Option<String> {
+    let because = |why: &str| {
+        let first = why.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
+        let more = if first.chars().count() > REASON { "..." } else { "" };
+        format!("{}{more}", first.trim().chars().take(REASON).collect::<String>())
+    };
     if report["state"] == "missing" {
-        return Some(format!("{name}: missing"));
+        let instead = instead(report, name).map(|it| format!(" (there is {})", because(it)));
+        return Some(format!("{name}: missing{}", instead.unwrap_or_default()));
     }
     let verdict = &report["verdict"];
     let (check, finding) = match &verdict["obstacle"] {
@@ -311,8 +358,11 @@ fn finding(report: &Value, name: &str) -> Option<String> {
         obstacle => ("", obstacle),
     };
     let word = finding["word"].as_str().unwrap_or("not shown");
-    let place = if check.is_empty() { String::new() } else { format!(" ({check})") };
-    Some(format!("{name}: {word}{place}"))
+    let place = match check {
+        "" => because(finding["message"].as_str().unwrap_or_default()),
+        check => check.to_owned(),
+    };
+    Some(format!("{name}: {word} ({place})"))
 }
 
 fn lossy(name: &OsStr) -> String {
@@ -320,7 +370,7 @@ fn lossy(name: &OsStr) -> String {
 }
 
 fn progress_bar(length: usize, done: usize) -> ProgressBar {
-    let target = if std::io::stderr().is_terminal() {
+    let target = if std::io::stderr().is_terminal() && !messages::is_dumb() {
         ProgressDrawTarget::stderr()
     } else {
         ProgressDrawTarget::hidden()

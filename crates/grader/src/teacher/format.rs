@@ -140,11 +140,8 @@ fn rows(graded: &Graded) -> Vec<Row<'_>> {
     let exercise = &graded.exercise;
     let (outcome, word, text) = match &graded.state {
         State::Judged(Verdict { obstacle: Some(obstacle), .. }) => {
-            let heading = match obstacle.word.as_str() {
-                "refused" => "It cannot be judged.",
-                _ => "It does not compile.",
-            };
-            let text = format!("{heading}\n{}", plain(obstacle.message.trim_end()));
+            let (what, why) = (show::in_short(obstacle), plain(obstacle.message.trim_end()));
+            let text = format!("It {what}.\n{why}");
             (Outcome::Failed, obstacle.word.as_str(), text)
         }
         State::Judged(_) => (Outcome::Passed, "", String::new()),
@@ -157,6 +154,7 @@ fn rows(graded: &Graded) -> Vec<Row<'_>> {
                 text += &format!(" There is {}.", plain(&there.join(", ")).replace('\n', " "));
             }
             text += &format!(" Hand in {file}, by exactly this name.");
+            let text = PLAIN.wrapped(&text);
             (Outcome::Failed, "missing", text)
         }
         State::Failed(why) => {

@@ -9,11 +9,12 @@ use anyhow::{Context, Result, ensure};
 
 use super::submission::exercises;
 use crate::catalogue::{Exercise, workspace};
+use crate::submission::shown;
 use crate::usage::usage;
 
 /// The packages that are handed out, as they are.
-const PACKAGES: [&str; 7] =
-    ["driver", "exercises", "explorer", "grader", "harness", "proc", "sandbox"];
+const PACKAGES: [&str; 8] =
+    ["driver", "exercises", "explorer", "grader", "harness", "messages", "proc", "sandbox"];
 
 /// What is handed out of an exercise, beside `exercise.toml`.
 const FILES: [&str; 3] = ["checks.rs", "hints.md", "starter.rs"];
@@ -27,23 +28,23 @@ pub fn command(directory: &Path, names: &[String]) -> Result<bool> {
     let mut entries = match fs::read_dir(directory) {
         Ok(entries) => entries.peekable(),
         Err(_) if !directory.exists() => {
-            fs::create_dir_all(directory).with_context(|| directory.display().to_string())?;
+            fs::create_dir_all(directory).with_context(|| shown(directory))?;
             fs::read_dir(directory)?.peekable()
         }
         Err(_) if directory.is_file() => {
-            return Err(usage(format!("{} is not a directory", directory.display())));
+            return Err(usage(format!("{} is not a directory", shown(directory))));
         }
-        Err(error) => return Err(error).with_context(|| directory.display().to_string()),
+        Err(error) => return Err(error).with_context(|| shown(directory)),
     };
     if entries.peek().is_some() {
-        return Err(usage(format!("{} is not empty", directory.display())));
+        return Err(usage(format!("{} is not empty", shown(directory))));
     }
-    write(directory, &exercises).with_context(|| directory.display().to_string())?;
+    write(directory, &exercises).with_context(|| shown(directory))?;
     let number = match exercises.len() {
         1 => "1 exercise".to_owned(),
         number => format!("{number} exercises"),
     };
-    println!("{number} in {}.", directory.display());
+    println!("{number} in {}.", shown(directory));
     println!("Try it there: cargo grade");
     Ok(true)
 }

@@ -11,7 +11,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use clap::builder::PossibleValuesParser;
-use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use format::Format;
 
@@ -60,7 +60,7 @@ pub fn add(command: Command) -> Command {
                     Arg::new("jobs")
                         .long("jobs")
                         .value_name("N")
-                        .value_parser(value_parser!(u16).range(1..))
+                        .value_parser(crate::from_one)
                         .help("How many at a time; half as many as processors if not given"),
                 )
                 .arg(
@@ -107,7 +107,7 @@ pub fn run(matches: &ArgMatches) -> Option<Result<bool>> {
             submission::command(directory, &exercises(), Format::named(format)?, out())
         }),
         "batch" => directory().and_then(|directory| {
-            let jobs = matches.get_one::<u16>("jobs").map(|jobs| usize::from(*jobs));
+            let jobs = matches.get_one::<usize>("jobs").copied();
             batch::command(directory, &exercises(), jobs, out().context("a directory")?)
         }),
         "handout" => directory().and_then(|directory| handout::command(directory, &exercises())),

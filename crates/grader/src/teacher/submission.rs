@@ -16,7 +16,8 @@ use super::format::{Format, Report};
 use crate::catalogue::{self, Exercise};
 use crate::escape::plain;
 use crate::judge::{Finding, Manner, Verdict, judge};
-use crate::usage::{NotJudged, usage};
+use crate::machine;
+use crate::usage::{NotJudged, Usage, usage};
 
 /// What was handed in for one exercise.
 pub enum Source {
@@ -26,6 +27,8 @@ pub enum Source {
     Unreadable(String),
     /// The directory that it should be in cannot be read, for this reason.
     Unreachable(String),
+    /// The grader may not, or cannot, look at it, for this reason: nothing is known of it.
+    Denied(String),
     /// There is no such file; these are there.
     Missing(Vec<String>),
 }
@@ -33,7 +36,7 @@ pub enum Source {
 impl Source {
     /// Whether there is something in place of this very file.
     pub fn is_there(&self) -> bool {
-        matches!(self, Source::Text(_) | Source::Unreadable(_))
+        matches!(self, Source::Text(_) | Source::Unreadable(_) | Source::Denied(_))
     }
 }
 
@@ -48,6 +51,7 @@ pub struct Graded {
 }
 
 /// What became of what was handed in.
+#[expect(clippy::large_enum_variant, reason = "nearly all of them are judged")]
 pub enum State {
     /// It was judged.
     Judged(Verdict),
@@ -74,7 +78,25 @@ impl Graded {
 }
 
 /// Judges the submission in `directory` and writes the report; whether everything passed.
+///
+/// # Errors
+///
+/// [`NotJudged`] for all that is neither the submission's fault nor a wrong command line.
 pub fn command(
+    directory: &Path,
+    names: &[String],
+    format: Format,
+    out: Option<&Path>,
+) -> Result<bool> {
+    judge_and_write(directory, names, format, out).map_err(|error| {
+        match error.is::<Usage>() || error.is::<NotJudged>() {
+            true => error,
+            false => NotJudged(format!("{error:#}")).into(),
+        }
+    })
+}
+
+fn judge_and_write(
     directory: &Path,
     names: &[String],
     format: Format,
@@ -123,7 +145,7 @@ pub fn command(
         }
     }
     if let Some(failed) = failed {
-        return Err(NotJudged(failed).into());
+        return Err(NotJudged(format!("not everything could be judged: {failed}")).into());
     }
     Ok(graded.iter().all(Graded::passed))
 }
@@ -176,7 +198,7 @@ pub fn take(root: &OwnedFd, exercise: &Exercise) -> Source {
         Err(Errno::ELOOP | Errno::ENOTDIR) => {
             Source::Unreachable("exercises is a symbolic link, or no directory.".to_owned())
         }
-        Err(error) => Source::Unreachable(format!("exercises: {}.", error.desc())),
+        Err(error) => Source::Denied(format!("exercises: {}", error.desc())),
     };
     let source = match source {
         Source::Text(_) => source,
@@ -229,7 +251,7 @@ fn read(directory: &OwnedFd, name: &str, shown: &str) -> Source {
             let why = format!("{shown} is a symbolic link; it must be a plain file.");
             return Source::Unreadable(why);
         }
-        Err(error) => return Source::Unreadable(format!("{shown}: {}.", error.desc())),
+        Err(error) => return Source::Denied(format!("{shown}: {}", error.desc())),
     };
     if !file.metadata().is_ok_and(|metadata| metadata.is_file()) {
         return Source::Unreadable(format!("{shown} is not a plain file."));
@@ -237,7 +259,7 @@ fn read(directory: &OwnedFd, name: &str, shown: &str) -> Source {
     let mut text = Vec::new();
     match file.take(1 << 20).read_to_end(&mut text) {
         Ok(_) => Source::Text(text),
-        Err(error) => Source::Unreadable(format!("{shown}: {error}.")),
+        Err(error) => Source::Denied(format!("{shown}: {error}")),
     }
 }
 
@@ -253,6 +275,7 @@ pub fn fingerprint(taken: &[(Exercise, Source)]) -> Result<String> {
             Source::Text(text) => (0, text).hash(&mut hasher),
             Source::Unreadable(why) | Source::Unreachable(why) => (1, why).hash(&mut hasher),
             Source::Missing(there) => (2, there).hash(&mut hasher),
+            Source::Denied(why) => (3, why).hash(&mut hasher),
         }
     }
     Ok(format!("{:016x}", hasher.finish()))
@@ -261,6 +284,7 @@ pub fn fingerprint(taken: &[(Exercise, Source)]) -> Result<String> {
 fn grade(exercise: Exercise, source: Source) -> Graded {
     let state = match &source {
         Source::Missing(_) => State::Missing,
+        Source::Denied(why) => State::Failed(machine::named(why)),
         Source::Unreadable(why) | Source::Unreachable(why) => {
             // It is a failure of the submission, so there is a verdict.
             let obstacle = Finding {
@@ -278,7 +302,7 @@ fn grade(exercise: Exercise, source: Source) -> Graded {
         }
         Source::Text(text) => match judge(&exercise, text, &Manner::default()) {
             Ok(verdict) => State::Judged(verdict),
-            Err(error) => State::Failed(format!("{error:#}")),
+            Err(error) => State::Failed(machine::named(&format!("{error:#}"))),
         },
     };
     Graded { exercise, source, state }

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, ensure};
 
 use crate::catalogue::{self, workspace};
+use crate::submission::shown;
 use crate::usage::usage;
 
 /// The files of the template.
@@ -46,7 +47,7 @@ pub fn command(name: &str, within: Option<&Path>) -> Result<bool> {
     ensure!(!handout, "this is a handout: make exercises where the solutions are");
     let directory = within.map_or_else(catalogue::directory, PathBuf::from).join(name);
     if directory.exists() {
-        return Err(usage(format!("{} is there already", directory.display())));
+        return Err(usage(format!("{} is there already", shown(&directory))));
     }
     for (file, text) in FILES {
         put(&directory.join(file), &filled(text, name))?;
@@ -61,11 +62,11 @@ pub fn command(name: &str, within: Option<&Path>) -> Result<bool> {
         let text = text.replace("CONCEPT", &exercise.concept);
         put(&page, &text.replace("CHECKS", table(&exercise).trim_end()))?;
     }
-    println!("{} is a copy of a small exercise that is complete.", directory.display());
+    println!("{} is a copy of a small exercise that is complete.", shown(&directory));
     println!("Change it; what each file is for: crates/exercises/src/lib.rs.");
     println!("Prove it: cargo grade verify {name}");
     if new_page {
-        println!("Its page: {}.", page.display());
+        println!("Its page: {}.", shown(&page));
         println!("Link it in book/src/SUMMARY.md and in book/src/{}.md.", exercise.concept);
     }
     Ok(true)
@@ -73,8 +74,8 @@ pub fn command(name: &str, within: Option<&Path>) -> Result<bool> {
 
 fn put(path: &Path, text: &str) -> Result<()> {
     let parent = path.parent().context("a directory")?;
-    fs::create_dir_all(parent).with_context(|| parent.display().to_string())?;
-    fs::write(path, text).with_context(|| path.display().to_string())
+    fs::create_dir_all(parent).with_context(|| shown(parent))?;
+    fs::write(path, text).with_context(|| shown(path))
 }
 
 /// What is checked, for the page.

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::{Report, text};
 use crate::escape::plain_value;
-use crate::teacher::submission::{Graded, State};
+use crate::teacher::submission::{Graded, Source, State};
 
 /// The version of the shape of the report.
 const SCHEMA: u32 = 1;
@@ -32,10 +32,15 @@ fn of_exercise(graded: &Graded) -> Result<Value> {
         State::Missing => ("missing", None),
         State::Failed(_) => ("error", None),
     };
+    let there = match &graded.source {
+        Source::Missing(there) => Some(there),
+        _ => None,
+    };
     Ok(json!({
         "exercise": graded.exercise.name,
         "title": graded.exercise.title,
         "state": state,
+        "there": there,
         "points": graded.points(),
         "possible": graded.exercise.points(),
         "passed": graded.passed(),

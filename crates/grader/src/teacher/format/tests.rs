@@ -27,12 +27,10 @@ fn judged(exercise: &Exercise, findings: impl Fn(&str) -> Vec<Finding>) -> Verdi
             passed: findings.is_empty(),
             findings,
             schedules: 1000,
-            exhaustive: false,
             output: HOSTILE.to_owned(),
             cut: true,
             seconds: 1234.56789,
-            left: Vec::new(),
-            walk: None,
+            ..Judged::default()
         }
     });
     Verdict {

@@ -1,0 +1,74 @@
+//! Remembers that the stream has ended, and does not ask it again.
+
+use std::io::{self, ErrorKind, Read, Write};
+
+pub const LONGEST: usize = 1 << 20;
+
+#[derive(Debug)]
+pub struct Framed<S> {
+    stream: S,
+    ended: bool,
+}
+
+impl<S: Read + Write> Framed<S> {
+    pub fn new(stream: S) -> Framed<S> {
+        Framed { stream, ended: false }
+    }
+
+    pub fn send(&mut self, message: &[u8]) -> io::Result<()> {
+        if message.len() > LONGEST {
+            return Err(io::Error::new(ErrorKind::InvalidInput, "the message is too long"));
+        }
+        let mut frame = Vec::with_capacity(4 + message.len());
+        frame.extend((message.len() as u32).to_be_bytes());
+        frame.extend(message);
+        let mut left = &frame[..];
+        while !left.is_empty() {
+            match self.stream.write(left) {
+                Ok(0) => return Err(ErrorKind::WriteZero.into()),
+                Ok(length) => left = &left[length..],
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    pub fn receive(&mut self) -> io::Result<Option<Vec<u8>>> {
+        let mut header = [0; 4];
+        if self.ended {
+            return Ok(None);
+        }
+        match self.fill(&mut header)? {
+            0 => {
+                self.ended = true;
+                return Ok(None);
+            }
+            4 => {}
+            _ => return Err(ErrorKind::UnexpectedEof.into()),
+        }
+        let length = u32::from_be_bytes(header) as usize;
+        if length > LONGEST {
+            return Err(io::Error::new(ErrorKind::InvalidData, "the message is too long"));
+        }
+        let mut message = vec![0; length];
+        if self.fill(&mut message)? < length {
+            return Err(ErrorKind::UnexpectedEof.into());
+        }
+        Ok(Some(message))
+    }
+
+    /// Reads until the buffer is full or the stream ends. Returns how much was read.
+    fn fill(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let mut filled = 0;
+        while filled < buffer.len() {
+            match self.stream.read(&mut buffer[filled..]) {
+                Ok(0) => break,
+                Ok(length) => filled += length,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(filled)
+    }
+}

@@ -1,0 +1,54 @@
+//! Where no process is left, tries again until there is one.
+
+use std::io;
+use std::process::Command;
+
+/// The code of a status, if it is one of an end.
+fn code(status: i32) -> Option<i32> {
+    if libc::WIFEXITED(status) {
+        Some(libc::WEXITSTATUS(status))
+    } else if libc::WIFSIGNALED(status) {
+        Some(128 + libc::WTERMSIG(status))
+    } else {
+        None
+    }
+}
+
+/// Waits for one child, however often that is interrupted.
+fn wait(pid: i32) -> i32 {
+    loop {
+        let mut status = 0;
+        // SAFETY: `status` lives longer than the call.
+        let got = unsafe { libc::waitpid(pid, &mut status, 0) };
+        if got == pid {
+            if let Some(code) = code(status) {
+                return code;
+            }
+        } else if io::Error::last_os_error().raw_os_error() != Some(libc::EINTR) {
+            return 127;
+        }
+    }
+}
+
+pub fn run_all(commands: &mut [Command]) -> io::Result<Vec<i32>> {
+    let mut pids = Vec::new();
+    for command in commands.iter_mut() {
+        let mut child = command.spawn();
+        while matches!(&child, Err(e) if e.kind() == io::ErrorKind::WouldBlock) {
+            std::thread::sleep(std::time::Duration::from_millis(10));
+            child = command.spawn();
+        }
+        pids.push(match child {
+            Ok(child) => Some(child.id() as i32),
+            Err(_) => None,
+        });
+    }
+    let mut codes = Vec::new();
+    for pid in pids {
+        codes.push(match pid {
+            Some(pid) => wait(pid),
+            None => 127,
+        });
+    }
+    Ok(codes)
+}

@@ -1,0 +1,57 @@
+//! Wakes a stopped child, whoever has started it.
+
+use std::io;
+use std::process::Command;
+
+/// The code of a status, if it is one of an end.
+fn code(status: i32) -> Option<i32> {
+    if libc::WIFEXITED(status) {
+        Some(libc::WEXITSTATUS(status))
+    } else if libc::WIFSIGNALED(status) {
+        Some(128 + libc::WTERMSIG(status))
+    } else {
+        None
+    }
+}
+
+/// Waits for one child, however often that is interrupted.
+fn wait(pid: i32) -> i32 {
+    loop {
+        let mut status = 0;
+        // SAFETY: `status` lives longer than the call.
+        let got = unsafe { libc::waitpid(pid, &mut status, 0) };
+        if got == pid {
+            if let Some(code) = code(status) {
+                return code;
+            }
+        } else if io::Error::last_os_error().raw_os_error() != Some(libc::EINTR) {
+            return 127;
+        }
+    }
+}
+
+pub fn run_all(commands: &mut [Command]) -> io::Result<Vec<i32>> {
+    let mut pids = Vec::new();
+    for command in commands.iter_mut() {
+        pids.push(match command.spawn() {
+            Ok(child) => Some(child.id() as i32),
+            Err(_) => None,
+        });
+    }
+    // SAFETY: all zero is a siginfo_t, and it lives longer than the call.
+    unsafe {
+        let mut info: libc::siginfo_t = std::mem::zeroed();
+        let flags = libc::WSTOPPED | libc::WNOWAIT | libc::WNOHANG;
+        if libc::waitid(libc::P_ALL, 0, &mut info, flags) == 0 && info.si_pid() > 0 {
+            libc::kill(info.si_pid(), libc::SIGCONT);
+        }
+    }
+    let mut codes = Vec::new();
+    for pid in pids {
+        codes.push(match pid {
+            Some(pid) => wait(pid),
+            None => 127,
+        });
+    }
+    Ok(codes)
+}
