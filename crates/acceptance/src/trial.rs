@@ -27,6 +27,9 @@ const OWN_LIMIT: Duration = Duration::from_secs(45);
 /// An experiment of which a call failed ends soon; one that takes this long would wait for its limit.
 const HANGS: Duration = Duration::from_secs(20);
 
+/// So often a program is stopped for a moment.
+const SHORT_STOPS: u32 = 40;
+
 /// Who makes many calls is slow while they are counted; the first ones tell enough.
 const COUNTING: Duration = Duration::from_secs(4);
 
@@ -219,15 +222,18 @@ impl<'a> Trials<'a> {
         }
     }
 
-    /// Stops the program's processes at a random moment, waits and lets them go on.
+    /// Stops the program's processes at a random moment, waits and lets them go on; then shortly again and
+    /// again, so that they are stopped in nearly each call that waits. Some of these return EINTR then,
+    /// signal(7).
     pub fn stop_and_continue(
         &mut self,
         times: u32,
         pause: Duration,
         share: &mut impl FnMut() -> f64,
     ) {
-        for time in 0..times {
-            let experiment = self.experiments[time as usize % self.experiments.len()].clone();
+        let first = (share() * self.experiments.len() as f64) as usize;
+        for time in 0..times as usize {
+            let experiment = self.experiments[(first + time) % self.experiments.len()].clone();
             let mut command = self.program.command(&[&experiment]);
             std::os::unix::process::CommandExt::process_group(&mut command, 0);
             self.try_it(
@@ -237,10 +243,16 @@ impl<'a> Trials<'a> {
                 false,
                 |child| {
                     let group = Pid::from_raw(-(child as i32));
-                    std::thread::sleep(Duration::from_millis((300.0 * share()) as u64));
+                    std::thread::sleep(Duration::from_millis(100).mul_f64(share()));
                     send(group, Signal::SIGSTOP);
                     std::thread::sleep(pause);
                     send(group, Signal::SIGCONT);
+                    for _ in 0..SHORT_STOPS {
+                        std::thread::sleep(Duration::from_millis(10).mul_f64(share()));
+                        send(group, Signal::SIGSTOP);
+                        std::thread::sleep(Duration::from_millis(1));
+                        send(group, Signal::SIGCONT);
+                    }
                 },
             );
         }

@@ -74,10 +74,9 @@ fn run(_: &Lab) -> Result<Evidence> {
 // ANCHOR: serve
 /// The broker: opens what the policy names, read-only, and sends the descriptor.
 fn serve(mut stream: UnixStream, mut is_asked: impl FnMut()) -> Result<()> {
-    let mut length = [0];
-    while stream.read(&mut length).map_err(explain_io("read"))? == 1 {
+    while let Some(length) = (&stream).bytes().next().transpose().map_err(explain_io("read"))? {
         is_asked();
-        let mut name = vec![0; usize::from(length[0])];
+        let mut name = vec![0; length.into()];
         stream.read_exact(&mut name).map_err(explain_io("read"))?;
         let name = String::from_utf8_lossy(&name).into_owned();
         let allowed = name == PUBLIC_FILE;
@@ -139,8 +138,14 @@ fn ask(mut stream: &UnixStream, name: &str) -> Result<Option<OwnedFd>> {
     let mut bytes = [IoSliceMut::new(&mut byte)];
     let mut space = nix::cmsg_space!(RawFd);
     let flags = MsgFlags::MSG_CMSG_CLOEXEC;
-    let message = recvmsg::<()>(stream.as_raw_fd(), &mut bytes, Some(&mut space), flags)
-        .map_err(explain("recvmsg"))?;
+    let socket = stream.as_raw_fd();
+    let message = loop {
+        // A socket with a limit returns EINTR when its process was stopped and goes on, signal(7).
+        match recvmsg::<()>(socket, &mut bytes, Some(&mut space), flags) {
+            Err(Errno::EINTR) => {}
+            message => break message.map_err(explain("recvmsg"))?,
+        }
+    };
     ensure!(message.bytes == 1, "the broker has ended");
     for control in message.cmsgs().map_err(explain("recvmsg"))? {
         if let ControlMessageOwned::ScmRights(descriptors) = control

@@ -1,7 +1,7 @@
 //! A Unix socket: a stream without messages, which says who is at the other end, and carries files.
 
 use std::fs::File;
-use std::io::{IoSlice, IoSliceMut, Read, Write};
+use std::io::{ErrorKind, IoSlice, IoSliceMut, Read, Write};
 use std::os::fd::{AsRawFd, FromRawFd, RawFd};
 use std::os::unix::net::UnixStream;
 
@@ -50,6 +50,17 @@ fn pair() -> Result<(UnixStream, UnixStream)> {
     Ok((ours, theirs))
 }
 
+/// Makes one read that returns something: after a stop, a read with a limit returns EINTR when the
+/// process goes on, signal(7).
+fn read_once(mut stream: impl Read, buffer: &mut [u8]) -> Result<usize> {
+    loop {
+        match stream.read(buffer) {
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            read => return read.context("read"),
+        }
+    }
+}
+
 /// What a child writes one after the other.
 const WORDS: [&str; 3] = ["one ", "two ", "three"];
 /// So many bytes a child sends before the rest.
@@ -58,7 +69,7 @@ const FIRST: usize = 100;
 /// What reads return is not what writes wrote.
 fn bytes_alone() -> Result<Evidence> {
     // ANCHOR: bytes
-    let (mut ours, mut theirs) = pair()?;
+    let (ours, mut theirs) = pair()?;
     let writer = child(|| {
         for word in WORDS {
             theirs.write_all(word.as_bytes()).context("write")?;
@@ -68,7 +79,7 @@ fn bytes_alone() -> Result<Evidence> {
     })?;
     ends_well(writer)?;
     let mut buffer = [0; 100];
-    let read = ours.read(&mut buffer).context("read")?;
+    let read = read_once(&ours, &mut buffer)?;
     receives("words");
     // ANCHOR_END: bytes
     let text = String::from_utf8_lossy(&buffer[..read]).into_owned();
@@ -82,7 +93,7 @@ fn bytes_alone() -> Result<Evidence> {
         theirs.write_all(&[b'x'; 200]).context("write")
     })?;
     let mut buffer = [0; 300];
-    let short = ours.read(&mut buffer).context("read")?;
+    let short = read_once(&ours, &mut buffer)?;
     ours.write_all(b"!").context("write")?;
     ends_well(writer)?;
     let asked = buffer.len();
@@ -198,8 +209,13 @@ fn receive_file(stream: &UnixStream) -> Result<File> {
     let mut bytes = [IoSliceMut::new(&mut byte)];
     let mut space = nix::cmsg_space!(RawFd);
     let flags = MsgFlags::MSG_CMSG_CLOEXEC;
-    let message = recvmsg::<()>(stream.as_raw_fd(), &mut bytes, Some(&mut space), flags)
-        .map_err(explain("recvmsg"))?;
+    let socket = stream.as_raw_fd();
+    let message = loop {
+        match recvmsg::<()>(socket, &mut bytes, Some(&mut space), flags) {
+            Err(Errno::EINTR) => {}
+            message => break message.map_err(explain("recvmsg"))?,
+        }
+    };
     for control in message.cmsgs().map_err(explain("recvmsg"))? {
         if let ControlMessageOwned::ScmRights(fds) = control
             && let [fd] = fds[..]
