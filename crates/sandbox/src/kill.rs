@@ -10,8 +10,9 @@ use nix::unistd::Pid;
 
 use crate::processes;
 
-/// How long it may take to kill everything. The kernel frees a large memory first.
-const KILLING: Duration = Duration::from_secs(10);
+/// How long it may take to kill everything. The kernel frees a large memory first, and where thousands of
+/// processes want a processor each of them waits for it, to end as well.
+const KILLING: Duration = Duration::from_secs(60);
 
 /// Kills whatever is left of the job and collects it; whether nothing is left. To signal a process
 /// fails if it has ended meanwhile, which is as well: only what can still be waited for is left.

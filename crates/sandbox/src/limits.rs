@@ -83,12 +83,16 @@ fn room_in(group: &Path) -> Option<u64> {
 }
 
 /// Times more processes than a job may have, which the kernel allows: the supervisor notices what is
-/// between, ends the job, and the limit is never reached. So runs of one user, for whom the
-/// kernel counts together, do not take processes from each other.
-const MORE: u64 = 8;
+/// between, and ends the job. Those of a fork bomb all want a processor, and so does the supervisor.
+const MORE: u64 = 2;
 
-/// Sets the limits of this process and of those that come from it.
-pub(crate) fn limit(job: &Job, others: u64) -> Result<()> {
+/// The same where the kernel counts all runs of a user together: so they do not take processes from
+/// each other.
+const MORE_TOGETHER: u64 = 8;
+
+/// Sets the limits of this process and of those that come from it. `others` are the processes and threads
+/// that the kernel counts with them; `together` says that further runs may come.
+pub(crate) fn limit(job: &Job, others: u64, together: bool) -> Result<()> {
     let limits = &job.limits;
     let seconds = limits.seconds.ceil() as u64 + 1;
     let builds = job.allows(Allow::Building);
@@ -112,7 +116,8 @@ pub(crate) fn limit(job: &Job, others: u64) -> Result<()> {
     }
     // A compiler forks nothing that what it compiles could tell it to.
     if !builds {
-        most_of(Resource::RLIMIT_NPROC, MORE * limits.processes + others)?;
+        let more = if together { MORE_TOGETHER } else { MORE };
+        most_of(Resource::RLIMIT_NPROC, more * limits.processes + others)?;
     }
     Ok(())
 }

@@ -5,11 +5,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::unix::fs::MetadataExt;
+use std::time::{Duration, Instant};
 
 use nix::unistd::SysconfVar;
 use proc::has_ended;
 
 use crate::processes;
+
+/// A process that takes longer may be waited for in the kernel.
+const SLOW: Duration = Duration::from_millis(5);
 
 /// A file by its device and inode.
 type Inode = (u64, u64);
@@ -101,15 +105,27 @@ impl Counter {
 
     /// What these processes hold. If that is more than `limit`, pages that a fork has left in common
     /// are counted once, which takes longer.
-    pub(crate) fn held(&mut self, pids: &[i32], limit: u64) -> Held {
+    ///
+    /// Nothing if `stop` says so, which is asked after a process that took its time: what is mapped can
+    /// be read only while nobody forks there, and among thousands that fork this never comes to an end.
+    pub(crate) fn held(
+        &mut self,
+        pids: &[i32],
+        limit: u64,
+        stop: impl Fn() -> bool,
+    ) -> Option<Held> {
         let mut held = Held::default();
         let mut shared = BTreeMap::new();
         let mut nameless = BTreeMap::new();
         for &pid in pids {
+            let begun = Instant::now();
             if self.open(pid, &mut shared, &mut nameless).is_none() && !has_ended(pid) {
                 held.unseen.insert(format!("{pid} ({})", processes::title(pid)));
             }
             self.mapped(pid, &mut shared);
+            if begun.elapsed() > SLOW && stop() {
+                return None;
+            }
         }
         for (inode, bytes) in &mut shared {
             *bytes = (*bytes).max(self.shared.get(inode).copied().unwrap_or(0));
@@ -124,7 +140,7 @@ impl Counter {
             held.memory = common + pids.iter().map(|pid| proportional(*pid)).sum::<u64>();
         }
         held.nameless = nameless.values().sum();
-        held
+        Some(held)
     }
 
     /// Files without a name that are open; `None` if that cannot be seen.

@@ -12,7 +12,7 @@ use nix::unistd::setsid;
 
 use crate::calls::{self, Situation};
 use crate::files;
-use crate::identity::drop_capabilities;
+use crate::identity::{drop_capabilities, is_stranger};
 use crate::limits;
 use crate::memory::Owner;
 use crate::place::{Place, Spaces};
@@ -88,7 +88,8 @@ impl<'a> Start<'a> {
                 }
             }
             let _ = nix::sys::prctl::set_pdeathsig(Signal::SIGKILL);
-            limits::limit(self.job, self.others)?;
+            let alone = self.spaces.user || self.spaces.drop.is_some_and(is_stranger);
+            limits::limit(self.job, self.others, !alone)?;
             drop_capabilities()?;
             nix::sys::prctl::set_no_new_privs()?;
             if self.spec.wants("Landlock") {

@@ -239,10 +239,14 @@ impl<'a> Watch<'a> {
         let limits = &self.job.limits;
         let pids = processes::all(self.spaces.process);
         self.clock.look(&pids);
-        if processes::count(&pids) > limits.processes {
+        let too_many = |pids: &[i32]| processes::count(pids) > limits.processes;
+        if too_many(&pids) {
             return Some(How::TooManyProcesses);
         }
-        let held = self.memory.held(&pids, limits.memory);
+        let meanwhile = || too_many(&processes::all(self.spaces.process));
+        let Some(held) = self.memory.held(&pids, limits.memory, meanwhile) else {
+            return Some(How::TooManyProcesses);
+        };
         if held.memory > limits.memory {
             return Some(How::TooMuchMemory);
         }
