@@ -74,9 +74,10 @@ fn run(_: &Lab) -> Result<Evidence> {
 // ANCHOR: serve
 /// The broker: opens what the policy names, read-only, and sends the descriptor.
 fn serve(mut stream: UnixStream, mut is_asked: impl FnMut()) -> Result<()> {
-    while let Some(length) = (&stream).bytes().next().transpose().map_err(explain_io("read"))? {
+    let mut length = [0];
+    while !is_at_end(stream.read_exact(&mut length))? {
         is_asked();
-        let mut name = vec![0; length.into()];
+        let mut name = vec![0; usize::from(length[0])];
         stream.read_exact(&mut name).map_err(explain_io("read"))?;
         let name = String::from_utf8_lossy(&name).into_owned();
         let allowed = name == PUBLIC_FILE;
@@ -94,6 +95,14 @@ fn serve(mut stream: UnixStream, mut is_asked: impl FnMut()) -> Result<()> {
     Ok(())
 }
 // ANCHOR_END: serve
+
+/// Whether a read of one byte has met the end of the stream.
+fn is_at_end(read: std::io::Result<()>) -> Result<bool> {
+    match read {
+        Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => Ok(true),
+        read => read.map(|()| false).map_err(explain_io("read")),
+    }
+}
 
 // ANCHOR: plugin
 /// The plug-in: gives up its calls, and asks.
