@@ -336,9 +336,10 @@ fn together(run: &Run) {
         puppet.exits(code);
     }
     expect(run, &submission, "three programs of which the last ended first", b"here", &[4, 5, 6]);
-    // Many of them, for which the caller has enough descriptors, and could have more.
+    // Many of them, for which the caller has enough descriptors, and could have more. Who starts all of
+    // them at once has their pipes, and a few more for each that has not begun: std has two.
     let count = run.random().within(101..106) as usize;
-    submission.limit(DESCRIPTORS, Some(250));
+    submission.limit(DESCRIPTORS, Some(1000));
     let before = of_caller(&submission);
     let roles = begin(run, &submission, count);
     let puppets = all(run, &submission, &roles);
@@ -365,6 +366,16 @@ fn end_of_file(run: &Run) {
     puppets[3].exits(0);
     puppets[0].exits(0);
     expect(run, &submission, "four programs", b"", &[0; 4]);
+    // Nobody has a program's output but itself.
+    let roles = begin(run, &submission, 2);
+    let puppets = all(run, &submission, &roles);
+    puppets[0].prints(b"all of it");
+    puppets[0].closes(1);
+    let what = "what the second reads to its end when the first has closed its output, and goes on";
+    expect_output(run, what, &puppets[1].reads(), b"all of it");
+    puppets.iter().for_each(|puppet| puppet.exits(0));
+    let what = "two programs of which the first has closed its output";
+    expect(run, &submission, what, b"", &[0; 2]);
 }
 
 /// Ends the check if a program was started with a signal ignored or blocked.
@@ -395,6 +406,18 @@ fn broken_pipe(run: &Run) {
         b"",
         &[128 + PIPE, 1, 2],
     );
+    // Nobody has a program's input but itself.
+    let roles = begin(run, &submission, 2);
+    let puppets = all(run, &submission, &roles);
+    puppets[1].closes(0);
+    puppets[0].begins_to_print(&[b'x'; 1 << 17]);
+    run.ensure(puppets[0].has_printed().is_err(), || {
+        "the first program can write although its reader has closed its input".to_owned()
+    });
+    puppets[0].await_end();
+    puppets[1].exits(3);
+    let what = "a program that prints, and one that has closed its input";
+    expect(run, &submission, what, b"", &[128 + PIPE, 3]);
     // The last one prints much more than a pipe holds.
     let forever = "while echo line; do :; done 2> /dev/null; exit 1";
     let programs: [&[&str]; 2] = [&["sh", "-c", forever], &["head", "-n", "1"]];

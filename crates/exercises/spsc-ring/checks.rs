@@ -1,6 +1,7 @@
 //! What a ring for one producer and one consumer must come to.
 
 use std::cell::Cell;
+use std::fmt::Debug;
 use std::hint::spin_loop;
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -266,14 +267,22 @@ fn dropped() {
         [1; 8],
         "times that each item was dropped, with one that was pushed when the consumer had gone"
     );
+    gives_back(5, 1_u64);
+    gives_back(1, 1_u8);
+    gives_back(3, ());
+}
+
+/// Ends the check if memory of a ring stays that an item has gone through.
+fn gives_back<T: Send + Copy + PartialEq + Debug>(capacity: usize, item: T) {
+    let of = format!("a ring for {capacity} items of {} bytes", size_of::<T>());
     let before = harness::allocated();
-    let (mut producer, mut consumer) = ring(5);
-    assert_eq!(producer.push(1_u64), Ok(()), "pushing into a new ring for five");
-    assert_eq!(consumer.pop(), Some(1), "popping from a ring for five");
+    let (mut producer, mut consumer) = ring(capacity);
+    assert_eq!(producer.push(item), Ok(()), "pushing into {of}, a new one");
+    assert_eq!(consumer.pop(), Some(item), "popping from {of}");
     drop(producer);
     drop(consumer);
     let left = harness::allocated().saturating_sub(before);
-    assert_eq!(left, 0, "bytes of a ring for five that stay allocated when both ends are gone");
+    assert_eq!(left, 0, "bytes of {of} that stay allocated when both ends are gone");
 }
 
 /// The ends are dropped by two threads, so either may be the last to have the ring.

@@ -86,6 +86,7 @@
 //! schedules = 2000                   # explored: 10,000 or more over all checks; weak: a limit
 //! exhaustive = false                 # explored: try all schedules first, up to that number
 //! seconds = 5.0                      # by the clock; this is the default
+//! descriptors = 256                  # process: of each process; this is the default
 //!
 //! [starter]                          # why the starter fails
 //! check = "nothing-lost"

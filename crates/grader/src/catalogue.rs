@@ -91,6 +91,8 @@ pub struct Check {
     /// How long it may take, in seconds by the clock.
     #[serde(default = "five")]
     pub seconds: f64,
+    /// How many descriptors a process may have, if that is not what is usual.
+    pub descriptors: Option<u64>,
 }
 
 /// What it is worth to leave nothing behind.

@@ -12,7 +12,7 @@ use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
 
 use crate::catalogue::{Exercise, Kind};
-use crate::judge::{Manner, judge};
+use crate::judge::{Manner, Verdict, judge};
 use crate::toolchain::Toolchain;
 use crate::workers;
 
@@ -314,11 +314,12 @@ pub fn verify(exercises: &[Exercise]) -> Result<bool> {
 }
 
 /// What became of a mutant.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Fate {
     /// The compiler refuses it.
     Refused,
-    Killed,
+    /// By this check and finding.
+    Killed(String),
     Survives,
 }
 
@@ -328,8 +329,7 @@ const AT_A_TIME: usize = 2;
 fn prove(exercise: &Exercise) -> Result<bool> {
     let start = Instant::now();
     Toolchain::get(exercise.kind)?;
-    let mut known = equivalents(exercise)?;
-    let listed = known.len();
+    let known = equivalents(exercise)?;
     let mut all = Vec::new();
     for file in exercise.right() {
         let text = exercise.file(&file)?;
@@ -349,13 +349,15 @@ fn prove(exercise: &Exercise) -> Result<bool> {
         }
     });
     let (mut refused, mut killed, mut unexplained) = (0, 0, 0);
+    let mut judged = Vec::new();
     for ((file, _, mutant), fate) in all.iter().zip(fates) {
         let fate = fate.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner());
-        match fate.context("a mutant was not judged")?? {
+        let fate = fate.context("a mutant was not judged")??;
+        let mutation = mutant.mutation();
+        match &fate {
             Fate::Refused => refused += 1,
-            Fate::Killed => killed += 1,
+            Fate::Killed(_) => killed += 1,
             Fate::Survives => {
-                let mutation = mutant.mutation();
                 let same = |it: &Equivalent| it.file == *file && it.mutation == mutation;
                 if !known.iter().any(same) {
                     unexplained += 1;
@@ -363,20 +365,45 @@ fn prove(exercise: &Exercise) -> Result<bool> {
                 }
             }
         }
+        judged.push((file.as_str(), mutation, fate));
     }
-    known.retain(|it| !exists(exercise, it));
-    for Equivalent { file, mutation, .. } in &known {
-        println!("  WRONG equivalent.toml names what {file} does not have: {mutation}");
+    let mut stale = 0;
+    for it in &known {
+        if let Some(why) = contradicted(it, &judged) {
+            stale += 1;
+            println!("  WRONG equivalent.toml lists, of {}, what {why}: {}", it.file, it.mutation);
+        }
     }
     let made = all.len();
     println!(
         "{}: {made} mutants, {refused} do not compile, {killed} killed, {} equivalent \
-         ({listed} listed with the reason), {unexplained} unexplained, in {:.0} s",
+         ({} listed with the reason, {stale} of them no longer so), {unexplained} unexplained, in {:.0} s",
         exercise.name,
         made - refused - killed - unexplained,
+        known.len(),
         start.elapsed().as_secs_f64()
     );
-    Ok(unexplained == 0 && known.is_empty())
+    Ok(unexplained == 0 && stale == 0)
+}
+
+/// What speaks against an entry of `equivalent.toml`, given what became of each mutant: its file, the mutation,
+/// its fate. A mutation may stand in several lines, and is right if it is so in one of them.
+fn contradicted(listed: &Equivalent, judged: &[(&str, String, Fate)]) -> Option<String> {
+    if listed.reason.is_empty() {
+        return Some("has no reason".to_owned());
+    }
+    let same = |(file, mutation, _): &&(&str, String, Fate)| {
+        *file == listed.file && *mutation == listed.mutation
+    };
+    let mut why = None;
+    for (_, _, fate) in judged.iter().filter(same) {
+        match fate {
+            Fate::Survives => return None,
+            Fate::Refused => why = why.or_else(|| Some("does not compile".to_owned())),
+            Fate::Killed(by) => why = Some(format!("is caught by {by}")),
+        }
+    }
+    Some(why.unwrap_or_else(|| "is not made".to_owned()))
 }
 
 /// Judges a mutant; one check that fails is enough.
@@ -386,15 +413,17 @@ fn fate(exercise: &Exercise, text: &str) -> Result<Fate> {
     Ok(match verdict.passed() {
         _ if verdict.obstacle.is_some() => Fate::Refused,
         true => Fate::Survives,
-        false => Fate::Killed,
+        false => Fate::Killed(caught_by(&verdict)),
     })
 }
 
-/// Whether the mutant that is listed as right can be made.
-fn exists(exercise: &Exercise, listed: &Equivalent) -> bool {
-    let text = exercise.file(&listed.file).unwrap_or_default();
-    let made = mutants(&text, exercise.kind);
-    !listed.reason.is_empty() && made.iter().any(|mutant| mutant.mutation() == listed.mutation)
+fn caught_by(verdict: &Verdict) -> String {
+    let failed = verdict.checks.iter().filter(|check| !check.passed);
+    let said = failed.map(|check| {
+        let words: Vec<&str> = check.findings.iter().map(|it| it.word.as_str()).collect();
+        format!("{} [{}]", check.check, words.join(", "))
+    });
+    said.collect::<Vec<_>>().join(", ")
 }
 
 fn equivalents(exercise: &Exercise) -> Result<Vec<Equivalent>> {
@@ -484,6 +513,38 @@ use std::sync::Mutex;
     fn orderings_are_weakened_where_memory_is_weak() {
         let weaker = "flag.store(1, Release); -> flag.store(1, Relaxed);".to_owned();
         assert!(mutations(Kind::Weak).contains(&weaker));
+    }
+
+    /// Whether the mutant that is listed as right can be made.
+    fn exists(exercise: &Exercise, listed: &Equivalent) -> bool {
+        let text = exercise.file(&listed.file).unwrap_or_default();
+        let made = mutants(&text, exercise.kind);
+        !listed.reason.is_empty() && made.iter().any(|mutant| mutant.mutation() == listed.mutation)
+    }
+
+    #[test]
+    fn an_entry_is_stale_when_nothing_that_it_names_survives() {
+        let text = |it: &str| it.to_owned();
+        let listed = |mutation: &str| Equivalent {
+            file: text("solution.rs"),
+            mutation: text(mutation),
+            reason: text("It is as right."),
+        };
+        let killed = || Fate::Killed(text("sum [wrong]"));
+        let judged = [
+            ("solution.rs", text("drop a();"), killed()),
+            ("another.rs", text("drop a();"), Fate::Survives),
+            ("solution.rs", text("drop b();"), killed()),
+            ("solution.rs", text("drop b();"), Fate::Survives),
+            ("solution.rs", text("drop c();"), Fate::Refused),
+        ];
+        let why = |mutation| contradicted(&listed(mutation), &judged);
+        assert_eq!(why("drop a();"), Some(text("is caught by sum [wrong]")));
+        assert_eq!(why("drop b();"), None);
+        assert_eq!(why("drop c();"), Some(text("does not compile")));
+        assert_eq!(why("drop d();"), Some(text("is not made")));
+        let silent = Equivalent { reason: String::new(), ..listed("drop b();") };
+        assert_eq!(contradicted(&silent, &judged), Some(text("has no reason")));
     }
 
     #[test]

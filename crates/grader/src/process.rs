@@ -31,8 +31,10 @@ pub fn read_seed(text: &str) -> Result<u64> {
 const LONGER: f64 = 6.0;
 
 /// The limits of a run, which has a hundred commands, and two threads for each.
-fn limits() -> Limits {
-    Limits { processes: 320, ..Limits::default() }
+fn limits(check: &Check) -> Limits {
+    let usual = Limits::default();
+    let descriptors = check.descriptors.unwrap_or(usual.descriptors);
+    Limits { processes: 320, descriptors, ..usual }
 }
 
 /// What is run.
@@ -60,7 +62,7 @@ pub fn run_check(
     let job = Job {
         sees_processes: true,
         allow: exercise.allowed(),
-        limits: Limits { seconds: LONGER * (order.seconds + 1.0), ..limits() },
+        limits: Limits { seconds: LONGER * (order.seconds + 1.0), ..limits(check) },
         channel: Some(Channel {
             descriptor: driver::DESCRIPTOR,
             secret: sandbox::secret()?,
@@ -78,12 +80,12 @@ pub fn run_check(
         executable(SUBMISSION, 0o755, programs.submission),
     ];
     let account = run_in_sandbox(check, job, files, manner)?;
-    understand(&account.ends[0], &order, &mut judged)?;
+    understand(&account.ends[0], &order, check, &mut judged)?;
     Ok((judged, account))
 }
 
 /// What the end of a check means.
-fn understand(end: &End, order: &Order, judged: &mut Judged) -> Result<()> {
+fn understand(end: &End, order: &Order, check: &Check, judged: &mut Judged) -> Result<()> {
     judged.has_ended(end);
     let finding = match &end.how {
         How::Done if packet(end, "unknown").is_some() => {
@@ -123,7 +125,7 @@ fn understand(end: &End, order: &Order, judged: &mut Judged) -> Result<()> {
                 end.seconds
             ),
         ),
-        how => exceeded(how, &limits())?,
+        how => exceeded(how, &limits(check))?,
     };
     judged.findings.push(finding);
     Ok(())

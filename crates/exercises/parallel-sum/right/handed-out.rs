@@ -63,7 +63,6 @@ pub fn parallel_sum<T: Sync, F: Fn(&T) -> u64 + Sync>(
     });
     let mut s = state.into_inner().unwrap();
     if let Some(p) = s.bad.pop() {
-        std::mem::forget(s.bad);
         resume_unwind(p)
     }
     s.sum
