@@ -318,7 +318,14 @@ mod tests {
 
     #[test]
     fn what_a_list_would_not_heed_is_refused() {
-        let package = Package { name: "x", about: "y", experiments: &[], claims: &[] };
+        let package = Package {
+            name: "x",
+            about: "y",
+            experiments: &[],
+            claims: &[],
+            roles: &[],
+            breaks: "",
+        };
         for other in [&["--json"][..], &["--full"], &["--evidence", "f"], &["--trace", "f.svg"]] {
             let words = [&["x", "--list"], other].concat();
             let error = command(&package).try_get_matches_from(words).unwrap_err();
