@@ -267,9 +267,10 @@ fn against(choice: &Choice, all: &Answers, a: &Answers, m: &Measured) -> Vec<Str
     let used = cost(choice.model, a, f);
     let neither = "and neither does anything else that keeps what is asked for";
     let (cpus, cores) = (short(used.cpus()), short(a.cores));
+    let is = if a.cores == 1.0 { "is" } else { "are" };
     contra.say(
         used.cpus() > a.cores,
-        format!("it does not fit, {neither}: {cpus} CPUs are wanted, {cores} are there"),
+        format!("it does not fit, {neither}: {cpus} CPUs are wanted, {cores} {is} there"),
     );
     let (mib, free) = (short(used.mib), short(f.free_mib));
     contra.say(
