@@ -295,6 +295,14 @@ pub fn short(number: f64) -> String {
     text
 }
 
+/// So many of something that has a plural in s.
+pub fn counted(number: f64, one: &str) -> String {
+    match short(number) {
+        number if number == "1" => format!("1 {one}"),
+        number => format!("{number} {one}s"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

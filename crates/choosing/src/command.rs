@@ -5,8 +5,9 @@ use std::io::{self, BufRead, IsTerminal, Write};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::{Arg, ArgAction, ArgMatches, Command};
+use lab::child::explain_io;
 use lab::machine::allowed_cpus;
 use serde_json::json;
 
@@ -111,13 +112,14 @@ fn ask(given: &mut Given, input: &mut dyn BufRead, output: &mut dyn Write) -> Re
         loop {
             write!(output, "{} [{}] ", question.asks, given.answers.get(question))?;
             output.flush()?;
-            let mut typed = String::new();
-            if input.read_line(&mut typed)? == 0 {
+            let mut typed = Vec::new();
+            let read = input.read_until(b'\n', &mut typed).map_err(explain_io("read"));
+            if read.context("standard input")? == 0 {
                 let text = "No more answers: what is left is taken as listed at the end.";
                 writeln!(output, "\n{text}\n")?;
                 return Ok(());
             }
-            match typed.trim() {
+            match String::from_utf8_lossy(&typed).trim() {
                 "" => break,
                 typed => match given.set(question, typed) {
                     Ok(()) => break,
@@ -151,7 +153,7 @@ pub fn text(given: &Given, found: &Recommendation, measured: &Measured) -> Strin
         text += &format!("  {line}\n");
     }
     text += "\n                    CPUs:   starts messages      MiB  CPUs, p10 to p90\n";
-    let possible = |cost: &&Cost| !(given.answers.python && cost.model.spins());
+    let possible = |cost: &&Cost| given.answers.can_spin() || !cost.model.spins();
     for cost in found.costs.iter().filter(possible) {
         let [all, starts, messages, mib] =
             [cost.cpus(), cost.starts, cost.messages, cost.mib].map(short);
@@ -273,6 +275,14 @@ mod tests {
         let (given, shown) = asked("many\n10k\n");
         assert_eq!(given.answers.starts, 10_000.0);
         assert!(shown.contains("'many' is not a number"), "{shown}");
+    }
+
+    #[test]
+    fn what_is_no_text_is_asked_again_too() {
+        let (mut given, mut shown) = (Given::nothing(4), Vec::new());
+        ask(&mut given, &mut &b"\xff\n10k\n"[..], &mut shown).unwrap();
+        assert_eq!(given.answers.starts, 10_000.0);
+        assert!(String::from_utf8(shown).unwrap().contains("is not a number"));
     }
 
     #[test]

@@ -127,6 +127,12 @@ impl Answers {
         self.python && !self.waits && self.cores > 1.0
     }
 
+    /// Whether somebody can spin on a ring: not in Python, and not where who spins takes the one CPU
+    /// from whom it waits for.
+    pub fn can_spin(&self) -> bool {
+        !self.python && self.cores >= 2.0
+    }
+
     /// Whether tasks run in a sandbox: their code or what they read is not trusted.
     pub fn sandboxed(&self) -> bool {
         !self.trusted || !self.input_trusted
@@ -196,9 +202,9 @@ pub fn held_by_process(a: &Answers, f: &Figures) -> f64 {
     }
 }
 
-/// What these models cost: of those that fit, or of all where none does. Python spins on no ring.
+/// What these models cost: of those that fit, or of all where none does.
 fn fitting(models: &[Model], a: &Answers, f: &Figures) -> Vec<Cost> {
-    let possible = models.iter().filter(|model| !(a.python && model.spins()));
+    let possible = models.iter().filter(|model| a.can_spin() || !model.spins());
     let all: Vec<Cost> = possible.map(|model| cost(*model, a, f)).collect();
     let fit: Vec<Cost> = all.iter().copied().filter(|cost| cost.fits(a, f)).collect();
     if fit.is_empty() { all } else { fit }
@@ -216,9 +222,13 @@ fn simplest(models: &[Model], a: &Answers, f: &Figures) -> Model {
     costs.iter().find(unnoticed).or_else(cheapest).map_or(models[0], |cost| cost.model)
 }
 
-/// The first of these models that fits, whatever it costs.
+/// The first of these models that fits, whatever it costs; where none does, the simplest of those that
+/// lack least.
 fn strictest(models: &[Model], a: &Answers, f: &Figures) -> Model {
-    fitting(models, a, f).first().map_or(models[0], |cost| cost.model)
+    match fitting(models, a, f).first() {
+        Some(cost) if cost.fits(a, f) => cost.model,
+        _ => simplest(models, a, f),
+    }
 }
 
 // ANCHOR: decide
@@ -259,9 +269,10 @@ fn on_one_machine(a: &Answers, f: &Figures) -> Choice {
         };
         return plain(model, short);
     }
-    // A few of them share a fate, and an intruder: that is for code of one owner.
+    // A few of them share a fate, and an intruder: that is for code of one owner, and where processes
+    // that take one task at a time, each or from a pool, cost more than is noticed.
     let few = a.walled() && a.trusted && a.waits;
-    if few && simplest(&[Process, Async, ProcessRing], a, f) == Async {
+    if few && simplest(&[Process, ProcessPool, Async, ProcessRing], a, f) == Async {
         return mix(
             Async,
             match sandboxed {

@@ -1,6 +1,6 @@
 //! What speaks for a choice and against it, the sums, and what would turn it.
 
-use crate::answers::{Answers, bytes, short};
+use crate::answers::{Answers, bytes, counted, short};
 use crate::decide::{Choice, Cost, MIB, Model, NOTICED_CPU, cost, decide};
 use crate::figures::{Figures, Measured};
 use crate::turns::turns;
@@ -33,12 +33,11 @@ pub fn recommend(a: &Answers, m: &Measured) -> Recommendation {
     if a.machines > 1.0 {
         let no_thread = "no thread reaches another machine: messages go by sockets";
         let share = format!(
-            "each of {} machines has {} at once, {} starts and {} messages a second: the sums are \
-             for one",
+            "each of {} machines has {} at once, {} and {} a second: the sums are for one",
             short(a.machines),
             short(each.at_once),
-            short(each.starts),
-            short(each.messages)
+            counted(each.starts, "start"),
+            counted(each.messages, "message")
         );
         because.splice(0..0, [no_thread.to_owned(), share]);
     }
@@ -90,7 +89,7 @@ fn because(choice: &Choice, a: &Answers, m: &Measured) -> Vec<String> {
     match choice.model {
         Model::Async => {
             let (each, name) = match walled {
-                true => (of(Model::Process), "processes"),
+                true => (of(Model::ProcessPool), "a pool of processes"),
                 false => (thread, "threads"),
             };
             why.say(
@@ -109,10 +108,10 @@ fn because(choice: &Choice, a: &Answers, m: &Measured) -> Vec<String> {
         Model::Pool if !a.waits && a.at_once > a.cores => why.say(
             true,
             format!(
-                "{} that compute are not faster on {} CPUs than {} threads",
+                "{} that compute are not faster on {} than {}",
                 short(a.at_once),
-                short(a.cores),
-                short(a.workers())
+                counted(a.cores, "CPU"),
+                counted(a.workers(), "thread")
             ),
         ),
         Model::Pool => why.say(
@@ -132,8 +131,9 @@ fn because(choice: &Choice, a: &Answers, m: &Measured) -> Vec<String> {
         Model::ProcessPool => why.say(
             true,
             format!(
-                "{} workers take tasks, with {} CPUs; a process each takes {}",
-                short(a.workers()),
+                "{} {} tasks, with {} CPUs; a process each takes {}",
+                counted(a.workers(), "worker"),
+                if a.workers() == 1.0 { "takes" } else { "take" },
                 short(of(Model::ProcessPool).cpus()),
                 short(of(Model::Process).cpus())
             ),
@@ -213,9 +213,9 @@ fn sums(a: &Answers, f: &Figures) -> Vec<String> {
     let rate = a.messages * 1e-6;
     vec![
         format!(
-            "{} starts a second: {started} takes {} CPUs ({} µs each{beside}), a thread {} ({} µs), \
+            "{} a second: {started} takes {} CPUs ({} µs each{beside}), a thread {} ({} µs), \
              a thread pool {} ({}), a process pool {} ({}), an event loop {} ({})",
-            short(a.starts),
+            counted(a.starts, "start"),
             short(process.starts),
             short(price),
             short(thread.starts),
@@ -228,9 +228,9 @@ fn sums(a: &Answers, f: &Figures) -> Vec<String> {
             short(f.event)
         ),
         format!(
-            "{} messages a second of {}: copying takes {} CPUs by pipe ({} µs each{piped}), {} by \
+            "{} a second of {}: copying takes {} CPUs by pipe ({} µs each{piped}), {} by \
              shared memory ({}); waking a thread for each {}, a process {}; an event loop {}",
-            short(a.messages),
+            counted(a.messages, "message"),
             bytes(a.size),
             short(pipe * rate),
             short(pipe),
@@ -267,14 +267,23 @@ fn against(choice: &Choice, all: &Answers, a: &Answers, m: &Measured) -> Vec<Str
     let used = cost(choice.model, a, f);
     let neither = "and neither does anything else that keeps what is asked for";
     let (cpus, cores) = (short(used.cpus()), short(a.cores));
+    let is = if a.cores == 1.0 { "is" } else { "are" };
     contra.say(
         used.cpus() > a.cores,
-        format!("it does not fit, {neither}: {cpus} CPUs are wanted, {cores} are there"),
+        format!("it does not fit, {neither}: {cpus} CPUs are wanted, {cores} {is} there"),
     );
     let (mib, free) = (short(used.mib), short(f.free_mib));
     contra.say(
         used.mib > f.free_mib,
         format!("it does not fit, {neither}: {mib} MiB are wanted, {free} are free"),
+    );
+    contra.say(
+        used.mib <= f.free_mib && a.memory / MIB + used.mib > f.free_mib,
+        format!(
+            "with the {} that the parent has touched more memory is wanted than the {} that are free",
+            bytes(a.memory),
+            bytes(f.free_mib * MIB)
+        ),
     );
     let kib = a.size / 1024.0;
     if matches!(choice.model, Thread | Pool | Ring) {
@@ -282,13 +291,14 @@ fn against(choice: &Choice, all: &Answers, a: &Answers, m: &Measured) -> Vec<Str
         contra
             .say(a.written > 0.0, "what several write needs locks, or slices that do not overlap");
         let asleep = a.messages * f.thread_task / 2.0 * 1e-6;
+        let copied = a.messages * f.shared.at(kib) * 1e-6;
         contra.say(
-            choice.model != Ring && asleep > NOTICED_CPU * a.cores,
+            choice.model != Ring && a.can_spin() && asleep - copied > NOTICED_CPU * a.cores,
             format!(
                 "to wake a thread for each message takes {} CPUs: let the reader spin on a ring in \
                  memory instead ({} CPUs for the copies), on a CPU of its own",
                 short(asleep),
-                short(a.messages * f.shared.at(kib) * 1e-6)
+                short(copied)
             ),
         );
         contra.say(
@@ -373,7 +383,10 @@ fn against(choice: &Choice, all: &Answers, a: &Answers, m: &Measured) -> Vec<Str
     );
     contra.say(
         choice.model == Process && a.waits && !a.programs,
-        format!("{} processes count against the limit on tasks", short(a.at_once)),
+        match a.at_once {
+            1.0 => "the process counts against the limit on tasks".into(),
+            many => format!("{} processes count against the limit on tasks", short(many)),
+        },
     );
     contra.say(
         choice.model == Process && !a.waits && a.at_once > a.cores,

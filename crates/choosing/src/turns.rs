@@ -163,7 +163,12 @@ pub fn turns(choice: &Choice, a: &Answers, m: &Measured) -> Vec<String> {
             if let Some(Threshold { place, to }) = threshold(field, up, a, f) {
                 let way = if up { "from" } else { "below" };
                 let note = note(field, up, a, m, place);
-                all.push(format!("{way} {} {}{note}: {to}", field.scale.shown(place), field.name));
+                let shown = field.scale.shown(place);
+                let name = match shown == "1" {
+                    true => field.name.replacen("s a second", " a second", 1),
+                    false => field.name.to_owned(),
+                };
+                all.push(format!("{way} {shown} {name}{note}: {to}"));
             }
         }
     }

@@ -71,7 +71,10 @@ fn command() -> Command {
         .arg(flag("check", "Fail where this machine disagrees with the book"))
         .arg(flag("json", "Print one JSON object and nothing else"))
         .arg(html("Write a page with plots, the machine and all statements, too"))
-        .arg(flag("list", "List the statements and the packages that answer them"))
+        .arg(
+            flag("list", "List the statements and the packages that answer them")
+                .conflicts_with_all(["verdicts", "full", "check", "json", "html"]),
+        )
         .arg(flag("markdown", "Print the statements as the book's page").hide(true))
         .arg(folder("record", "Keep there what the book's plots are drawn from, and draw them"))
         .arg(folder("draw", "Draw the book's plots from what is kept there"))

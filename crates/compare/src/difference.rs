@@ -1,9 +1,11 @@
 //! `diff A.json B.json`: where two machines differ, by more than the noise.
 
-use std::fs;
+use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
+use lab::child::explain_io;
 use lab::{Value, Verdict, indented};
 use serde_json::Value as Json;
 
@@ -252,10 +254,20 @@ fn sampled(run: &Json) -> Vec<(String, String, [f64; 3])> {
     all
 }
 
+/// No report is as long as this, and a device may have no end.
+const LARGEST: u64 = 64 << 20;
+
 fn read(path: &Path) -> Result<Json> {
     let name = path.display();
-    let text = fs::read_to_string(path).with_context(|| format!("read {name}"))?;
-    let json: Json = serde_json::from_str(&text).with_context(|| format!("{name} is not JSON"))?;
+    let mut text = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(LARGEST + 1).read_to_end(&mut text));
+    let length = read.map_err(explain_io("read")).with_context(|| name.to_string())?;
+    ensure!(
+        length as u64 <= LARGEST,
+        "{name} is longer than anything that cargo run -q -- --json prints"
+    );
+    let json: Json =
+        serde_json::from_slice(&text).with_context(|| format!("{name} is not JSON"))?;
     match json["schema"].as_u64() {
         Some(schema) if schema == u64::from(crate::SCHEMA) => Ok(json),
         Some(schema) => bail!(

@@ -74,7 +74,10 @@ fn compare(given: &ArgMatches) -> Result<ExitCode> {
     }
     if given.get_flag("list") {
         let mut list = String::new();
-        for entry in &ledger {
+        let is_wanted = |of: &&ledger::Entry| {
+            wanted.is_empty() || wanted.contains(&of.id) || wanted.contains(&of.package)
+        };
+        for entry in ledger.iter().filter(is_wanted) {
             let (number, id, package, says) = (entry.number, entry.id, entry.package, entry.says);
             list += &format!("{number:>2} {id:<34} {package:<20} {says}\n");
         }

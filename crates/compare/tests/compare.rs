@@ -74,6 +74,9 @@ fn usage_errors_are_one_sentence_and_status_2() {
             "--written: '5M' is more than the 1 MiB that all use",
         ),
         (&["choose", "--memory", "--size", "4"], "a value is required for '--memory <SIZE>'"),
+        (&["--list", "--json"], "'--list' cannot be used with '--json'"),
+        (&["--list", "--check"], "'--list' cannot be used with '--check'"),
+        (&["--html", "a.html", "--list"], "cannot be used with"),
         (&["diff", "one"], "not provided: <B.json>"),
         (&["diff"], "not provided: <A.json> <B.json>"),
     ] {
@@ -127,7 +130,20 @@ fn a_report_that_cannot_be_written_is_said_before_anything_is_measured() {
     let output = compare(&["--html", "/nonexistent/report.html"]);
     assert_eq!((output.status.code(), &output.stdout[..]), (Some(1), &b""[..]), "{output:?}");
     let stderr = String::from_utf8(output.stderr).unwrap();
-    assert!(stderr.contains("/nonexistent/report.html"), "{stderr}");
+    assert!(stderr.contains("/nonexistent/report.html: open: ENOENT: "), "{stderr}");
+}
+
+#[test]
+fn a_list_is_of_what_was_asked_for() {
+    let numbers = |only: &[&str]| {
+        let output = compare(&[&["--list"], only].concat());
+        let text = String::from_utf8(output.stdout).unwrap();
+        let number = |line: &str| line.split_whitespace().next().unwrap().parse().unwrap();
+        text.lines().map(number).collect::<Vec<u32>>()
+    };
+    assert_eq!(numbers(&[]), (1..=70).collect::<Vec<u32>>());
+    assert_eq!(numbers(&["--only", "22,18"]), [18, 22]);
+    assert_eq!(numbers(&["--only", "choosing"]), [60, 61, 62]);
 }
 
 #[test]
@@ -340,7 +356,8 @@ fn diff_refuses_what_it_cannot_read_in_one_sentence() {
         (old.as_str(), "is in schema 1 and this program reads schema 2"),
         (&none, "is not JSON"),
         (&list, "is not the output of"),
-        ("/nonexistent", "read /nonexistent"),
+        ("/nonexistent", "/nonexistent: read: ENOENT: "),
+        ("/dev/zero", "/dev/zero is longer than anything that"),
     ] {
         for (a, b) in [(file, good.as_str()), (&good, file)] {
             let output = compare(&["diff", a, b]);

@@ -9,6 +9,7 @@ use anyhow::{Context, Result, ensure};
 use clap::{Arg, ArgAction, Command};
 use serde_json::json;
 
+use crate::unavailable::explain_io;
 use crate::{
     Destination, Effort, Evidence, Experiment, NoEvidence, Package, Run, Verdict, events, narrate,
     serve, supervise, wrapped,
@@ -37,7 +38,10 @@ fn command(package: &Package) -> Command {
     Command::new(package.name)
         .about(package.about)
         .arg(Arg::new("experiment").num_args(0..).help("Experiments to run; all without any"))
-        .arg(flag("list", "List the experiments and the questions they answer"))
+        .arg(
+            flag("list", "List the experiments and the questions they answer")
+                .conflicts_with_all(["json", "evidence", "given", "full", "trace"]),
+        )
         .arg(flag("json", "Print facts and verdicts as one JSON object instead of the story"))
         .arg(file("evidence", "Write facts and verdicts as JSON, beside the story"))
         .arg(file("given", "Judge with the evidence in FILE of what is not run").hide(true))
@@ -77,7 +81,7 @@ fn run(package: &'static Package, arguments: Vec<OsString>) -> Result<ExitCode> 
     }
     if given.get_flag("list") {
         let line = |e: &Experiment| format!("{:<18} {}\n", e.name, e.question);
-        narrate::print(&package.experiments.iter().map(line).collect::<String>())?;
+        narrate::print(&chosen.into_iter().map(line).collect::<String>())?;
         return Ok(ExitCode::SUCCESS);
     }
     if let Some(path) = given.get_one::<PathBuf>("trace")
@@ -231,7 +235,9 @@ fn reason(evidence: &Result<Evidence, NoEvidence>, is_it: fn(&NoEvidence) -> boo
 
 /// What `--evidence` kept, by experiment.
 fn read_evidence(path: &Path) -> Result<Vec<(String, Result<Evidence, NoEvidence>)>> {
-    let text = std::fs::read(path).with_context(|| format!("read {}", path.display()))?;
+    let text = std::fs::read(path)
+        .map_err(explain_io("read"))
+        .with_context(|| path.display().to_string())?;
     let object: serde_json::Value =
         serde_json::from_slice(&text).with_context(|| format!("read {}", path.display()))?;
     let experiments = object["experiments"].as_array().map(Vec::as_slice).unwrap_or_default();
@@ -282,7 +288,9 @@ fn is_called(path: &Path, extension: &str) -> bool {
 /// Completes the trace: events for viewers, or a picture if the file is called so. The trace of a
 /// program that was killed is not completed, but viewers open it as well.
 fn end_trace(path: &Path) -> Result<()> {
-    let noted = std::fs::read(path).with_context(|| format!("read {}", path.display()))?;
+    let noted = std::fs::read(path)
+        .map_err(explain_io("read"))
+        .with_context(|| path.display().to_string())?;
     let events = trace::complete(trace::read(&String::from_utf8_lossy(&noted))?);
     let text = if is_called(path, "svg") {
         trace::Picture { roles: &[], whole: true }.svg(&events)?
@@ -306,6 +314,25 @@ mod tests {
             assert!(!is_trace(text), "{text}");
         }
         assert!(is_evidence("{\n  \"claims\": [],\n") && !is_evidence("{\n  \"name\": \"x\"\n}"));
+    }
+
+    #[test]
+    fn what_a_list_would_not_heed_is_refused() {
+        let package = Package {
+            name: "x",
+            about: "y",
+            experiments: &[],
+            claims: &[],
+            roles: &[],
+            breaks: "",
+        };
+        for other in [&["--json"][..], &["--full"], &["--evidence", "f"], &["--trace", "f.svg"]] {
+            let words = [&["x", "--list"], other].concat();
+            let error = command(&package).try_get_matches_from(words).unwrap_err();
+            let said = messages::usage_sentence(&error);
+            assert!(said.contains("'--list' cannot be used with '--"), "{said}");
+        }
+        assert!(command(&package).try_get_matches_from(["x", "--list", "one"]).is_ok());
     }
 
     #[test]

@@ -43,7 +43,7 @@ impl<'a> Destination<'a> {
             }
             made => (made, true),
         };
-        let file = file.with_context(|| format!("write {}", path.display()))?;
+        let file = file.map_err(explain_io("open")).with_context(|| path.display().to_string())?;
         Ok(Destination { file, path, is_new, whole: false })
     }
 
@@ -78,7 +78,7 @@ fn may_be_written(path: &Path, kind: &str, is_one: impl Fn(&str) -> bool) -> Res
     if path.is_file() {
         let mut beginning = Vec::new();
         let read = File::open(path).and_then(|it| it.take(BEGINNING).read_to_end(&mut beginning));
-        read.with_context(|| format!("read {}", path.display()))?;
+        read.map_err(explain_io("read")).with_context(|| path.display().to_string())?;
         let over = beginning.is_empty() || is_one(&String::from_utf8_lossy(&beginning));
         ensure!(over, "{} is there, and is no {kind}: it is left as it is", path.display());
     }

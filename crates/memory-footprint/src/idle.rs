@@ -63,8 +63,10 @@ fn run(lab: &Lab) -> Result<Evidence> {
             all.push(processes(wanted, |_| executed(sleep), falls_asleep)?);
         }
         if all.iter().any(|each| each.made < ENOUGH) {
-            let made: Vec<String> = all.iter().map(|each| each.made.to_string()).collect();
-            let why = format!("only {} of {wanted} could be made", made.join(", "));
+            let few = all.iter().zip(KINDS).filter(|(each, _)| each.made < ENOUGH);
+            let made: Vec<String> =
+                few.map(|(each, kind)| format!("{} of {wanted} {kind}s", each.made)).collect();
+            let why = format!("only {} could be made", made.join(", "));
             say_why!("parent", "gives up: {why}");
             return Ok(missing(Evidence::new(), 1, &why));
         }

@@ -97,7 +97,7 @@ fn permitted(a: &Answers) -> Vec<Model> {
     if a.waits && a.trusted && !a.programs {
         all.push(Async);
     }
-    all.retain(|model| !(a.python && model.spins()));
+    all.retain(|model| a.can_spin() || !model.spins());
     all
 }
 
@@ -218,6 +218,43 @@ fn every_recommendation_has_reasons_sums_objections_and_turns() {
         let found = recommend(&case.answers(4).unwrap(), &Measured::made_up());
         for part in [&found.because, &found.sums, &found.against, &found.turns] {
             assert!(!part.is_empty(), "{}: {found:?}", case.name);
+        }
+    }
+}
+
+#[test]
+fn few_that_wait_share_no_fate() {
+    let chat = |at_once| {
+        choice(|a| (a.waits, a.crash_stays, a.starts, a.at_once) = (true, true, 500.0, at_once))
+    };
+    // A worker takes one at a time, and so many cost nothing that is noticed.
+    assert_eq!(chat(8.0), "a process pool");
+    assert_eq!(chat(10_000.0), "a few processes with async tasks inside");
+}
+
+#[test]
+fn nobody_spins_where_there_is_one_cpu() {
+    for crash_stays in [false, true] {
+        let on =
+            |cores| choice(|a| (a.crash_stays, a.cores, a.messages) = (crash_stays, cores, 3e6));
+        assert!(on(2.0).contains("rings"), "{}", on(2.0));
+        assert!(!on(1.0).contains("rings"), "{}", on(1.0));
+    }
+}
+
+#[test]
+fn where_nothing_fits_it_is_what_lacks_least() {
+    let f = Figures::made_up();
+    for starts in [0.0, 1.0, 100.0] {
+        for (trusted, programs) in [(true, false), (false, false), (true, true)] {
+            let mut a = Answers { crash_stays: true, starts, messages: 1e9, ..plain_answers() };
+            (a.trusted, a.programs) = (trusted, programs);
+            let cpus = |model: &Model| cost(*model, &a, &f).cpus();
+            let all = permitted(&a);
+            assert!(!all.iter().any(|model| cost(*model, &a, &f).fits(&a, &f)));
+            let least = all.iter().map(cpus).fold(f64::INFINITY, f64::min);
+            let found = decide(&a, &f);
+            assert!(cpus(&found.model) <= least + NOTICED_CPU * a.cores, "{found:?}: {least}");
         }
     }
 }

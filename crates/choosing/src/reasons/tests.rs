@@ -108,3 +108,60 @@ fn forked_workers_of_python_may_copy_what_they_read() {
         recommend(&a, &m).against.join(" ").contains("do not fit: 2 GiB, and 1.46 GiB are free")
     );
 }
+
+fn all_said(a: &Answers, m: &Measured) -> String {
+    let found = recommend(a, m);
+    [found.because, found.sums, found.against, found.turns].concat().join("\n")
+}
+
+#[test]
+fn one_has_no_plural() {
+    let m = Measured::made_up();
+    for kind in 0..32 {
+        let mut a = Answers { cores: 1.0, starts: 1.0, messages: 1.0, ..Answers::default_for(1) };
+        (a.waits, a.crash_stays) = (kind & 1 > 0, kind & 2 > 0);
+        a.input_trusted = kind & 4 == 0;
+        a.at_once = if kind & 8 > 0 { 1.0 } else { 8.0 };
+        a.machines = if kind & 16 > 0 { 8.0 } else { 1.0 };
+        (a.starts, a.messages) = (a.machines, a.machines);
+        // More than one CPU can do is no one of anything.
+        if kind & 3 == 0 {
+            a.messages *= 1e7;
+        }
+        let said = all_said(&a, &m);
+        for line in said.lines() {
+            for many in
+                ["starts", "messages", "threads", "workers", "processes", "CPUs than", "are there"]
+            {
+                let found = format!(" {line}").contains(&format!(" 1 {many}"));
+                assert!(!found, "{many}: {line}");
+            }
+        }
+    }
+}
+
+#[test]
+fn no_ring_is_advised_that_takes_more_than_it_saves() {
+    let m = Measured::made_up();
+    let said = |size: f64, cores: f64| {
+        let a = Answers { messages: 1e5, size, cores, ..Answers::default_for(8) };
+        all_said(&a, &m).contains("let the reader spin on a ring in memory instead")
+    };
+    // By 1e5 messages a second of 1 MiB, the copies alone take more than to wake somebody.
+    let f = &m.figures;
+    assert!(f.shared.at(1024.0) > f.thread_task / 2.0 && f.shared.at(1.0) < f.thread_task / 2.0);
+    assert!(said(1024.0, 2.0) && !said(MIB, 2.0));
+    // Who spins on the one CPU keeps it from whom it waits for.
+    assert!(!said(1024.0, 1.0));
+}
+
+#[test]
+fn memory_that_was_touched_counts_among_what_must_fit() {
+    let m = Measured::made_up();
+    let free = m.figures.free_mib * MIB;
+    let said = |share: f64| {
+        let a = Answers { shared: share * free, memory: share * free, ..Answers::default_for(4) };
+        all_said(&a, &m).contains("that the parent has touched more memory is wanted than")
+    };
+    assert!(!said(0.5) && said(1.0) && said(3.0));
+}
