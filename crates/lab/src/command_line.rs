@@ -285,7 +285,7 @@ fn end_trace(path: &Path) -> Result<()> {
     let noted = std::fs::read(path).with_context(|| format!("read {}", path.display()))?;
     let events = trace::complete(trace::read(&String::from_utf8_lossy(&noted))?);
     let text = if is_called(path, "svg") {
-        trace::Picture { roles: &[], whole: true }.svg(&events)?
+        trace::Picture { roles: &[], whole: true, narrow: false }.svg(&events)?
     } else {
         trace::json(&events)
     };

@@ -154,7 +154,7 @@ fn command() -> Command {
             Command::new("draw")
                 .about("Draw a trace as SVG: a column for each thread, a bar for each stretch")
                 .arg(path("trace").help("What a program wrote with --trace"))
-                .arg(path("figure").help("The SVG file to write"))
+                .arg(path("figure").help("The SVG file to write; one for a phone is put beside it"))
                 .arg(Arg::new("role").num_args(0..).help("All but `main` without any")),
         )
         .subcommand(
