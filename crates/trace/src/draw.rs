@@ -640,6 +640,50 @@ mod tests {
     }
 
     #[test]
+    fn for_a_phone_all_text_is_beside_the_columns_with_who_tells_it() {
+        let trace = r#"[
+{"ph":"i","ts":1,"pid":2,"tid":2,"cat":"parent","s":"t","name":"forks, and says so in a sentence that is long"},
+{"ph":"M","name":"born","ts":5,"pid":3,"tid":3,"args":{"how":"fork","by_pid":2,"by_tid":2,"at":4}},
+{"ph":"B","ts":6,"pid":3,"tid":3,"cat":"child","name":"computes <A>"},
+{"ph":"i","ts":7,"pid":3,"tid":4,"cat":"worker","s":"t","name":"begins"},
+{"ph":"i","ts":8,"pid":3,"tid":5,"cat":"worker","s":"t","name":"begins"},
+{"ph":"i","ts":9,"pid":3,"tid":4,"cat":"worker","s":"t","name":"ends"},
+"#;
+        let events = complete(read(trace).unwrap());
+        let draw = |narrow| Picture { roles: &[], whole: false, narrow }.svg(&events).unwrap();
+        let (wide, narrow) = (draw(false), draw(true));
+        let document = roxmltree::Document::parse(&narrow).unwrap();
+        let root = document.root_element();
+        let number = |name: &str, node: &roxmltree::Node| -> usize {
+            node.attribute(name).unwrap().parse().unwrap()
+        };
+        assert_eq!((root.attribute("class"), number("width", &root)), (Some("narrow"), NARROW));
+        let texts = || document.descendants().filter(|node| node.has_tag_name("text"));
+        let left = MARGIN + 4 * RAIL;
+        for text in texts().filter(|text| text.attribute("text-anchor").is_none()) {
+            let letters: String = text.descendants().filter_map(|it| it.text()).collect();
+            // A text's own node and its parent both tell the same.
+            let letters = letters.chars().count() / 2;
+            assert!(number("x", &text) >= left, "{narrow}");
+            assert!(number("x", &text) + letters * CHARACTER <= NARROW, "{letters}: {narrow}");
+        }
+        for text in ["parent:", "parent to child:", "child:", "worker 4:", "worker 5:"] {
+            assert!(
+                narrow.contains(&format!("<tspan font-weight=\"bold\">{text}</tspan>")),
+                "{text}"
+            );
+        }
+        // The same is told, at the same times, by the same marks.
+        let story = |svg: &str| {
+            svg.split("<desc>").nth(1).unwrap().split("</desc>").next().unwrap().to_owned()
+        };
+        assert_eq!(story(&wide), story(&narrow));
+        for mark in ["text-anchor=\"end\"", "<rect", "l6 3 l-6 3", "m-3 0 h6"] {
+            assert_eq!(wide.matches(mark).count(), narrow.matches(mark).count(), "{mark}");
+        }
+    }
+
+    #[test]
     fn one_after_the_other_share_a_column() {
         let event = |time: u32, task: u32| {
             format!(
