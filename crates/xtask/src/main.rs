@@ -45,6 +45,18 @@ fn run() -> ExitCode {
     if let Err(error) = workspace::find() {
         return failed(&error);
     }
+    let known = match given.subcommand() {
+        Some(("record", matches)) => record::known().map(|known| (names(matches), known)),
+        Some(("surroundings", matches)) => {
+            workspace::concepts().map(|known| (names(matches), known))
+        }
+        _ => Ok((Vec::new(), Vec::new())),
+    };
+    match known.map(|(named, known)| workspace::unknown_of(&named, &known)) {
+        Ok(None) => {}
+        Ok(Some(code)) => return code,
+        Err(error) => return failed(&error),
+    }
     let outcome = match given.subcommand() {
         Some(("break", matches)) => {
             let word = |name: &str| matches.get_one::<String>(name).map(String::as_str);
