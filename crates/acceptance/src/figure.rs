@@ -44,33 +44,42 @@ impl Figure {
     ///
     /// What the figure or the trace has and the other has not.
     pub fn compare(&self, top: &Path, trace: &str) -> Result<()> {
-        let path = top.join("book/src/figures").join(&self.experiment).with_extension("svg");
-        let svg = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
         let told = self.told(trace)?;
         // What needs a permission that is missing is told by `main` alone.
         if told.is_empty() {
             return Ok(());
         }
-        let (_, story) = svg.split_once("<desc>").context("the figure tells no story")?;
-        let (story, _) = story.split_once("</desc>").context("the story has no end")?;
-        let story = story.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&");
-        // A sentence's last word is the same without its full stop.
-        let story = shape(&format!("{story} ").replace(". ", " . "));
-        for sentence in &told {
-            let words = shape(sentence);
-            ensure!(story.contains(&words), "{} does not show: {sentence}", path.display());
+        // The one for phones shows the same.
+        for extension in ["svg", "narrow.svg"] {
+            let figures = top.join("book/src/figures");
+            shows(&figures.join(&self.experiment).with_extension(extension), &told)?;
         }
-        let drawn = svg.matches("text-anchor=\"end\"").count();
-        ensure!(drawn == told.len(), "{}: {drawn} rows, {} told", path.display(), told.len());
         Ok(())
     }
 
     /// The sentences of a trace that a figure of it shows.
     fn told(&self, trace: &str) -> Result<Vec<String>> {
-        let picture = trace::Picture { roles: &self.roles, whole: false };
+        let picture = trace::Picture { roles: &self.roles, whole: false, narrow: false };
         let rows = picture.rows(&trace::complete(trace::read(trace)?));
         Ok(rows.into_iter().map(|row| row.text).collect())
     }
+}
+
+/// Compares a drawn figure with what is told.
+fn shows(path: &Path, told: &[String]) -> Result<()> {
+    let svg = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
+    let (_, story) = svg.split_once("<desc>").context("the figure tells no story")?;
+    let (story, _) = story.split_once("</desc>").context("the story has no end")?;
+    let story = story.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&");
+    // A sentence's last word is the same without its full stop.
+    let story = shape(&format!("{story} ").replace(". ", " . "));
+    for sentence in told {
+        let words = shape(sentence);
+        ensure!(story.contains(&words), "{} does not show: {sentence}", path.display());
+    }
+    let drawn = svg.matches("text-anchor=\"end\"").count();
+    ensure!(drawn == told.len(), "{}: {drawn} rows, {} told", path.display(), told.len());
+    Ok(())
 }
 
 #[cfg(test)]
@@ -80,11 +89,12 @@ mod tests {
     const TRACE: &str = r#"[{"name":"begins","ph":"i","ts":1,"pid":2,"tid":2,"cat":"main"},
         {"name":"waits 3.1 ms","ph":"i","ts":2,"pid":2,"tid":3,"cat":"reader"}]"#;
 
-    fn outcome(svg: &str) -> Result<()> {
+    fn outcome(wide: &str, narrow: &str) -> Result<()> {
         let top = tempfile::tempdir()?;
         let folder = top.path().join("book/src/figures");
         std::fs::create_dir_all(&folder)?;
-        std::fs::write(folder.join("it.svg"), svg)?;
+        std::fs::write(folder.join("it.svg"), wide)?;
+        std::fs::write(folder.join("it.narrow.svg"), narrow)?;
         let figure = Figure { experiment: "it".into(), roles: Vec::new() };
         figure.compare(top.path(), TRACE)
     }
@@ -93,9 +103,11 @@ mod tests {
     fn a_figure_shows_what_is_told_up_to_numbers() {
         let row = "<text text-anchor=\"end\">0 µs</text>";
         let same = format!("<desc>0 µs, reader 7: waits 20.5 ms.</desc>{row}");
-        outcome(&same).unwrap();
-        assert!(outcome(&same.replace("waits", "sleeps")).is_err());
-        assert!(outcome(&format!("{same}{row}")).is_err(), "one row more");
+        outcome(&same, &same).unwrap();
+        let other = same.replace("waits", "sleeps");
+        assert!(outcome(&other, &same).is_err());
+        assert!(outcome(&same, &other).is_err(), "the one for phones");
+        assert!(outcome(&format!("{same}{row}"), &same).is_err(), "one row more");
     }
 
     #[test]

@@ -201,7 +201,9 @@ impl Program {
         let events = trace::read(text).expect("a list of events");
         let broken = trace::violations(&events);
         assert!(broken.is_empty(), "{}\n{text}", broken.join("\n"));
-        let svg = trace::Picture { roles: &[], whole: true }.svg(&events).expect("it is drawn");
+        let svg = trace::Picture { roles: &[], whole: true, narrow: false }
+            .svg(&events)
+            .expect("it is drawn");
         for experiment in self.whole()["experiments"].as_array().expect("experiments") {
             let name = experiment["name"].as_str().expect("a name");
             let of_it = |it: &&trace::Event| it.category == trace::EXPERIMENT && it.name == name;

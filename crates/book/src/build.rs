@@ -186,6 +186,41 @@ mod tests {
     }
 
     #[test]
+    fn every_figure_has_room_on_a_phone() {
+        // A page has so much room on a screen of 390 pixels, where book.css shows figures at 85 %.
+        const ROOM: usize = 350 * 100 / 85;
+        let pages = build(&find().unwrap()).expect("the book builds");
+        let (mut figures, mut twice, mut wide) = (0, 0, Vec::new());
+        for entry in fs::read_dir(pages).unwrap().flatten() {
+            let name = entry.file_name().into_string().unwrap();
+            if !name.ends_with(".html") || name == "print.html" {
+                continue;
+            }
+            let page = fs::read_to_string(entry.path()).unwrap();
+            for figure in page.split("<figure").skip(1) {
+                let figure = figure.split("</figure>").next().unwrap();
+                let drawings = figure.split("<svg").skip(1).map(|it| it.split('>').next().unwrap());
+                let (whole, small): (Vec<&str>, Vec<&str>) =
+                    drawings.partition(|drawing| drawing.contains("class=\"wide\""));
+                let narrow = small.iter().filter(|it| it.contains("class=\"narrow\"")).count();
+                assert_eq!(whole.len(), narrow, "{name}: a wide drawing needs a narrow one");
+                twice += narrow;
+                figures += 1;
+                // A plot is as wide as its column, and its letters are large.
+                for drawing in small.into_iter().filter(|it| !it.contains("class=\"plot\"")) {
+                    let width = drawing.split(" width=\"").nth(1).unwrap_or_default();
+                    let width = width.split('"').next().unwrap();
+                    if width.parse().map_or(true, |width: usize| width > ROOM) {
+                        wide.push(format!("{name}: {width}"));
+                    }
+                }
+            }
+        }
+        assert!(figures > 40 && twice > 5, "{figures} figures, {twice} of them drawn twice");
+        assert!(wide.is_empty(), "wider than {ROOM}: {wide:#?}");
+    }
+
+    #[test]
     fn exercises_and_the_chapters_that_teach_for_them_link_each_other() {
         let folder = find().unwrap().join("src");
         let read = |page: String| fs::read_to_string(folder.join(&page)).expect(&page);

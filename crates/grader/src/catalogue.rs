@@ -254,6 +254,17 @@ pub fn read(directory: &Path) -> Result<Exercise> {
 }
 
 impl Exercise {
+    /// The check of this name.
+    pub fn check(&self, name: &str) -> Result<&Check> {
+        if let Some(check) = self.checks.iter().find(|check| check.name == name) {
+            return Ok(check);
+        }
+        let known: Vec<&str> = self.checks.iter().map(|check| check.name.as_str()).collect();
+        let meant = nearest(name, &known).map(|it| format!("; did you mean {it}?"));
+        let meant = meant.unwrap_or_default();
+        Err(usage(format!("{} has no check {name:?}{meant}", self.name)))
+    }
+
     fn examine(&self) -> Result<()> {
         ensure!(!self.checks.is_empty(), "there are no checks");
         ensure!(

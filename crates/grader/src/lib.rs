@@ -230,10 +230,17 @@ pub(crate) fn from_one(text: &str) -> std::result::Result<usize, &'static str> {
 /// That there is one exercise at most, and after --play the name of a check.
 fn ensure_one(matches: &ArgMatches) -> Result<()> {
     let names: Vec<&String> = matches.get_many("name").into_iter().flatten().collect();
+    let known = catalogue::names()?;
+    let commands = teacher::add(command());
+    let commands: Vec<&str> = commands.get_subcommands().map(Command::get_name).collect();
+    if let [only] = names[..] {
+        let all: Vec<&str> = known.iter().map(String::as_str).chain(commands.clone()).collect();
+        let meant = catalogue::nearest(only, &all).filter(|it| commands.contains(it));
+        if let (Some(meant), false) = (meant, known.contains(only)) {
+            return Err(usage(format!("there is no exercise {only:?}; did you mean {meant}?")));
+        }
+    }
     if let [first, _, ..] = names[..] {
-        let known = catalogue::names()?;
-        let commands = teacher::add(command());
-        let commands: Vec<&str> = commands.get_subcommands().map(Command::get_name).collect();
         let said = match catalogue::nearest(first, &commands) {
             Some(meant) if !known.contains(first) => {
                 format!("there is no command {first:?}; did you mean {meant}?")
@@ -355,7 +362,7 @@ fn play(exercise: &Exercise, matches: &ArgMatches, style: Style) -> Result<bool>
     let replay = replay(exercise, matches)?;
     let wanted = matches.get_one::<String>("play");
     if let Some(name) = wanted {
-        play::named(exercise, name)?;
+        exercise.check(name)?;
     }
     let check = match (wanted, &replay) {
         (Some(wanted), Some((check, _))) if wanted != check => {
@@ -437,9 +444,7 @@ fn what_to_replay(exercise: &Exercise, replay: &str) -> Result<(String, String)>
             "{check} is what all other checks leave behind, and is not run by itself: cargo grade {name}"
         )));
     }
-    if !exercise.checks.iter().any(|it| it.name == check) {
-        return Err(usage(format!("{name} has no check {check:?}")));
-    }
+    exercise.check(check)?;
     if exercise.kind == Kind::Process {
         process::read_seed(schedule)?;
     }

@@ -19,6 +19,17 @@ const MISTAKES: &[Mistake] = &[
     (&["exercises/framed-socket.rs"], 2, "did you mean framed-socket?"),
     (&["reap", "pipeline"], 2, "one exercise at a time, and not reap and pipeline"),
     (&["reap", "verify"], 2, "the command comes first: verify reap"),
+    (&["prepair"], 2, "there is no exercise \"prepair\"; did you mean prepare?"),
+    (
+        &["bounded-queue", "--play", "nothing-los"],
+        2,
+        "has no check \"nothing-los\"; did you mean nothing-lost?",
+    ),
+    (
+        &["bounded-queue", "--replay", "nothing-los:1"],
+        2,
+        "has no check \"nothing-los\"; did you mean nothing-lost?",
+    ),
     (&["hints", "reap"], 2, "there is no command \"hints\"; did you mean hint?"),
     (&["--file", "@/file.rs"], 2, "--file needs the name of an exercise"),
     (&["--replay", "many:0"], 2, "--replay needs the name of an exercise"),

@@ -293,7 +293,7 @@ fn end_trace(path: &Path) -> Result<()> {
         .with_context(|| path.display().to_string())?;
     let events = trace::complete(trace::read(&String::from_utf8_lossy(&noted))?);
     let text = if is_called(path, "svg") {
-        trace::Picture { roles: &[], whole: true }.svg(&events)?
+        trace::Picture { roles: &[], whole: true, narrow: false }.svg(&events)?
     } else {
         trace::json(&events)
     };

@@ -1,6 +1,7 @@
 //! Draws a trace: a column for each process and thread in the order of birth, a row for each event, in
 //! the order of time and not to its scale: a story of a microsecond and one of a second are read in the
-//! same way. A thin line is a life, a bar beside it a slice, a pale one a slice of waiting.
+//! same way. A thin line is a life, a bar beside it a slice, a pale one a slice of waiting. What is told
+//! stands in its column, or, where there is no room for that, beside all columns with who tells it.
 
 use std::collections::HashMap;
 use std::fmt::Write;
@@ -12,6 +13,9 @@ use crate::{END, EXPERIMENT, Event, LIFE, UNTOLD};
 /// Width of a column, and of a character, in pixels of the figure.
 const COLUMN: usize = 210;
 const CHARACTER: usize = 7;
+/// Width of a column that holds no text, and of a whole figure of such: a phone's.
+const RAIL: usize = 26;
+const NARROW: usize = 350;
 /// Room for the times on the left, and height of a line of text.
 const MARGIN: usize = 80;
 const LINE: usize = 17;
@@ -28,6 +32,8 @@ pub struct Picture<'a> {
     pub roles: &'a [String],
     /// All roles, `main` and lives of which nothing is told too, with a heading for each experiment.
     pub whole: bool,
+    /// As wide as a phone's screen, with all text in one column.
+    pub narrow: bool,
 }
 
 /// A row of a picture.
@@ -84,7 +90,7 @@ impl Picture<'_> {
             if drawing.rows().is_empty() {
                 continue;
             }
-            width = width.max(MARGIN + drawing.columns() * COLUMN);
+            width = width.max(drawing.width());
             if self.whole {
                 y += LINE;
                 let _ = writeln!(
@@ -107,9 +113,11 @@ impl Picture<'_> {
         // In a page the figure is as high as its width allows.
         let height = if self.whole { format!(" height=\"{y}\"") } else { String::new() };
         let (names, story) = (escaped(&names.join(", ")), escaped(&story.join(" ")));
+        // A page shows the one for which it has room.
+        let class = if self.narrow { "narrow" } else { "wide" };
         Ok(format!(
-            "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {y}\" width=\"{width}\"{height} \
-             role=\"img\" fill=\"currentColor\" font-family=\"sans-serif\" font-size=\"12\">\n\
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"{class}\" viewBox=\"0 0 {width} {y}\" \
+             width=\"{width}\"{height} role=\"img\" fill=\"currentColor\" font-family=\"sans-serif\" font-size=\"12\">\n\
              <title>What happened when in {names}</title>\n<desc>{story}</desc>\n{body}</svg>\n"
         ))
     }
@@ -154,6 +162,7 @@ struct Drawing<'a> {
     /// The arrows' starts, by id.
     starts: HashMap<String, &'a Event>,
     whole: bool,
+    narrow: bool,
 }
 
 impl<'a> Drawing<'a> {
@@ -178,6 +187,7 @@ impl<'a> Drawing<'a> {
             left_out: [0; 2],
             starts: HashMap::new(),
             whole: picture.whole,
+            narrow: picture.narrow,
         };
         let silent: Vec<(i64, i64)> =
             keys.iter().filter(|key| !tells(events, **key)).copied().collect();
@@ -217,6 +227,85 @@ impl<'a> Drawing<'a> {
 
     fn columns(&self) -> usize {
         self.lanes.iter().map(|lane| lane.column + 1).max().unwrap_or(0)
+    }
+
+    /// Where a column's bars begin.
+    fn left(&self, column: usize) -> usize {
+        MARGIN + column * if self.narrow { RAIL } else { COLUMN }
+    }
+
+    fn width(&self) -> usize {
+        let columns = self.left(self.columns());
+        if self.narrow { NARROW.max(columns + COLUMN / 2) } else { columns }
+    }
+
+    /// Where the text of a column begins, and how many characters a line of it has.
+    fn text(&self, column: usize) -> (usize, usize) {
+        if self.narrow {
+            let x = self.left(self.columns());
+            (x, (self.width() - x) / CHARACTER)
+        } else {
+            (self.left(column) + 22, (COLUMN - 40) / CHARACTER)
+        }
+    }
+
+    /// A lane's role, with its number if others have the same.
+    fn short(&self, lane: &Lane) -> String {
+        let alike = self.lanes.iter().filter(|other| other.role == lane.role).count();
+        if alike > 1 { lane.name() } else { lane.role.clone() }
+    }
+
+    /// Who stands in which column, from `top` on, and where that ends.
+    fn heads(&self, body: &mut String, top: usize) -> usize {
+        if !self.narrow {
+            for column in 0..self.columns() {
+                let (role, process) = self.head(column);
+                let x = self.left(column);
+                let _ = writeln!(
+                    body,
+                    r#"<text x="{x}" y="{top}" font-weight="bold">{role}</text><text x="{x}" y="{}" opacity="0.8">{process}</text>"#,
+                    top + LINE
+                );
+            }
+            return top + LINE;
+        }
+        let mut y = top;
+        let mut leaders = Vec::new();
+        for column in 0..self.columns() {
+            let (role, process) = self.head(column);
+            let (x, width) = self.text(column);
+            let rail = self.left(column) - LIFE_LINE;
+            leaders.push((rail, y - 4, x - 5));
+            let _ = writeln!(body, r#"<text x="{x}" y="{y}" font-weight="bold">{role}</text>"#);
+            let beside = x + CHARACTER * (role.chars().count() + 1);
+            let fits = role.chars().count() + 1 + process.chars().count() <= width;
+            let x = if fits { beside } else { x };
+            y += if fits { 0 } else { LINE };
+            let _ = writeln!(body, r#"<text x="{x}" y="{y}" opacity="0.8">{process}</text>"#);
+            y += LINE;
+        }
+        for (rail, from, to) in leaders {
+            let _ = writeln!(
+                body,
+                r#"<path d="M{to} {from} H{rail} V{}" fill="none" stroke="currentColor" stroke-dasharray="2 3" opacity="0.6"/>"#,
+                y - LINE / 2
+            );
+        }
+        y - LINE / 2
+    }
+
+    /// Who stands in a column, and in which process.
+    fn head(&self, column: usize) -> (String, String) {
+        let there = self.lanes.iter().filter(|lane| lane.column == column);
+        let lanes: Vec<&Lane> = there.collect();
+        let role = lanes.first().map_or("", |first| first.role.as_str());
+        // A thread that has changed its role has its number with the first.
+        let numbered = lanes.iter().map(|lane| lane.number.clone()).filter(|it| !it.is_empty());
+        let head = format!("{role} {}", listed(numbered));
+        let mut processes: Vec<String> = lanes.iter().map(|lane| lane.key.0.to_string()).collect();
+        processes.dedup();
+        let process = format!("process {}", listed(processes.into_iter()));
+        (escaped(head.trim_end()), process)
     }
 
     fn lane(&self, event: &Event) -> Option<&Lane> {
@@ -267,18 +356,16 @@ impl<'a> Drawing<'a> {
 
     /// Draws the section from `top` on, and returns where it ends.
     fn draw(&mut self, body: &mut String, top: usize) -> usize {
-        for column in 0..self.columns() {
-            head(body, left(column), top, self.lanes.iter().filter(|lane| lane.column == column));
-        }
+        let headed = self.heads(body, top);
         let mut times = self.times().into_iter();
         // Where the arrows begin.
         let mut sent: HashMap<String, usize> = HashMap::new();
-        let mut y = top + 2 * LINE;
+        let mut y = headed + LINE;
         let mut lives: HashMap<(i64, i64), usize> = HashMap::new();
         let mut open: HashMap<(i64, i64), Vec<(usize, bool)>> = HashMap::new();
         for event in self.events {
             let Some(lane) = self.lane(event) else { continue };
-            let (key, x) = (lane.key, left(lane.column));
+            let (key, x) = (lane.key, self.left(lane.column));
             // Where the next row begins, and with it what no row tells of.
             let here = y - LINE / 2;
             let slices = open.entry(key).or_default();
@@ -307,14 +394,18 @@ impl<'a> Drawing<'a> {
                 MARGIN - 19,
                 y - 4
             );
-            let text = match (event.phase, self.starts.get(&id(event)).and_then(|it| self.lane(it)))
-            {
-                ('f', Some(from)) => {
-                    let since = sent.get(&id(event)).copied().unwrap_or(y);
-                    arrow(body, (left(from.column), since), (x, y + 4));
-                    left(from.column.min(lane.column))
-                }
-                _ => x,
+            let sender = self.starts.get(&id(event)).and_then(|it| self.lane(it));
+            let sender = sender.filter(|_| event.phase == 'f');
+            if let Some(from) = sender {
+                let since = sent.get(&id(event)).copied().unwrap_or(y);
+                arrow(body, (self.left(from.column), since), (x, y + 4));
+            }
+            let columns = sender.into_iter().chain([lane]).map(|it| it.column);
+            let (text, width) = self.text(columns.min().unwrap_or_default());
+            let who = match sender {
+                _ if !self.narrow => String::new(),
+                Some(from) => format!("{} to {}:", self.short(from), self.short(lane)),
+                None => format!("{}:", self.short(lane)),
             };
             if event.category == END {
                 if let Some(from) = lives.remove(&key) {
@@ -322,9 +413,16 @@ impl<'a> Drawing<'a> {
                 }
                 cross(body, x - LIFE_LINE, y - 4);
             }
-            for line in lines(&row.text, (COLUMN - 40) / CHARACTER) {
-                let line = escaped(&line);
-                let _ = writeln!(body, r#"<text x="{}" y="{y}">{line}</text>"#, text + 22);
+            for (number, line) in lines(&format!("{who} {}", row.text), width).iter().enumerate() {
+                // Who tells it stands out, unless the line ends before that is said.
+                let line = match line.strip_prefix(&who).filter(|_| number == 0 && self.narrow) {
+                    Some(rest) => {
+                        let who = escaped(&who);
+                        format!("<tspan font-weight=\"bold\">{who}</tspan>{}", escaped(rest))
+                    }
+                    None => escaped(line),
+                };
+                let _ = writeln!(body, r#"<text x="{text}" y="{y}">{line}</text>"#);
                 y += LINE;
             }
             y += LINE / 3;
@@ -332,13 +430,13 @@ impl<'a> Drawing<'a> {
         let here = y - LINE / 2;
         for (key, from) in lives {
             // It goes on when the story is over.
-            life(body, left(self.lanes[self.by_key[&key]].column), from, here);
+            life(body, self.left(self.lanes[self.by_key[&key]].column), from, here);
         }
         let axis = MARGIN - 15;
         let _ = writeln!(
             body,
             r#"<path d="M{axis} {} V{here}" stroke="currentColor" opacity="0.5"/>"#,
-            top + LINE
+            headed
         );
         if self.whole && self.left_out != [0, 0] {
             y += LINE / 2;
@@ -419,30 +517,6 @@ fn id(event: &Event) -> String {
 /// Whether a slice is one of waiting; its words say so.
 fn waits(event: &Event) -> bool {
     ["waits", "wants"].iter().any(|it| event.name.starts_with(it))
-}
-
-/// Where a column's bars begin.
-fn left(column: usize) -> usize {
-    MARGIN + column * COLUMN
-}
-
-/// Who stands in a column, and in which process.
-fn head<'a>(body: &mut String, x: usize, y: usize, lanes: impl Iterator<Item = &'a Lane>) {
-    let lanes: Vec<&Lane> = lanes.collect();
-    let Some(first) = lanes.first() else { return };
-    // A thread that has changed its role has its number with the first.
-    let numbered = lanes.iter().map(|lane| lane.number.clone()).filter(|it| !it.is_empty());
-    let numbers = listed(numbered);
-    let mut processes: Vec<String> = lanes.iter().map(|lane| lane.key.0.to_string()).collect();
-    processes.dedup();
-    let (role, processes) = (escaped(&first.role), listed(processes.into_iter()));
-    let head = format!("{role} {numbers}");
-    let head = head.trim_end();
-    let _ = writeln!(
-        body,
-        r#"<text x="{x}" y="{y}" font-weight="bold">{head}</text><text x="{x}" y="{}" opacity="0.8">process {processes}</text>"#,
-        y + LINE
-    );
 }
 
 /// Numbers, as a column's head shows them: all up to three.
@@ -547,7 +621,9 @@ mod tests {
 "#;
 
     fn figure(trace: &str, whole: bool) -> String {
-        let svg = Picture { roles: &[], whole }.svg(&complete(read(trace).unwrap())).unwrap();
+        let svg = Picture { roles: &[], whole, narrow: false }
+            .svg(&complete(read(trace).unwrap()))
+            .unwrap();
         roxmltree::Document::parse(&svg).unwrap();
         svg
     }
@@ -561,6 +637,50 @@ mod tests {
         assert!(svg.contains("<desc>0 µs, holder 2: looks. 0.1 µs, holder 2: holds &lt;A&gt;."));
         assert_eq!(svg.matches("<rect").count(), 2, "one ended, one did not: {svg}");
         assert_eq!(svg.matches("opacity=\"0.4\"").count(), 1, "one waits: {svg}");
+    }
+
+    #[test]
+    fn for_a_phone_all_text_is_beside_the_columns_with_who_tells_it() {
+        let trace = r#"[
+{"ph":"i","ts":1,"pid":2,"tid":2,"cat":"parent","s":"t","name":"forks, and says so in a sentence that is long"},
+{"ph":"M","name":"born","ts":5,"pid":3,"tid":3,"args":{"how":"fork","by_pid":2,"by_tid":2,"at":4}},
+{"ph":"B","ts":6,"pid":3,"tid":3,"cat":"child","name":"computes <A>"},
+{"ph":"i","ts":7,"pid":3,"tid":4,"cat":"worker","s":"t","name":"begins"},
+{"ph":"i","ts":8,"pid":3,"tid":5,"cat":"worker","s":"t","name":"begins"},
+{"ph":"i","ts":9,"pid":3,"tid":4,"cat":"worker","s":"t","name":"ends"},
+"#;
+        let events = complete(read(trace).unwrap());
+        let draw = |narrow| Picture { roles: &[], whole: false, narrow }.svg(&events).unwrap();
+        let (wide, narrow) = (draw(false), draw(true));
+        let document = roxmltree::Document::parse(&narrow).unwrap();
+        let root = document.root_element();
+        let number = |name: &str, node: &roxmltree::Node| -> usize {
+            node.attribute(name).unwrap().parse().unwrap()
+        };
+        assert_eq!((root.attribute("class"), number("width", &root)), (Some("narrow"), NARROW));
+        let texts = || document.descendants().filter(|node| node.has_tag_name("text"));
+        let left = MARGIN + 4 * RAIL;
+        for text in texts().filter(|text| text.attribute("text-anchor").is_none()) {
+            let letters: String = text.descendants().filter_map(|it| it.text()).collect();
+            // A text's own node and its parent both tell the same.
+            let letters = letters.chars().count() / 2;
+            assert!(number("x", &text) >= left, "{narrow}");
+            assert!(number("x", &text) + letters * CHARACTER <= NARROW, "{letters}: {narrow}");
+        }
+        for text in ["parent:", "parent to child:", "child:", "worker 4:", "worker 5:"] {
+            assert!(
+                narrow.contains(&format!("<tspan font-weight=\"bold\">{text}</tspan>")),
+                "{text}"
+            );
+        }
+        // The same is told, at the same times, by the same marks.
+        let story = |svg: &str| {
+            svg.split("<desc>").nth(1).unwrap().split("</desc>").next().unwrap().to_owned()
+        };
+        assert_eq!(story(&wide), story(&narrow));
+        for mark in ["text-anchor=\"end\"", "<rect", "l6 3 l-6 3", "m-3 0 h6"] {
+            assert_eq!(wide.matches(mark).count(), narrow.matches(mark).count(), "{mark}");
+        }
     }
 
     #[test]
@@ -685,6 +805,6 @@ mod tests {
     #[test]
     fn what_is_not_a_trace_is_said() {
         assert!(read("no trace").is_err());
-        assert!(Picture { roles: &[], whole: true }.svg(&[]).is_err());
+        assert!(Picture { roles: &[], whole: true, narrow: false }.svg(&[]).is_err());
     }
 }

@@ -45,6 +45,18 @@ fn run() -> ExitCode {
     if let Err(error) = workspace::find() {
         return failed(&error);
     }
+    let known = match given.subcommand() {
+        Some(("record", matches)) => record::known().map(|known| (names(matches), known)),
+        Some(("surroundings", matches)) => {
+            workspace::concepts().map(|known| (names(matches), known))
+        }
+        _ => Ok((Vec::new(), Vec::new())),
+    };
+    match known.map(|(named, known)| workspace::unknown_of(&named, &known)) {
+        Ok(None) => {}
+        Ok(Some(code)) => return code,
+        Err(error) => return failed(&error),
+    }
     let outcome = match given.subcommand() {
         Some(("break", matches)) => {
             let word = |name: &str| matches.get_one::<String>(name).map(String::as_str);
@@ -154,7 +166,7 @@ fn command() -> Command {
             Command::new("draw")
                 .about("Draw a trace as SVG: a column for each thread, a bar for each stretch")
                 .arg(path("trace").help("What a program wrote with --trace"))
-                .arg(path("figure").help("The SVG file to write"))
+                .arg(path("figure").help("The SVG file to write; one for a phone is put beside it"))
                 .arg(Arg::new("role").num_args(0..).help("All but `main` without any")),
         )
         .subcommand(

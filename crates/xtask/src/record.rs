@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use acceptance::transcript::{Grade, Section, Transcript, VERDICTS};
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 
 use crate::workspace::{cargo, concepts, folder, top};
@@ -16,14 +16,17 @@ const COMPARISON: &str = "compare";
 /// How often a new section is run to find its grade.
 const TRIALS: usize = 4;
 
+/// What can be recorded.
+pub fn known() -> Result<Vec<String>> {
+    let mut known = concepts()?;
+    known.extend([COMPARISON, schedules::PACKAGE].map(str::to_owned));
+    Ok(known)
+}
+
 /// Rewrites the transcripts of `packages`, of all concepts if none is named. A section keeps its
 /// grade; a new one gets the strictest that several runs keep.
 pub fn record(packages: &[String]) -> Result<()> {
-    let mut known = concepts()?;
-    known.extend([COMPARISON, schedules::PACKAGE].map(str::to_owned));
-    if let Some(unknown) = packages.iter().find(|name| !known.contains(name)) {
-        bail!("there is no concept crate '{}'", messages::one_line(unknown));
-    }
+    let known = known()?;
     for package in if packages.is_empty() { known.as_slice() } else { packages } {
         if package == COMPARISON {
             record_table()?;

@@ -4,7 +4,7 @@
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, ExitCode};
 use std::sync::OnceLock;
 
 use anyhow::{Context, Result, ensure};
@@ -68,4 +68,28 @@ pub fn concepts() -> Result<Vec<String>> {
 /// The folder of a crate.
 pub fn folder(package: &str) -> PathBuf {
     top().join("crates").join(package)
+}
+
+/// That all of `packages` are among those that are `known`; else it says which one is not.
+pub fn unknown_of(packages: &[String], known: &[String]) -> Option<ExitCode> {
+    let given = packages.iter().find(|name| !known.contains(name))?;
+    let known = known.iter().map(String::as_str);
+    Some(unknown("package", given, known, "README.md lists them"))
+}
+
+/// Says that nothing is called so, and what may be meant.
+pub fn unknown<'a>(
+    what: &str,
+    given: &str,
+    known: impl Iterator<Item = &'a str>,
+    list: &str,
+) -> ExitCode {
+    let near = known
+        .map(|name| (strsim::damerau_levenshtein(name, given), name))
+        .filter(|(distance, name)| *distance <= 1 + name.len() / 3)
+        .min();
+    let hint = near.map_or(list.to_owned(), |(_, name)| format!("did you mean '{name}'?"));
+    let given = messages::one_line(given);
+    messages::complain("xtask", format_args!("there is no {what} '{given}'; {hint}"));
+    ExitCode::from(2)
 }

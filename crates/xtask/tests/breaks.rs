@@ -31,6 +31,8 @@ fn unknown_names_get_one_sentence_and_status_2() {
             &["break", "threads", "x\x1b[31m\ny"],
             "there is no break 'x\\u{1b}[31m\\ny'; cargo xtask break threads lists them",
         ),
+        (&["record", "forc"], "there is no package 'forc'; did you mean 'fork'?"),
+        (&["surroundings", "forc"], "there is no package 'forc'; did you mean 'fork'?"),
         (&["break", "threads", "a-cpoy"], "there is no break 'a-cpoy'; did you mean 'a-copy'?"),
     ] {
         let (status, stdout, stderr) = output(&mut xtask(arguments));
@@ -41,8 +43,8 @@ fn unknown_names_get_one_sentence_and_status_2() {
         (&["break"][..], 2),
         (&["break", "--all", "fork"], 2),
         (&["brea\x07\n\nk"], 2),
-        (&["record", "a\x07\nb"], 1),
-        (&["surroundings", "a\x07\nb"], 1),
+        (&["record", "a\x07\nb"], 2),
+        (&["surroundings", "a\x07\nb"], 2),
         (&["draw", "\x07\n", "b"], 1),
         (&["new", "a\x07\nb", "c"], 1),
     ] {

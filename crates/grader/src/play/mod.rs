@@ -20,7 +20,6 @@ use crate::catalogue::{Check, Exercise, Kind};
 use crate::judge::{Finding, Manner, Stage, Verdict, judge};
 use crate::show::{self, Sources, Style};
 use crate::terminal::{self, keys::Key};
-use crate::usage::usage;
 
 use game::{Game, walk_of};
 use keys::{Input, Keys};
@@ -108,7 +107,7 @@ pub fn play(
     style: Style,
 ) -> Result<Played> {
     let check = match check {
-        Some(name) => named(exercise, name)?,
+        Some(name) => exercise.check(name)?,
         None => worth_playing(exercise, source, manner)?,
     };
     let stage = match Stage::build(exercise, check, source, manner)? {
@@ -154,7 +153,7 @@ pub fn page(
         Some((check, _, Some(replay))) => {
             let schedule = replay.split_once(':').map_or("", |(_, schedule)| schedule);
             let manner = Manner { replay: None, ..manner.clone() };
-            let stage = Stage::build(exercise, named(exercise, check)?, source, &manner)?;
+            let stage = Stage::build(exercise, exercise.check(check)?, source, &manner)?;
             let walk = match stage {
                 Ok(stage) => stage.run(schedule, Then::End)?.walk,
                 Err(_) => None,
@@ -179,12 +178,6 @@ pub enum Played {
     Signal(Signal),
 }
 
-/// The check of this name.
-pub fn named<'a>(exercise: &'a Exercise, name: &str) -> Result<&'a Check> {
-    let found = exercise.checks.iter().find(|check| check.name == name);
-    found.ok_or_else(|| usage(format!("{} has no check {name:?}", exercise.name)))
-}
-
 /// The first check that fails under a schedule, or else the first that has more than one.
 fn worth_playing<'a>(exercise: &'a Exercise, source: &[u8], manner: &Manner) -> Result<&'a Check> {
     if std::io::stdout().is_terminal() {
@@ -199,7 +192,7 @@ fn worth_playing<'a>(exercise: &'a Exercise, source: &[u8], manner: &Manner) -> 
     };
     let has_choices = || verdict.checks.iter().find(|it| it.schedules > 1 && !it.exhaustive);
     let worth = failed(1).or_else(|| failed(0)).or_else(has_choices).map(|it| it.check.as_str());
-    named(exercise, worth.unwrap_or(&exercise.checks[0].name))
+    exercise.check(worth.unwrap_or(&exercise.checks[0].name))
 }
 
 /// A game, and all that is needed to show it.

@@ -18,7 +18,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 
-use crate::workspace::{concepts, folder};
+use crate::workspace::{concepts, folder, unknown};
 use outcome::{Outcome, Shown, Tried};
 use rounds::Of;
 use trial::Trial;
@@ -35,7 +35,7 @@ fn of(package: &str) -> Result<Vec<Of>> {
 pub fn one(package: &str, name: Option<&str>) -> Result<ExitCode> {
     let known = concepts()?;
     if !known.iter().any(|known| known == package) {
-        return Ok(usage(
+        return Ok(unknown(
             "package",
             package,
             known.iter().map(String::as_str),
@@ -59,7 +59,7 @@ pub fn one(package: &str, name: Option<&str>) -> Result<ExitCode> {
     let Some(chosen) = all.iter().find(|of| of.one.name == name) else {
         let names = all.iter().map(|of| of.one.name.as_str());
         let list = format!("cargo xtask break {package} lists them");
-        return Ok(usage("break", name, names, &list));
+        return Ok(unknown("break", name, names, &list));
     };
     println!("{}", show::question(chosen)?);
     let mut trial = Trial::of(vec![chosen.clone()], vec![package.to_owned()])?;
@@ -69,21 +69,6 @@ pub fn one(package: &str, name: Option<&str>) -> Result<ExitCode> {
         Outcome::Otherwise { .. } => ExitCode::FAILURE,
         _ => ExitCode::SUCCESS,
     })
-}
-
-fn usage<'a>(
-    what: &str,
-    given: &str,
-    known: impl Iterator<Item = &'a str>,
-    list: &str,
-) -> ExitCode {
-    let near = known
-        .map(|name| (strsim::damerau_levenshtein(name, given), name))
-        .filter(|(distance, name)| *distance <= 1 + name.len() / 3)
-        .min();
-    let hint = near.map_or(list.to_owned(), |(_, name)| format!("did you mean '{name}'?"));
-    messages::complain("xtask", format_args!("there is no {what} '{given}'; {hint}"));
-    ExitCode::from(2)
 }
 
 /// Tries the breaks of all packages, or of one in so many, beginning with number `turn`; compares them
