@@ -11,7 +11,7 @@ use std::sync::{Mutex, mpsc};
 use std::thread::{Builder, scope};
 
 use anyhow::{Context, Result, ensure};
-use lab::child::{Child, LIMIT, die_with, explain, explain_io, in_words};
+use lab::child::{Child, LIMIT, die_with, explain, explain_io, failed, in_words};
 use lab::machine::page_size;
 use lab::proc::read;
 use lab::{Shared, Summary};
@@ -60,7 +60,6 @@ impl Held {
 /// threads that have ended.
 pub fn idle_thread() -> Result<Held> {
     let told = Shared::new([const { AtomicU64::new(0) }; BATCHES + 2])?;
-    let (reader, writer) = pipe().map_err(explain("pipe"))?;
     // SAFETY: this process has one thread, so the child inherits no lock that someone else holds.
     let child = unsafe {
         Child::fork(|| match idle_threads() {
@@ -72,18 +71,10 @@ pub fn idle_thread() -> Result<Held> {
                 }
                 0
             }
-            Err(error) => {
-                // Its parent says it, once and as its own.
-                let _ = write(&writer, format!("{error:#}").as_bytes());
-                1
-            }
+            Err(error) => failed(&error),
         })
     }?;
-    drop(writer);
-    let mut wrong = String::new();
-    File::from(reader).read_to_string(&mut wrong).map_err(explain_io("read"))?;
     let status = in_words(child.wait()?);
-    ensure!(wrong.is_empty(), "{wrong}");
     ensure!(status == "exited with 0", "a child {status}");
     let number = |place: &AtomicU64| f64::from_bits(place.load(Relaxed));
     let kernel = told[2..].iter().take(told[1].load(Relaxed) as usize).map(number).collect();
