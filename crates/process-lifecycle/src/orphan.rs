@@ -1,11 +1,14 @@
 //! A child whose parent ends first gets another parent, unless it has asked to die with the first.
 
-use std::io::{Read, Write};
+use std::io::{PipeReader, Read, Write};
+use std::os::fd::{AsFd, AsRawFd};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use lab::child::{Child, LIMIT, explain, failed, in_words};
 use lab::{Evidence, Experiment, Lab, TimeLimit, say};
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::prctl::{get_child_subreaper, set_child_subreaper, set_pdeathsig};
 use nix::sys::signal::Signal;
 use nix::sys::wait::WaitStatus;
@@ -35,22 +38,23 @@ fn run(_: &Lab) -> Result<Evidence> {
     };
     say!("elder", "is {}, and {takes} among its descendants", getpid());
 
-    let (orphan, parent, adopter) = orphaned(Asks::Never)?;
+    let orphan = orphaned(Asks::Never)?;
+    let (parent, adopter) = (orphan.parent, orphan.sees);
     let adopted = adopter == getpid();
-    say!("elder", "{} was the child of {parent}, which ended", orphan.pid());
+    say!("elder", "{} was the child of {parent}, which ended", orphan.process.pid());
     let who = if adopted { "this process" } else { "another process" };
     say!("elder", "its parent is now {adopter}: {who}");
     drop(orphan);
 
-    let (orphan, parent, seen) = orphaned(Asks::InTime)?;
-    let pid = orphan.pid();
-    let in_time = ended(orphan, seen)?;
+    let orphan = orphaned(Asks::InTime)?;
+    let (pid, parent) = (orphan.process.pid(), orphan.parent);
+    let in_time = ended(orphan)?;
     let how = in_time.map_or("lives on".to_owned(), in_words);
     say!("elder", "{pid} asks to die with {parent}: it {how}");
 
-    let (orphan, parent, seen) = orphaned(Asks::TooLate)?;
-    let pid = orphan.pid();
-    let too_late = ended(orphan, seen)?;
+    let orphan = orphaned(Asks::TooLate)?;
+    let (pid, parent, seen) = (orphan.process.pid(), orphan.parent, orphan.sees);
+    let too_late = ended(orphan)?;
     let how = too_late.map_or("lives on".to_owned(), in_words);
     say!("elder", "{pid} asks when {parent} is dead: it {how}");
     let tells = seen != parent;
@@ -65,18 +69,29 @@ fn run(_: &Lab) -> Result<Evidence> {
         .fact("orphan: getppid tells that it was too late", tells))
 }
 
-/// How a process ended, if it does so within a while. Who could not look any more has been killed, and
-/// has as long to die of it as a busy machine needs.
-fn ended(process: Child, has_looked: Pid) -> Result<Option<WaitStatus>> {
-    let killed = has_looked == Pid::from_raw(0);
-    let patience = if killed { LIMIT } else { Duration::from_millis(300) };
-    Ok(process.wait_for(patience)?.ok())
+/// A process whose parent has ended.
+struct Orphan {
+    process: Child,
+    /// Who its parent was.
+    parent: Pid,
+    /// Whom it sees as its parent afterwards; 0 if it was killed before it could look.
+    sees: Pid,
+    /// It lives for as long as this is open, at most: no signal tells it that this process has ended.
+    _lifeline: PipeReader,
 }
 
-/// Makes a child that makes a grandchild and ends. Returns the grandchild, who its parent was, and
-/// whom it sees as its parent afterwards.
-fn orphaned(asks: Asks) -> Result<(Child, Pid, Pid)> {
+/// How it ended, if it does so within a while. Who could not look any more has been killed, and has as
+/// long to die of it as a busy machine needs.
+fn ended(orphan: Orphan) -> Result<Option<WaitStatus>> {
+    let killed = orphan.sees == Pid::from_raw(0);
+    let patience = if killed { LIMIT } else { Duration::from_millis(300) };
+    Ok(orphan.process.wait_for(patience)?.ok())
+}
+
+/// Makes a child that makes a grandchild and ends.
+fn orphaned(asks: Asks) -> Result<Orphan> {
     let (mut says, tell) = std::io::pipe().context("pipe")?;
+    let lifeline = says.as_raw_fd();
     let (mut asked, mut ask) = std::io::pipe().context("pipe")?;
     // The child holds the other end of this pipe, so its end can be waited for.
     let (mut parent_lives, held) = std::io::pipe().context("pipe")?;
@@ -85,6 +100,8 @@ fn orphaned(asks: Asks) -> Result<(Child, Pid, Pid)> {
         Child::fork(|| match fork() {
             Ok(ForkResult::Child) => {
                 drop(held);
+                // Its copy: then the lifeline ends with the process that made it.
+                libc::close(lifeline);
                 grandchild(asks, &mut ask, tell, &mut parent_lives)
             }
             Ok(ForkResult::Parent { .. }) => {
@@ -102,20 +119,20 @@ fn orphaned(asks: Asks) -> Result<(Child, Pid, Pid)> {
     told.context("the grandchild said nothing")?;
     let number =
         |bytes: &[u8]| Pid::from_raw(i32::from_ne_bytes(bytes.try_into().unwrap_or([0; 4])));
-    let orphan = Child::adopt(number(&numbers[..4]));
-    let seen = match says.read_exact(&mut numbers[4..]) {
+    let process = Child::adopt(number(&numbers[..4]));
+    let sees = match says.read_exact(&mut numbers[4..]) {
         Ok(()) => number(&numbers[4..]),
         // It was killed before it could look.
         Err(_) => Pid::from_raw(0),
     };
-    Ok((orphan, who, seen))
+    Ok(Orphan { process, parent: who, sees, _lifeline: says })
 }
 
 // ANCHOR: grandchild
 fn grandchild(
     asks: Asks,
     ask: &mut impl Write,
-    mut tell: impl Write,
+    mut tell: impl Write + AsFd,
     parent_lives: &mut impl Read,
 ) -> i32 {
     let parent = getppid();
@@ -139,8 +156,9 @@ fn grandchild(
         return failed(&explain("prctl")(errno));
     }
     let _ = tell.write_all(&getppid().as_raw().to_ne_bytes());
-    loop {
-        nix::unistd::pause();
-    }
+    // Until nobody can read there any more: who was to end it has ended.
+    let mut closed = [PollFd::new(tell.as_fd(), PollFlags::empty())];
+    while poll(&mut closed, PollTimeout::NONE) == Err(Errno::EINTR) {}
+    0
 }
 // ANCHOR_END: grandchild
