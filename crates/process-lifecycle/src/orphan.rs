@@ -156,9 +156,13 @@ fn grandchild(
         return failed(&explain("prctl")(errno));
     }
     let _ = tell.write_all(&getppid().as_raw().to_ne_bytes());
-    // Until nobody can read there any more: who was to end it has ended.
-    let mut closed = [PollFd::new(tell.as_fd(), PollFlags::empty())];
-    while poll(&mut closed, PollTimeout::NONE) == Err(Errno::EINTR) {}
+    until_nobody_reads(&tell);
     0
 }
 // ANCHOR_END: grandchild
+
+/// Waits until the other end of a pipe is closed everywhere: who was to end this process has ended.
+fn until_nobody_reads(pipe: &impl AsFd) {
+    let mut closed = [PollFd::new(pipe.as_fd(), PollFlags::empty())];
+    while poll(&mut closed, PollTimeout::NONE) == Err(Errno::EINTR) {}
+}
