@@ -270,7 +270,9 @@ impl Session {
     /// where that cannot be told, as it cannot of who asks again and again.
     pub fn rests(&self) -> Duration {
         let (pid, begun) = self.program(|program| (program.line.pid, program.begun));
-        if self.run.is_among_itself() { rests(pid, begun) } else { Duration::ZERO }
+        // Who rests starts nobody any more, so whoever else is there is seen after that.
+        let rests = rests(pid, begun);
+        if self.run.is_among_itself() { rests } else { Duration::ZERO }
     }
 
     /// Waits until it sleeps, whatever for, but not longer than for `time`; the same if it answers.

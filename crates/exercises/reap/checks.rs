@@ -429,10 +429,12 @@ fn with_one_refused(run: &Run, submission: &Session, name: &str, error: i32) {
 /// comes from outside alone, or has answered.
 fn are_there(run: &Run, submission: &Session, roles: &[Role]) -> bool {
     loop {
+        // Looked at first: what is on the way now may be there when it rests.
+        let over = submission.has_answered() || submission.rests() > Duration::from_secs(10);
         if run.gather(roles, Duration::from_millis(5)).iter().all(Option::is_some) {
             return true;
         }
-        if submission.has_answered() || submission.rests() > Duration::from_secs(10) {
+        if over {
             return false;
         }
         run.ensure_in_time("run_all has not started all commands, of which one cannot be started");
