@@ -1,4 +1,5 @@
-//! A schedule as a value and as a short string: who runs for how many steps, and what chance decides.
+//! A schedule as a value and as a short string: who runs for how many steps, and what chance decides;
+//! and an execution under weak memory: what was chosen at each point that allows several.
 
 /// Who runs, for how many steps; and what chance decides.
 ///
@@ -91,6 +92,42 @@ impl Steps {
     }
 }
 
+/// What was chosen at each point of an execution under weak memory, in the order in which they came.
+///
+/// As text: `w01(36)` says the first of what the first point allows, the second of what the next does,
+/// and the 37th. A digit is one of 36; choices that the text does not name are 0.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Choices(pub Vec<u32>);
+
+impl Choices {
+    /// As text; `w` if there is nothing.
+    pub fn to_text(&self) -> String {
+        let used = self.0.iter().rposition(|choice| *choice != 0).map_or(0, |last| last + 1);
+        let digit = |choice: &u32| match char::from_digit(*choice, 36) {
+            Some(digit) => digit.to_string(),
+            None => format!("({choice})"),
+        };
+        format!("w{}", self.0[..used].iter().map(digit).collect::<String>())
+    }
+
+    /// Reads what [`to_text`](Choices::to_text) wrote; `None` if it is anything else.
+    pub fn from_text(text: &str) -> Option<Choices> {
+        let mut choices = Vec::new();
+        let mut rest = text.strip_prefix('w')?;
+        while let Some(first) = rest.chars().next() {
+            if let Some(number) = rest.strip_prefix('(') {
+                let (number, after) = number.split_once(')')?;
+                choices.push(number.parse().ok()?);
+                rest = after;
+            } else {
+                choices.push(first.to_digit(36)?);
+                rest = &rest[1..];
+            }
+        }
+        Some(Choices(choices))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -104,6 +141,17 @@ mod tests {
         assert_eq!(Steps::from_text(""), None);
         assert_eq!(Steps::default().to_text(), "~");
         assert_eq!(Steps::from_text("~"), Some(Steps::default()));
+    }
+
+    #[test]
+    fn an_execution_survives_its_string() {
+        let choices = Choices(vec![0, 1, 35, 36, 0]);
+        assert_eq!(choices.to_text(), "w01z(36)");
+        assert_eq!(Choices::from_text("w01z(36)"), Some(Choices(vec![0, 1, 35, 36])));
+        assert_eq!(Choices::from_text("w"), Some(Choices::default()));
+        for not in ["", "01", "w-", "wä", "w(", "w(x)", "w(-1)"] {
+            assert_eq!(Choices::from_text(not), None, "{not}");
+        }
     }
 
     #[test]

@@ -21,7 +21,6 @@ use crate::loops::{self, Loops};
 use crate::process;
 use crate::progress::Progress;
 use crate::toolchain::{Toolchain, places};
-use crate::usage::usage;
 use crate::workers;
 use sandbox::{Account, Channel, Content, End, File, How, Job, Limits, Question, Spec};
 
@@ -565,8 +564,7 @@ fn run_check(
     };
     let files = vec![executable(CHECKS, 0o755, program)];
     let account = run_in_sandbox(check, job, files, manner)?;
-    let replay = manner.replay.as_ref().map(|(_, schedule)| schedule.as_str());
-    understand(&account.ends[0], exercise, replay, &mut judged)?;
+    understand(&account.ends[0], exercise, &mut judged)?;
     Ok((judged, account))
 }
 
@@ -619,18 +617,13 @@ fn channel(exercise: &Exercise, order: &Order) -> Result<Channel> {
         secret: sandbox::secret()?,
         order: order.to_text(),
         longest: harness::LONGEST,
-        last: ["end", "strayed", "unknown", "no-schedule"].map(str::to_owned).into(),
+        last: ["end", "strayed", "unknown"].map(str::to_owned).into(),
         question,
     })
 }
 
 /// What the end of a check means.
-fn understand(
-    end: &End,
-    exercise: &Exercise,
-    replay: Option<&str>,
-    judged: &mut Judged,
-) -> Result<()> {
+fn understand(end: &End, exercise: &Exercise, judged: &mut Judged) -> Result<()> {
     judged.has_ended(end);
     let began =
         end.packets.first().is_some_and(|(kind, body)| kind == "begin" && *body == judged.check);
@@ -642,10 +635,6 @@ fn understand(
         ),
         How::Done if packet(end, "unknown").is_some() && !names(exercise, &judged.check)? => {
             bail!("checks.rs has no check \"{}\"", judged.check)
-        }
-        How::Done if packet(end, "no-schedule").is_some() && replay.is_some() => {
-            let schedule = replay.unwrap_or_default();
-            return Err(usage(format!("{schedule:?} is not a schedule, as a verdict names one")));
         }
         How::Done => {
             let report = packet(end, "end").and_then(report_of);

@@ -45,6 +45,7 @@ use clap::builder::{PathBufValueParser, PossibleValuesParser};
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use catalogue::{Exercise, Kind};
+use explorer::schedule::{Choices, Steps};
 use judge::{Manner, judge};
 use progress::Progress;
 use share::Share;
@@ -445,8 +446,13 @@ fn what_to_replay(exercise: &Exercise, replay: &str) -> Result<(String, String)>
         )));
     }
     exercise.check(check)?;
-    if exercise.kind == Kind::Process {
-        process::read_seed(schedule)?;
+    let is_one = match exercise.kind {
+        Kind::Process => process::read_seed(schedule).map(|_| true)?,
+        Kind::Explored => Steps::from_text(schedule).is_some(),
+        Kind::Weak => Choices::from_text(schedule).is_some(),
+    };
+    if !is_one {
+        return Err(usage(format!("{schedule:?} is not a schedule, as a verdict names one")));
     }
     Ok((check.to_owned(), schedule.to_owned()))
 }

@@ -137,20 +137,6 @@ pub fn serve(checks: &[Check]) {
         channel::send("unknown", &order.check);
         std::process::exit(2);
     };
-    #[cfg(feature = "explored")]
-    if let Some(replay) = &order.search.replay
-        && !explorer::explored::is_schedule(replay)
-    {
-        channel::send("no-schedule", replay);
-        std::process::exit(2);
-    }
-    #[cfg(feature = "weak")]
-    if let Some(replay) = &order.search.replay
-        && !explorer::weak::is_execution(replay)
-    {
-        channel::send("no-schedule", replay);
-        std::process::exit(2);
-    }
     channel::send("begin", check.name);
     let report = match check.how {
         How::Plain => plain(check.body),

@@ -142,11 +142,6 @@ impl Found {
     }
 }
 
-/// Whether a schedule can be read.
-pub fn is_schedule(text: &str) -> bool {
-    Steps::from_text(text).is_some()
-}
-
 /// Runs `body` under as many schedules as the search says, or under the one that it names.
 ///
 /// The panic hook of the process is replaced, and what the program prints is seen only for the

@@ -54,6 +54,7 @@ use std::time::{Duration, Instant};
 
 use self::execution::{Kept, Outcome, Path};
 use crate::report::{Failure, Kind, Report};
+use crate::schedule::Choices;
 use crate::{Search, output};
 
 /// As [`std::sync`], without what waits for another thread: what is built here is built of atomics.
@@ -128,7 +129,7 @@ const LONGEST: Duration = Duration::from_secs(4);
 pub fn model(body: fn(), search: &Search) -> Report {
     let quiet = output::Silence::new();
     if let Some(replay) = &search.replay {
-        let path = report::path(replay).unwrap_or_default();
+        let Choices(path) = Choices::from_text(replay).unwrap_or_default();
         drop(quiet);
         return told(body, search, &path, 1);
     }
@@ -153,11 +154,6 @@ pub fn model(body: fn(), search: &Search) -> Report {
             return Report { schedules: executions, ..Report::default() };
         }
     }
-}
-
-/// Whether a text names an execution.
-pub fn is_execution(replay: &str) -> bool {
-    report::path(replay).is_some()
 }
 
 /// Runs an execution once more and records it; what it prints is seen. This may be done by another

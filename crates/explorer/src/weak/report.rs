@@ -5,34 +5,7 @@ use super::memory::{Done, Maker, Order};
 use super::places::{self, Seen};
 use super::shadow::{Access, AccessKind, Clash};
 use crate::report::{self, Failure, Kind, Place, Resource};
-
-/// The text that names a path: a digit for each choice, or a number in parentheses. What is not said
-/// is 0.
-pub fn replay(choices: &[u32]) -> String {
-    let used = choices.iter().rposition(|choice| *choice != 0).map_or(0, |last| last + 1);
-    let digit = |choice: &u32| match char::from_digit(*choice, 36) {
-        Some(digit) => digit.to_string(),
-        None => format!("({choice})"),
-    };
-    format!("w{}", choices[..used].iter().map(digit).collect::<String>())
-}
-
-/// The path that a text names.
-pub fn path(text: &str) -> Option<Vec<u32>> {
-    let mut choices = Vec::new();
-    let mut rest = text.strip_prefix('w')?;
-    while let Some(first) = rest.chars().next() {
-        if let Some(number) = rest.strip_prefix('(') {
-            let (number, after) = number.split_once(')')?;
-            choices.push(number.parse().ok()?);
-            rest = after;
-        } else {
-            choices.push(first.to_digit(36)?);
-            rest = &rest[1..];
-        }
-    }
-    Some(choices)
-}
+use crate::schedule::Choices;
 
 /// Why an execution failed, with its steps; `None` if it did not.
 pub fn failure(outcome: &Outcome) -> Option<Failure> {
@@ -50,7 +23,7 @@ pub fn failure(outcome: &Outcome) -> Option<Failure> {
             failure.kind = Kind::Wrong;
         }
     }
-    failure.replay = Some(replay(&outcome.path.choices()));
+    failure.replay = Some(Choices(outcome.path.choices()).to_text());
     story.draw(&mut failure, clash.as_ref());
     Some(failure)
 }
