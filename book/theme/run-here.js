@@ -175,7 +175,7 @@
 
     hear({ builds, runs, line, warns, end }) {
       if (builds !== undefined) {
-        this.builds = `Builds: ${builds}`;
+        this.builds = builds && `Builds: ${builds}`;
         this.tick();
       } else if (runs) {
         this.says(this.isBreak ? "The break is built in a copy, and run." : "It runs.");

@@ -81,7 +81,16 @@ impl Recorded {
 
 /// The facts of an experiment in what a program wrote with `--evidence`.
 pub fn facts_in(document: &Value, experiment: &str) -> Vec<Value> {
-    let experiments = document["experiments"].as_array().map(Vec::as_slice).unwrap_or_default();
-    let found = experiments.iter().find(|one| one["name"] == experiment);
+    let found = experiment_in(document, experiment);
     found.and_then(|one| one["facts"].as_array().cloned()).unwrap_or_default()
+}
+
+/// What an experiment lacks on this machine, in what a program wrote with `--evidence`.
+pub fn not_here(document: &Value, experiment: &str) -> Option<String> {
+    let why = experiment_in(document, experiment)?["unavailable"].as_str()?;
+    Some(why.trim_start_matches(&format!("{experiment}: ")).to_owned())
+}
+
+fn experiment_in<'a>(document: &'a Value, experiment: &str) -> Option<&'a Value> {
+    document["experiments"].as_array()?.iter().find(|one| one["name"] == experiment)
 }

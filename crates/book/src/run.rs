@@ -26,7 +26,7 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
 
 use crate::marks::{Marks, marks};
-use crate::recorded::{Recorded, facts_in};
+use crate::recorded::{Recorded, facts_in, not_here};
 use crate::warn::warn;
 
 /// How long a build may take.
@@ -348,13 +348,25 @@ impl Heard {
     /// What the page is told of a line.
     fn event(&mut self, line: Line, task: &Task) -> Option<Value> {
         let (Line::Said(text) | Line::Warned(text)) = &line;
-        self.output += text.len() + 1;
-        self.lines += 1;
+        let length = text.len() + 1;
+        let event = self.told(line, task);
+        // How far a build is stands in one place of the page, however often it is told.
+        if event.as_ref().is_none_or(|event| event["builds"].is_null()) {
+            self.output += length;
+            self.lines += 1;
+        }
+        event
+    }
+
+    fn told(&mut self, line: Line, task: &Task) -> Option<Value> {
+        let builds = !self.runs || matches!(task, Task::Break { .. });
         match line {
-            Line::Warned(text) if !self.runs => {
+            Line::Warned(text) if builds => {
                 let text = text.replace("\u{1b}[K", "");
                 let (first, rest) = text.trim().split_once(' ').unwrap_or((text.trim(), ""));
                 match first {
+                    // A break's build is over.
+                    "" if self.runs => Some(json!({ "builds": "" })),
                     "" | "Finished" => None,
                     "Running" => {
                         self.runs = true;
@@ -419,10 +431,14 @@ fn end(
     }
     // Of what never began no line is missing.
     let marks = if story.is_empty() { Marks::default() } else { marks(section, &story) };
-    let says = unsuccessful.unwrap_or_else(|| match marks.here.len().max(marks.recorded.len()) {
-        0 => "It has run, and every line is as recorded, but for ids and figures.".to_owned(),
-        1 => "It has run. One line differs from what is recorded.".to_owned(),
-        more => format!("It has run. {more} lines differ from what is recorded."),
+    let not_here = not_here(document, &section.name);
+    let not_here = not_here.map(|why| format!("It has run, and cannot be shown here: {why}."));
+    let says = unsuccessful.or(not_here).unwrap_or_else(|| {
+        match marks.here.len().max(marks.recorded.len()) {
+            0 => "It has run, and every line is as recorded, but for ids and figures.".to_owned(),
+            1 => "It has run. One line differs from what is recorded.".to_owned(),
+            more => format!("It has run. {more} lines differ from what is recorded."),
+        }
     });
     let there = recorded.facts(package, &section.name);
     let here = facts_in(document, &section.name);

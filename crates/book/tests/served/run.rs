@@ -156,6 +156,34 @@ fn a_break_is_run_by_its_command() {
 }
 
 #[test]
+fn a_page_is_told_how_far_a_breaks_build_is() {
+    let does = r"printf '    Building [=>  ] 3/40: lab\033[K\r\033[K\r' >&2; echo '- counts 2'; echo odd >&2";
+    let answer = Runner::new(does, &[]).run("/break/fork/gone");
+    let told = |what: &str| answer.find(what).unwrap_or_else(|| panic!("{what}: {answer}"));
+    assert!(told(r#"{"builds":"3 of 40: lab"}"#) < told(r#"{"builds":""}"#), "{answer}");
+    told(r#"{"warns":"odd"}"#);
+}
+
+#[test]
+fn a_long_build_is_no_long_story() {
+    let does = r"yes '    Building [=>  ] 3/400: something with a name of many letters' | head -n 5000 >&2
+        echo '- counts 2'";
+    let answer = Runner::new(does, &[]).run("/break/fork/gone");
+    assert!(answer.contains("The break has been tried."), "{answer}");
+}
+
+#[test]
+fn what_cannot_be_shown_here_says_why() {
+    let evidence =
+        r#"{"experiments": [{"name": "one", "facts": null, "unavailable": "one: pipe: EMFILE"}]}"#;
+    let does =
+        format!("echo 'one: Why?'; echo '  inconclusive here: pipe'; echo '{evidence}' >\"$7\"");
+    let answer = Runner::new(&does, &[]).run("/run/fork/one");
+    assert!(answer.contains("It has run, and cannot be shown here: pipe: EMFILE."), "{answer}");
+    assert!(answer.contains(r#""facts":[]"#) && answer.contains("\"ended\":true"), "{answer}");
+}
+
+#[test]
 fn what_fails_says_how() {
     for (does, said) in [
         ("exit 3", "It failed, with status 3."),

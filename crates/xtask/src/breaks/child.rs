@@ -2,6 +2,7 @@
 //! is ended, the scratch copy removed.
 
 use std::fs;
+use std::io::{self, BufReader, IsTerminal, Read, Write};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
@@ -14,6 +15,9 @@ use nix::unistd::Pid;
 
 /// How long a program may take to end when it is asked to.
 const GRACE: Duration = Duration::from_secs(2);
+
+/// Erases what a terminal shows from here to the end of the line.
+const ERASES: &str = "\u{1b}[K";
 
 /// What a signal has to clear away.
 struct Running {
@@ -77,15 +81,84 @@ pub fn undisturbed<T>(change: impl FnOnce() -> T) -> T {
 
 /// Runs the command to its end, in a process group of its own, and keeps what it prints.
 pub fn output(command: &mut Command) -> Result<Output> {
+    run(command, false)
+}
+
+/// The same for cargo, whose progress is passed on if somebody sees it: the first build takes minutes.
+pub fn build(command: &mut Command) -> Result<Output> {
+    let seen = std::env::var_os("CARGO_TERM_PROGRESS_WHEN")
+        .map_or_else(|| io::stderr().is_terminal(), |when| when == "always");
+    if seen {
+        command.env("CARGO_TERM_PROGRESS_WHEN", "always").env("CARGO_TERM_PROGRESS_WIDTH", "80");
+    }
+    run(command, seen)
+}
+
+fn run(command: &mut Command, builds: bool) -> Result<Output> {
     let name = command.get_program().to_string_lossy().into_owned();
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
-    let child = {
+    let mut child = {
         let mut known = running();
         let child = command.spawn().with_context(|| format!("start {name}"))?;
         known.program = Some(Pid::from_raw(child.id() as i32));
         child
     };
-    let output = child.wait_with_output().with_context(|| format!("wait for {name}"));
+    let errors = child.stderr.take().filter(|_| builds);
+    let output = std::thread::scope(|scope| {
+        let rest = errors.map(|errors| scope.spawn(|| without_progress(errors, &mut io::stderr())));
+        let mut output = child.wait_with_output()?;
+        if let Some(rest) = rest {
+            output.stderr = rest.join().unwrap_or_default();
+        }
+        Ok::<Output, io::Error>(output)
+    });
     running().program = None;
-    output
+    output.with_context(|| format!("wait for {name}"))
+}
+
+/// Passes on to `shown` how far cargo is, each time in place of the last, and returns all else.
+fn without_progress(errors: impl Read, shown: &mut impl Write) -> Vec<u8> {
+    let (mut rest, mut line) = (Vec::new(), Vec::new());
+    for byte in BufReader::new(errors).bytes().map_while(Result::ok) {
+        line.push(byte);
+        if !matches!(byte, b'\r' | b'\n') {
+            continue;
+        }
+        let text = String::from_utf8_lossy(&line).replace(ERASES, "");
+        match text.split_whitespace().next() {
+            Some("Building" | "Blocking") => {
+                let _ = write!(shown, "{}{ERASES}\r", text.trim_end());
+            }
+            None | Some("Compiling" | "Finished") => {}
+            Some(_) => rest.extend(text.as_bytes()),
+        }
+        line.clear();
+    }
+    let _ = write!(shown, "{ERASES}\r");
+    rest.append(&mut line);
+    rest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn progress_is_passed_on_and_errors_are_kept() {
+        let said = "   Compiling a v0.1.0\n    Building [=>  ] 1/2: a\r\u{1b}[Kerror: no\n  \
+                    --> a.rs\n    Building [==> ] 2/2: b\r    Finished it";
+        let mut shown = Vec::new();
+        let rest = without_progress(said.as_bytes(), &mut shown);
+        assert_eq!(String::from_utf8(rest).unwrap(), "error: no\n  --> a.rs\n    Finished it");
+        let shown = String::from_utf8(shown).unwrap();
+        let pieces: Vec<&str> = shown.split_inclusive('\r').collect();
+        assert_eq!(
+            pieces,
+            [
+                "    Building [=>  ] 1/2: a\u{1b}[K\r",
+                "    Building [==> ] 2/2: b\u{1b}[K\r",
+                "\u{1b}[K\r"
+            ]
+        );
+    }
 }

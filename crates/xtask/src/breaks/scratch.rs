@@ -105,7 +105,7 @@ impl Scratch {
         for package in packages {
             command.args(["-p", package]);
         }
-        let output = child::output(&mut command)?;
+        let output = child::build(&mut command)?;
         let messages = String::from_utf8_lossy(&output.stdout);
         let refusals: Vec<Refusal> = messages.lines().filter_map(refusal).collect();
         if !output.status.success() && refusals.is_empty() {
@@ -124,11 +124,11 @@ impl Drop for Scratch {
 /// Builds the programs of `packages` in the reader's workspace and returns the folder they are in.
 pub fn build_unbroken(packages: &[String]) -> Result<PathBuf> {
     let mut command = cargo();
-    command.current_dir(top()).args(["build", "--quiet", "--bins"]);
+    command.current_dir(top()).args(["build", "--bins"]);
     for package in packages {
         command.args(["-p", package]);
     }
-    let output = child::output(&mut command)?;
+    let output = child::build(&mut command)?;
     let errors = String::from_utf8_lossy(&output.stderr);
     ensure!(output.status.success(), "without a break it does not build: {}", errors.trim());
     Ok(target()?.join("debug"))
