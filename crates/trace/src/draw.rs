@@ -18,6 +18,7 @@ const RAIL: usize = 26;
 const NARROW: usize = 350;
 /// Room for the times on the left, and height of a line of text.
 const MARGIN: usize = 80;
+const TIMES_END: usize = MARGIN - 22;
 const LINE: usize = 17;
 /// How far left of a column's bars its life is drawn.
 const LIFE_LINE: usize = 6;
@@ -84,7 +85,7 @@ impl Picture<'_> {
     /// If nothing is told in the trace that is to be drawn.
     pub fn svg(&self, events: &[Event]) -> Result<String> {
         let (mut body, mut y, mut width) = (String::new(), LINE, MARGIN);
-        let (mut names, mut story) = (Vec::new(), Vec::new());
+        let (mut names, mut story, mut longest) = (Vec::new(), Vec::new(), 0);
         for section in &sections(events) {
             let mut drawing = Drawing::new(self, section, events);
             if drawing.rows().is_empty() {
@@ -106,17 +107,22 @@ impl Picture<'_> {
             y += LINE;
             names.extend(drawing.lanes.iter().map(Lane::name));
             let times = drawing.times();
+            longest = times.iter().map(|at| at.chars().count()).max().unwrap_or(0).max(longest);
             let told = |(row, at): (&Row, &String)| format!("{at}, {}: {}.", row.who, row.text);
             story.extend(drawing.rows().iter().zip(&times).map(told));
         }
         ensure!(!names.is_empty(), "no thread tells anything in this trace");
+        // A time of many digits begins further left; its point and its space make up one character.
+        let left = (longest.saturating_sub(1) * CHARACTER).saturating_sub(TIMES_END);
+        width += left;
         // In a page the figure is as high as its width allows.
         let height = if self.whole { format!(" height=\"{y}\"") } else { String::new() };
         let (names, story) = (escaped(&names.join(", ")), escaped(&story.join(" ")));
+        let x = -(left as i64);
         // A page shows the one for which it has room.
         let class = if self.narrow { "narrow" } else { "wide" };
         Ok(format!(
-            "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"{class}\" viewBox=\"0 0 {width} {y}\" \
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"{class}\" viewBox=\"{x} 0 {width} {y}\" \
              width=\"{width}\"{height} role=\"img\" fill=\"currentColor\" font-family=\"sans-serif\" font-size=\"12\">\n\
              <title>What happened when in {names}</title>\n<desc>{story}</desc>\n{body}</svg>\n"
         ))
@@ -389,7 +395,7 @@ impl<'a> Drawing<'a> {
             let _ = writeln!(
                 body,
                 r#"<text x="{}" y="{y}" text-anchor="end" opacity="0.8">{}</text><path d="M{} {} h8" stroke="currentColor"/>"#,
-                MARGIN - 22,
+                TIMES_END,
                 times.next().unwrap_or_default(),
                 MARGIN - 19,
                 y - 4
@@ -637,6 +643,18 @@ mod tests {
         assert!(svg.contains("<desc>0 µs, holder 2: looks. 0.1 µs, holder 2: holds &lt;A&gt;."));
         assert_eq!(svg.matches("<rect").count(), 2, "one ended, one did not: {svg}");
         assert_eq!(svg.matches("opacity=\"0.4\"").count(), 1, "one waits: {svg}");
+    }
+
+    #[test]
+    fn a_time_of_many_digits_has_room() {
+        let trace = r#"[
+{"ph":"i","ts":1,"pid":1,"tid":2,"cat":"a","s":"t","name":"begins"},
+{"ph":"i","ts":373674.987,"pid":1,"tid":2,"cat":"a","s":"t","name":"x"},
+{"ph":"i","ts":373674.988,"pid":1,"tid":2,"cat":"a","s":"t","name":"y"},
+"#;
+        let svg = figure(trace, true);
+        assert!(svg.contains(">373.673987 ms<") && svg.contains("viewBox=\"-26 0 "), "{svg}");
+        assert!(figure(TRACE, true).contains("viewBox=\"0 0 "));
     }
 
     #[test]
