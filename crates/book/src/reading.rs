@@ -3,8 +3,8 @@
 //! This is the one place that says how: [`PACE`] words a minute, in prose, listings, transcripts,
 //! tables and captions alike. A word is what stands between blanks and has a letter in it, so that
 //! ids, addresses, figures and brackets of a transcript are none. What is folded (`<details>`) is
-//! not counted but for its summary: a reader opens it by choice. Nor are drawings and the list of
-//! links at the end.
+//! not counted but for its summary: a reader opens it by choice. Nor are the title, drawings and the
+//! list of links at the end.
 
 /// Words a minute. People read stories at 240 or so; this is for text with code in it.
 pub const PACE: usize = 180;
@@ -24,6 +24,7 @@ pub fn minutes(page: &str) -> usize {
 pub fn words(page: &str) -> usize {
     let main = page.split_once("<main>").map_or(page, |(_, main)| main);
     let main = main.split_once("</main>").map_or(main, |(main, _)| main);
+    let main = main.split_once("</h1>").map_or(main, |(_, main)| main);
     let main = main.split_once("<h2 id=\"links\">").map_or(main, |(main, _)| main);
     let text = unfolded(main);
     let text = [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&#39;", "'"), ("&#x27;", "'")]

@@ -1,5 +1,5 @@
 //! Completes the search index that mdBook has made: each entry of the glossary is found by itself, and
-//! chapters come before exercises of the same words.
+//! chapters come before exercises of the same words, and by their names before what only mentions them.
 //!
 //! mdBook makes one entry for each heading, and the whole glossary has one; the index is elasticlunr's
 //! (version 0.9.5), as JSON in a string of a script. What plain mdBook builds can be searched too.
@@ -37,6 +37,7 @@ pub fn complete(pages: &Path, glossary: &str) -> Result<()> {
         let breadcrumbs = format!("Glossary » {title}");
         add(&mut search, &url, [&title, &says, &breadcrumbs]).context("add to the search index")?;
     }
+    name_chapters(&mut search).context("weigh the titles in the search index")?;
     let exercises = of_exercises(&search);
     for field in FIELDS {
         weaken(&mut search["index"]["index"][field]["root"], &exercises);
@@ -102,6 +103,25 @@ fn add(search: &mut Value, url: &str, texts: [&str; 3]) -> Option<()> {
     Some(())
 }
 
+/// Lets a chapter's title be as long as its name, the part before the colon: a word counts the less the
+/// longer the text is in which it stands, and what a title says besides must not weaken the name.
+fn name_chapters(search: &mut Value) -> Option<()> {
+    for (number, url) in search["doc_urls"].as_array()?.clone().iter().enumerate() {
+        let (page, heading) = url.as_str()?.split_once(".html#")?;
+        if page != heading {
+            continue;
+        }
+        let store = &mut search["index"]["documentStore"];
+        let title = store["docs"][number.to_string()]["title"].as_str()?;
+        let words = tokens(title.split(':').next()?).len();
+        let lengths = &mut store["docInfo"][number.to_string()];
+        lengths["title"] = json!(words);
+        // The name in the table of contents stands there too.
+        lengths["breadcrumbs"] = json!(2 * words);
+    }
+    Some(())
+}
+
 /// The numbers of what stands in exercises.
 fn of_exercises(search: &Value) -> Vec<String> {
     let urls = search["doc_urls"].as_array().map(Vec::as_slice).unwrap_or_default();
@@ -134,7 +154,7 @@ mod tests {
     use crate::build;
 
     /// What is asked, and a page that must be among the first three that are found.
-    const QUERIES: [(&str, &str); 39] = [
+    const QUERIES: [(&str, &str); 70] = [
         ("green threads", "glossary.html#coroutine"),
         ("daemon", "glossary.html#orphan"),
         ("spurious wakeup", "glossary.html#spurious-wake-up"),
@@ -174,6 +194,37 @@ mod tests {
         ("barrier", "glossary.html#barrier"),
         ("which should I use", "questions.html#process-or-thread-which-should-i-use"),
         ("multithreading", "ledger.html"),
+        ("difference between thread and process", "questions.html#what-is-a-thread"),
+        ("how to kill a thread", "questions.html#how-does-one-stop-or-kill-a-thread"),
+        ("kill -9", "glossary.html#sigterm-sigkill"),
+        ("ctrl c", "glossary.html#process-group"),
+        ("notify_one vs notify_all", "condition-variables.html"),
+        ("stack overflow", "threads.html#the-stack"),
+        ("exec", "glossary.html#exec"),
+        ("waitpid", "process-lifecycle.html"),
+        ("Arc Mutex", "mutexes.html"),
+        ("rwlock", "mutexes.html#many-readers"),
+        ("thread safe", "glossary.html#thread-safe"),
+        ("volatile", "glossary.html#atomic-operation"),
+        ("compare and swap", "glossary.html#cas-compare-and-exchange"),
+        ("memory ordering", "glossary.html#ordering"),
+        ("round robin", "glossary.html#scheduler"),
+        ("nice priority", "scheduling.html#nice"),
+        ("work stealing", "glossary.html#work-stealing"),
+        ("how many threads should I create", "thread-pool.html#how-many-threads"),
+        ("hyperthreading", "glossary.html#smt"),
+        ("amdahl", "parallelism.html"),
+        ("sandbox", "glossary.html#sandbox"),
+        ("seccomp", "glossary.html#seccomp"),
+        ("container", "clone-flags.html"),
+        ("unix domain socket", "sockets.html"),
+        ("named pipe", "pipes.html#a-pipe-with-a-name"),
+        ("broken pipe", "pipes.html"),
+        ("mpsc", "channels.html"),
+        ("tokio", "coroutines.html"),
+        ("goroutines", "coroutines.html"),
+        ("python multiprocessing", "spawn-join.html#the-same-in-python"),
+        ("restart after crash", "supervision.html"),
     ];
 
     /// The addresses that a reader gets, best first: elasticlunr's search, with mdBook's options.

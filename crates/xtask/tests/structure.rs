@@ -43,6 +43,13 @@ fn the_map_names_every_crate_once() {
     assert_eq!(set, crates());
 }
 
+/// What the map says of a crate.
+fn about(readme: &str, name: &str) -> String {
+    let line = format!("| [{name}](crates/{name}) | ");
+    let rest = readme.split_once(&line).unwrap_or_else(|| panic!("no {line}")).1;
+    rest.split(" |").next().unwrap().to_owned()
+}
+
 /// What every chapter has, in this order.
 const SECTIONS: [&str; 9] = [
     "## Predict\n",
@@ -60,10 +67,12 @@ const SECTIONS: [&str; 9] = [
 fn every_concept_has_a_chapter_tests_and_a_transcript() {
     let chapters: BTreeSet<String> =
         linked(&read("book/src/SUMMARY.md"), "- [").into_iter().collect();
+    let readme = read("README.md");
     for name in concepts() {
         assert!(chapters.contains(&name), "SUMMARY.md lacks {name}");
         let chapter = read(&format!("book/src/{name}.md"));
-        assert!(chapter.starts_with(&format!("# {name}\n")), "{name}.md's title");
+        let title = format!("# {name}: {} {{#{name}}}\n", about(&readme, &name));
+        assert!(chapter.starts_with(&title), "{name}.md's title is not {title}");
         assert!(chapter.contains(&format!("$ cargo run -q -p {name}\n")), "{name}.md's command");
         let mut rest = chapter.as_str();
         for section in SECTIONS {
