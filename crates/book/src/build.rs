@@ -220,6 +220,43 @@ mod tests {
         assert!(wide.is_empty(), "wider than {ROOM}: {wide:#?}");
     }
 
+    /// The name of the element that a piece of HTML begins with, as a selector of a style sheet.
+    fn selector(html: &str) -> String {
+        let tag = html.trim_start().split('>').next().unwrap_or_default();
+        match tag.split_once("class=\"") {
+            Some((_, class)) => format!(".{}", class.split(['"', ' ']).next().unwrap_or_default()),
+            None => tag.trim_start_matches('<').split(' ').next().unwrap_or_default().to_owned(),
+        }
+    }
+
+    #[test]
+    fn on_paper_what_a_paragraph_announces_stays_with_it() {
+        let root = find().unwrap();
+        let style = fs::read_to_string(root.join("theme/book.css")).unwrap();
+        let (_, kept) = style.split_once("p:has(+ :is(").expect("a rule for what is announced");
+        let (kept, rest) = kept.split_once("))").unwrap();
+        assert!(rest.split('}').next().unwrap().contains("break-after: avoid"));
+        let kept: Vec<&str> = kept.split(", ").collect();
+        let pages = build(&root).expect("the book builds");
+        let (mut announced, mut parted) = (0, BTreeSet::new());
+        for entry in fs::read_dir(pages).unwrap().flatten() {
+            let name = entry.file_name().into_string().unwrap();
+            if !name.ends_with(".html") || name == "print.html" {
+                continue;
+            }
+            let page = fs::read_to_string(entry.path()).unwrap();
+            for next in page.split(":</p>").skip(1) {
+                announced += 1;
+                let next = selector(next);
+                if !kept.contains(&next.as_str()) {
+                    parted.insert(format!("{name}: {next}"));
+                }
+            }
+        }
+        assert!(announced > 60, "{announced} paragraphs announce something");
+        assert!(parted.is_empty(), "{parted:#?}");
+    }
+
     #[test]
     fn exercises_and_the_chapters_that_teach_for_them_link_each_other() {
         let folder = find().unwrap().join("src");
