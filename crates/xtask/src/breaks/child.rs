@@ -103,7 +103,7 @@ fn run(command: &mut Command, builds: bool) -> Result<Output> {
         known.program = Some(Pid::from_raw(child.id() as i32));
         child
     };
-    let errors = child.stderr.take().filter(|_| builds);
+    let errors = if builds { child.stderr.take() } else { None };
     let output = std::thread::scope(|scope| {
         let rest = errors.map(|errors| scope.spawn(|| without_progress(errors, &mut io::stderr())));
         let mut output = child.wait_with_output()?;
@@ -142,6 +142,17 @@ fn without_progress(errors: impl Read, shown: &mut impl Write) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_said_is_kept_whether_or_not_it_builds() {
+        for builds in [false, true] {
+            let mut command = Command::new("sh");
+            let output = run(command.args(["-c", "echo yes; echo no >&2"]), builds).unwrap();
+            let kept = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap());
+            assert_eq!(kept, ["yes\n", "no\n"], "{builds}");
+            assert!(output.status.success());
+        }
+    }
 
     #[test]
     fn progress_is_passed_on_and_errors_are_kept() {
