@@ -302,6 +302,21 @@ const UNITS: &[&str] = &[
     "MB/s", "times", "ratio",
 ];
 
+/// Whether a number stands in a range such as `(148 to 162)`: what is measured lies in it, also where its
+/// ends have no point, because three digits stand before it.
+fn in_range(before: &str, after: &str) -> bool {
+    let begins = before.ends_with('(')
+        && after
+            .strip_prefix(" to ")
+            .is_some_and(|end| end.starts_with(|c: char| c.is_ascii_digit()));
+    let start = before.strip_suffix(" to ").and_then(|start| start.rsplit('(').next());
+    let is_number = |start: &str| {
+        !start.is_empty()
+            && start.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b','))
+    };
+    begins || before.contains('(') && start.is_some_and(is_number) && after.starts_with(')')
+}
+
 fn parts(line: &str) -> Vec<Part<'_>> {
     let mut parts = Vec::new();
     let mut rest = line;
@@ -325,7 +340,9 @@ fn parts(line: &str) -> Vec<Part<'_>> {
             let unit = after.strip_prefix(' ').unwrap_or(after);
             let unit_end = unit.find(|c: char| !(c.is_alphanumeric() || c == '/' || c == '%'));
             let unit = &unit[..unit_end.unwrap_or(unit.len())];
-            let measured = number.contains('.') || UNITS.contains(&unit);
+            let measured = number.contains('.')
+                || UNITS.contains(&unit)
+                || number.len() >= 3 && in_range(&line[..line.len() - rest.len()], after);
             parts.push(if measured { Part::Figure(number) } else { Part::Integer(number) });
             rest = after;
             in_word = false;
@@ -445,6 +462,20 @@ fn spaces_folded(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_range_is_measured_also_without_points() {
+        let anonymous = |line: &str| anonymous(&lines(&[line]));
+        let recorded = anonymous("[main 7] takes 53.8 times a task's (52.2 to 55.6)");
+        assert_eq!(anonymous("[main 8] takes 153 times a task's (148 to 162)"), recorded);
+        assert_eq!(figures("takes 3 (148 to 1,162)"), [148.0, 1162.0]);
+        for counts in
+            ["from 2 to 5", "(of 3 to come)", "(700) to 500", "(200 to 500 of them)", "(2 to 5)"]
+        {
+            assert!(!anonymous(counts)[0].ends_with('~'), "{counts}");
+        }
+        assert_eq!(figures("went from 2 to 5"), [0.0; 0]);
+    }
 
     fn section(grade: Grade, lines: &[&str]) -> Section {
         let lines = lines.iter().map(|line| (*line).to_owned()).collect();

@@ -63,9 +63,9 @@ mod tests {
 
     #[test]
     fn ids_and_measured_figures_are_no_difference() {
-        let was = ["x: Why?", "[main 101] took 3.0 ms", "[main 101] reads 1"];
+        let was = ["x: Why?", "[main 101] took 3.0 ms (2.90 to 3.1)", "[main 101] reads 1"];
         for grade in ["exact", "any-order", "varies"] {
-            let same = ["x: Why?", "[main 202] took 44 ms", "[main 202] reads 1"];
+            let same = ["x: Why?", "[main 202] took 440 ms (390 to 506)", "[main 202] reads 1"];
             assert_eq!(found(grade, &was, &same), Marks::default(), "{grade}");
         }
     }
