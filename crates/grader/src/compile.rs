@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::io::{self, Read, Seek};
+use std::io::{self, Read, Seek, Write};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
@@ -12,7 +12,7 @@ use anyhow::{Context, Result, bail, ensure};
 use crate::catalogue::{Exercise, Kind};
 use crate::inspect::Shape;
 use crate::linker;
-use crate::machine::hindrance;
+use crate::machine::{hindrance, lacks_memory, speaks_of_memory};
 use crate::model::in_the_words_of_std;
 use crate::tokens;
 use crate::toolchain::{self, Toolchain, places};
@@ -75,6 +75,13 @@ pub fn compile(
         }
         if again {
             (program, made) = build.attempt(source)?;
+        }
+        // The starter may just fit where what is longer does not.
+        if let Made::Hindered { why, .. } = &made
+            && lacks_memory()
+            && speaks_of_memory(why)
+        {
+            bail!("this machine hinders the compiler: {}", hindrance(why, &places()));
         }
     }
     let warnings = match made {
@@ -213,7 +220,9 @@ impl Build<'_> {
             }
             // Only with a place in the source does it speak of that. No space, no linker, a missing
             // library have none.
-            How::Exited(1) | How::TooMuchOutput if self.has_place(output) => {
+            How::Exited(1) | How::TooMuchOutput
+                if self.has_place(output) && !(lacks_memory() && speaks_of_memory(output)) =>
+            {
                 Made::Not(Compiled::Rejected(output.clone()))
             }
             How::Exited(_) | How::TooMuchOutput => hindered(output.clone()),
@@ -373,8 +382,8 @@ pub fn driver(exercise: &Exercise, toolchain: &Toolchain, without: &[String]) ->
     let directory = Toolchain::directory()?.join("drivers");
     let kept = directory.join(format!("{}-{:016x}", exercise.name, hasher.finish()));
     let program = sandbox::nameless_file()?;
-    if let Ok(mut file) = fs::File::open(&kept) {
-        io::copy(&mut file, &mut fs::File::from(program.try_clone()?))?;
+    if let Some(bytes) = kept_whole(&kept) {
+        fs::File::from(program.try_clone()?).write_all(&bytes)?;
         return Ok(program);
     }
     let content = Content::Text(checks);
@@ -398,14 +407,36 @@ pub fn driver(exercise: &Exercise, toolchain: &Toolchain, without: &[String]) ->
     Ok(program)
 }
 
+/// Writes the program, and after it a number that is made of all its bytes.
 fn keep(program: &OwnedFd, directory: &Path, kept: &Path) -> io::Result<()> {
     fs::create_dir_all(directory)?;
     let new = tempfile::NamedTempFile::new_in(directory)?;
     let mut from = fs::File::from(program.try_clone()?);
     from.rewind()?;
-    io::copy(&mut from, &mut new.as_file())?;
+    let mut bytes = Vec::new();
+    from.read_to_end(&mut bytes)?;
+    bytes.extend(made_of(&bytes));
+    new.as_file().write_all(&bytes)?;
     new.persist(kept)?;
     Ok(())
+}
+
+/// What was kept, unless it is no more what it was: cut short by a full disk, or empty after the power
+/// has failed. Whoever is judged by such a program loses all points.
+fn kept_whole(kept: &Path) -> Option<Vec<u8>> {
+    let mut bytes = fs::read(kept).ok()?;
+    let (program, number) = bytes.split_last_chunk()?;
+    if made_of(program) != *number {
+        return None;
+    }
+    bytes.truncate(bytes.len() - size_of::<u64>());
+    Some(bytes)
+}
+
+fn made_of(bytes: &[u8]) -> [u8; size_of::<u64>()] {
+    let mut hasher = DefaultHasher::new();
+    bytes.hash(&mut hasher);
+    hasher.finish().to_le_bytes()
 }
 
 fn common(crate_name: &str, kind: Kind, toolchain: &Toolchain, colour: bool) -> Vec<String> {
@@ -696,6 +727,25 @@ mod tests {
         assert!(!placed(&format!("{warning}error: linker `cc` not found\n  |\n  = note: No\n")));
         assert!(!placed(&format!("error: linker `cc` not found\n  |\n  = note: No\n\n{warning}")));
         assert!(placed(&warning.replace("warning", "error[E0001]")));
+    }
+
+    #[test]
+    fn what_was_kept_is_taken_only_whole() {
+        let directory = tempfile::tempdir().unwrap();
+        let kept = directory.path().join("a-driver");
+        let program = sandbox::nameless_file().unwrap();
+        let bytes = b"what a linker has made".repeat(1000);
+        fs::File::from(program.try_clone().unwrap()).write_all(&bytes).unwrap();
+        keep(&program, directory.path(), &kept).unwrap();
+        assert_eq!(kept_whole(&kept), Some(bytes));
+        let whole = fs::read(&kept).unwrap();
+        let (mut changed, mut zeros) = (whole.clone(), whole.clone());
+        changed[7] ^= 1;
+        zeros[4096..].fill(0);
+        for damaged in [&[][..], &whole[..5], &whole[..whole.len() / 2], &changed, &zeros] {
+            fs::write(&kept, damaged).unwrap();
+            assert_eq!(kept_whole(&kept), None);
+        }
     }
 
     /// Only with a place in the source is the compiler's end a word about the source.

@@ -5,12 +5,16 @@ use std::path::PathBuf;
 
 use nix::sys::resource::{Resource, getrlimit};
 
+const TASKS: &str =
+    "it may have no more processes or threads (ulimit -u, or pids.max of a container)";
+const MEMORY: &str = "it may have no more memory (ulimit -v, or the limit of a container)";
+
 /// What a limit looks like from where it is reached, and what it is.
 const LIMITS: &[(&[&str], &str)] = &[
     (
         // By nix, by std, by std's debug format.
         &["EAGAIN", "(os error 11)", "code: 11,", "Resource temporarily unavailable"],
-        "it may have no more processes or threads (ulimit -u, or pids.max of a container)",
+        TASKS,
     ),
     (
         &["EMFILE", "(os error 24)", "code: 24,", "Too many open files"],
@@ -25,7 +29,7 @@ const LIMITS: &[(&[&str], &str)] = &[
             "out of memory",
             "Cannot allocate memory",
         ],
-        "it may have no more memory (ulimit -v, or the limit of a container)",
+        MEMORY,
     ),
     (
         &["EFBIG", "(os error 27)", "code: 27,", "signal 25", "SIGXFSZ", "File size limit"],
@@ -36,7 +40,29 @@ const LIMITS: &[(&[&str], &str)] = &[
 /// The limit that these words are about.
 fn limit(said: &str) -> Option<&'static str> {
     let about = |words: &&[&str]| words.iter().any(|word| said.contains(word));
-    LIMITS.iter().find(|(words, _)| about(words)).map(|(_, limit)| *limit)
+    let (_, limit) = LIMITS.iter().find(|(words, _)| about(words))?;
+    // No room for a thread's stack is told in the same words as one thread too many.
+    match *limit == TASKS && lacks_memory() {
+        true => Some(MEMORY),
+        false => Some(limit),
+    }
+}
+
+/// Whether a limit leaves this process less memory than a compiler needs.
+pub fn lacks_memory() -> bool {
+    [Resource::RLIMIT_AS, Resource::RLIMIT_DATA].into_iter().any(is_narrow)
+}
+
+fn is_narrow(resource: Resource) -> bool {
+    let soft = getrlimit(resource).map(|(soft, _)| soft);
+    NEEDED.iter().any(|(it, enough, _)| *it == resource && soft.is_ok_and(|soft| soft < *enough))
+}
+
+/// Whether a compiler says that it was refused memory, or could not map a library of its own.
+pub fn speaks_of_memory(said: &str) -> bool {
+    let own =
+        ["only metadata stub found", "crate for `std`", "crate for `core`", "crate for `alloc`"];
+    limit(said) == Some(MEMORY) || own.iter().any(|words| said.contains(words))
 }
 
 /// An error, with the limit that it is about.
@@ -80,19 +106,22 @@ pub fn hindrance(said: &str, directories: &[PathBuf]) -> String {
 /// Room for what a compiler makes, in bytes.
 const ROOM: u64 = 32 << 20;
 
+/// What a compiler needs of each limit, and how that is set.
+const NEEDED: [(Resource, u64, &str); 5] = [
+    (Resource::RLIMIT_AS, 2 << 30, "ulimit -v"),
+    (Resource::RLIMIT_DATA, 2 << 30, "ulimit -d"),
+    (Resource::RLIMIT_FSIZE, 256 << 20, "ulimit -f"),
+    (Resource::RLIMIT_NOFILE, 64, "ulimit -n"),
+    (Resource::RLIMIT_STACK, 1 << 20, "ulimit -s"),
+];
+
 /// The limits of this process that are lower than a compiler needs, and those of the directories in
 /// which it works that are full: for what ends without a word.
 fn narrow(directories: &[PathBuf]) -> String {
-    let limits = [
-        (Resource::RLIMIT_AS, 2 << 30, "ulimit -v"),
-        (Resource::RLIMIT_DATA, 2 << 30, "ulimit -d"),
-        (Resource::RLIMIT_FSIZE, 256 << 20, "ulimit -f"),
-        (Resource::RLIMIT_NOFILE, 64, "ulimit -n"),
-        (Resource::RLIMIT_STACK, 1 << 20, "ulimit -s"),
-    ];
-    let narrow = limits.into_iter().filter_map(|(resource, enough, name)| {
-        let (soft, _) = getrlimit(resource).ok()?;
-        (soft < enough).then(|| format!("{name} allows {soft}"))
+    let narrow = NEEDED.iter().filter(|(resource, ..)| is_narrow(*resource));
+    let narrow = narrow.filter_map(|(resource, _, name)| {
+        let (soft, _) = getrlimit(*resource).ok()?;
+        Some(format!("{name} allows {soft}"))
     });
     let full = directories.iter().filter(|directory| {
         let state = nix::sys::statvfs::statvfs(directory.as_path());
@@ -114,6 +143,9 @@ mod tests {
         assert_eq!(named(&named(spawn)), named(spawn));
         assert!(named("pipe2: EMFILE: Too many open files").ends_with("(ulimit -n)"));
         assert_eq!(named("there is no exercise \"x\""), "there is no exercise \"x\"");
+        assert!(speaks_of_memory("error[E0463]: can't find crate for `core`"));
+        assert!(speaks_of_memory("memory allocation of 21520 bytes failed"));
+        assert!(!speaks_of_memory("error[E0463]: can't find crate for `rand`"));
         let panic = "thread 'rustc' panicked at x.rs:1:2:\nno luck today\nstack backtrace:";
         assert_eq!(in_short(panic), "no luck today");
         let linker = "error: linker `cc` not found\n  |\n  = note: No such file\n\nerror: aborting";

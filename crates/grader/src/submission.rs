@@ -45,7 +45,7 @@ impl Progress {
     fn understood() -> Result<Result<Progress, serde_json::Error>> {
         let path = progress_file();
         let text = || if is_there(&path)? { read(&path).map(Some) } else { Ok(None) };
-        let text = text().with_context(|| format!("the progress in {}", shown(&path)))?;
+        let text = text().context("the progress")?;
         Ok(text.map_or_else(|| Ok(Progress::default()), |text| serde_json::from_slice(&text)))
     }
 
@@ -59,14 +59,18 @@ impl Progress {
     /// Changes what is kept; of two graders that do this at the same time, one waits.
     fn change(change: impl FnOnce(&mut Progress)) -> Result<()> {
         let path = progress_file();
-        let write = || -> Result<()> {
+        let named = || format!("the progress in {}", shown(&path));
+        let locked = || -> Result<File> {
             fs::create_dir_all(path.parent().context("a directory")?)?;
-            let _lock = lock(&path.with_extension("lock"))?;
-            let mut progress = Progress::read()?;
-            if Progress::understood()?.is_err() {
-                Progress::put_aside()?;
-            }
-            change(&mut progress);
+            lock(&path.with_extension("lock"))
+        };
+        let _lock = locked().with_context(named)?;
+        let mut progress = Progress::read()?;
+        if Progress::understood()?.is_err() {
+            Progress::put_aside()?;
+        }
+        change(&mut progress);
+        let write = || -> Result<()> {
             // A grader that was killed may have left one behind.
             let new = path.with_extension("new");
             let _ = fs::remove_file(&new);
@@ -74,7 +78,7 @@ impl Progress {
             File::create_new(&new)?.write_all(&text)?;
             Ok(fs::rename(new, &path)?)
         };
-        write().with_context(|| format!("the progress in {}", shown(&path)))
+        write().with_context(named)
     }
 
     /// The same where a verdict or a hint is what was asked for: only said if it fails.

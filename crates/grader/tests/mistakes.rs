@@ -186,14 +186,14 @@ fn what_the_learner_has_may_be_in_the_way() {
     };
     fs::write(here.join("learner"), "a file").unwrap();
     complains(&["reap"], "learner/exercises/reap.rs: ");
-    complains(&["hint", "reap"], "the progress in learner/.grade/progress.json: ");
+    complains(&["hint", "reap"], "the progress: learner/.grade/progress.json: ");
     fs::remove_file(here.join("learner")).unwrap();
     fs::create_dir_all(here.join("learner/exercises/reap.rs")).unwrap();
     complains(&["reap"], "learner/exercises/reap.rs is not a plain file");
     fs::create_dir_all(here.join("learner/.grade/progress.json")).unwrap();
-    complains(&["hint", "reap"], "the progress in learner/.grade/progress.json: ");
+    complains(&["hint", "reap"], "the progress: learner/.grade/progress.json is not a plain file");
     // Nothing is written over what may be somebody's points.
-    complains(&[], "the progress in learner/.grade/progress.json: ");
+    complains(&[], "the progress: learner/.grade/progress.json is not a plain file");
     assert!(here.join("learner/.grade/progress.json").is_dir());
 }
 

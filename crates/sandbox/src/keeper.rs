@@ -120,7 +120,13 @@ fn attempt(
                 status => {
                     // It has not tidied up.
                     kill_all(false);
-                    bail!("the supervisor ended with {status:?}")
+                    match status {
+                        WaitStatus::Signaled(_, signal, _) => {
+                            bail!("the supervisor was ended by {signal}")
+                        }
+                        WaitStatus::Exited(_, code) => bail!("the supervisor exited with {code}"),
+                        other => bail!("the supervisor: {other:?}"),
+                    }
                 }
             }
         }

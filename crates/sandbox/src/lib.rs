@@ -94,6 +94,9 @@ pub fn enter(inspect: Inspect) {
     // none: wait(2).
     // SAFETY: the default action runs no code.
     let _ = unsafe { nix::sys::signal::signal(Signal::SIGCHLD, SigHandler::SigDfl) };
+    // A write beyond a limit fails then, with a reason, and what has been begun is tidied up.
+    // SAFETY: to ignore a signal runs no code.
+    let _ = unsafe { nix::sys::signal::signal(Signal::SIGXFSZ, SigHandler::SigIgn) };
     let mut arguments = std::env::args_os().skip(1);
     if arguments.next().is_some_and(|first| first == KEEPER) {
         let caller = arguments.next().and_then(|pid| pid.to_str()?.parse().ok());
