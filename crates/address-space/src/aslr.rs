@@ -6,7 +6,7 @@ use std::os::unix::process::CommandExt;
 use std::process::Stdio;
 
 use anyhow::{Context, Result, ensure};
-use lab::child::explain_io;
+use lab::child::explain_spawn;
 use lab::{Evidence, Experiment, Lab, Role, say, say_why};
 
 pub const EXPERIMENT: Experiment = Experiment {
@@ -82,7 +82,7 @@ fn start(randomised: bool) -> Result<([String; 3], bool)> {
     };
     // SAFETY: between fork and exec the child makes one system call.
     unsafe { command.pre_exec(set) };
-    let output = command.stderr(Stdio::inherit()).output().map_err(explain_io("personality"))?;
+    let output = command.stderr(Stdio::inherit()).output().map_err(explain_spawn("personality"))?;
     // ANCHOR_END: start
     ensure!(output.status.success(), "the program failed: {}", output.status);
     let text = String::from_utf8(output.stdout).context("an answer")?;

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use lab::Shared;
-use lab::child::{Child, explain, explain_io, in_words};
+use lab::child::{Child, explain, explain_io, explain_spawn, in_words};
 use lab::machine::{Busy, allowed_cpus, memory_available};
 use lab::sample::{Contestant, Pinned, Sampling};
 use memmap2::Advice;
@@ -257,7 +257,7 @@ fn thread_each() -> Result<()> {
 fn program() -> Result<()> {
     let mut command = lab::role("choosing", "nothing");
     command.stdin(Stdio::null());
-    let program = command.spawn().map_err(explain_io("execve"))?;
+    let program = command.spawn().map_err(explain_spawn("execve"))?;
     ended(Child::adopt(Pid::from_raw(program.id() as i32)))
 }
 

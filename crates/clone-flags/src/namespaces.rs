@@ -37,6 +37,7 @@ const MAPPED: usize = 1;
 const ERRNO: usize = 2;
 const GRANDCHILD: usize = 3;
 const NAMED: usize = 4;
+const FORK_ERRNO: usize = 5;
 
 fn run(_: &Lab) -> Result<Evidence> {
     lab::proc::must_be_shown()?;
@@ -66,6 +67,9 @@ fn run(_: &Lab) -> Result<Evidence> {
     task.wait()?;
     if answer(ERRNO) != 0 {
         return Err(explain("sethostname")(Errno::from_raw(answer(ERRNO))));
+    }
+    if answer(FORK_ERRNO) != 0 {
+        return Err(explain("fork")(Errno::from_raw(answer(FORK_ERRNO))));
     }
     // Nobody but the grandchild has the other end open; it is closed when that one ends.
     let mut ended = [PollFd::new(alive.as_fd(), PollFlags::POLLIN)];
@@ -122,7 +126,7 @@ extern "C" fn first_process(page: *mut c_void) -> c_int {
             std::thread::sleep(LIMIT);
             lab::child::exit(0)
         }
-        -1 => page.answers[ERRNO].store(Errno::last_raw(), SeqCst),
+        -1 => page.answers[FORK_ERRNO].store(Errno::last_raw(), SeqCst),
         _ => {
             while page.answers[GRANDCHILD].load(SeqCst) == 0 {
                 std::thread::sleep(std::time::Duration::from_micros(50));

@@ -15,7 +15,7 @@ use crate::machine::Busy;
 use crate::{AtDeath, TimeLimit, Unavailable, proc, start, supervise};
 
 pub use crate::temporary::explain_temporary;
-pub use crate::unavailable::{explain, explain_io, explain_thread};
+pub use crate::unavailable::{explain, explain_io, explain_spawn, explain_thread};
 
 /// How long a child of an experiment may live.
 pub const LIMIT: Duration = Duration::from_secs(10);

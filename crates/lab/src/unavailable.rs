@@ -108,6 +108,15 @@ pub fn explain_io(call: &'static str) -> impl Fn(std::io::Error) -> anyhow::Erro
     }
 }
 
+/// The same for a program that is started by [`std::process::Command`], which tells in one errno what
+/// fork(2) refused and what the child could not do before it became the program, `call`.
+pub fn explain_spawn(call: &'static str) -> impl Fn(std::io::Error) -> anyhow::Error {
+    move |error| match error.raw_os_error() {
+        Some(libc::EAGAIN | libc::ENOMEM) => explain_io("fork")(error),
+        _ => explain_io(call)(error),
+    }
+}
+
 /// The same for a thread whose stack was to have so many bytes.
 pub fn explain_thread(stack: usize) -> impl Fn(std::io::Error) -> anyhow::Error {
     move |error| match error.raw_os_error() {

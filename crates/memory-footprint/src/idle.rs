@@ -12,7 +12,7 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
-use lab::child::{Child, LIMIT, die_with, explain, explain_io, status};
+use lab::child::{Child, LIMIT, die_with, explain, explain_io, explain_spawn, status};
 use lab::proc::comes_to_block_in_one_of;
 use lab::sample::Comparison;
 use lab::{Evidence, Experiment, Lab, NoEvidence, Summary, Unavailable, say, say_why};
@@ -266,7 +266,7 @@ fn executed(sleep: &Path) -> Result<Child> {
             Ok(())
         })
     };
-    let program = command.spawn().map_err(explain_io("execve"))?;
+    let program = command.spawn().map_err(explain_spawn("execve"))?;
     Ok(Child::adopt(Pid::from_raw(program.id() as i32)))
 }
 

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::Builder;
 
 use anyhow::{Context, Result};
-use lab::child::{Child, LIMIT, die_with, explain_io};
+use lab::child::{Child, LIMIT, die_with, explain_io, explain_spawn};
 use lab::{Evidence, Experiment, Lab, say, say_why};
 use nix::sys::wait::WaitStatus;
 use nix::unistd::{Pid, getpid};
@@ -141,7 +141,7 @@ fn ask_rustc(source: &str) -> Result<Answer> {
         Err(error) if error.kind() == ErrorKind::NotFound => {
             return Ok(Answer::None("there is no rustc here".to_owned()));
         }
-        rustc => rustc.map_err(explain_io("rustc: execve"))?,
+        rustc => rustc.map_err(explain_spawn("rustc: execve"))?,
     };
     let process = Child::adopt(Pid::from_raw(rustc.id() as i32));
     // If the compiler has gone before it read the program, its status says so.

@@ -3,11 +3,11 @@
 
 use std::io;
 use std::net::TcpListener;
-use std::os::unix::net::UnixStream;
 
 use anyhow::{Result, bail};
-use lab::child::explain_io;
+use lab::child::{explain, explain_io};
 use lab::{Evidence, Experiment, Lab};
+use nix::errno::Errno;
 use tokio::net::TcpStream;
 use tokio::runtime::{Builder, Runtime};
 
@@ -67,11 +67,19 @@ fn runtime() -> Result<Runtime> {
     match built {
         Ok(runtime) => runtime.map_err(explain_io("epoll_create1")),
         Err(panic) => {
-            UnixStream::pair().map_err(explain_io("socketpair"))?;
             let why = panic.downcast_ref::<String>().map_or("it panicked", String::as_str);
-            bail!("tokio's pair of sockets: {why}")
+            match errno_in(why) {
+                Some(errno) => Err(explain("socketpair")(errno).context("tokio")),
+                None => bail!("tokio's pair of sockets: {why}"),
+            }
         }
     }
+}
+
+/// The errno that a panic's message gives as std's debug format does: `Os { code: 24, … }`.
+fn errno_in(panic: &str) -> Option<Errno> {
+    let (_, after) = panic.split_once("Os { code: ")?;
+    Some(Errno::from_raw(after.split(',').next()?.parse().ok()?))
 }
 
 async fn receive(client: &TcpStream, inbox: &mut Inbox) -> io::Result<usize> {
@@ -99,4 +107,17 @@ async fn send(client: &TcpStream, mut answer: &[u8]) -> io::Result<()> {
 
 fn run(lab: &Lab) -> Result<Evidence> {
     trial::all(lab, &MODEL)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_tells_which_limit_was_reached() {
+        let said =
+            "failed to create UnixStream: Os { code: 24, kind: Uncategorized, message: \"Too\" }";
+        assert_eq!(errno_in(said), Some(Errno::EMFILE));
+        assert_eq!(errno_in("it panicked"), None);
+    }
 }
