@@ -255,6 +255,35 @@ fn files(at: &Path) -> Vec<PathBuf> {
     found
 }
 
+/// Makes a directory the same as another one. A file that is the same already is left alone: to Cargo,
+/// what was written anew is new.
+fn becomes(at: &Path, new: &Path) {
+    fs::create_dir_all(at).unwrap();
+    let wanted = files(new);
+    for file in files(at).iter().filter(|file| !wanted.contains(file)) {
+        fs::remove_file(at.join(file)).unwrap();
+    }
+    for file in wanted {
+        let text = fs::read(new.join(&file)).unwrap();
+        if fs::read(at.join(&file)).ok().as_ref() != Some(&text) {
+            put(at.join(file), text);
+        }
+    }
+}
+
+/// What of a library's, or of what it stands on, is not there when the grader is: a learner waits for it.
+fn built_again(handout: &Path, library: &str) -> Vec<String> {
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args(["build", "--profile", "grade", "--package", library]).current_dir(handout);
+    cargo.args(["--message-format", "json"]);
+    let (code, said, errors) =
+        output(cargo.env("CARGO_TARGET_DIR", handout.with_file_name("handout-target")));
+    assert_eq!(code, Some(0), "{errors}");
+    let messages = said.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let new = messages.filter(|it| it["fresh"] == false);
+    new.map(|it| it["target"]["name"].to_string()).collect()
+}
+
 /// The autograder's script at work in a handout, with its directories elsewhere.
 fn gradescope_gets_results(handout: &Path) {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scripts/gradescope");
@@ -463,9 +492,11 @@ fn what_the_grader_may_not_read_is_not_0_points() {
 fn a_handout_builds_and_grades_and_gives_nothing_away() {
     // Always the same place, so that what was built there is built once.
     let at = Path::new(env!("CARGO_TARGET_TMPDIR")).join("handout");
-    let _ = fs::remove_dir_all(&at);
-    let (code, said, errors) = output(grade().args(["handout", "--exercise", "reap"]).arg(&at));
+    let new = at.with_file_name("handout-new");
+    let _ = fs::remove_dir_all(&new);
+    let (code, said, errors) = output(grade().args(["handout", "--exercise", "reap"]).arg(&new));
     assert_eq!(code, Some(0), "{said}{errors}");
+    becomes(&at, &new);
     for file in files(&at) {
         let given = file.starts_with("crates/exercises/reap") || file.starts_with("exercises");
         let name = file.file_name().unwrap().to_str().unwrap();
@@ -483,6 +514,10 @@ fn a_handout_builds_and_grades_and_gives_nothing_away() {
     };
     let (code, said, errors) = grade(&[]);
     assert!(code == Some(0) && said.contains("reap"), "{said}{errors}");
+    for library in ["driver", "proc"] {
+        let built_again = built_again(&at, library);
+        assert_eq!(built_again, [""; 0], "what {library} needs is built a second time");
+    }
     let (code, said, errors) = grade(&["submission", "."]);
     assert!(code == Some(1) && said.contains("FAIL"), "the starter: {said}{errors}");
     put(at.join("exercises/reap.rs"), fs::read(exercise("reap/solution.rs")).unwrap());
