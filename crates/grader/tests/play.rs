@@ -1,5 +1,6 @@
 //! The learner is the scheduler: `--play` driven over its standard input, and verdicts as pages. Of the
-//! starters' counter-examples a share is walked, another one in each run; `GRADE_SHARE=1` walks all.
+//! starters' counter-examples a share is walked, and a share becomes pages, another one in each run;
+//! `GRADE_SHARE=1` takes all.
 
 use std::io::Write;
 use std::path::Path;
@@ -208,8 +209,8 @@ fn a_verdict_becomes_a_page() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("verdict.html");
     let path = path.to_str().unwrap();
-    for (name, starter) in explored() {
-        let (said, code) = run(&[&name, "--file", &starter, "--html", path], "");
+    for (name, starter) in &Share::of_test(USUAL).unwrap().of("pages", explored()) {
+        let (said, code) = run(&[name, "--file", starter, "--html", path], "");
         assert_eq!(code, Some(1), "{name}");
         let (_, _, replay) = failure(&said);
         let html = std::fs::read_to_string(path).unwrap();
