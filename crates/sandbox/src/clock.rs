@@ -16,11 +16,13 @@ pub(crate) struct Clock {
 }
 
 impl Clock {
-    /// Looks at all threads of these processes.
-    pub(crate) fn look(&mut self, pids: &[i32]) {
+    /// Looks at all threads of these processes; how many they are.
+    pub(crate) fn look(&mut self, pids: &[i32]) -> u64 {
+        let mut count = 0;
         for pid in pids {
             let tasks = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
             for task in tasks {
+                count += 1;
                 let text = fs::read_to_string(task.path().join("schedstat")).unwrap_or_default();
                 let mut fields = text.split_whitespace().map(|field| field.parse().ok());
                 let thread = task.file_name().to_str().and_then(|name| name.parse().ok());
@@ -31,6 +33,7 @@ impl Clock {
                 }
             }
         }
+        count
     }
 
     /// How long its threads ran on processors, all together.

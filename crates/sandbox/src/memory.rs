@@ -4,9 +4,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::io::Read;
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::MetadataExt;
 use std::time::{Duration, Instant};
 
+use nix::errno::Errno;
 use nix::unistd::SysconfVar;
 use proc::has_ended;
 
@@ -163,7 +166,13 @@ impl Counter {
 
     /// Shared memory that is mapped, proc_pid_smaps(5).
     fn mapped(&self, pid: i32, shared: &mut BTreeMap<Inode, u64>) {
-        let maps = fs::read_to_string(format!("/proc/{pid}/maps")).unwrap_or_default();
+        let Ok(mut file) = fs::File::open(format!("/proc/{pid}/maps")) else { return };
+        // Most programs share nothing, and to have all that they map written down takes long.
+        if maps_shared(&file) == Some(false) {
+            return;
+        }
+        let mut maps = String::new();
+        let _ = file.read_to_string(&mut maps);
         if !maps.lines().any(|line| nameless(line).is_some()) {
             return;
         }
@@ -184,6 +193,45 @@ impl Counter {
             let most = shared.entry(inode).or_default();
             *most = (*most).max(bytes);
         }
+    }
+}
+
+/// `struct procmap_query` of linux/fs.h.
+#[repr(C)]
+#[derive(Default)]
+struct Query {
+    size: u64,
+    flags: u64,
+    from: u64,
+    /// What the kernel says of the first mapping that it finds: begin, end, flags, size of pages, offset
+    /// and inode; then its device, and sizes and places for its name, which nobody asks for.
+    found: [u64; 6],
+    device: [u32; 2],
+    sizes: [u32; 2],
+    places: [u64; 2],
+}
+
+/// `_IOWR('f', 17, struct procmap_query)`.
+const PROCMAP_QUERY: u64 = 0xc068_6611;
+
+const SHARED: u64 = 0x08;
+const COVERING_OR_NEXT: u64 = 0x10;
+const FILE_BACKED: u64 = 0x20;
+
+/// Whether something is mapped that is shared, given an open /proc/PID/maps; `None` if the kernel does not
+/// say, as before Linux 6.11. All shared memory is of a file, be it one that never had a name.
+fn maps_shared(maps: &fs::File) -> Option<bool> {
+    let mut query = Query {
+        size: size_of::<Query>() as u64,
+        flags: SHARED | COVERING_OR_NEXT | FILE_BACKED,
+        ..Query::default()
+    };
+    // SAFETY: the descriptor is open, and the structure has the size that it says.
+    let done = unsafe { libc::ioctl(maps.as_raw_fd(), PROCMAP_QUERY as _, &raw mut query) };
+    match Errno::result(done) {
+        Ok(_) => Some(true),
+        Err(Errno::ENOENT) => Some(false),
+        Err(_) => None,
     }
 }
 
@@ -218,4 +266,40 @@ fn proportional(pid: i32) -> u64 {
     let line = text.lines().find_map(|line| line.strip_prefix("Pss_Anon:"));
     let kib = line.and_then(|it| it.trim().trim_end_matches(" kB").parse::<u64>().ok());
     kib.map_or_else(|| private(pid), |kib| kib * 1024)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZero;
+
+    use nix::sys::mman::{MapFlags, ProtFlags, mmap_anonymous, munmap};
+
+    use super::*;
+
+    /// What this process maps that is shared, is said by the kernel as it is written in the text.
+    fn said() -> (Option<bool>, bool) {
+        let text = fs::read_to_string("/proc/self/maps").unwrap();
+        let is_shared = |line: &str| line.split(' ').nth(1).is_some_and(|it| it.ends_with('s'));
+        let file = fs::File::open("/proc/self/maps").unwrap();
+        (maps_shared(&file), text.lines().any(is_shared))
+    }
+
+    #[test]
+    fn shared_memory_without_a_name_is_seen_and_counted() {
+        let (asked, read) = said();
+        assert!(asked.is_none_or(|asked| asked == read), "{asked:?}, and the text says {read}");
+        let length = NonZero::new(1 << 20).unwrap();
+        let all = ProtFlags::PROT_READ | ProtFlags::PROT_WRITE;
+        // SAFETY: what is mapped anew is nobody else's.
+        let place = unsafe { mmap_anonymous(None, length, all, MapFlags::MAP_SHARED) }.unwrap();
+        // SAFETY: so much has been mapped.
+        unsafe { place.write_bytes(1, length.get()) };
+        let (asked, read) = said();
+        assert!(read && asked.is_none_or(|asked| asked), "{asked:?}, and the text says {read}");
+        let mut shared = BTreeMap::new();
+        Counter::default().mapped(std::process::id() as i32, &mut shared);
+        assert!(shared.values().sum::<u64>() >= 1 << 20, "{shared:?}");
+        // SAFETY: nobody uses it any more.
+        unsafe { munmap(place, length.get()) }.unwrap();
+    }
 }

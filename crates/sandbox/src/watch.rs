@@ -238,12 +238,11 @@ impl<'a> Watch<'a> {
     fn exceeded(&mut self) -> Option<How> {
         let limits = &self.job.limits;
         let pids = processes::all(self.spaces.process);
-        self.clock.look(&pids);
-        let too_many = |pids: &[i32]| processes::count(pids) > limits.processes;
-        if too_many(&pids) {
+        if self.clock.look(&pids) > limits.processes {
             return Some(How::TooManyProcesses);
         }
-        let meanwhile = || too_many(&processes::all(self.spaces.process));
+        let meanwhile =
+            || processes::count(&processes::all(self.spaces.process)) > limits.processes;
         let Some(held) = self.memory.held(&pids, limits.memory, meanwhile) else {
             return Some(How::TooManyProcesses);
         };
