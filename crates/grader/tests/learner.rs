@@ -696,7 +696,10 @@ fn what_is_built_once_is_no_time_of_the_first_verdict() {
     assert!(errors.contains("this is done once"), "{errors}");
     let shown = said.trim_end().strip_suffix(" s.").and_then(|it| it.rsplit(' ').next());
     let shown: f64 = shown.and_then(|it| it.parse().ok()).unwrap_or_else(|| panic!("{said}"));
-    assert!(shown < took - f64::from(BUILDING), "{shown} s of {took} s, of which the build is one part");
+    assert!(
+        shown < took - f64::from(BUILDING),
+        "{shown} s of {took} s, of which the build is one part"
+    );
 }
 
 /// How long it takes at the least to build what is built once, in seconds.
