@@ -107,7 +107,8 @@ pub fn verify(exercises: &[Exercise], wanted: &Wanted) -> Result<bool> {
         anyhow::Ok(())
     })?;
     summary(&proofs);
-    let all: usize = exercises.iter().map(|exercise| exercise.wrong.len()).sum();
+    let wrong = exercises.iter().map(|exercise| exercise.wrong.len()).sum();
+    let all = (wrong, exercises.iter().map(|exercise| exercise.right().len()).sum());
     println!("{}", said_of_share(&wanted.share, &proofs, all));
     println!("{:.0} s", start.elapsed().as_secs_f64());
     Ok(proofs.iter().all(Proof::good))
@@ -122,7 +123,11 @@ fn take<'a>(next: &AtomicUsize, tasks: &[&'a Task<'a>]) -> Option<(usize, &'a Ta
 fn tasks<'a>(exercise: &'a Exercise, wanted: &Wanted) -> Vec<Task<'a>> {
     let task = |file: String, expected| Task { exercise, file, expected };
     let starter = task("starter.rs".to_owned(), Some(&exercise.starter));
-    let right = exercise.right().into_iter().map(|file| task(file, None));
+    // The one that is shown is always among them.
+    let mut right = exercise.right();
+    let others = right.split_off(1);
+    right.extend(wanted.share.of(&format!("right, {}", exercise.name), others));
+    let right = right.into_iter().map(|file| task(file, None));
     let wrong = wanted.share.of(&exercise.name, exercise.wrong.iter().collect());
     let wrong =
         wrong.into_iter().map(|(name, expected)| task(format!("wrong/{name}.rs"), Some(expected)));
@@ -152,15 +157,17 @@ fn run(task: &Task, wanted: &Wanted) -> Result<Verdict> {
     judge(None)
 }
 
-fn said_of_share(share: &Share, proofs: &[Proof], all: usize) -> String {
-    let judged: usize = proofs.iter().map(|proof| proof.wrong).sum();
+fn said_of_share(share: &Share, proofs: &[Proof], all: (usize, usize)) -> String {
+    let wrong: usize = proofs.iter().map(|proof| proof.wrong).sum();
+    let right: usize = proofs.iter().map(|proof| proof.solutions).sum();
     let Share { one_in, seed } = share;
-    if judged == all {
-        return format!("All {all} wrong variants were judged.");
+    if (wrong, right) == all {
+        return format!("All {wrong} wrong variants and {right} right solutions were judged.");
     }
     format!(
-        "{judged} of {all} wrong variants were judged, chosen by chance: \
-         cargo grade verify --share {one_in} --seed {seed:x}"
+        "{wrong} of {} wrong variants and {right} of {} right solutions were judged, chosen by chance: \
+         cargo grade verify --share {one_in} --seed {seed:x}",
+        all.0, all.1
     )
 }
 
@@ -176,7 +183,7 @@ fn prove(exercise: &Exercise, tasks: &[Task], done: Vec<Done>, wanted: &Wanted) 
         starter: false,
         points: (0, exercise.points()),
         right: 0,
-        solutions: exercise.right().len(),
+        solutions: tasks.iter().filter(|task| task.expected.is_none()).count(),
         caught: 0,
         wrong: 0,
         problems: 0,

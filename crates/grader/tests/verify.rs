@@ -1,13 +1,13 @@
 //! Every exercise is proved: starters fail as they say, right ones pass, wrong ones are caught.
 //!
-//! Of the wrong variants, a share is judged that is another one in each run and is printed;
-//! `GRADE_SHARE=1` judges them all, and `GRADE_SEED` those of a run that named it.
+//! Of the wrong variants and of the right solutions beside the one that is shown, a share is judged that
+//! is another one in each run and is printed; `GRADE_SHARE=1` judges them all, and `GRADE_SEED` those of a run that named it.
 
 use std::process::{Command, Output};
 
 use grader::share::Share;
 
-/// One wrong variant in so many, of each exercise.
+/// One in so many, of each exercise.
 const USUAL: usize = 8;
 
 #[test]
@@ -28,7 +28,7 @@ fn every_wrong_variant_is_caught_for_its_own_reason() {
     // The table, and which variants were judged.
     let table = said.split("\nexercise ").nth(1);
     let table = table.unwrap_or_else(|| panic!("there is no table:\n{said}\n{errors}"));
-    assert!(table.contains("wrong variants were judged"), "{said}\n{errors}");
+    assert!(table.contains("right solutions were judged"), "{said}\n{errors}");
     for line in table.lines().skip(1).take_while(|line| !line.starts_with("Of ")) {
         // Its name, how the starter does, points, right ones, wrong ones that are killed.
         let killed = line.split_whitespace().nth(4).and_then(|it| it.split('/').next());
