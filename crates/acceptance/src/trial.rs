@@ -17,6 +17,7 @@ use crate::guest::{MARK, survivors};
 use crate::inject::{self, CALLS, Injection};
 use crate::program::{Ended, Place, Program, send, wait};
 use crate::surroundings::{self, ALL, Surroundings};
+use crate::transcript::BUSY;
 
 /// A sample of the surroundings is every fourth of them.
 const SAMPLE: usize = 4;
@@ -389,9 +390,7 @@ impl<'a> Trials<'a> {
         }
         // What a busy machine could not show says nothing of the call.
         let words = said.split_whitespace().collect::<Vec<_>>().join(" ");
-        let for_load = ["machine is busy", "host is busy", "others had a part of the CPU"]
-            .iter()
-            .any(|why| words.contains(why));
+        let for_load = BUSY.iter().any(|why| words.contains(why));
         if let Some(injection) = injection.filter(|_| failed || (inconclusive && !for_load)) {
             let said = said.to_lowercase();
             let Injection { call, errno, .. } = injection;
