@@ -440,7 +440,7 @@ impl Program {
 
     /// Unusual surroundings are set right or named: a sample of `cargo xtask surroundings`.
     pub fn unusual_surroundings_are_set_right_or_named(&self) {
-        let mut trials = Trials::new(self, self.whole());
+        let mut trials = Trials::new(self, self.whole()).with_any(self.observed().quickest());
         let _together = together();
         trials.surround(false);
         trials.counts.assert_none();
