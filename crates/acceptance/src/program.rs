@@ -25,6 +25,9 @@ use crate::transcript::{self, Transcript};
 use crate::trial::Trials;
 use crate::watchdog::LIMIT;
 
+/// A folder that test programs which run after each other have in common: what one run showed on a
+/// quiet machine is kept there for the others, so that they need not be alone on it.
+const KEPT: &str = "ACCEPTANCE_KEPT";
 /// How often each signal is sent at a random moment.
 const KILLS: u32 = 1;
 /// How long a test injects failures.
@@ -109,6 +112,47 @@ struct Observed {
     took: Duration,
 }
 
+impl Observed {
+    /// What a test program that ran before on the quiet machine has kept in this folder.
+    fn kept(folder: &Path) -> Option<Observed> {
+        let read = |name| std::fs::read_to_string(folder.join(name)).ok();
+        let (stdout, stderr) = (read("stdout")?, String::new());
+        Some(Observed {
+            ended: Ended { status: ExitStatus::from_raw(0), stdout, stderr },
+            json: serde_json::from_str(&read("evidence.json")?).ok()?,
+            trace: read("trace.json")?,
+            took: Duration::from_micros(read("took")?.parse().ok()?),
+        })
+    }
+
+    /// Keeps it, whole or not at all. A run that failed or complained is made again.
+    fn keep(&self, folder: &Path) -> std::io::Result<()> {
+        let Some(above) = folder.parent().filter(|_| self.ended.stderr.is_empty()) else {
+            return Ok(());
+        };
+        let new = tempfile::tempdir_in(above)?;
+        std::fs::write(new.path().join("stdout"), &self.ended.stdout)?;
+        std::fs::write(new.path().join("evidence.json"), self.json.to_string())?;
+        std::fs::write(new.path().join("trace.json"), &self.trace)?;
+        std::fs::write(new.path().join("took"), self.took.as_micros().to_string())?;
+        std::fs::rename(new.keep(), folder)
+    }
+
+    /// The experiment that took the shortest time: for what is asked of any of them.
+    fn quickest(&self) -> &str {
+        let events = trace::read(&self.trace).expect("a list of events");
+        let took = |name: &str| {
+            let its =
+                events.iter().filter(|it| it.category == trace::EXPERIMENT && it.name == name);
+            let times: Vec<u64> = its.map(|it| it.at).collect();
+            times.iter().max().zip(times.iter().min()).map_or(u64::MAX, |(end, begin)| end - begin)
+        };
+        let experiments = self.json["experiments"].as_array().expect("experiments");
+        let names = experiments.iter().map(|it| it["name"].as_str().expect("a name"));
+        names.min_by_key(|name| took(name)).expect("an experiment")
+    }
+}
+
 /// A mark that no other run has.
 pub(crate) fn next_mark() -> String {
     static RUNS: AtomicU32 = AtomicU32::new(0);
@@ -157,6 +201,10 @@ impl Program {
     fn observed(&self) -> &'static Observed {
         static OBSERVED: OnceLock<Observed> = OnceLock::new();
         OBSERVED.get_or_init(|| {
+            let kept = std::env::var_os(KEPT).map(|folder| Path::new(&folder).join(self.name));
+            if let Some(observed) = kept.as_deref().and_then(Observed::kept) {
+                return observed;
+            }
             let directory = tempfile::tempdir().expect("a temporary directory");
             let [evidence, trace] =
                 ["evidence.json", "trace.json"].map(|n| directory.path().join(n));
@@ -169,7 +217,11 @@ impl Program {
             assert!(ended.status.success(), "{ended:?}");
             let read = |path: &Path| std::fs::read_to_string(path).expect("what the program wrote");
             let json = serde_json::from_str(&read(&evidence)).expect("one JSON object");
-            Observed { ended, json, trace: read(&trace), took }
+            let observed = Observed { ended, json, trace: read(&trace), took };
+            if let Some(folder) = kept {
+                observed.keep(&folder).unwrap_or_else(|error| panic!("{KEPT}: {error}"));
+            }
+            observed
         })
     }
 
@@ -259,7 +311,9 @@ impl Program {
             let file = tempfile::Builder::new().suffix(".json").tempfile();
             let file = file.expect("a temporary file");
             let path = file.path().to_str().expect("a path in UTF-8");
-            let ended = self.run(&[&figure.experiment, "--trace", path]);
+            let together = together();
+            let ended = finish(self.command(&[&figure.experiment, "--trace", path]));
+            drop(together);
             assert!(ended.status.success(), "{ended:?}");
             let trace = std::fs::read_to_string(path).expect("the trace");
             if let Err(difference) = figure.compare(&top, &trace) {
@@ -305,8 +359,7 @@ impl Program {
 
     /// A reader that went away and a full device are said in one sentence, with status 1.
     pub fn a_broken_output_gets_one_sentence_and_status_1(&self) {
-        let experiments = self.whole()["experiments"].clone();
-        let first = experiments[0]["name"].as_str().expect("an experiment");
+        let first = self.observed().quickest();
         let _together = together();
         for arguments in [&[first][..], &["--list"], &["--json", first], &["--help"]] {
             let full = File::options().write(true).open("/dev/full").expect("/dev/full");
@@ -387,7 +440,7 @@ impl Program {
 
     /// Unusual surroundings are set right or named: a sample of `cargo xtask surroundings`.
     pub fn unusual_surroundings_are_set_right_or_named(&self) {
-        let mut trials = Trials::new(self, self.whole());
+        let mut trials = Trials::new(self, self.whole()).with_any(self.observed().quickest());
         let _together = together();
         trials.surround(false);
         trials.counts.assert_none();
@@ -575,6 +628,41 @@ impl Random {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_was_seen_on_the_quiet_machine_is_kept_whole_or_not_at_all() {
+        let slice = |name, from, to| {
+            let event = |phase, at| {
+                serde_json::json!({
+                    "name": name, "cat": trace::EXPERIMENT, "ph": phase, "ts": at, "pid": 1, "tid": 1
+                })
+            };
+            [event("B", from), event("E", to)]
+        };
+        let events = [slice("long", 1, 900), slice("short", 901, 905)].concat();
+        let mut seen = Observed {
+            ended: Ended {
+                status: ExitStatus::from_raw(0),
+                stdout: "long: Why?\n".into(),
+                stderr: String::new(),
+            },
+            json: serde_json::json!({"experiments": [{"name": "long"}, {"name": "short"}]}),
+            trace: serde_json::to_string(&events).unwrap(),
+            took: Duration::from_millis(905),
+        };
+        let above = tempfile::tempdir().unwrap();
+        let folder = above.path().join("it");
+        assert!(Observed::kept(&folder).is_none());
+        seen.ended.stderr = "it: something is wrong\n".into();
+        seen.keep(&folder).unwrap();
+        assert!(Observed::kept(&folder).is_none(), "a complaint is not to be lost");
+        seen.ended.stderr.clear();
+        seen.keep(&folder).unwrap();
+        let kept = Observed::kept(&folder).unwrap();
+        assert_eq!((&kept.ended.stdout, &kept.json), (&seen.ended.stdout, &seen.json));
+        assert_eq!((&kept.trace, kept.took), (&seen.trace, seen.took));
+        assert_eq!(kept.quickest(), "short");
+    }
 
     #[test]
     fn an_id_counts_with_seven_digits_wherever_a_line_has_one() {

@@ -17,6 +17,7 @@ use crate::guest::{MARK, survivors};
 use crate::inject::{self, CALLS, Injection};
 use crate::program::{Ended, Place, Program, send, wait};
 use crate::surroundings::{self, ALL, Surroundings};
+use crate::transcript::BUSY;
 
 /// A sample of the surroundings is every fourth of them.
 const SAMPLE: usize = 4;
@@ -111,6 +112,8 @@ impl fmt::Display for Kind {
 pub struct Trials<'a> {
     program: &'a Program,
     experiments: Vec<String>,
+    /// The one of them that shows what is the same for all.
+    any: usize,
     /// The verdict that the book expects of each statement.
     expected: BTreeMap<String, String>,
     place: Place,
@@ -128,6 +131,7 @@ impl<'a> Trials<'a> {
         Trials {
             program,
             experiments: list("experiments").iter().map(|e| text(&e["name"])).collect(),
+            any: 0,
             expected: list("claims")
                 .iter()
                 .map(|c| (text(&c["claim"]), text(&c["expected"])))
@@ -136,6 +140,13 @@ impl<'a> Trials<'a> {
             only: String::new(),
             counts: Counts::default(),
         }
+    }
+
+    /// Lets this experiment show what is the same for all, instead of the first.
+    #[must_use]
+    pub fn with_any(mut self, experiment: &str) -> Trials<'a> {
+        self.any = self.experiments.iter().position(|it| it == experiment).unwrap_or(0);
+        self
     }
 
     /// Injects failures for at most `budget`: of each experiment each kind of call that it makes, its
@@ -214,7 +225,7 @@ impl<'a> Trials<'a> {
             }
         }
         for (number, experiment) in self.experiments.clone().iter().enumerate() {
-            if (all || number == 0) && self.only.is_empty() {
+            if (all || number == self.any) && self.only.is_empty() {
                 self.beside_a_child_of_the_shell(experiment);
                 self.in_a_deleted_directory(experiment);
                 self.with_a_descriptor_that_does_not_block(experiment);
@@ -389,9 +400,7 @@ impl<'a> Trials<'a> {
         }
         // What a busy machine could not show says nothing of the call.
         let words = said.split_whitespace().collect::<Vec<_>>().join(" ");
-        let for_load = ["machine is busy", "host is busy", "others had a part of the CPU"]
-            .iter()
-            .any(|why| words.contains(why));
+        let for_load = BUSY.iter().any(|why| words.contains(why));
         if let Some(injection) = injection.filter(|_| failed || (inconclusive && !for_load)) {
             let said = said.to_lowercase();
             let Injection { call, errno, .. } = injection;

@@ -6,6 +6,7 @@ use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeValLike;
 
 use crate::bounds::{Files, here};
+use crate::machine::known_cpus;
 
 /// From which share of the allowed CPUs on, taken by others, figures are not to be trusted.
 const FOREIGN: f64 = 0.25;
@@ -27,6 +28,8 @@ const SHORTEST: Duration = Duration::from_millis(100);
 #[derive(Debug)]
 pub struct Busy {
     start: Instant,
+    /// Asked once: looks that count different CPUs cannot be compared.
+    cpus: Vec<usize>,
     before: Option<Ticks>,
     own: Duration,
 }
@@ -42,7 +45,12 @@ struct Ticks {
 impl Busy {
     /// Begins to watch.
     pub fn begin() -> Busy {
-        Busy { before: Ticks::now(), own: own(), start: Instant::now() }
+        Busy::of(known_cpus().unwrap_or_default())
+    }
+
+    /// Watches these CPUs; all of them, if they are none.
+    fn of(cpus: Vec<usize>) -> Busy {
+        Busy { before: Ticks::now(&cpus), cpus, own: own(), start: Instant::now() }
     }
 
     /// The share of the allowed CPUs' time that others have taken since the beginning, 0 to 1.
@@ -67,7 +75,7 @@ impl Busy {
     }
 
     fn since(&self) -> Option<(Duration, Duration, Duration, f64)> {
-        let (took, now, before) = (self.start.elapsed(), Ticks::now()?, self.before?);
+        let (took, now, before) = (self.start.elapsed(), Ticks::now(&self.cpus)?, self.before?);
         if took < SHORTEST {
             return None;
         }
@@ -124,8 +132,8 @@ fn load(files: Files<'_>) -> Option<Load> {
 }
 
 impl Ticks {
-    fn now() -> Option<Ticks> {
-        Ticks::parse(&here("/proc/stat")?, &crate::sample::allowed_cpus())
+    fn now(cpus: &[usize]) -> Option<Ticks> {
+        Ticks::parse(&here("/proc/stat")?, cpus)
     }
 
     /// From lines `cpuN user nice system idle iowait irq softirq steal guest guest_nice`; guests
@@ -136,7 +144,7 @@ impl Ticks {
             let mut words = line.split_whitespace();
             let number = words.next().and_then(|word| word.strip_prefix("cpu")?.parse().ok());
             let Some(number) = number else { continue };
-            if allowed.contains(&number) {
+            if allowed.is_empty() || allowed.contains(&number) {
                 let ticks: Vec<u64> = words.filter_map(|word| word.parse().ok()).collect();
                 let at = |column: usize| ticks.get(column).copied().unwrap_or(0);
                 all.used += at(0) + at(1) + at(2) + at(5) + at(6);
@@ -184,6 +192,7 @@ mod tests {
                     cpu2 100 0 50 800 0 0 0 1 0 0\nintr 5\n";
         assert_eq!(Ticks::parse(stat, &[0]), Some(Ticks { used: 19, stolen: 7, cpus: 1 }));
         assert_eq!(Ticks::parse(stat, &[0, 2]), Some(Ticks { used: 169, stolen: 8, cpus: 2 }));
+        assert_eq!(Ticks::parse(stat, &[]), Ticks::parse(stat, &[0, 2]), "nobody knows which");
         assert_eq!(Ticks::parse(stat, &[1]), None, "that one is offline");
     }
 

@@ -139,8 +139,19 @@ pub struct Claim {
 
 impl Claim {
     /// Applies the criterion. A fact that is missing for a declared reason makes the claim
-    /// inconclusive; one that is missing without a reason makes it failed.
+    /// inconclusive; one that is missing without a reason makes it failed. Sampled figures refute
+    /// nothing where others kept the machine busy: they are why both sides took long.
     pub fn verdict(&self, evidence: &Evidence) -> Judgement {
+        let judgement = self.criterion(evidence);
+        let refutes = |judgement: &Judgement| judgement.verdict == Verdict::DoesNotHold;
+        let by_figures = || !refutes(&self.criterion(&evidence.without_samples()));
+        match refutes(&judgement) && evidence.busy().is_some() && by_figures() {
+            true => Judgement::undecided(judgement.because),
+            false => judgement,
+        }
+    }
+
+    fn criterion(&self, evidence: &Evidence) -> Judgement {
         match (self.judge)(evidence) {
             Ok(judgement) => judgement,
             Err(Absent::Declared { why, noisy }) => {

@@ -238,6 +238,19 @@ impl Evidence {
         self.busy = why.or(self.busy.take());
     }
 
+    /// The same without the figures that were sampled: each is doubtful.
+    pub(crate) fn without_samples(&self) -> Evidence {
+        let mut rest = Evidence { missing: self.missing.clone(), ..Evidence::new() };
+        for fact in &self.facts {
+            match fact.samples {
+                Some(_) => rest = rest.doubtful(&fact.name, "it was sampled on a busy machine"),
+                None => rest.facts.push(fact.clone()),
+            }
+        }
+        rest.busy.clone_from(&self.busy);
+        rest
+    }
+
     /// The facts, in the order in which they were found.
     pub fn facts(&self) -> &[Fact] {
         &self.facts

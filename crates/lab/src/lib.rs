@@ -226,6 +226,32 @@ mod tests {
     }
 
     #[test]
+    fn on_a_busy_machine_sampled_figures_refute_nothing_and_other_facts_do() {
+        static FIGURE: [Claim; 1] = claim(|facts| {
+            let ratio = facts.samples("ratio")?;
+            Ok(match facts.truth("broken")? {
+                true => Judgement::does_not_hold("it is broken"),
+                false => Judgement::does_not_hold(format!("{:.1} times", ratio.median)),
+            })
+        });
+        static FACT: [Claim; 1] = claim(|facts| {
+            Ok(match facts.truth("broken")? {
+                true => Judgement::does_not_hold("it is broken"),
+                false => Judgement::holds(""),
+            })
+        });
+        let facts = |broken: bool| {
+            let ratio = Summary::of(vec![0.1, 0.1, 0.1]).unwrap();
+            Evidence::new().fact("broken", broken).sampled("ratio", ratio, "")
+        };
+        assert_eq!(because(&FIGURE, Ok(facts(false))), format!("busy: 0.1 times; {BUSY}"));
+        assert_eq!(FIGURE[0].verdict(&facts(false)).verdict, Verdict::DoesNotHold, "not busy");
+        let mut busy = facts(true);
+        busy.while_busy(Some(BUSY.to_owned()));
+        assert_eq!(FACT[0].verdict(&busy).verdict, Verdict::DoesNotHold);
+    }
+
+    #[test]
     fn busy_stands_before_what_a_busy_machine_can_have_caused_and_before_nothing_else() {
         static LIMIT: [Claim; 1] = claim(|_| Ok(Judgement::inconclusive("one CPU is allowed")));
         static CLOSE: [Claim; 1] = claim(|_| Ok(Judgement::undecided("0.9 to 1.1")));

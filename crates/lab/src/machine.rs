@@ -7,7 +7,7 @@ use nix::errno::Errno;
 use serde_json::{Value, json};
 
 pub use crate::bounds::Cgroup;
-use crate::bounds::{Files, bytes, filtered, here};
+use crate::bounds::{Files, bytes, filtered, here, status_line};
 pub use crate::busy::{Busy, Load};
 
 /// Kernel, CPUs, limits, and the settings on which verdicts turn. What cannot be read is `null`.
@@ -79,9 +79,18 @@ fn available(files: Files<'_>) -> u64 {
     Cgroup::read(files).memory_left.map_or(free, |left| free.min(left))
 }
 
-/// The CPUs this thread may run on, sched_getaffinity(2): any numbers, with holes and beyond 1,024.
-/// Where the call is refused, the CPU that the first thread was on which asked; never empty.
+/// The CPUs this thread may run on: any numbers, with holes and beyond 1,024. Where nothing says
+/// which they are, the CPU that the first thread was on which asked; never empty.
 pub fn allowed_cpus() -> Vec<usize> {
+    // Who pins two threads to one CPU must be told the same one twice.
+    static HERE: OnceLock<usize> = OnceLock::new();
+    // SAFETY: the call takes nothing.
+    let current = || usize::try_from(unsafe { libc::sched_getcpu() }).unwrap_or(0);
+    known_cpus().unwrap_or_else(|| vec![*HERE.get_or_init(current)])
+}
+
+/// The same by sched_getaffinity(2) or, where that is refused, proc_pid_status(5).
+pub(crate) fn known_cpus() -> Option<Vec<usize>> {
     // The call fails with EINVAL if the mask is smaller than the kernel's.
     for words in [16, 64, 512, 4096] {
         let mut mask = vec![0u64; words];
@@ -89,16 +98,22 @@ pub fn allowed_cpus() -> Vec<usize> {
         let written =
             unsafe { libc::syscall(libc::SYS_sched_getaffinity, 0, words * 8, mask.as_mut_ptr()) };
         match Errno::result(written) {
-            Ok(_) => return ones(&mask),
+            Ok(_) => return Some(ones(&mask)),
             Err(Errno::EINVAL) => {}
             Err(_) => break,
         }
     }
-    // Who pins two threads to one CPU must be told the same one twice.
-    static HERE: OnceLock<usize> = OnceLock::new();
-    // SAFETY: the call takes nothing.
-    let current = || usize::try_from(unsafe { libc::sched_getcpu() }).unwrap_or(0);
-    vec![*HERE.get_or_init(current)]
+    listed(&status_line(&here("/proc/thread-self/status")?, "Cpus_allowed_list")?)
+}
+
+/// A list such as `0-2,5`.
+fn listed(text: &str) -> Option<Vec<usize>> {
+    let mut cpus = Vec::new();
+    for part in text.split(',') {
+        let (first, last) = part.split_once('-').unwrap_or((part, part));
+        cpus.extend(first.parse().ok()?..=last.parse::<usize>().ok()?);
+    }
+    Some(cpus)
 }
 
 fn ones(mask: &[u64]) -> Vec<usize> {
@@ -293,5 +308,13 @@ mod tests {
         (mask[0], mask[20]) = (0b1001, 1 << 5);
         assert_eq!(ones(&mask), [0, 3, 20 * 64 + 5]);
         assert!(!allowed_cpus().is_empty());
+        assert_eq!(listed("0-2,5,1300"), Some(vec![0, 1, 2, 5, 1300]));
+        assert_eq!(listed("0"), Some(vec![0]));
+        assert_eq!((listed(""), listed("0-x")), (None, None));
+        let status =
+            here("/proc/thread-self/status").and_then(|s| status_line(&s, "Cpus_allowed_list"));
+        if let Some(list) = status {
+            assert_eq!(listed(&list), Some(allowed_cpus()), "both say the same");
+        }
     }
 }

@@ -1,8 +1,9 @@
 //! `cargo xtask test`: builds all tests at once and runs several test programs at a time.
 //!
 //! `cargo test` runs one program after the other, and much of a program's time its last test waits
-//! alone. Here the tests of tools come first, side by side. Then come the concepts' tests: they
-//! measure, and agree among themselves on when the machine has to be quiet.
+//! alone. Here the tests of tools come first, side by side. Then each concept is seen on a quiet machine,
+//! one after the other; what was seen is kept, and all their tests follow side by side. If each waited
+//! for the quiet when its turn comes, all others would wait as often.
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -31,10 +32,15 @@ const MOST_BYTES: u64 = 64 << 20;
 /// So much of it is shown, the end: there the test harness says what failed.
 const SHOWN: u64 = 256 << 10;
 
+/// The test of each concept that sees it on a quiet machine, and the folder in which it keeps that for
+/// the others, as the crate `acceptance` says.
+const SEES: &str = "prints_what_the_book_shows";
+const KEPT: &str = "ACCEPTANCE_KEPT";
+
 const MINUTE: Duration = Duration::from_secs(60);
 
 /// One program of tests.
-#[derive(Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 struct Program {
     package: String,
     /// The target that cargo made it from, as `fork` of `tests/fork.rs`.
@@ -42,6 +48,8 @@ struct Program {
     path: PathBuf,
     /// The package's folder, in which cargo runs its tests.
     folder: PathBuf,
+    /// Whether it is the one that runs a concept's program.
+    sees: bool,
 }
 
 impl Program {
@@ -56,6 +64,10 @@ struct Runner<'a> {
     limit: Duration,
     /// Where each report goes in one piece, since several programs run at a time.
     out: Mutex<&'a mut (dyn Write + Send)>,
+    /// Where concepts' tests keep what they saw.
+    kept: Option<PathBuf>,
+    /// Whether only the test that sees runs.
+    sees: bool,
 }
 
 /// Runs all tests of the workspace, `jobs` programs at a time; without a number one more than there
@@ -67,7 +79,14 @@ struct Runner<'a> {
 pub fn all(jobs: Option<usize>) -> Result<ExitCode> {
     let cpus = std::thread::available_parallelism().map_or(1, usize::from);
     let mut out = std::io::stdout();
-    let runner = Runner { jobs: jobs.unwrap_or(cpus + 1), limit: LIMIT, out: Mutex::new(&mut out) };
+    let kept = tempfile::tempdir().context("a temporary directory")?;
+    let mut runner = Runner {
+        jobs: jobs.unwrap_or(cpus + 1),
+        limit: LIMIT,
+        out: Mutex::new(&mut out),
+        kept: Some(kept.path().to_owned()),
+        sees: false,
+    };
     let begun = Instant::now();
     let programs = build()?;
     let built = begun.elapsed().as_secs_f64();
@@ -80,6 +99,11 @@ pub fn all(jobs: Option<usize>) -> Result<ExitCode> {
     // The grader's take longest; what is begun last is waited for alone.
     others.sort_by_key(|program| program.package != "grader");
     let mut failed = runner.run(others)?;
+    let seeing = measuring.iter().filter(|program| program.sees).cloned().collect();
+    let jobs = std::mem::replace(&mut runner.jobs, 1);
+    runner.sees = true;
+    failed.extend(runner.run(seeing)?);
+    (runner.jobs, runner.sees) = (jobs, false);
     failed.extend(runner.run(measuring)?);
     if !examples()? {
         failed.push("examples in documentation".to_owned());
@@ -115,12 +139,10 @@ fn program(message: &serde_json::Value) -> Option<Program> {
     let path = message["executable"].as_str().filter(|_| of_tests)?;
     let manifest = PathBuf::from(message["manifest_path"].as_str()?);
     let folder = manifest.parent()?.to_owned();
-    Some(Program {
-        package: folder.file_name()?.to_str()?.to_owned(),
-        target: message["target"]["name"].as_str()?.to_owned(),
-        path: path.into(),
-        folder,
-    })
+    let package = folder.file_name()?.to_str()?.to_owned();
+    let target = message["target"]["name"].as_str()?.to_owned();
+    let sees = package == target && message["target"]["kind"][0] == "test";
+    Some(Program { package, target, path: path.into(), folder, sees })
 }
 
 impl Runner<'_> {
@@ -161,7 +183,8 @@ impl Runner<'_> {
             (Ok(_), None) if passed => "ok".to_owned(),
             (Ok(status), None) => status.to_string(),
         };
-        let (name, took) = (program.name(), begun.elapsed().as_secs_f64());
+        let name = program.name() + if self.sees { ", seen alone" } else { "" };
+        let took = begun.elapsed().as_secs_f64();
         let mut report = format!("{name:<44} {result:<24} {took:>6.1} s");
         if passed {
             for line in said.lines().filter(|line| !is_of_the_harness(line)) {
@@ -178,7 +201,11 @@ impl Runner<'_> {
     /// leaves, and that keeps them open, is not waited for.
     fn to_its_end(&self, program: &Program, [stdout, stderr]: &[File; 2]) -> Result<ExitStatus> {
         let mut command = Command::new(&program.path);
+        if self.sees {
+            command.args([SEES, "--exact"]);
+        }
         command
+            .envs(self.kept.as_ref().map(|folder| (KEPT, folder)))
             .current_dir(&program.folder)
             .env("CARGO_MANIFEST_DIR", &program.folder)
             .env("CARGO_PKG_NAME", &program.package)
@@ -266,13 +293,18 @@ mod tests {
         let mut message = json!({
             "reason": "compiler-artifact",
             "manifest_path": "/w/crates/fork/Cargo.toml",
-            "target": {"name": "copy-on-write"},
+            "target": {"name": "copy-on-write", "kind": ["test"]},
             "profile": {"test": true},
             "executable": "/t/copy_on_write-1",
         });
         let found = program(&message).unwrap();
         assert_eq!((&*found.package, &*found.target), ("fork", "copy-on-write"));
         assert_eq!(found.folder, PathBuf::from("/w/crates/fork"));
+        assert!(!found.sees);
+        message["target"]["name"] = json!("fork");
+        assert!(program(&message).unwrap().sees);
+        message["target"]["kind"] = json!(["lib"]);
+        assert!(!program(&message).unwrap().sees);
         message["profile"]["test"] = json!(false);
         assert_eq!(program(&message), None);
     }
@@ -285,7 +317,7 @@ mod tests {
         let write = r#"printf '#!/bin/sh\n%s\n' "$1" > "$2" && chmod 700 "$2""#;
         let written = Command::new("sh").args(["-c", write, "sh", script]).arg(&path).status();
         assert!(written.unwrap().success());
-        Program { package: script.to_owned(), target: "t".to_owned(), path, folder }
+        Program { package: script.to_owned(), target: "t".to_owned(), path, folder, sees: false }
     }
 
     /// Runs the scripts; names those that failed, in order, and returns all that was printed.
@@ -293,7 +325,7 @@ mod tests {
         let programs: Vec<Program> = scripts.iter().copied().map(made_up).collect();
         let folders: Vec<PathBuf> = programs.iter().map(|it| it.folder.clone()).collect();
         let mut out = Vec::new();
-        let runner = Runner { jobs: 2, limit, out: Mutex::new(&mut out) };
+        let runner = Runner { jobs: 2, limit, out: Mutex::new(&mut out), kept: None, sees: false };
         let mut failed = runner.run(programs).unwrap();
         failed.sort();
         look(&folders);
@@ -313,7 +345,13 @@ mod tests {
         std::fs::remove_dir_all(&gone.folder).unwrap();
         gone.folder = std::env::temp_dir();
         let mut out = Vec::new();
-        let runner = Runner { jobs: usize::MAX, limit: LIMIT, out: Mutex::new(&mut out) };
+        let runner = Runner {
+            jobs: usize::MAX,
+            limit: LIMIT,
+            out: Mutex::new(&mut out),
+            kept: None,
+            sees: false,
+        };
         assert_eq!(runner.run(vec![gone]).unwrap(), ["exit 0 (t)"]);
         assert!(String::from_utf8(out).unwrap().contains(": No such file"));
     }
@@ -330,6 +368,23 @@ mod tests {
     }
 
     #[test]
+    fn what_sees_alone_runs_one_test_and_has_a_folder_in_common_with_the_rest() {
+        let script = r#"echo "$1" >> "$ACCEPTANCE_KEPT/arguments""#;
+        let program = made_up(script);
+        let kept = tempfile::tempdir().unwrap();
+        let mut out = Vec::new();
+        let kept_there = Some(kept.path().to_owned());
+        let out = Mutex::new(&mut out as &mut (dyn Write + Send));
+        let mut runner = Runner { jobs: 1, limit: LIMIT, out, kept: kept_there, sees: true };
+        assert!(runner.run(vec![program.clone()]).unwrap().is_empty());
+        runner.sees = false;
+        assert!(runner.run(vec![program.clone()]).unwrap().is_empty());
+        let arguments = std::fs::read_to_string(kept.path().join("arguments")).unwrap();
+        assert_eq!(arguments, format!("{SEES}\n\n"));
+        std::fs::remove_dir_all(program.folder).unwrap();
+    }
+
+    #[test]
     fn what_it_leaves_is_not_waited_for() {
         let end = |folders: &[PathBuf]| {
             let pid = std::fs::read_to_string(folders[0].join("pid")).unwrap();
@@ -342,7 +397,8 @@ mod tests {
     #[test]
     fn an_output_that_takes_nothing_is_an_error() {
         let mut full = std::fs::File::options().write(true).open("/dev/full").unwrap();
-        let runner = Runner { jobs: 1, limit: LIMIT, out: Mutex::new(&mut full) };
+        let runner =
+            Runner { jobs: 1, limit: LIMIT, out: Mutex::new(&mut full), kept: None, sees: false };
         let program = made_up("exit 0");
         let folder = program.folder.clone();
         assert!(runner.run(vec![program]).is_err());
