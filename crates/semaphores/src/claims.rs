@@ -22,6 +22,17 @@ fn semaphore_limits(facts: &Evidence) -> Result<Judgement, Absent> {
     let another = facts.truth("named: excludes another process")?;
     let lost = facts.truth("named: the permit of a killed process is lost")?;
     let too_many = facts.number("or mutex: inside after a post too many")?;
+    if !facts.truth("semaphore: both times as many")? {
+        return Ok(Judgement::inconclusive("the two semaphores had not equally many permits"));
+    }
+    if facts.number("named: permits at first")? != 1.0 {
+        return Ok(Judgement::inconclusive("there was not one permit for two processes"));
+    }
+    let (held, room) = (facts.number("buffer: most items")?, facts.number("buffer: room")?);
+    if held > room {
+        let why = format!("a buffer with permits for {room} items held {held}");
+        return Ok(Judgement::does_not_hold(why));
+    }
     if most > permits || !another {
         return Ok(Judgement::does_not_hold(format!(
             "{most} were inside with {permits} permits{}",
@@ -53,6 +64,10 @@ mod tests {
     fn facts(most: u32, crowd: u32, lost: bool, too_many: u32) -> Evidence {
         Evidence::new()
             .fact("semaphore: permits", 3)
+            .fact("semaphore: both times as many", true)
+            .fact("named: permits at first", 1)
+            .fact("buffer: room", 4)
+            .fact("buffer: most items", 4)
             .fact("semaphore: most inside", most)
             .fact("without a semaphore: most inside", crowd)
             .fact("named: excludes another process", true)
@@ -67,5 +82,11 @@ mod tests {
         assert_eq!(verdict(facts(3, 8, false, 1)), Verdict::Holds);
         assert_eq!(verdict(facts(4, 8, true, 2)), Verdict::DoesNotHold);
         assert_eq!(verdict(facts(3, 2, true, 2)), Verdict::Inconclusive);
+        let over = facts(3, 8, true, 2).fact("buffer: most items", 5);
+        assert_eq!(verdict(over), Verdict::DoesNotHold);
+        let two = facts(3, 8, true, 2).fact("named: permits at first", 2);
+        assert_eq!(verdict(two), Verdict::Inconclusive, "another process may have one too");
+        let other = facts(4, 8, true, 2).fact("semaphore: both times as many", false);
+        assert_eq!(verdict(other), Verdict::Inconclusive, "it kept to its own number");
     }
 }

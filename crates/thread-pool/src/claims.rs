@@ -32,6 +32,7 @@ pub const CLAIMS: &[Claim] = &[
 fn pool_is_idle_threads(facts: &Evidence) -> Result<Judgement, Absent> {
     let threads = facts.number("fixed: threads made")?;
     let ran = facts.number("fixed: threads that ran tasks")?;
+    let before = facts.number("fixed: tasks given before the look")?;
     let (tasks, ours) =
         (facts.number("fixed: tasks")?, facts.number("fixed: tasks run by threads of the pool")?);
     let asleep = facts.number("fixed: threads asleep while idle")?;
@@ -39,7 +40,9 @@ fn pool_is_idle_threads(facts: &Evidence) -> Result<Judgement, Absent> {
     let seen = format!(
         "{ours} of {tasks} tasks ran on {threads} threads made before, {asleep} of which slept"
     );
-    Ok(if used >= 20.0 {
+    Ok(if before > 0.0 {
+        Judgement::inconclusive(format!("the threads had {before} tasks when they were looked at"))
+    } else if used >= 20.0 {
         Judgement::does_not_hold(format!("{seen}, but without a task used {used:.0} % of a CPU"))
     } else if ran != threads || ours < tasks || asleep < threads {
         Judgement::does_not_hold(format!("{seen}; tasks ran on {ran}"))
@@ -59,7 +62,11 @@ fn pool_reuse_faster(facts: &Evidence) -> Result<Judgement, Absent> {
         "a thread each takes {:.1} times as long as a pool for an empty task, {:.2} times for 1 ms",
         short.median, long.median
     );
-    Ok(if short.is_above(1.5) && long.is_below(1.2) {
+    // Of a task that takes next to nothing the other figure says nothing.
+    let takes = facts.number("1 ms task: pool, one at a time")?;
+    Ok(if takes < 300.0 {
+        Judgement::inconclusive(format!("the task of 1 ms takes {takes:.0} µs"))
+    } else if short.is_above(1.5) && long.is_below(1.2) {
         Judgement::caveat(seen).briefly("but only for short tasks")
     } else if short.is_above(1.5) && long.is_above(1.2) {
         Judgement::holds(seen)
