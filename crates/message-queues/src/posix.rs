@@ -109,7 +109,8 @@ pub const SENDER: Role = Role {
 
 /// A line of what the sender says: priority and text of a message.
 fn entry(line: &str) -> Result<(String, u32)> {
-    let (priority, message) = line.split_once(' ').with_context(|| format!("no message: {line}"))?;
+    let (priority, message) =
+        line.split_once(' ').with_context(|| format!("no message: {line}"))?;
     Ok((message.to_owned(), priority.parse().context("a priority")?))
 }
 

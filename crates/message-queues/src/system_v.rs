@@ -71,7 +71,8 @@ fn run(_: &Lab) -> Result<Evidence> {
     drop(removed);
     let gone = receive(queue, 0).err();
     let answer = gone.map_or("a message".to_owned(), |errno| format!("{errno:?}"));
-    let removed = if gone == Some(Errno::EINVAL) { "is removed by msgctl" } else { "is still there" };
+    let removed =
+        if gone == Some(Errno::EINVAL) { "is removed by msgctl" } else { "is still there" };
     say!("receiver", "it {removed}; asked once more: {answer}");
     Ok(Evidence::new()
         .fact("system v: chosen by type", chosen == "\"for two\"")

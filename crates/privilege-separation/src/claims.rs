@@ -78,6 +78,7 @@ mod tests {
         }
         for way in ["memory", "descriptor", "file"] {
             facts = facts.fact(&format!("sandbox: all three: {way}"), sandbox);
+            facts = facts.fact(&format!("sandbox: nothing: {way}"), "yes");
         }
         CLAIMS[0].verdict(&facts).verdict
     }

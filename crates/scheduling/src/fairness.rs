@@ -31,7 +31,8 @@ fn run(lab: &Lab) -> Result<Evidence> {
     let shares = threads(&four, |clocks, _| length.watch(clocks))?;
     // ANCHOR_END: equal
     let all = four.len();
-    let each = (0..all).map(|who| format!("{:.0}", shares.total(who))).collect::<Vec<_>>().join(", ");
+    let each =
+        (0..all).map(|who| format!("{:.0}", shares.total(who))).collect::<Vec<_>>().join(", ");
     say!("main", "{all} threads want CPU {}: they get {each} ms of it", crate::contest::cpu());
     let by_time = |a: &usize, b: &usize| shares.total(*a).total_cmp(&shares.total(*b));
     let most = (0..all).max_by(by_time).context("there are four")?;
@@ -40,9 +41,10 @@ fn run(lab: &Lab) -> Result<Evidence> {
 
     // ANCHOR: seven
     let session: Before = || Ok(setsid().map(drop)?);
-    let (same, sizes, already) = processes(&[(MANY, NOTHING), (1, NOTHING)], |clocks, children| {
-        Ok((length.watch(clocks)?, threads_of(children)?, in_own_sessions(children)?))
-    })?;
+    let (same, sizes, already) =
+        processes(&[(MANY, NOTHING), (1, NOTHING)], |clocks, children| {
+            Ok((length.watch(clocks)?, threads_of(children)?, in_own_sessions(children)?))
+        })?;
     let (own, groups, apart) = processes(&[(MANY, session), (1, session)], |clocks, children| {
         let group = |which: usize| autogroup(children[which].pid());
         let groups = [group(0), group(1)];

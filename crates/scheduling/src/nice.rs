@@ -26,9 +26,8 @@ fn run(lab: &Lab) -> Result<Evidence> {
     // ANCHOR: nice
     let usual: Before = || Ok(());
     let nicer: Before = || be_nicer(STEPS);
-    let (shares, steps) = threads(&[usual, nicer], |clocks, nices| {
-        Ok((length.watch(clocks)?, nices[1] - nices[0]))
-    })?;
+    let (shares, steps) =
+        threads(&[usual, nicer], |clocks, nices| Ok((length.watch(clocks)?, nices[1] - nices[0])))?;
     // ANCHOR_END: nice
     let two = shares.compare(["usual thread", "nicer thread"], 0, 1).context("no interval")?;
     let step = match steps {

@@ -10,8 +10,8 @@ use lab::thread::spawn;
 use lab::{Evidence, Experiment, Lab, Unavailable, say, say_why};
 
 use crate::contest::{
-    Before, NICEST, PATIENCE, after, cpu, on_one_cpu, own_clock, own_rank, read, set_nice, set_policy, threads,
-    too_little,
+    Before, NICEST, PATIENCE, after, cpu, on_one_cpu, own_clock, own_rank, read, set_nice,
+    set_policy, threads, too_little,
 };
 
 pub const EXPERIMENT: Experiment = Experiment {

@@ -28,11 +28,7 @@ pub const EXPERIMENT: Experiment = Experiment {
 fn run(_: &Lab) -> Result<Evidence> {
     let unix = Address::Abstract(format!("sockets-transports-{}", std::process::id()));
     // ANCHOR: four
-    let sums = [
-        over_a_pair()?,
-        over(&unix)?,
-        over(&any_port())?,
-    ];
+    let sums = [over_a_pair()?, over(&unix)?, over(&any_port())?];
     // ANCHOR_END: four
     let mut evidence = Evidence::new();
     let mut same = true;
@@ -96,7 +92,8 @@ type Over = (&'static str, (u32, u64));
 
 /// The kind of a connection, by the address of its other end.
 fn kind(stream: &File) -> Result<&'static str> {
-    let peer = getpeername::<SockaddrStorage>(stream.as_raw_fd()).map_err(explain("getpeername"))?;
+    let peer =
+        getpeername::<SockaddrStorage>(stream.as_raw_fd()).map_err(explain("getpeername"))?;
     Ok(match peer.as_unix_addr() {
         Some(unix) if unix.as_abstract().is_some() => "a Unix address",
         Some(_) => "a pair of sockets",

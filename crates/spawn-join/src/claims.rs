@@ -49,9 +49,9 @@ fn python_process_listing(facts: &Evidence) -> Result<Judgement, Absent> {
         } else if method == default {
             let place = facts.text(&format!("python {method}: process id"))?;
             return Ok(match place {
-                "another" => Judgement::does_not_hold(format!(
-                    "by {method} the listing printed {listing:?}"
-                )),
+                "another" => {
+                    Judgement::does_not_hold(format!("by {method} the listing printed {listing:?}"))
+                }
                 "unknown" => Judgement::inconclusive(format!("by {method} no task told of itself")),
                 _ => Judgement::does_not_hold(format!(
                     "by {method} the task ran in the same process"

@@ -92,6 +92,7 @@ mod tests {
     fn idle_pool(ours: u32, ran: u32, asleep: u32, left: bool, used: f64) -> Judgement {
         let facts = Evidence::new()
             .fact("fixed: threads made", 4)
+            .fact("fixed: tasks given before the look", 0)
             .fact("fixed: tasks", 100)
             .fact("fixed: tasks run by threads of the pool", ours)
             .fact("fixed: threads that ran tasks", ran)
@@ -112,6 +113,24 @@ mod tests {
         assert!(spinning.because.ends_with("without a task used 100 % of a CPU"));
     }
 
+    #[test]
+    fn a_task_that_is_there_or_none_at_all_decides_nothing() {
+        let busy = Evidence::new().fact("fixed: threads made", 4).fact("fixed: tasks", 100);
+        let busy = busy.fact("fixed: tasks run by threads of the pool", 100);
+        let busy = busy.fact("fixed: threads that ran tasks", 4).fact(GIVEN, 1);
+        let busy = busy.fact("fixed: threads asleep while idle", 4);
+        let busy = busy.measured("fixed: CPU used while idle", 99.0, "%");
+        assert_eq!(CLAIMS[0].verdict(&busy).verdict, Verdict::Inconclusive);
+        let of = |x| Summary { n: 9, min: x, p10: x, median: x, p90: x };
+        let none = Evidence::new()
+            .measured("1 ms task: pool, one at a time", 6.0, "µs")
+            .sampled("empty task: a thread each / pool", of(4.0), "")
+            .sampled("1 ms task: a thread each / pool", of(4.0), "");
+        assert_eq!(CLAIMS[1].verdict(&none).verdict, Verdict::Inconclusive);
+    }
+
+    const GIVEN: &str = "fixed: tasks given before the look";
+
     fn reuse(short: [f64; 3], long: f64) -> Verdict {
         reused(short, [long; 3])
     }
@@ -119,6 +138,7 @@ mod tests {
     fn reused(short: [f64; 3], long: [f64; 3]) -> Verdict {
         let of = |p10, median, p90| Summary { n: 9, min: p10, p10, median, p90 };
         let facts = Evidence::new()
+            .measured("1 ms task: pool, one at a time", 1_010.0, "µs")
             .sampled("empty task: a thread each / pool", of(short[0], short[1], short[2]), "")
             .sampled("1 ms task: a thread each / pool", of(long[0], long[1], long[2]), "");
         CLAIMS[1].verdict(&facts).verdict
