@@ -45,7 +45,7 @@ fn run(_: &Lab) -> Result<Evidence> {
     let (faults, pages) = faults_that_are_mended()?;
     let each =
         if faults >= pages { "a fault for each".to_owned() } else { format!("{faults} faults") };
-    say!("parent", "{pages} new pages are to be written to: {each}, no signal");
+    say!("parent", "{pages} new pages to be written to: {each}, no signal");
 
     // ANCHOR: tries
     let guard = map(UNIT, ProtFlags::PROT_NONE, MapFlags::MAP_PRIVATE)? as usize;

@@ -53,9 +53,10 @@ fn run(_: &Lab) -> Result<Evidence> {
 
     let holder = Holder::start(&name)?;
     let pid = holder.child.pid();
+    let takes = if semaphore.permits() < back { "takes it again" } else { "takes none" };
     let killed = in_words(holder.child.kill()?);
     let lost = !semaphore.wait_for(SHORT)?;
-    say!("parent", "{pid} is to take it again and {killed}; there are {}", semaphore.permits());
+    say!("parent", "{pid} {takes} and {killed}; there are {}", semaphore.permits());
     let words = if lost { "waits, and would for ever" } else { "gets it" };
     say!("parent", "who wants the permit now {words}");
     semaphore.post();

@@ -54,7 +54,7 @@ fn run(_: &Lab) -> Result<Evidence> {
         },
     }
     let (told, ended, dead) = a_dead_one()?;
-    say!("client", "a database {ended}; asked: {dead}");
+    say!("client", "a database {ended}; then: {dead}");
     let (silent, heard) = a_silent_one()?;
     say!("client", "one listens, its client asks: {heard}");
     Ok(evidence
