@@ -39,8 +39,14 @@ fn own_address_space(facts: &Evidence) -> Result<Judgement, Absent> {
     if child == before {
         return Ok(Judgement::inconclusive(format!("{values}: nobody wrote")));
     }
+    if parent != before && parent != child {
+        return Ok(Judgement::inconclusive(format!("{values}: that is not what the child wrote")));
+    }
     if parent != before {
         return Ok(Judgement::does_not_hold(format!("{values}: the write reached the parent")));
+    }
+    if !facts.truth("mappings: the child wrote to both")? {
+        return Ok(Judgement::inconclusive("the child did not write to both pages"));
     }
     if facts.truth("private mapping: other sees the write")? {
         return Ok(Judgement::does_not_hold("a write to a private mapping reached the parent"));
@@ -133,6 +139,7 @@ mod tests {
             .fact("fork: value before", 0)
             .fact("fork: value in the child", child)
             .fact("fork: value in the parent", parent)
+            .fact("mappings: the child wrote to both", true)
             .fact("private mapping: other sees the write", false)
             .fact("shared mapping: other sees the write", shared)
     }
@@ -151,6 +158,8 @@ mod tests {
     #[test]
     fn a_child_that_does_not_write_decides_nothing() {
         assert_eq!(own(cloned(forked(0, 0, true), true)), Verdict::Inconclusive);
+        let another = forked(42, 7, true);
+        assert_eq!(own(cloned(another, true)), Verdict::Inconclusive, "who wrote 7?");
     }
 
     #[test]

@@ -3,8 +3,8 @@
 use std::num::NonZeroUsize;
 use std::ptr::NonNull;
 
-use anyhow::{Context, Result, ensure};
-use lab::child::{Child, explain, in_words};
+use anyhow::{Context, Result, bail};
+use lab::child::{Child, explain};
 use lab::{Evidence, Experiment, Lab, say};
 use nix::sys::mman::{MapFlags, ProtFlags, mmap_anonymous, munmap};
 use nix::sys::wait::WaitStatus;
@@ -18,6 +18,9 @@ pub const EXPERIMENT: Experiment = Experiment {
     claims: &["own-address-space"],
     run,
 };
+
+/// What the child writes to both pages, which begin as zeros.
+const WRITTEN: u64 = 42;
 
 fn run(_: &Lab) -> Result<Evidence> {
     let length = NonZeroUsize::new(page_size()).context("the page size is zero")?;
@@ -34,15 +37,17 @@ fn run(_: &Lab) -> Result<Evidence> {
     // SAFETY: this process has one thread, so the child inherits no lock that someone else holds.
     let child = unsafe {
         Child::fork(|| {
-            private.write_volatile(42);
-            shared.write_volatile(42);
+            private.write_volatile(WRITTEN);
+            shared.write_volatile(WRITTEN);
             let (one, other) = (private.read_volatile(), shared.read_volatile());
-            say!("child", "writes, and finds {one} and {other} at the same addresses");
-            i32::from(one == before.0 || other == before.1)
+            say!("child", "is to write, and finds {one} and {other} at the same addresses");
+            // Which of the two it has changed.
+            i32::from(one != before.0) + 2 * i32::from(other != before.1)
         })
     }?;
-    let status = child.wait()?;
-    ensure!(matches!(status, WaitStatus::Exited(_, 0)), "the child {}", in_words(status));
+    let WaitStatus::Exited(_, wrote @ 0..=3) = child.wait()? else {
+        bail!("the child did not exit by itself");
+    };
 
     // SAFETY: both pages are mapped, and the only other process that wrote to them has ended.
     let (private_value, shared_value) =
@@ -54,8 +59,9 @@ fn run(_: &Lab) -> Result<Evidence> {
         unsafe { munmap(page.cast(), length.get()) }.context("munmap")?;
     }
     Ok(Evidence::new()
-        .fact("private mapping: other sees the write", private_value != before.0)
-        .fact("shared mapping: other sees the write", shared_value != before.1))
+        .fact("mappings: the child wrote to both", wrote == 3)
+        .fact("private mapping: other sees the write", private_value == WRITTEN)
+        .fact("shared mapping: other sees the write", shared_value == WRITTEN))
 }
 
 /// Whether a page is shared or private, as proc_pid_maps(5) shows it.

@@ -21,10 +21,12 @@ fn no_direct_access(facts: &Evidence) -> Result<Judgement, Absent> {
         return Ok(Judgement::does_not_hold("a plain load read what the parent had written"));
     }
     let fault = facts.text("parent's page: code")?;
-    let load = match fault {
-        "no fault" => "a load at the other's address found something else".to_owned(),
-        code => format!("a load at the other's address got {code}"),
-    };
+    if fault == "no fault" {
+        return Ok(Judgement::inconclusive(
+            "the child came to no fault, and not to what the parent had written",
+        ));
+    }
+    let load = format!("a load at the other's address got {fault}");
     let ways = ["process_vm_readv", "/proc/PID/mem"];
     let mut answers = Vec::new();
     for way in ways {
@@ -36,6 +38,13 @@ fn no_direct_access(facts: &Evidence) -> Result<Judgement, Absent> {
         return Ok(Judgement::caveat(format!(
             "{load}, but the same user's process read it by {}",
             open.join(" and ")
+        )));
+    }
+    // Only a right that is missing keeps somebody out; what is not there, or is something else, does not.
+    const NO_RIGHT: [&str; 5] = ["EPERM", "EACCES", "ENOENT", "ENOSYS", "EIO"];
+    if let Some((way, answer)) = answers.iter().find(|(_, answer)| !NO_RIGHT.contains(answer)) {
+        return Ok(Judgement::inconclusive(format!(
+            "the same user's process was not refused by {way}, and did not read it: {answer}"
         )));
     }
     Ok(match facts.number("Yama: scope")? {
@@ -98,6 +107,23 @@ mod tests {
         };
         assert_eq!(judged("read"), Verdict::Caveat);
         assert_eq!(judged("EPERM"), Verdict::Inconclusive);
+    }
+
+    #[test]
+    fn what_is_not_there_is_not_called_refused() {
+        for answer in ["read something else", "ESRCH"] {
+            let judged = judged(false, answer, "EACCES", 2);
+            assert_eq!(judged.verdict, Verdict::Inconclusive);
+            assert!(judged.because.contains("was not refused"), "{}", judged.because);
+        }
+    }
+
+    #[test]
+    fn a_child_that_meets_no_fault_and_no_secret_decides_nothing() {
+        let facts = Evidence::new()
+            .fact("parent's page: a load reads it", false)
+            .fact("parent's page: code", "no fault");
+        assert_eq!(CLAIMS[0].verdict(&facts).verdict, Verdict::Inconclusive);
     }
 
     #[test]

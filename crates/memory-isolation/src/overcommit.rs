@@ -68,7 +68,7 @@ fn promised() -> Result<Evidence> {
     say!("parent", "in memory it is {} KiB more", untouched >> 10);
     say!(
         "parent",
-        "it writes to {} MiB: {} KiB more",
+        "it is to write to {} MiB: {} KiB more",
         touched / MIB,
         given.saturating_sub(promised) >> 10
     );
@@ -97,6 +97,8 @@ fn limited(notes: &Notes) -> Result<Evidence> {
             if let Err(errno) = setrlimit(Resource::RLIMIT_AS, limit, hard) {
                 return failed(&explain("setrlimit")(errno));
             }
+            let soft = getrlimit(Resource::RLIMIT_AS).map_or(u64::MAX, |(soft, _)| soft);
+            notes.pointer.store(soft as usize, SeqCst);
             let reserved = Vec::<u8>::new().try_reserve_exact(ASKED);
             notes.value.store(i32::from(reserved.is_err()), SeqCst);
             0
@@ -111,8 +113,12 @@ fn limited(notes: &Notes) -> Result<Evidence> {
     let ended = in_words(status);
     let refused = notes.value.load(SeqCst) == 1;
     let answer = if refused { "an error" } else { "memory" };
-    let (limit, asked) = (limit / MIB as u64, ASKED / MIB);
-    say!("parent", "a child limited to {limit} MiB of addresses asks for {asked} MiB:");
+    let (soft, asked) = (notes.pointer.load(SeqCst) as u64, ASKED / MIB);
+    let limited = match soft == limit {
+        true => format!("limited to {} MiB of addresses", soft / MIB as u64),
+        false => "that is not limited".to_owned(),
+    };
+    say!("parent", "a child {limited} asks for {asked} MiB:");
     say!("parent", "it gets {answer}, and {ended}");
     Ok(Evidence::new().fact("limit: malloc says no", refused))
 }
@@ -127,8 +133,8 @@ fn scores() -> Result<Evidence> {
         [(0, 0), (size, 0), (0, OFFERS)].map(|(touched, adjust)| score(touched, adjust));
     let (small, large, offers) = (small?, large?, offers?);
     say!("parent", "scores for the OOM killer, which kills the highest:");
-    say!("parent", "  an idle child {small}, one with {} MiB {large}", size / MIB);
-    say!("parent", "  an idle one that adds {OFFERS} to its oom_score_adj {offers}");
+    say!("parent", "  an idle child {small}, one that is to touch {} MiB {large}", size / MIB);
+    say!("parent", "  an idle one that is to add {OFFERS} to its oom_score_adj {offers}");
     Ok(Evidence::new()
         .fact("score: more memory, higher score", large > small)
         .fact("score: who offers itself is first", offers > large))
@@ -262,7 +268,7 @@ fn killed_in(cgroup: &Cgroup) -> Result<Evidence> {
     }
     let killed = matches!(status, WaitStatus::Signaled(_, Signal::SIGKILL, _));
     let (allowed, touched) = (ALLOWED / MIB, TOUCHED / MIB);
-    say!("parent", "a child in a cgroup of {allowed} MiB maps {touched} MiB and writes to them");
+    say!("parent", "a child is to write to {touched} MiB, in a cgroup of {allowed} MiB");
     say!("parent", "it {}", in_words(status));
     Ok(Evidence::new().fact("cgroup: killed", killed))
 }

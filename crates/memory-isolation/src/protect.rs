@@ -44,7 +44,7 @@ fn run(_: &Lab) -> Result<Evidence> {
     let notes = Notes::new()?;
     let [before, written, found] = another_threads_local();
     say!("main", "my local variable is {before}; another thread, given its address,");
-    say!("main", "writes {written} to it; now it is {found}");
+    say!("main", "is to write {written} to it; now it is {found}");
     let seen = found == written && found != before;
     let mut evidence = Evidence::new().fact("protect: another's stack is written", seen);
     say!("main", "{:<26}{:<12}the other thread writes", "", "I write");

@@ -45,7 +45,7 @@ fn run(_: &Lab) -> Result<Evidence> {
     let (faults, pages) = faults_that_are_mended()?;
     let each =
         if faults >= pages { "a fault for each".to_owned() } else { format!("{faults} faults") };
-    say!("parent", "{pages} new pages, each written to: {each}, no signal");
+    say!("parent", "{pages} new pages to be written to: {each}, no signal");
 
     // ANCHOR: tries
     let guard = map(UNIT, ProtFlags::PROT_NONE, MapFlags::MAP_PRIVATE)? as usize;
@@ -69,12 +69,12 @@ fn run(_: &Lab) -> Result<Evidence> {
         evidence = evidence.fact(&format!("{name}: code"), found.code);
     }
 
-    let (found, address, value) = read_the_parents_page(notes)?;
+    let (found, address, value, has) = read_the_parents_page(notes)?;
     named += usize::from(found.code != "no fault" && found.address == address);
     tell("read the parent's page", &found);
     let reads_it = found.code == "no fault" && value == SECRET;
     let what = if reads_it { "the same memory" } else { "nothing of the kind" };
-    say!("parent", "there the parent has {SECRET}, and the child {what}");
+    say!("parent", "there the parent has {has}, and the child {what}");
     say!("parent", "in {named} of {} the kernel named the address that was used", tries.len() + 1);
     Ok(evidence
         .fact("parent's page: code", found.code)
@@ -114,7 +114,7 @@ fn beyond_the_end() -> Result<usize> {
 const SECRET: i32 = 42;
 
 /// A child reads at an address at which its parent has got a page after the fork.
-fn read_the_parents_page(notes: &'static Notes) -> Result<(Outcome, usize, i32)> {
+fn read_the_parents_page(notes: &'static Notes) -> Result<(Outcome, usize, i32, u8)> {
     notes.pointer.store(0, SeqCst);
     // ANCHOR: secret
     let child = start_reader(notes)?;
@@ -124,7 +124,9 @@ fn read_the_parents_page(notes: &'static Notes) -> Result<(Outcome, usize, i32)>
     unsafe { secret.write(SECRET as u8) };
     notes.pointer.store(secret as usize, SeqCst);
     let found = fault::outcome(notes, child)?;
-    Ok((found, secret as usize, notes.value.load(SeqCst)))
+    // SAFETY: as above.
+    let has = unsafe { secret.read_volatile() };
+    Ok((found, secret as usize, notes.value.load(SeqCst), has))
 }
 
 fn start_reader(notes: &'static Notes) -> Result<Child> {

@@ -21,8 +21,13 @@ fn by_message_queues(facts: &Evidence) -> Result<Judgement, Absent> {
     let whole = facts.truth("queue: each message whole")?;
     let urgent_first = facts.truth("queue: the most urgent first")?;
     let outlives = facts.truth("queue: outlives the sender")?;
-    Ok(if received < sent || !whole {
-        Judgement::does_not_hold(format!("{received} of {sent} messages arrived as they were sent"))
+    Ok(if sent < 1.0 {
+        Judgement::inconclusive("no message was sent")
+    } else if received < sent {
+        Judgement::does_not_hold(format!("{received} of {sent} messages arrived"))
+    } else if !whole {
+        let seen = format!("{sent} messages were sent, and {received} arrived, not all the same");
+        Judgement::does_not_hold(seen)
     } else {
         let order = if urgent_first { "the most urgent first" } else { "not by priority" };
         let ended = if outlives { ", after their sender had ended" } else { "" };
@@ -37,17 +42,21 @@ mod tests {
 
     #[test]
     fn a_message_that_is_lost_or_torn_refutes_it() {
-        let verdict = |received: u32, whole: bool| {
+        let judged = |sent: u32, received: u32, whole: bool| {
             let facts = Evidence::new()
-                .fact("queue: messages sent", 3)
+                .fact("queue: messages sent", sent)
                 .fact("queue: messages received", received)
                 .fact("queue: each message whole", whole)
                 .fact("queue: the most urgent first", true)
                 .fact("queue: outlives the sender", true);
-            CLAIMS[0].verdict(&facts).verdict
+            CLAIMS[0].verdict(&facts)
         };
-        assert_eq!(verdict(3, true), Verdict::Holds);
-        assert_eq!(verdict(2, true), Verdict::DoesNotHold);
-        assert_eq!(verdict(3, false), Verdict::DoesNotHold);
+        assert_eq!(judged(3, 3, true).verdict, Verdict::Holds);
+        assert_eq!(judged(3, 2, false).verdict, Verdict::DoesNotHold);
+        assert_eq!(judged(2, 2, true).verdict, Verdict::Holds, "what was sent is what counts");
+        assert_eq!(judged(0, 0, true).verdict, Verdict::Inconclusive);
+        let another = judged(3, 3, false);
+        assert_eq!(another.verdict, Verdict::DoesNotHold);
+        assert!(another.because.ends_with("not all the same"), "{}", another.because);
     }
 }

@@ -21,12 +21,12 @@ pub const EXPERIMENT: Experiment = Experiment {
 fn run(_: &Lab) -> Result<Evidence> {
     let queue = Queue::create(4)?;
     let mut signals = SigSet::empty();
-    signals.add(Signal::SIGUSR1);
+    signals.add(TELLS);
     signals.thread_block().map_err(explain("pthread_sigmask"))?;
     register(&queue).map_err(explain("mq_notify"))?;
     let again = register(&queue).err();
     let answer = again.map_or("it is given".to_owned(), |errno| format!("{errno:?}"));
-    say!("receiver", "asks for SIGUSR1 at the next message; asked twice: {answer}");
+    say!("receiver", "asks for {TELLS} at the next message; once more: {answer}");
 
     // ANCHOR: told
     queue.send("first", 0).map_err(explain("mq_send"))?;
@@ -42,7 +42,7 @@ fn run(_: &Lab) -> Result<Evidence> {
     register(&queue).map_err(explain("mq_notify"))?;
     queue.send("third", 0).map_err(explain("mq_send"))?;
     let third = pending()?;
-    say!("receiver", "asks again, and the third comes: {}", told(third));
+    say!("receiver", "another request is to tell of the third: {}", told(third));
     // SAFETY: the number is that of an open descriptor, which `queue` keeps open.
     let descriptor = unsafe { std::os::fd::BorrowedFd::borrow_raw(queue.descriptor.as_raw_fd()) };
     let mut fds = [PollFd::new(descriptor.as_fd(), PollFlags::POLLIN)];
@@ -62,16 +62,19 @@ fn register(queue: &Queue) -> Result<(), Errno> {
     // SAFETY: all zeros is a valid sigevent.
     let mut event: libc::sigevent = unsafe { std::mem::zeroed() };
     event.sigev_notify = libc::SIGEV_SIGNAL;
-    event.sigev_signo = libc::SIGUSR1;
+    event.sigev_signo = TELLS as i32;
     // SAFETY: the descriptor is open and the event lives during the call.
     let asked = unsafe { libc::mq_notify(queue.descriptor.as_raw_fd(), &event) };
     Errno::result(asked).map(drop)
 }
 
-/// Whether SIGUSR1 has come, which is blocked and so waits to be taken.
+/// The signal that tells of a message.
+const TELLS: Signal = Signal::SIGUSR1;
+
+/// Whether the signal has come, which is blocked and so waits to be taken.
 fn pending() -> Result<bool> {
     let mut signals = SigSet::empty();
-    signals.add(Signal::SIGUSR1);
+    signals.add(TELLS);
     let now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: set and time live during the call, and nothing is written.
     let taken = unsafe { libc::sigtimedwait(signals.as_ref(), std::ptr::null_mut(), &now) };

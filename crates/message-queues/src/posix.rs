@@ -2,12 +2,12 @@
 //! kernel, whether or not their sender lives.
 
 use std::io::{Read, Write};
+use std::process::Stdio;
 
 use anyhow::{Context, Result, ensure};
 use lab::child::{Child, explain, explain_io, in_words};
 use lab::narrate::{receives, sends};
 use lab::{Evidence, Experiment, Lab, Role, say};
-use nix::errno::Errno;
 use nix::mqueue::{mq_close, mq_getattr, mq_set_nonblock, mq_unlink};
 use nix::sys::wait::WaitStatus;
 use nix::unistd::Pid;
@@ -31,14 +31,20 @@ const MANY: i64 = 100_000;
 fn run(_: &Lab) -> Result<Evidence> {
     let queue = Queue::create(ROOM)?;
     let mut sender = lab::role("message-queues", SENDER.name);
-    let sender = sender.arg(&queue.name).spawn().map_err(explain_io("posix_spawn"))?;
-    let sender = Child::adopt(Pid::from_raw(sender.id() as i32));
+    let sender = sender.arg(&queue.name).stdout(Stdio::piped()).spawn();
+    let mut process = sender.map_err(explain_io("posix_spawn"))?;
+    let sender = Child::adopt(Pid::from_raw(process.id() as i32));
+    let mut says = String::new();
+    let output = process.stdout.as_mut().context("its output is piped")?;
+    output.read_to_string(&mut says).context("read")?;
+    // What it says that it has sent, and not what it was to send.
+    let mut sent = says.lines().map(entry).collect::<Result<Vec<_>>>()?;
     let pid = sender.pid();
     let ended = sender.wait()?;
     ensure!(ended == WaitStatus::Exited(pid, 0), "the sender {}", in_words(ended));
     let ended = in_words(ended);
     let waiting = mq_getattr(&queue.descriptor).map_err(explain("mq_getattr"))?.curmsgs();
-    say!("receiver", "{pid} sent to {} and {ended}", queue.name);
+    say!("receiver", "{pid} sent {} to {} and {ended}", sent.len(), queue.name);
     say!("receiver", "{waiting} messages wait in the kernel");
 
     // ANCHOR: receive
@@ -50,12 +56,14 @@ fn run(_: &Lab) -> Result<Evidence> {
         received.push((message, priority));
     }
     // ANCHOR_END: receive
-    let whole = received.len() == SENT.len()
-        && received.iter().all(|(message, _)| SENT.iter().any(|(sent, _)| sent == message));
     // Of messages that are all alike none is the most urgent.
-    let is_urgent = |first: &u32| SENT.iter().any(|(_, priority)| priority < first);
+    let is_urgent = |first: &u32| sent.iter().any(|(_, priority)| priority < first);
     let urgent_first = received.first().is_some_and(|(_, first)| is_urgent(first))
         && received.is_sorted_by_key(|(_, priority)| std::cmp::Reverse(*priority));
+    let arrived = received.len();
+    sent.sort();
+    received.sort();
+    let whole = received == sent;
 
     let stream = through_a_pipe()?;
     say!("receiver", "the same by a pipe, one read: \"{stream}\"");
@@ -68,19 +76,20 @@ fn run(_: &Lab) -> Result<Evidence> {
         }
     };
     say!("sender", "{fit} messages fit into the queue, then mq_send says {full:?}");
-    let long = queue.send(&"x".repeat(LONGEST + 1), 0).err().unwrap_or(Errno::UnknownErrno);
-    say!("sender", "a message of {} bytes, one too many: {long:?}", LONGEST + 1);
+    let long = "x".repeat(LONGEST + 1);
+    let answer = queue.send(&long, 0).err().map_or("it is taken".to_owned(), |e| format!("{e:?}"));
+    say!("sender", "a message of {} bytes, where {LONGEST} may be: {answer}", long.len());
     let large = larger_than_allowed()?;
     say!("sender", "a queue for {} messages: {large}", lab::grouped(MANY as u128));
     Ok(Evidence::new()
-        .fact("queue: messages sent", SENT.len())
-        .fact("queue: messages received", received.len())
+        .fact("queue: messages sent", sent.len())
+        .fact("queue: messages received", arrived)
         .fact("queue: outlives the sender", waiting > 0)
         .fact("queue: each message whole", whole)
         .fact("queue: the most urgent first", urgent_first)
         .fact("queue: messages that fit", fit)
         .fact("queue: full", format!("{full:?}"))
-        .fact("queue: message too long", format!("{long:?}"))
+        .fact("queue: message too long", answer)
         .fact("pipe: keeps messages apart", stream != SENT.map(|(text, _)| text).concat()))
 }
 
@@ -92,10 +101,18 @@ pub const SENDER: Role = Role {
         for (message, priority) in SENT {
             sends(message);
             queue.send(message, priority).map_err(explain("mq_send"))?;
+            println!("{priority} {message}");
         }
         Ok(())
     },
 };
+
+/// A line of what the sender says: priority and text of a message.
+fn entry(line: &str) -> Result<(String, u32)> {
+    let (priority, message) =
+        line.split_once(' ').with_context(|| format!("no message: {line}"))?;
+    Ok((message.to_owned(), priority.parse().context("a priority")?))
+}
 
 /// What one read gets of three writes to a pipe.
 fn through_a_pipe() -> Result<String> {

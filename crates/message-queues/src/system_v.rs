@@ -1,8 +1,10 @@
 //! The older queues: messages have a type, and a receiver may choose by it. They have no
 //! descriptor, and stay when all processes have gone.
 
+use std::io::{Read, Write};
+
 use anyhow::{Result, ensure};
-use lab::child::{Child, explain, in_words, status};
+use lab::child::{Child, explain, explain_io, in_words, status};
 use lab::{AtDeath, Evidence, Experiment, Lab, say};
 use nix::errno::Errno;
 use nix::sys::wait::WaitStatus;
@@ -34,34 +36,47 @@ fn run(_: &Lab) -> Result<Evidence> {
             libc::msgctl(queue, libc::IPC_RMID, std::ptr::null_mut());
         })
     }?;
+    let (mut told, tell) = std::io::pipe().map_err(explain_io("pipe"))?;
     // SAFETY: as above.
     let sender = unsafe {
         Child::fork(|| {
-            let sent = SENT.into_iter().try_for_each(|(kind, text)| send(queue, kind, *text));
-            status(sent.map_err(explain("msgsnd")))
+            let sent = SENT.into_iter().try_for_each(|(kind, text)| {
+                send(queue, kind, *text).map_err(explain("msgsnd"))?;
+                writeln!(&tell, "{kind}").map_err(explain_io("write"))
+            });
+            status(sent)
         })
     }?;
     let pid = sender.pid();
     let ended = sender.wait()?;
     ensure!(matches!(ended, WaitStatus::Exited(_, 0)), "the sender {}", in_words(ended));
-    let types = SENT.map(|(kind, _)| kind.to_string()).join(", ");
-    say!("receiver", "{pid} has sent messages of types {types}, and has ended");
+    drop(tell);
+    let mut sent = String::new();
+    told.read_to_string(&mut sent).map_err(explain_io("read"))?;
+    let types = sent.lines().collect::<Vec<_>>().join(", ");
+    let types = if types.is_empty() { "no type".to_owned() } else { format!("types {types}") };
+    say!("receiver", "{pid} has sent messages of {types}, and has ended");
     // ANCHOR: by-type
-    let chosen = receive(queue, 2).map_err(explain("msgrcv"))?;
-    let next = receive(queue, 0).map_err(explain("msgrcv"))?;
+    let wanted = [2, 0];
+    let [chosen, next] = wanted.map(|kind| receive(queue, kind));
     // ANCHOR_END: by-type
-    say!("receiver", "asks for type 2: \"{}\"", chosen.trim_end());
-    say!("receiver", "asks for any: \"{}\"", next.trim_end());
+    let [chosen, next] = [answered(chosen)?, answered(next)?];
+    for (kind, answer) in wanted.into_iter().zip([&chosen, &next]) {
+        let kind = if kind == 0 { "any".to_owned() } else { format!("type {kind}") };
+        say!("receiver", "asks for {kind}: {answer}");
+    }
     let listed = listed(queue)?;
     let word = if listed { "lists" } else { "does not list" };
     say!("receiver", "/proc/sysvipc/msg {word} it; no process holds it open");
     drop(removed);
     let gone = receive(queue, 0).err();
     let answer = gone.map_or("a message".to_owned(), |errno| format!("{errno:?}"));
-    say!("receiver", "it is removed by msgctl; asked once more: {answer}");
+    let removed =
+        if gone == Some(Errno::EINVAL) { "is removed by msgctl" } else { "is still there" };
+    say!("receiver", "it {removed}; asked once more: {answer}");
     Ok(Evidence::new()
-        .fact("system v: chosen by type", chosen.starts_with("for two"))
-        .fact("system v: then the oldest", next.starts_with("for one"))
+        .fact("system v: chosen by type", chosen == "\"for two\"")
+        .fact("system v: then the oldest", next == "\"for one\"")
         .fact("system v: stays without a process", listed)
         .fact("system v: after removal", answer))
 }
@@ -80,6 +95,15 @@ fn receive(queue: i32, kind: libc::c_long) -> Result<String, Errno> {
     // SAFETY: the message is writable and has room for so many bytes of text.
     Errno::result(unsafe { libc::msgrcv(queue, at, room, kind, libc::IPC_NOWAIT) })?;
     Ok(String::from_utf8_lossy(&message.text).into_owned())
+}
+
+/// What came, in quotes, or the errno that says that there was none.
+fn answered(received: Result<String, Errno>) -> Result<String> {
+    match received {
+        Ok(text) => Ok(format!("\"{}\"", text.trim_end())),
+        Err(errno @ (Errno::ENOMSG | Errno::EINVAL | Errno::EIDRM)) => Ok(format!("{errno:?}")),
+        Err(errno) => Err(explain("msgrcv")(errno)),
+    }
 }
 
 /// Whether the kernel lists the queue, proc_sysvipc(5).

@@ -4,7 +4,7 @@ use std::io::{PipeReader, PipeWriter, Read, Write};
 use std::os::fd::AsFd;
 
 use anyhow::{Context, Result, ensure};
-use lab::child::{Child, LIMIT, explain, in_words, status};
+use lab::child::{Child, LIMIT, explain, in_words};
 use lab::proc::comes_to_block_in;
 use lab::{Evidence, Experiment, Lab, say};
 use nix::errno::Errno;
@@ -31,7 +31,7 @@ fn run(_: &Lab) -> Result<Evidence> {
     let child = unsafe {
         Child::fork(|| {
             let _ = fcntl(&writer, FcntlArg::F_SETFL(OFlag::empty()));
-            status((&writer).write_all(b"one more"))
+            i32::from((&writer).write_all(b"one more").is_err())
         })
     }?;
     let blocks = comes_to_block_in(child.pid(), libc::SYS_write, LIMIT)?;
@@ -53,7 +53,7 @@ fn run(_: &Lab) -> Result<Evidence> {
     let child = unsafe {
         Child::fork(|| {
             let _ = signal(Signal::SIGPIPE, SigHandler::SigDfl);
-            status((&writer).write_all(b"x"))
+            i32::from((&writer).write_all(b"x").is_err())
         })
     }?;
     let ended = in_words(child.wait()?);

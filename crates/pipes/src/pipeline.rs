@@ -65,7 +65,7 @@ fn run(_: &Lab) -> Result<Evidence> {
     say!("parent", "{} have worked on {lines} lines", pids.join(" | "));
     let words = if same { "the same as" } else { "something else than" };
     say!("parent", "the result is {words} one process makes of them alone");
-    let ended = if well { "all three ended by themselves" } else { "not all ended well" };
+    let ended = if well { "all ended by themselves" } else { "not all ended well" };
     say!("parent", "at the end of the data {ended}");
 
     let hangs = one_end_left_open()?;

@@ -40,15 +40,17 @@ fn run(lab: &Lab) -> Result<Evidence> {
     // ANCHOR: pinned
     let pinned = crowd(&cpus, work, |cpus| Pinned::to(cpus[0]).map(Some))?;
     // ANCHOR_END: pinned
-    let (threads, all) = (2 * cpus.len(), cpus.len());
+    let all = cpus.len();
     for (name, crowd) in [("free", &free), ("pinned", &pinned)] {
-        let Crowd { used, .. } = crowd;
+        let Crowd { threads, used, .. } = crowd;
         say!(name, "{threads} threads that spin ran on {} of {all} CPUs", used.len());
         say!(name, "  and had {:.0} % of the time of {all}", crowd.share(all) * 100.0);
     }
     say!("free", "they lost a CPU to another thread {} times", free.preempted);
     let mut evidence = Evidence::new()
         .fact("affinity: CPUs looked at", all)
+        .fact("affinity: threads", free.threads)
+        .fact("affinity: free threads slept", free.slept)
         .fact("affinity: CPUs used by free threads", free.used.len())
         .fact("affinity: CPUs used by pinned threads", pinned.used.len())
         .fact("affinity: free threads are preempted", free.preempted > 0)
@@ -101,6 +103,9 @@ fn on_cpu() -> Result<usize> {
 
 /// What became of twice as many threads as there are CPUs.
 struct Crowd {
+    threads: usize,
+    /// Whether they gave up the CPU by themselves, again and again: then they did not want it.
+    slept: bool,
     used: Vec<usize>,
     preempted: i64,
     had: Duration,
@@ -124,7 +129,7 @@ fn crowd(
 ) -> Result<Crowd> {
     let (over, had) = (AtomicBool::new(false), AtomicU64::new(0));
     let (start, watch, idle) = (Instant::now(), Busy::begin(), idle(cpus));
-    let spin = || -> Result<(Vec<usize>, i64)> {
+    let spin = || -> Result<(Vec<usize>, [i64; 2])> {
         let _place = place(cpus)?;
         let (mut used, mut counted) = (vec![false; cpus.len()], 0);
         while !over.load(Ordering::Relaxed) && start.elapsed() < PATIENCE {
@@ -138,7 +143,9 @@ fn crowd(
         }
         let switches = getrusage(UsageWho::RUSAGE_THREAD).map_err(explain("getrusage"))?;
         let used = cpus.iter().zip(used).filter(|(_, used)| *used).map(|(cpu, _)| *cpu);
-        Ok((used.collect(), switches.involuntary_context_switches()))
+        let switches =
+            [switches.voluntary_context_switches(), switches.involuntary_context_switches()];
+        Ok((used.collect(), switches))
     };
     // ANCHOR_END: crowd
     let ended = std::thread::scope(|scope| -> Result<Vec<_>> {
@@ -159,11 +166,13 @@ fn crowd(
     let mut used: Vec<usize> = ended.iter().flat_map(|(used, _)| used.clone()).collect();
     used.sort_unstable();
     used.dedup();
-    let preempted = ended.iter().map(|(_, preempted)| preempted).sum();
+    let [voluntary, preempted] =
+        [0, 1].map(|kind| ended.iter().map(|(_, switches)| switches[kind]).sum::<i64>());
+    let (threads, slept) = (ended.len(), voluntary > 10 * ended.len() as i64);
     let idle = idle.zip(self::idle(cpus)).map(|(then, now)| {
         now.saturating_sub(then).as_secs_f64() / (took.as_secs_f64() * cpus.len() as f64)
     });
-    Ok(Crowd { used, preempted, had, took, idle })
+    Ok(Crowd { threads, slept, used, preempted, had, took, idle })
 }
 
 fn own_cpu_time() -> Result<u64> {

@@ -80,11 +80,16 @@ fn smallest_unit(facts: &Evidence) -> Result<Judgement, Absent> {
     let [first, second] = sizes(facts)?;
     let seen =
         format!("a process of {first} threads gets {same:.1} times what one of {second} gets");
+    // Half way, as factors, between what equal processes and what equal threads would get.
+    let bound = (first / second).max(second / first).sqrt();
+    let more = |ratio: f64| if first < second { 1.0 / ratio } else { ratio };
     Ok(if first == second {
         Judgement::inconclusive(format!("{seen}, whatever is counted"))
-    } else if same < 3.5 {
+    } else if facts.truth("fairness: the first two in own sessions")? {
+        Judgement::inconclusive(format!("{seen}, each in its own session, which may be a group"))
+    } else if more(same) < bound {
         Judgement::does_not_hold(format!("{seen}: threads are not what is counted"))
-    } else if apart < 1.8 {
+    } else if more(apart) < 1.8 {
         Judgement::caveat(format!("{seen}, but {apart:.1} times if each process is a group"))
             .briefly("but groups of threads come first")
     } else {
@@ -104,7 +109,9 @@ fn process_own(facts: &Evidence) -> Result<Judgement, Absent> {
     let seen = format!(
         "{asked} threads of one process have {policies} policies and {nices} nice values at a time"
     );
-    Ok(if nices > 1.0 || policies > 1.0 {
+    Ok(if facts.number("policies: different things asked for")? < 2.0 {
+        Judgement::inconclusive(format!("{asked} threads did not ask for different ones"))
+    } else if nices > 1.0 || policies > 1.0 {
         Judgement::does_not_hold(seen)
     } else {
         Judgement::holds(format!("{asked} threads asked for different ones, and all have the last"))
@@ -118,8 +125,12 @@ fn schedules(facts: &Evidence) -> Result<Judgement, Absent> {
     let idle = facts.number("affinity: idle while threads want a CPU")?;
     let seen =
         format!("on {used} of {all} CPUs, which had nothing to do for {idle:.0} % of the time");
+    let threads = facts.number("affinity: threads")?;
     Ok(if all < 2.0 {
         Judgement::inconclusive("with one CPU there is none that could be left without work")
+    } else if threads <= all || facts.truth("affinity: free threads slept")? {
+        let why = format!("{threads} threads on {all} CPUs did not want them all, all the time");
+        Judgement::inconclusive(why)
     } else if idle > 30.0 {
         Judgement::does_not_hold(format!("more threads than CPUs ran {seen}"))
     } else if used < all {
@@ -137,9 +148,9 @@ fn priorities(facts: &Evidence) -> Result<Judgement, Absent> {
     let ratio = facts.number("nice: usual / nicer")?;
     let (step, steps) = (facts.number("nice: factor for a step")?, facts.number("nice: steps")?);
     let seen = format!("over {steps} steps a nice value makes a factor of {ratio:.1}");
-    Ok(if steps < 1.0 {
+    Ok(if steps == 0.0 {
         Judgement::inconclusive(format!("{seen}: neither was nicer than the other"))
-    } else if ratio > 1.8 {
+    } else if step > 1.12 {
         Judgement::holds(format!("{seen}, {step:.2} for each"))
     } else {
         Judgement::does_not_hold(seen)
@@ -151,18 +162,21 @@ fn fair(facts: &Evidence) -> Result<Judgement, Absent> {
     let processes = facts.number("fairness: seven / one")?;
     let [first, second] = sizes(facts)?;
     let seen = format!(
-        "of four equal threads the most favoured gets {equal:.2} times what the least gets"
+        "of {} equal threads the most favoured gets {equal:.2} times what the least gets",
+        facts.number("fairness: equal threads")?
     );
     Ok(if equal > 1.8 {
         Judgement::does_not_hold(seen)
-    } else if processes > 1.8 {
+    } else if processes.max(1.0 / processes) > 1.8 {
         Judgement::caveat(format!(
             "{seen}; but a process of {first} threads gets {processes:.1} times what one of \
              {second} gets"
         ))
         .briefly("but to threads, not to processes")
     } else {
-        Judgement::holds(format!("{seen}, and equal processes fare alike"))
+        Judgement::holds(format!(
+            "{seen}, and a process of {first} threads {processes:.1} times what one of {second} gets"
+        ))
     })
 }
 
@@ -172,6 +186,12 @@ fn starvation(facts: &Evidence) -> Result<Judgement, Absent> {
     let mut seen = Vec::new();
     for pair in [idle, nice] {
         match (facts.truth(&format!("{pair} gets a turn")), facts.number(pair)) {
+            (Ok(true), Ok(share)) if share > 30.0 => {
+                return Ok(Judgement::inconclusive(format!(
+                    "{}: the one that was to be weak got {share:.0} %, and was not",
+                    pair.trim_start_matches("starvation: ")
+                )));
+            }
             (Ok(true), Ok(share)) => seen.push(format!("{share:.1} %")),
             (Ok(false), _) => {
                 let what = pair.trim_start_matches("starvation: ");
@@ -212,6 +232,8 @@ mod tests {
 
     fn two_processes(first: u32, second: u32) -> Evidence {
         Evidence::new()
+            .fact("fairness: equal threads", 4)
+            .fact("fairness: the first two in own sessions", false)
             .fact("fairness: threads of the first process", first)
             .fact("fairness: threads of the second process", second)
     }
@@ -231,19 +253,29 @@ mod tests {
             .fact("fairness: seven / one", 1.0)
             .fact("fairness: seven / one, own sessions", 1.0);
         assert_eq!(verdict(id, &equal), Verdict::Inconclusive);
+        let sized = |first, second, same: f64| {
+            two_processes(first, second)
+                .fact("fairness: seven / one", same)
+                .fact("fairness: seven / one, own sessions", 1.0)
+        };
+        assert_eq!(verdict(id, &sized(2, 1, 2.0)), Verdict::Caveat, "2 is all that 2 can get");
+        assert_eq!(verdict(id, &sized(1, 7, 0.14)), Verdict::Caveat);
+        assert_eq!(verdict(id, &sized(1, 7, 1.0)), Verdict::DoesNotHold);
     }
 
     #[test]
     fn attributes_belong_to_threads_if_they_differ() {
-        let facts = |nices: u32, policies: u32| {
+        let asked = |wishes: u32, nices: u32, policies: u32| {
             Evidence::new()
                 .fact("policies: threads that asked", 3)
+                .fact("policies: different things asked for", wishes)
                 .fact("policies: different nice values", nices)
                 .fact("policies: different policies", policies)
         };
         let id = "process-own-scheduling";
-        assert_eq!(verdict(id, &facts(3, 3)), Verdict::DoesNotHold);
-        assert_eq!(verdict(id, &facts(1, 1)), Verdict::Holds);
+        assert_eq!(verdict(id, &asked(3, 3, 3)), Verdict::DoesNotHold);
+        assert_eq!(verdict(id, &asked(3, 1, 1)), Verdict::Holds);
+        assert_eq!(verdict(id, &asked(1, 1, 1)), Verdict::Inconclusive, "nobody asked");
     }
 
     #[test]
@@ -251,6 +283,8 @@ mod tests {
         let facts = |all: u32, used: u32, preempted: bool, idle: f64| {
             Evidence::new()
                 .fact("affinity: CPUs looked at", all)
+                .fact("affinity: threads", 2 * all)
+                .fact("affinity: free threads slept", false)
                 .fact("affinity: CPUs used by free threads", used)
                 .fact("affinity: free threads are preempted", preempted)
                 .measured("affinity: idle while threads want a CPU", idle, "%")
@@ -269,12 +303,13 @@ mod tests {
         let facts = |ratio: f64, steps: i32| {
             Evidence::new()
                 .fact("nice: usual / nicer", ratio)
-                .fact("nice: factor for a step", ratio.powf(0.2))
+                .fact("nice: factor for a step", ratio.powf(1.0 / f64::from(steps.max(1))))
                 .fact("nice: steps", steps)
         };
         assert_eq!(verdict("os-considers-priorities", &facts(3.05, 5)), Verdict::Holds);
         assert_eq!(verdict("os-considers-priorities", &facts(1.02, 5)), Verdict::DoesNotHold);
         assert_eq!(verdict("os-considers-priorities", &facts(1.0, 0)), Verdict::Inconclusive);
+        assert_eq!(verdict("os-considers-priorities", &facts(1.25, 1)), Verdict::Holds);
     }
 
     #[test]

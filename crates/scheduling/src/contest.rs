@@ -32,8 +32,12 @@ pub fn cpu() -> usize {
 }
 
 // ANCHOR: threads
-/// Lets one thread for each of `before` spin on one CPU while `watch` looks at their clocks.
-pub fn threads<T>(before: &[Before], watch: impl FnOnce(Clocks<'_>) -> Result<T>) -> Result<T> {
+/// Lets one thread for each of `before` spin on one CPU while `watch` looks at their clocks, and at
+/// the nice value that each has.
+pub fn threads<T>(
+    before: &[Before],
+    watch: impl FnOnce(Clocks<'_>, &[i32]) -> Result<T>,
+) -> Result<T> {
     let (cpu, over) = (cpu(), AtomicBool::new(false));
     std::thread::scope(|scope| {
         let _end = AtEnd(&over);
@@ -41,19 +45,25 @@ pub fn threads<T>(before: &[Before], watch: impl FnOnce(Clocks<'_>) -> Result<T>
         for before in before {
             let ((tell, told), over) = (channel(), &over);
             spawn(scope, "spinner", move || {
-                let ready = Pinned::to(cpu).and_then(|pin| before().map(|()| pin));
-                let _ = tell.send(ready.as_ref().map(|_| own_clock()).map_err(why));
+                let ready = Pinned::to(cpu).and_then(|pin| {
+                    before()?;
+                    Ok((pin, nice()?))
+                });
+                let is = ready.as_ref().map(|(_, nice)| (own_clock(), *nice));
+                let _ = tell.send(is.map_err(why));
                 while ready.is_ok() && !over.load(Ordering::Relaxed) {
                     std::hint::spin_loop();
                 }
             })?;
             begun.push(told);
         }
-        let mut clocks = Vec::new();
+        let (mut clocks, mut nices) = (Vec::new(), Vec::new());
         for told in begun {
-            clocks.push(told.recv().context("a thread ended")??);
+            let (clock, nice) = told.recv().context("a thread ended")??;
+            clocks.push(clock);
+            nices.push(nice);
         }
-        watch(&|| read_all(&clocks))
+        watch(&|| read_all(&clocks), &nices)
     })
 }
 // ANCHOR_END: threads
@@ -222,12 +232,14 @@ impl Length {
         let (start, watch) = (Instant::now(), Busy::begin());
         let mut shares = Vec::new();
         for _ in 0..self.intervals {
-            let from = clocks()?;
+            let (begin, from) = (Instant::now(), clocks()?);
             let interval = loop {
                 std::thread::sleep(Duration::from_millis(5));
                 let now = clocks()?;
                 let had: Vec<_> = now.iter().zip(&from).map(|(now, from)| *now - *from).collect();
-                if had.iter().sum::<Duration>() >= self.each {
+                let all = had.iter().sum::<Duration>();
+                if all >= self.each {
+                    on_one_cpu(all, begin.elapsed())?;
                     break had;
                 }
                 if start.elapsed() > PATIENCE {
@@ -237,6 +249,14 @@ impl Length {
             shares.push(interval.iter().map(|had| had.as_secs_f64() * 1e3).collect());
         }
         Ok(Shares(shares))
+    }
+}
+
+/// Whoever had more CPU time than has gone by was on more than one CPU, and did not compete.
+pub fn on_one_cpu(had: Duration, took: Duration) -> Result<()> {
+    match had > took.mul_f64(1.2) {
+        true => Err(Unavailable::because("the contestants were not on one CPU").into()),
+        false => Ok(()),
     }
 }
 

@@ -28,20 +28,23 @@ fn run(lab: &Lab) -> Result<Evidence> {
     // ANCHOR: equal
     const NOTHING: Before = || Ok(());
     let four: [Before; 4] = [NOTHING, NOTHING, NOTHING, NOTHING];
-    let shares = threads(&four, |clocks| length.watch(clocks))?;
+    let shares = threads(&four, |clocks, _| length.watch(clocks))?;
     // ANCHOR_END: equal
-    let each = (0..4).map(|who| format!("{:.0}", shares.total(who))).collect::<Vec<_>>().join(", ");
-    say!("main", "four threads want CPU {}: they get {each} ms of it", crate::contest::cpu());
+    let all = four.len();
+    let each =
+        (0..all).map(|who| format!("{:.0}", shares.total(who))).collect::<Vec<_>>().join(", ");
+    say!("main", "{all} threads want CPU {}: they get {each} ms of it", crate::contest::cpu());
     let by_time = |a: &usize, b: &usize| shares.total(*a).total_cmp(&shares.total(*b));
-    let most = (0..4).max_by(by_time).context("there are four")?;
-    let least = (0..4).min_by(by_time).context("there are four")?;
+    let most = (0..all).max_by(by_time).context("there are four")?;
+    let least = (0..all).min_by(by_time).context("there are four")?;
     let equal = shares.compare(["most favoured of four", "least favoured of four"], most, least);
 
     // ANCHOR: seven
     let session: Before = || Ok(setsid().map(drop)?);
-    let (same, sizes) = processes(&[(MANY, NOTHING), (1, NOTHING)], |clocks, children| {
-        Ok((length.watch(clocks)?, threads_of(children)?))
-    })?;
+    let (same, sizes, already) =
+        processes(&[(MANY, NOTHING), (1, NOTHING)], |clocks, children| {
+            Ok((length.watch(clocks)?, threads_of(children)?, in_own_sessions(children)?))
+        })?;
     let (own, groups, apart) = processes(&[(MANY, session), (1, session)], |clocks, children| {
         let group = |which: usize| autogroup(children[which].pid());
         let groups = [group(0), group(1)];
@@ -53,7 +56,9 @@ fn run(lab: &Lab) -> Result<Evidence> {
     let own = own
         .compare(["seven threads, own session", "one thread, own session"], 0, 1)
         .context("no interval")?;
-    say!("main", "two processes want it, of {} and of {}:", many(sizes[0]), many(sizes[1]));
+    let own_too = if already { ", each in its own session" } else { "" };
+    let [first, second] = sizes.map(many);
+    say!("main", "two processes want it, of {first} and of {second}{own_too}:");
     say!("main", "  the first gets {:.2} times as much ({})", same.ratio.median, same.ratio);
     let place = match apart {
         true => "each in a session of its own (setsid)",
@@ -74,6 +79,8 @@ fn run(lab: &Lab) -> Result<Evidence> {
         .compared("fairness: most / least", &equal.context("no interval")?)
         .compared("fairness: seven / one", &same)
         .compared("fairness: seven / one, own sessions", &own)
+        .fact("fairness: equal threads", all)
+        .fact("fairness: the first two in own sessions", already)
         .fact("fairness: threads of the first process", sizes[0])
         .fact("fairness: threads of the second process", sizes[1])
         .fact("fairness: each in its own session", apart)

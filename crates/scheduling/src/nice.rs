@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use lab::{Evidence, Experiment, Lab, say};
 use nix::unistd::setsid;
 
-use crate::contest::{Before, Length, after, be_nicer, in_own_sessions, nice, processes, threads};
+use crate::contest::{Before, Length, be_nicer, in_own_sessions, processes, threads};
 
 pub const EXPERIMENT: Experiment = Experiment {
     name: "nice",
@@ -26,14 +26,17 @@ fn run(lab: &Lab) -> Result<Evidence> {
     // ANCHOR: nice
     let usual: Before = || Ok(());
     let nicer: Before = || be_nicer(STEPS);
-    let shares = threads(&[usual, nicer], |clocks| length.watch(clocks))?;
+    let (shares, steps) =
+        threads(&[usual, nicer], |clocks, nices| Ok((length.watch(clocks)?, nices[1] - nices[0])))?;
     // ANCHOR_END: nice
     let two = shares.compare(["usual thread", "nicer thread"], 0, 1).context("no interval")?;
-    let steps = after(nicer, nice)? - after(usual, nice)?;
-    let step = two.ratio.median.powf(1.0 / f64::from(steps.max(1)));
-    say!("main", "two threads of one process, one {steps} steps nicer, want one CPU:");
-    say!("main", "  the other gets {:.2} times as much ({})", two.ratio.median, two.ratio);
-    if steps > 0 {
+    let step = match steps {
+        0 => 1.0,
+        steps => two.ratio.median.powf(1.0 / f64::from(steps)),
+    };
+    say!("main", "two threads want one CPU, the second is {steps} steps nicer:");
+    say!("main", "  the first gets {:.2} times as much ({})", two.ratio.median, two.ratio);
+    if steps != 0 {
         say!("main", "  that is a factor of {step:.2} for each step");
     }
 
@@ -52,7 +55,7 @@ fn run(lab: &Lab) -> Result<Evidence> {
         .context("no interval")?;
     let place = if own { "each in a session of its own" } else { "not each in its own session" };
     say!("main", "the same, but two processes, {place}:");
-    say!("main", "  the other gets {:.2} times as much ({})", apart.ratio.median, apart.ratio);
+    say!("main", "  the first gets {:.2} times as much ({})", apart.ratio.median, apart.ratio);
     Ok(Evidence::new()
         .compared("nice: usual / nicer", &two)
         .measured("nice: factor for a step", step, "times")

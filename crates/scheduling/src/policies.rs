@@ -1,6 +1,7 @@
 //! Each thread of one process has a policy, a nice value and a set of CPUs of its own. A call that
 //! names the process by its pid changes one thread.
 
+use std::collections::BTreeSet;
 use std::sync::Barrier;
 use std::sync::mpsc::channel;
 
@@ -32,18 +33,22 @@ fn run(_: &Lab) -> Result<Evidence> {
     let (tell, told) = channel();
     std::thread::scope(|scope| {
         let before = nice_of(getpid())?;
-        let mut tids = Vec::new();
+        let (mut tids, mut wishes) = (Vec::new(), BTreeSet::new());
         for (name, policy, nice) in WISHES {
             let (tell, asked, seen) = (tell.clone(), &asked, &seen);
             spawn(scope, name, move || {
                 if let Err(error) = ask(gettid(), policy, before + nice) {
                     give_up(&error);
                 }
-                let _ = tell.send(gettid());
+                // What it has then is what it asked for, before anybody else asks.
+                let has = policy_of(gettid()).and_then(|policy| Ok((policy, nice_of(gettid())?)));
+                let _ = tell.send(has.map(|has| (gettid(), has)));
                 asked.wait();
                 seen.wait();
             })?;
-            tids.push(told.recv().context("a thread ended")?);
+            let (tid, has) = told.recv().context("a thread ended")??;
+            tids.push(tid);
+            wishes.insert(has);
         }
         asked.wait();
         let (mut policies, mut nices) = (Vec::new(), Vec::new());
@@ -79,6 +84,7 @@ fn run(_: &Lab) -> Result<Evidence> {
         };
         Ok(Evidence::new()
             .fact("policies: threads that asked", WISHES.len())
+            .fact("policies: different things asked for", wishes.len())
             .fact("policies: different nice values", distinct(&nices))
             .fact("policies: different policies", distinct(&policies))
             .fact("policies: threads changed by a call for the pid", changed)

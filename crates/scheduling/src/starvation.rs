@@ -10,8 +10,8 @@ use lab::thread::spawn;
 use lab::{Evidence, Experiment, Lab, Unavailable, say, say_why};
 
 use crate::contest::{
-    Before, NICEST, PATIENCE, after, cpu, own_clock, own_rank, read, set_nice, set_policy, threads,
-    too_little,
+    Before, NICEST, PATIENCE, after, cpu, on_one_cpu, own_clock, own_rank, read, set_nice,
+    set_policy, threads, too_little,
 };
 
 pub const EXPERIMENT: Experiment = Experiment {
@@ -105,6 +105,7 @@ impl Left {
     /// Real-time threads share what the kernel leaves to their class on a CPU: beside another one of
     /// them, which no watch for other work sees as such, this says nothing.
     fn undisturbed(self) -> Result<Left> {
+        on_one_cpu(self.weak + self.strong, self.took)?;
         if self.weak + self.strong < self.took.mul_f64(0.8) {
             return Err(Unavailable::because("others had the CPU meanwhile").into());
         }
@@ -156,13 +157,14 @@ fn unless_failed(error: anyhow::Error) -> Result<String> {
 /// until the strong one has had so much that the weak one counts as starved.
 fn contest(weak: Before, strong: Before, length: Duration, turn: Duration) -> Result<Left> {
     let strong_one = strong;
-    threads(&[weak, strong], |clocks| {
+    threads(&[weak, strong], |clocks, _| {
         let (from, start, watch) = (clocks()?, Instant::now(), Busy::begin());
         loop {
             std::thread::sleep(Duration::from_millis(2));
             let (now, took) = (clocks()?, start.elapsed());
             let [weak, strong] = [now[0] - from[0], now[1] - from[1]];
             if (weak + strong >= length && weak >= turn) || strong >= STARVED {
+                on_one_cpu(weak + strong, took)?;
                 return Ok(Left { weak, strong, took, rank: after(strong_one, own_rank)? });
             }
             if took >= PATIENCE {
@@ -177,7 +179,7 @@ fn contest(weak: Before, strong: Before, length: Duration, turn: Duration) -> Re
 /// The strong one of SCHED_FIFO keeps the time itself: where there is one CPU, nobody else could.
 fn real_time(window: Duration) -> Result<Left> {
     let usual: Before = || set_nice(0);
-    threads(&[usual], |clocks| {
+    threads(&[usual], |clocks, _| {
         std::thread::scope(|scope| {
             let strong = spawn(scope, "fifo", || {
                 let _pin = Pinned::to(cpu())?;

@@ -65,11 +65,14 @@ fn run(lab: &Lab) -> Result<Evidence> {
     say!("main", "{entries} entries by {guests} threads with {permits} permits");
     say!("main", "at most {most} were inside at once");
 
-    let (full, crowd) = (held_open(Some(&Semaphore::new(PERMITS)?))?, held_open(None)?);
+    let again = Semaphore::new(PERMITS)?;
+    let same = again.permits() == permits;
+    let (full, crowd) = (held_open(Some(&again))?, held_open(None)?);
     say!("main", "all stay inside as long as more come: with permits {full} get in,");
     say!("main", "without permits {crowd}");
     Ok(Evidence::new()
-        .fact("semaphore: permits", PERMITS)
+        .fact("semaphore: permits", permits)
+        .fact("semaphore: both times as many", same)
         .fact("semaphore: threads", guests)
         .fact("semaphore: entries", entries)
         .fact("semaphore: most inside", most.max(full))

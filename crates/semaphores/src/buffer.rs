@@ -87,7 +87,7 @@ fn run(_: &Lab) -> Result<Evidence> {
                 true => {
                     say!("main", "the lock first and then the permit: both wait for each other")
                 }
-                false => say!("main", "with a full buffer, producer and consumer go on"),
+                false => say!("main", "producer and consumer go on"),
             }
             Ok(evidence.fact(name, stuck))
         }

@@ -31,7 +31,8 @@ fn run(_: &Lab) -> Result<Evidence> {
         })
     }?;
     let semaphore = Named::create(&name, 1)?;
-    let permits = match semaphore.permits() {
+    let at_first = semaphore.permits();
+    let permits = match at_first {
         1 => "one permit".to_owned(),
         other => format!("{other} permits"),
     };
@@ -39,9 +40,11 @@ fn run(_: &Lab) -> Result<Evidence> {
 
     let holder = Holder::start(&name)?;
     let pid = holder.child.pid();
+    let taken = at_first - semaphore.permits();
+    let has = if taken == 1 { "has the permit" } else { "says that it has the permit" };
     let excluded = !semaphore.wait_for(SHORT)?;
     let free = if excluded { "there is none for the parent" } else { "the parent has one too" };
-    say!("parent", "process {pid} has the permit: {free}");
+    say!("parent", "process {pid} {has}: {free}");
     let before = semaphore.permits();
     let returned = holder.ask_to_return()?;
     let back = semaphore.permits();
@@ -50,9 +53,10 @@ fn run(_: &Lab) -> Result<Evidence> {
 
     let holder = Holder::start(&name)?;
     let pid = holder.child.pid();
+    let takes = if semaphore.permits() < back { "takes it again" } else { "takes none" };
     let killed = in_words(holder.child.kill()?);
     let lost = !semaphore.wait_for(SHORT)?;
-    say!("parent", "{pid} takes it again and {killed}; there are {}", semaphore.permits());
+    say!("parent", "{pid} {takes} and {killed}; there are {}", semaphore.permits());
     let words = if lost { "waits, and would for ever" } else { "gets it" };
     say!("parent", "who wants the permit now {words}");
     semaphore.post();
@@ -61,6 +65,8 @@ fn run(_: &Lab) -> Result<Evidence> {
     let whose = if excluded && lost { "that it never took" } else { "that it has taken" };
     say!("parent", "posts one {whose}: {words}");
     Ok(Evidence::new()
+        .fact("named: permits at first", at_first)
+        .fact("named: how the one without a chance to return ended", killed)
         .fact("named: excludes another process", excluded)
         .fact("named: permits after it was given back", back)
         .fact("named: the permit of a killed process is lost", lost)

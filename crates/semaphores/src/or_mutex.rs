@@ -19,12 +19,15 @@ pub const EXPERIMENT: Experiment = Experiment {
 fn run(_: &Lab) -> Result<Evidence> {
     let semaphore = Semaphore::new(1)?;
     semaphore.wait();
+    let before = semaphore.permits();
     let by_another = std::thread::scope(|threads| {
         let other = spawn(threads, "other", || semaphore.post())?;
         other.join().ok().context("the other has panicked")?;
         anyhow::Ok(semaphore.permits())
     })?;
-    say!("main", "has the permit; another thread posts: permits {by_another}");
+    let has = if before == 0 { "has the permit" } else { "has not all permits" };
+    let posts = if by_another > before { "posts" } else { "posts none" };
+    say!("main", "{has}; another thread {posts}: permits {by_another}");
     semaphore.post();
     let permits = semaphore.permits();
     let posts = if permits > by_another { "posts its own as well" } else { "posts none" };
@@ -42,7 +45,7 @@ fn run(_: &Lab) -> Result<Evidence> {
     let which = if says == "nothing" { "a plain mutex" } else { "a mutex that checks" };
     say!("main", "{which}: another thread's unlock says {says}");
     Ok(Evidence::new()
-        .fact("or mutex: another thread may post", by_another == 1)
+        .fact("or mutex: another thread may post", by_another == before + 1)
         .fact("or mutex: permits after a post too many", permits)
         .fact("or mutex: inside after a post too many", inside)
         .fact("or mutex: another thread's unlock", says))

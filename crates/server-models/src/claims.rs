@@ -23,6 +23,10 @@ fn threaded_server(facts: &Evidence) -> Result<Judgement, Absent> {
     // If nothing but the waits cost time, this would be the number of clients. To make threads and to
     // switch between them costs some of it, and must not cost nearly all.
     let enough = clients / 20.0;
+    if clients < 2.0 || stay < 2.0 {
+        let why = format!("{clients} clients came at once, and {stay} stayed: there is no crowd");
+        return Ok(Judgement::inconclusive(why));
+    }
     if served < stay {
         return Ok(Judgement::does_not_hold(format!(
             "of {stay} clients that stayed connected, threads served only {served} at a time"

@@ -59,7 +59,7 @@ fn run(lab: &Lab) -> Result<Evidence> {
         rounds
     })?;
     let (moved, copied) = (rounds.compare(1, 0), rounds.compare(2, 0));
-    say!("main", "to another thread and back, both on CPU {cpu}:");
+    say!("main", "to another thread and back, {}:", moved.place);
     let (small, large) = (size(SMALL), size(LARGE));
     let same_address = same_address.get();
     let moved_word = if same_address { "moved" } else { "not moved" };
@@ -79,6 +79,10 @@ fn run(lab: &Lab) -> Result<Evidence> {
     say!("main", "what came back was at {same}");
 
     Ok(Evidence::new()
+        .fact("hand over: times as many bytes", LARGE / SMALL)
+        .fact("hand over: the large one", large)
+        .fact("hand over: the small one", small)
+        .fact("hand over: the copied one", size(COPIED))
         .fact("hand over: what came back is at the same address", same_address)
         .compared("hand over: 64 MiB / 1 KiB", &moved.named("64 MiB, moved", "1 KiB, moved"))
         .compared("hand over: copied / 1 KiB", &copied.named("4 MiB, copied", "1 KiB, moved")))

@@ -42,7 +42,9 @@ fn by_sockets(facts: &Evidence) -> Result<Judgement, Absent> {
     let sent = facts.number("unix: messages sent")?;
     let intact = facts.number("unix: messages that came back intact")?;
     let whole = facts.truth("unix: a message in two pieces arrives whole")?;
-    Ok(if intact < sent {
+    Ok(if sent < 1.0 || !facts.truth("unix: it came in more than one piece")? {
+        Judgement::inconclusive("no message was sent, or none came in two pieces")
+    } else if intact < sent {
         Judgement::does_not_hold(format!("{intact} of {sent} messages came back as they were"))
     } else if !whole {
         Judgement::does_not_hold("a message that came in two pieces did not arrive whole")
@@ -61,7 +63,10 @@ fn suit_distribution(facts: &Evidence) -> Result<Judgement, Absent> {
         Err(Absent::Declared { why, .. }) => format!("and none across networks here ({why})"),
         Err(undeclared) => return Err(undeclared),
     };
-    Ok(if !same {
+    let answers = facts.number("transports: answers over each")?;
+    Ok(if answers < 1.0 || kinds < 2.0 {
+        Judgement::inconclusive(format!("{answers} answers over {kinds} kinds of connection"))
+    } else if !same {
         Judgement::does_not_hold("the same programs got other answers over another connection")
     } else if by_time_alone {
         Judgement::caveat(format!(
@@ -106,9 +111,18 @@ mod tests {
         ] {
             let facts = Evidence::new()
                 .fact("unix: messages sent", 5)
+                .fact("unix: it came in more than one piece", true)
                 .fact("unix: messages that came back intact", intact)
                 .fact("unix: a message in two pieces arrives whole", whole);
             assert_eq!(verdict("ipc-by-sockets", &facts), wanted);
+        }
+        for (sent, pieces) in [(0, true), (5, false)] {
+            let untried = Evidence::new()
+                .fact("unix: messages sent", sent)
+                .fact("unix: it came in more than one piece", pieces)
+                .fact("unix: messages that came back intact", sent)
+                .fact("unix: a message in two pieces arrives whole", true);
+            assert_eq!(verdict("ipc-by-sockets", &untried), Verdict::Inconclusive);
         }
     }
 
@@ -121,6 +135,7 @@ mod tests {
         ] {
             let facts = Evidence::new()
                 .fact("transports: on one machine", 3)
+                .fact("transports: answers over each", 400)
                 .fact("transports: same answers over all", same)
                 .fact("transports: a silent database is told by time alone", silent);
             assert_eq!(verdict("processes-suit-distribution", &facts), Verdict::Failed);
@@ -129,6 +144,15 @@ mod tests {
             assert_eq!(verdict("processes-suit-distribution", &here), wanted);
             let refused = facts.missing(name, "unshare: EPERM");
             assert_eq!(verdict("processes-suit-distribution", &refused), wanted);
+        }
+        for (kinds, answers) in [(3, 0), (1, 400)] {
+            let untried = Evidence::new()
+                .fact("transports: on one machine", kinds)
+                .fact("transports: answers over each", answers)
+                .fact("transports: same answers over all", true)
+                .fact("transports: a silent database is told by time alone", true)
+                .fact("transports: another network gives the same", true);
+            assert_eq!(verdict("processes-suit-distribution", &untried), Verdict::Inconclusive);
         }
     }
 

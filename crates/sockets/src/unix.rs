@@ -1,5 +1,6 @@
 //! A Unix socket: a stream without messages, which says who is at the other end, and carries files.
 
+use std::cell::Cell;
 use std::fs::File;
 use std::io::{ErrorKind, IoSlice, IoSliceMut, Read, Write};
 use std::os::fd::{AsRawFd, FromRawFd, RawFd};
@@ -97,7 +98,7 @@ fn bytes_alone() -> Result<Evidence> {
     ours.write_all(b"!").context("write")?;
     ends_well(writer)?;
     let asked = buffer.len();
-    say!("parent", "asks for {asked} bytes of which {FIRST} have come: read returns {short}");
+    say!("parent", "asks for {asked} bytes before all have come: read returns {short}");
     Ok(Evidence::new()
         .fact("unix: three writes, one read", text)
         .fact("unix: a read of 300 bytes returns", short))
@@ -117,11 +118,14 @@ fn messages(number: u32) -> Result<Evidence> {
         theirs.read_exact(&mut [0; 2]).context("read")?;
         theirs.write_all(&bytes[100..]).context("write")
     })?;
-    let message = receive(Acknowledging(&ours)).context("read")?;
+    let short_reads = Cell::new(0);
+    let message = receive(Acknowledging(&ours, &short_reads)).context("read")?;
     ends_well(sender)?;
     let whole = message == [b'x'; LONG];
     let words = if whole { "whole" } else { "not whole" };
-    say!("parent", "a framed message of {LONG} bytes in two pieces arrives {words}");
+    // A read that brought less than was asked for ended where a piece ended.
+    let came = if short_reads.get() > 0 { "two pieces" } else { "one piece" };
+    say!("parent", "a framed message of {LONG} bytes in {came} arrives {words}");
 
     // ANCHOR: echo
     let (mut ours, mut theirs) = pair()?;
@@ -141,16 +145,18 @@ fn messages(number: u32) -> Result<Evidence> {
     say!("parent", "sends {number} messages to a child: {intact} come back as they were");
     Ok(Evidence::new()
         .fact("unix: a message in two pieces arrives whole", whole)
+        .fact("unix: it came in more than one piece", short_reads.get() > 0)
         .fact("unix: messages sent", number)
         .fact("unix: messages that came back intact", intact))
 }
 
 /// Says after each read that something was read, so that the sender goes on.
-struct Acknowledging<'a>(&'a UnixStream);
+struct Acknowledging<'a>(&'a UnixStream, &'a Cell<u32>);
 
 impl Read for Acknowledging<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
         let read = self.0.read(buffer)?;
+        self.1.set(self.1.get() + u32::from(read < buffer.len()));
         // The sender may have ended: then nobody needs to know.
         let _ = self.0.write(b"!");
         Ok(read)

@@ -47,11 +47,16 @@ fn python_process_listing(facts: &Evidence) -> Result<Judgement, Absent> {
             let found = facts.text(&format!("python {method}: variable it finds"))?;
             finds.push((method, found));
         } else if method == default {
-            let because = match another {
-                true => format!("by {method} the listing printed {listing:?}"),
-                false => format!("by {method} the task ran in the same process"),
-            };
-            return Ok(Judgement::does_not_hold(because));
+            let place = facts.text(&format!("python {method}: process id"))?;
+            return Ok(match place {
+                "another" => {
+                    Judgement::does_not_hold(format!("by {method} the listing printed {listing:?}"))
+                }
+                "unknown" => Judgement::inconclusive(format!("by {method} no task told of itself")),
+                _ => Judgement::does_not_hold(format!(
+                    "by {method} the task ran in the same process"
+                )),
+            });
         } else {
             but.push(format!("by {method} the listing printed {listing:?}"));
         }
@@ -77,6 +82,9 @@ const THREAD_PRINTS: &str = "a task in a thread";
 fn python_thread_listing(facts: &Evidence) -> Result<Judgement, Absent> {
     let version = facts.text("python: version")?;
     let prints = facts.text(&prints("thread"))?;
+    if facts.text("python thread: process id")? == "unknown" {
+        return Ok(Judgement::inconclusive("the task of the thread told nothing of itself"));
+    }
     if facts.text("python thread: process id")? != "the same" {
         return Ok(Judgement::does_not_hold("the task ran in another process"));
     }

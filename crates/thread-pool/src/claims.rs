@@ -32,6 +32,7 @@ pub const CLAIMS: &[Claim] = &[
 fn pool_is_idle_threads(facts: &Evidence) -> Result<Judgement, Absent> {
     let threads = facts.number("fixed: threads made")?;
     let ran = facts.number("fixed: threads that ran tasks")?;
+    let before = facts.number("fixed: tasks given before the look")?;
     let (tasks, ours) =
         (facts.number("fixed: tasks")?, facts.number("fixed: tasks run by threads of the pool")?);
     let asleep = facts.number("fixed: threads asleep while idle")?;
@@ -39,7 +40,9 @@ fn pool_is_idle_threads(facts: &Evidence) -> Result<Judgement, Absent> {
     let seen = format!(
         "{ours} of {tasks} tasks ran on {threads} threads made before, {asleep} of which slept"
     );
-    Ok(if used >= 20.0 {
+    Ok(if before > 0.0 {
+        Judgement::inconclusive(format!("the threads had {before} tasks when they were looked at"))
+    } else if used >= 20.0 {
         Judgement::does_not_hold(format!("{seen}, but without a task used {used:.0} % of a CPU"))
     } else if ran != threads || ours < tasks || asleep < threads {
         Judgement::does_not_hold(format!("{seen}; tasks ran on {ran}"))
@@ -59,7 +62,11 @@ fn pool_reuse_faster(facts: &Evidence) -> Result<Judgement, Absent> {
         "a thread each takes {:.1} times as long as a pool for an empty task, {:.2} times for 1 ms",
         short.median, long.median
     );
-    Ok(if short.is_above(1.5) && long.is_below(1.2) {
+    // Of a task that takes next to nothing the other figure says nothing.
+    let takes = facts.number("1 ms task: pool, one at a time")?;
+    Ok(if takes < 300.0 {
+        Judgement::inconclusive(format!("the task of 1 ms takes {takes:.0} µs"))
+    } else if short.is_above(1.5) && long.is_below(1.2) {
         Judgement::caveat(seen).briefly("but only for short tasks")
     } else if short.is_above(1.5) && long.is_above(1.2) {
         Judgement::holds(seen)
@@ -85,6 +92,7 @@ mod tests {
     fn idle_pool(ours: u32, ran: u32, asleep: u32, left: bool, used: f64) -> Judgement {
         let facts = Evidence::new()
             .fact("fixed: threads made", 4)
+            .fact("fixed: tasks given before the look", 0)
             .fact("fixed: tasks", 100)
             .fact("fixed: tasks run by threads of the pool", ours)
             .fact("fixed: threads that ran tasks", ran)
@@ -105,6 +113,24 @@ mod tests {
         assert!(spinning.because.ends_with("without a task used 100 % of a CPU"));
     }
 
+    #[test]
+    fn a_task_that_is_there_or_none_at_all_decides_nothing() {
+        let busy = Evidence::new().fact("fixed: threads made", 4).fact("fixed: tasks", 100);
+        let busy = busy.fact("fixed: tasks run by threads of the pool", 100);
+        let busy = busy.fact("fixed: threads that ran tasks", 4).fact(GIVEN, 1);
+        let busy = busy.fact("fixed: threads asleep while idle", 4);
+        let busy = busy.measured("fixed: CPU used while idle", 99.0, "%");
+        assert_eq!(CLAIMS[0].verdict(&busy).verdict, Verdict::Inconclusive);
+        let of = |x| Summary { n: 9, min: x, p10: x, median: x, p90: x };
+        let none = Evidence::new()
+            .measured("1 ms task: pool, one at a time", 6.0, "µs")
+            .sampled("empty task: a thread each / pool", of(4.0), "")
+            .sampled("1 ms task: a thread each / pool", of(4.0), "");
+        assert_eq!(CLAIMS[1].verdict(&none).verdict, Verdict::Inconclusive);
+    }
+
+    const GIVEN: &str = "fixed: tasks given before the look";
+
     fn reuse(short: [f64; 3], long: f64) -> Verdict {
         reused(short, [long; 3])
     }
@@ -112,6 +138,7 @@ mod tests {
     fn reused(short: [f64; 3], long: [f64; 3]) -> Verdict {
         let of = |p10, median, p90| Summary { n: 9, min: p10, p10, median, p90 };
         let facts = Evidence::new()
+            .measured("1 ms task: pool, one at a time", 1_010.0, "µs")
             .sampled("empty task: a thread each / pool", of(short[0], short[1], short[2]), "")
             .sampled("1 ms task: a thread each / pool", of(long[0], long[1], long[2]), "");
         CLAIMS[1].verdict(&facts).verdict

@@ -49,7 +49,9 @@ fn run(_: &Lab) -> Result<Evidence> {
     std::thread::sleep(IDLE);
     let idle = start.elapsed();
     let used = (cpu_time()? - before).as_secs_f64() / idle.as_secs_f64() * 100.0;
-    say!("main", "made {} threads and gave them nothing to do", pool.tids().len());
+    let given = pool.given();
+    let gave = if given == 0 { "nothing".to_owned() } else { format!("{given} tasks") };
+    say!("main", "made {} threads and gave them {gave} to do", pool.tids().len());
     if hidden.is_none() {
         say!(
             "main",
@@ -86,9 +88,10 @@ fn run(_: &Lab) -> Result<Evidence> {
     drop(pool);
 
     let found = what_the_next_task_finds()?;
-    say!("main", "a task writes {LEFT} to a thread-local; the next one finds {found}");
+    say!("main", "a task is to leave {LEFT} in a thread-local; the next one finds {found}");
     let evidence = Evidence::new()
         .fact("fixed: threads made", made)
+        .fact("fixed: tasks given before the look", given)
         .measured("fixed: CPU used while idle", used, "%")
         .fact("fixed: tasks", TASKS)
         .fact("fixed: tasks run", ran_in.len())

@@ -28,7 +28,7 @@ const PATIENCE: Duration = Duration::from_millis(200);
 
 fn run(_: &Lab) -> Result<Evidence> {
     let waits = outer_tasks(|inner, _| inner.recv().is_ok(), PATIENCE)?;
-    say!("main", "{OUTER} tasks on {THREADS} threads each wait for a task of the pool");
+    say!("main", "{OUTER} tasks on {THREADS} threads are each to wait for a task of the pool");
     if let Some(asleep) = waits.asleep {
         say!("main", "{asleep} threads sleep, {} tasks lie in the queue", waits.queued);
         if asleep == THREADS && waits.queued == OUTER {
@@ -40,7 +40,7 @@ fn run(_: &Lab) -> Result<Evidence> {
         say!("main", "with one thread more, {} of {OUTER} come to their end", waits.done_with_help);
     }
     let helps = outer_tasks(wait_and_help, LIMIT)?;
-    say!("main", "the same, but they run what is in the queue while they wait");
+    say!("main", "the same, but they are to run what is in the queue meanwhile");
     say!("main", "{}", outcome(&helps, LIMIT));
     let evidence = Evidence::new()
         .fact("nested: outer tasks", OUTER)

@@ -14,6 +14,7 @@ pub type Task = Box<dyn FnOnce() + Send>;
 pub struct Pool {
     tasks: Option<Sender<Task>>,
     queue: Receiver<Task>,
+    given: std::cell::Cell<usize>,
     workers: Vec<JoinHandle<()>>,
     tids: Vec<Pid>,
 }
@@ -22,7 +23,8 @@ impl Pool {
     /// Starts `threads` threads; they sleep until there is a task.
     pub fn new(threads: usize) -> Result<Pool> {
         let (tasks, queue) = unbounded();
-        let mut pool = Pool { tasks: Some(tasks), queue, workers: Vec::new(), tids: Vec::new() };
+        let (given, workers, tids) = (std::cell::Cell::new(0), Vec::new(), Vec::new());
+        let mut pool = Pool { tasks: Some(tasks), queue, given, workers, tids };
         for _ in 0..threads {
             pool.add_thread()?;
         }
@@ -52,6 +54,12 @@ impl Pool {
     pub fn execute(&self, task: impl FnOnce() + Send + 'static) {
         let tasks = self.tasks.as_ref().expect("it is there until the pool is dropped");
         tasks.send(Box::new(task)).expect("the pool itself holds a receiver");
+        self.given.set(self.given.get() + 1);
+    }
+
+    /// How many tasks [`execute`](Pool::execute) has put into the queue so far.
+    pub fn given(&self) -> usize {
+        self.given.get()
     }
 
     /// A way into the queue, for a task that gives the pool another one.

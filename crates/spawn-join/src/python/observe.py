@@ -38,8 +38,9 @@ def observe(way, kind):
     _, returned = run(kind, task, sender)
     process, thread, found = receiver.recv() if receiver.poll() else (None, None, "nothing")
     other = {True: "the same", False: "another"}
-    tell(way, "process id", other[process == os.getpid()])
-    tell(way, "thread id", other[thread == threading.get_native_id()])
+    # A task that reports nothing has not run anywhere that is known.
+    tell(way, "process id", other[process == os.getpid()] if process else "unknown")
+    tell(way, "thread id", other[thread == threading.get_native_id()] if thread else "unknown")
     tell(way, "variable it finds", found)
     tell(way, "variable after it", "changed" if variable == "changed" else "unchanged")
     tell(way, "join returns", returned)
