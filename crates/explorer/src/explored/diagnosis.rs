@@ -47,6 +47,9 @@ fn endless(world: &World) -> (Kind, String, Option<Place>) {
     let names: Vec<String> = running.iter().map(name).collect();
     let blocked = world.tasks.iter().filter(|it| !it.ended).count() - running.len();
     let who = match &names[..] {
+        [one, two, three, _, _, ..] => {
+            format!("{one}, {two}, {three} and {} more", names.len() - 3)
+        }
         [] => "nobody".to_owned(),
         [one] => one.clone(),
         [all @ .., last] => format!("{} and {last}", all.join(", ")),
