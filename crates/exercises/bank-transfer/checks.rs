@@ -7,7 +7,7 @@ use std::thread::{Builder, JoinHandle, sleep, yield_now};
 use std::time::Duration;
 
 use bank_transfer::{Bank, NotEnough};
-use harness::{Check, EDGES, serve, set_most_steps};
+use harness::{Check, EDGES, any_of, serve, set_most_steps};
 
 /// The types that a submission must have: with others, `==` would be its own.
 const _: fn(&[u64]) -> Bank = Bank::new;
@@ -68,7 +68,14 @@ fn one_thread() {
 
     for amount in EDGES {
         for balance in EDGES {
-            pays(amount, balance);
+            pays(amount, balance, u64::MAX - balance);
+        }
+    }
+    for amount in 0..4 {
+        for balance in 0..4 {
+            for other in 0..3 {
+                pays(amount, balance, other);
+            }
         }
     }
     for balance in EDGES {
@@ -77,35 +84,48 @@ fn one_thread() {
     }
 }
 
-/// Of all the money that a `u64` can count, so much is on one account, and the rest on another.
-fn pays(amount: u64, balance: u64) {
-    let bank = Bank::new(&[balance, u64::MAX - balance]);
+/// So much is on one account, and so much on the other, all in all no more than a `u64` can count.
+fn pays(amount: u64, balance: u64, other: u64) {
+    let bank = Bank::new(&[balance, other]);
     let enough = amount <= balance;
     let to = |whom| format!("whether an account with {balance} can pay {amount} to {whom}");
     assert_eq!(bank.transfer(0, 0, amount).is_ok(), enough, "{}", to("itself"));
-    let unchanged = [balance, u64::MAX - balance];
+    let unchanged = [balance, other];
     assert_eq!(balances(&bank), unchanged, "the balances after {amount} from {balance} to itself");
     assert_eq!(bank.transfer(0, 1, amount).is_ok(), enough, "{}", to("another"));
     let left = if enough { balance - amount } else { balance };
-    let after = [left, u64::MAX - left];
+    let after = [left, other + (balance - left)];
     assert_eq!(balances(&bank), after, "the balances after {amount} from {balance} to another");
-    assert_eq!(bank.total(), u64::MAX, "the sum of the balances");
+    assert_eq!(bank.total(), balance + other, "the sum of the balances");
 }
 
-/// Two want the same money.
+/// Two want the same money, while nobody looks at it, and while somebody does.
 fn no_overdraft() {
+    let clerks = |bank: &Arc<Bank>| {
+        [("clerk 1", 1), ("clerk 2", 2)].map(|(name, to)| {
+            let bank = bank.clone();
+            start(name, move || bank.transfer(0, to, 10).is_ok())
+        })
+    };
     let bank = Arc::new(Bank::new(&[10, 0, 0]));
-    let clerks = [("clerk 1", 1), ("clerk 2", 2)].map(|(name, to)| {
-        let bank = bank.clone();
-        start(name, move || bank.transfer(0, to, 10).is_ok())
+    one_of_two_is_made(&bank, clerks(&bank));
+    let bank = Arc::new(Bank::new(&[10, 0, 0]));
+    let both = bank.inspect(any_of(3), |_| {
+        let clerks = clerks(&bank);
+        wait_a_little(|| false);
+        clerks
     });
+    one_of_two_is_made(&bank, both);
+}
+
+fn one_of_two_is_made(bank: &Bank, clerks: [JoinHandle<bool>; 2]) {
     let made = clerks.map(|clerk| clerk.join().unwrap());
     let expected = match made {
         [true, false] => [0, 10, 0],
         [false, true] => [0, 0, 10],
         _ => panic!("two transfers of 10 from an account with 10: expected one, got {made:?}"),
     };
-    assert_eq!(balances(&bank), expected, "the balances after one of two transfers was made");
+    assert_eq!(balances(bank), expected, "the balances after one of two transfers was made");
 }
 
 /// Two that pay each other, then circles of three and five.
@@ -138,6 +158,22 @@ fn no_deadlock() {
         clerk.join().unwrap();
     }
     assert_eq!(balances(&bank), [10, 15, 5], "the balances after two transfers of 5");
+    looked_at_meanwhile(any_of(2), EDGES[any_of(EDGES.len())]);
+}
+
+/// All that is on one account is paid to another, and one of the two is looked at: that is no reason to
+/// refuse.
+fn looked_at_meanwhile(looked_at: usize, amount: u64) {
+    let bank = Arc::new(Bank::new(&[amount, 0]));
+    let clerk = bank.inspect(looked_at, |_| {
+        let bank = bank.clone();
+        let clerk = start("clerk", move || bank.transfer(0, 1, amount).is_ok());
+        wait_a_little(|| clerk.is_finished());
+        clerk
+    });
+    let paid = clerk.join().unwrap();
+    assert!(paid, "a transfer of {amount} from an account with as much failed, while one looked");
+    assert_eq!(balances(&bank), [0, amount], "the balances after a transfer of {amount}");
 }
 
 fn total_is_constant() {
@@ -212,6 +248,54 @@ fn holds_still() {
     for (from, to) in [(1, 0), (0, 1)] {
         one_leaves(from, to);
     }
+    leave_in_turn(3, any_of(2) == 0);
+}
+
+/// So many look at account 0, at the same time if the bank lets them, and leave one after the other.
+/// Meanwhile a clerk wants to pay from it.
+fn leave_in_turn(number: usize, first_comes_first: bool) {
+    let bank = Arc::new(Bank::new(&[10, 10]));
+    let looking = Arc::new(AtomicUsize::new(0));
+    let gone = Arc::new(AtomicUsize::new(0));
+    let paid = Arc::new(AtomicBool::new(false));
+    let look = |auditor| {
+        let (bank, looking, gone) = (bank.clone(), looking.clone(), gone.clone());
+        let paid = paid.clone();
+        let (leave, wait) = channel();
+        let auditor = start(&format!("auditor {auditor}"), move || {
+            bank.inspect(0, |balance: u64| {
+                looking.fetch_add(1, SeqCst);
+                let before = paid.load(SeqCst);
+                wait.recv().unwrap();
+                let still = before || !paid.load(SeqCst) || balance == 5;
+                assert!(still, "5 were moved from 0 while it was looked at, by one of {number}");
+            });
+            gone.fetch_add(1, SeqCst);
+        });
+        (leave, auditor)
+    };
+    let mut auditors: Vec<_> = (1..=number).map(look).collect();
+    for _ in 0..number {
+        wait_a_little(|| looking.load(SeqCst) == number);
+    }
+    let (at_work, has_paid) = (bank.clone(), paid.clone());
+    let clerk = start("clerk", move || {
+        at_work.transfer(0, 1, 5).unwrap();
+        has_paid.store(true, SeqCst);
+    });
+    if !first_comes_first {
+        auditors.reverse();
+    }
+    for (left, (leave, _)) in auditors.iter().enumerate() {
+        wait_a_little(|| paid.load(SeqCst));
+        leave.send(()).unwrap();
+        wait_a_little(|| gone.load(SeqCst) > left);
+    }
+    for (_, auditor) in auditors {
+        auditor.join().unwrap();
+    }
+    clerk.join().unwrap();
+    assert_eq!(balances(&bank), [5, 15], "the balances after a transfer of 5");
 }
 
 /// Two look at account 0, at the same time if the bank lets them, and one of them leaves. Then a clerk
@@ -325,6 +409,9 @@ fn while_one_waits(account: usize, waits: impl FnOnce(&Bank) + Send + 'static, e
 /// How many accounts a large bank has.
 const MANY: usize = 1100;
 
+/// How many look at one account.
+const READERS: usize = 65;
+
 /// While all are added up, one of them is looked at, and the last of all pays the first.
 fn total_of_many(looked_at: usize) {
     let bank = Arc::new(Bank::new(&[10; MANY]));
@@ -394,6 +481,7 @@ fn many_accounts() {
     total_of_many(1);
     total_of_many(MANY - 2);
     far_apart();
+    leave_in_turn(READERS, any_of(2) == 0);
     let bank = Arc::new(Bank::new(&[10; MANY]));
     let (looking, looked_at) = channel();
     let (paid, wait) = channel();

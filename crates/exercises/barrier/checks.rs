@@ -5,7 +5,9 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::thread::{Builder, JoinHandle};
 
 use barrier::Barrier;
-use harness::{Check, barriers, serve, set_most_steps, until_others_block};
+use harness::{
+    Check, any_of, barriers, serve, set_most_steps, until_limits_pass, until_others_block,
+};
 
 /// The types that a submission must have: with others, `==` would be its own.
 const _: fn(usize) -> Barrier = Barrier::new;
@@ -24,7 +26,7 @@ fn main() {
 }
 
 /// Steps for checks with hundreds of threads, or thousands of operations.
-const ENOUGH: u64 = 2_000_000;
+const ENOUGH: u64 = 4_000_000;
 
 fn start<T: Send + 'static>(name: &str, f: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
     Builder::new().name(name.to_owned()).spawn(f).unwrap()
@@ -77,6 +79,17 @@ fn one_leads() {
     }
     let led = led.map(|led| led.load(SeqCst));
     assert_eq!(led, [1, 1], "how often wait returned true, in each of two rounds");
+
+    // The threads of each round are others, at the same barrier.
+    let barrier = Arc::new(Barrier::new(2));
+    for round in 1..=3 {
+        let threads = ["one", "other"].map(|name| {
+            let barrier = barrier.clone();
+            start(&format!("{name} of round {round}"), move || usize::from(barrier.wait()))
+        });
+        let led: usize = threads.into_iter().map(|thread| thread.join().unwrap()).sum();
+        assert_eq!(led, 1, "how often wait returned true in round {round}, which others ran");
+    }
 }
 
 /// The rounds are well apart: everybody has left the first before anybody arrives for the second.
@@ -149,6 +162,7 @@ fn many() {
     set_most_steps(ENOUGH);
     many_barriers();
     many_arrivals();
+    last_comes_late(MANY);
     let barrier = Arc::new(Barrier::new(2));
     let there = barrier.clone();
     let other = start("other", move || (0..MANY).filter(|_| there.wait()).count());
@@ -209,19 +223,31 @@ fn many_arrivals() {
 }
 
 fn waits_asleep() {
-    let barrier = Arc::new(Barrier::new(2));
+    last_comes_late(2 + any_of(5));
+}
+
+/// All but one of so many wait for the last one, for longer than any limit, in each of two rounds.
+fn last_comes_late(number: usize) {
+    let barrier = Arc::new(Barrier::new(number));
     let left = Arc::new(AtomicUsize::new(0));
-    let (there, leaves) = (barrier.clone(), left.clone());
-    let other = start("other", move || {
-        for _ in 0..2 {
-            there.wait();
-            leaves.fetch_add(1, SeqCst);
-        }
-    });
+    let wait = |other| {
+        let (there, leaves) = (barrier.clone(), left.clone());
+        start(&format!("thread {other}"), move || {
+            for _ in 0..2 {
+                there.wait();
+                leaves.fetch_add(1, SeqCst);
+            }
+        })
+    };
+    let others: Vec<_> = (1..number).map(wait).collect();
     for round in 0..2 {
-        until_others_block();
-        assert_eq!(left.load(SeqCst), round, "rounds that one of two threads has left alone");
+        until_limits_pass();
+        let left = left.load(SeqCst);
+        let before = round * (number - 1);
+        assert_eq!(left, before, "how often one of {number} had left before the last arrived");
         barrier.wait();
     }
-    other.join().unwrap();
+    for other in others {
+        other.join().unwrap();
+    }
 }

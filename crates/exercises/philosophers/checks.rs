@@ -5,7 +5,7 @@ use std::sync::mpsc::channel;
 use std::sync::{Arc, Barrier};
 use std::thread::{Builder, JoinHandle};
 
-use harness::{Check, serve, set_most_steps, until_others_block};
+use harness::{Check, any_of, serve, set_most_steps, until_limits_pass, until_others_block};
 use philosophers::Table;
 
 /// The types that a submission must have: with others, `==` would be its own.
@@ -176,9 +176,9 @@ fn neighbours_only() {
 }
 
 fn waits_asleep() {
-    while_a_neighbour_waits(&Arc::new(Table::new(3)), 0, 1, until_others_block);
-    while_a_neighbour_waits(&Arc::new(Table::new(4)), 0, 3, until_others_block);
-    while_a_neighbour_waits(&Arc::new(Table::new(2)), 1, 0, until_others_block);
+    while_a_neighbour_waits(&Arc::new(Table::new(3)), 0, 1, until_limits_pass);
+    while_a_neighbour_waits(&Arc::new(Table::new(4)), 0, 3, until_limits_pass);
+    while_a_neighbour_waits(&Arc::new(Table::new(2)), 1, 0, until_limits_pass);
 
     // Both neighbours eat.
     let table = Arc::new(Table::new(5));
@@ -206,6 +206,10 @@ fn nobody_starves() {
     for (seats, eats) in [(4, 0), (5, 1)] {
         both_eat_before(seats, eats);
     }
+    // Somewhere at a table of any size.
+    let seats = 2 + any_of(60);
+    let (eats, step) = (any_of(seats), [1, seats - 1][any_of(2)]);
+    eats_before(&Arc::new(Table::new(seats)), eats, (eats + step) % seats);
 }
 
 /// Both neighbours wait while `eats` eats, and one of them may be done when the other has not begun.
@@ -278,6 +282,15 @@ fn many() {
     set_most_steps(ENOUGH);
     for begin in [0, 1] {
         meet(300, &Vec::from_iter((begin..300).step_by(2)));
+    }
+    // At seats, and at tables, whose number needs more than a byte, and where the table closes.
+    for seats in [256, 257, 300] {
+        let table = Arc::new(Table::new(seats));
+        for eats in [0, 127, 128, 254, 255, seats - 2, seats - 1] {
+            let next = (eats + 1) % seats;
+            eats_before(&table, eats, next);
+            eats_before(&table, next, eats);
+        }
     }
     // The 256th meal is, in turn, each of the three of which such a scene consists.
     for meals in 250..253 {

@@ -1,13 +1,13 @@
 //! What a semaphore must do under every schedule.
 
 use std::panic::resume_unwind;
-use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Barrier, Mutex};
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
-use harness::{Check, serve, set_most_steps, until_others_block};
+use harness::{Check, any_of, serve, set_most_steps, until_limits_pass, until_others_block};
 use semaphore::{Permit, Semaphore};
 
 /// The types that a submission must have: with others, `==` would be its own.
@@ -218,6 +218,33 @@ fn add_wakes_as_many() {
     for thread in threads {
         thread.join().unwrap();
     }
+    some_wait_and_some_are_added(any_of(4), any_of(6));
+}
+
+/// Nobody who waits has a name of his own, and nobody gives back what he has got.
+fn some_wait_and_some_are_added(waiting: usize, added: usize) {
+    let semaphore = Arc::new(Semaphore::new(0));
+    let inside = Arc::new(AtomicUsize::new(0));
+    let wait = |_| {
+        let (semaphore, inside) = (semaphore.clone(), inside.clone());
+        start("waits", move || {
+            std::mem::forget(semaphore.acquire());
+            inside.fetch_add(1, SeqCst);
+        })
+    };
+    let threads: Vec<_> = (0..waiting).map(wait).collect();
+    until_others_block();
+    semaphore.add(added);
+    until_others_block();
+    let go_on = waiting.min(added);
+    let case = format!("{waiting} wait and {added} permits are added");
+    assert_eq!(inside.load(SeqCst), go_on, "threads that went on where {case}");
+    let left = (0..added + 1).map_while(|_| semaphore.try_acquire().map(std::mem::forget)).count();
+    assert_eq!(left, added - go_on, "permits that try_acquire got afterwards, where {case}");
+    semaphore.add(waiting - go_on);
+    for thread in threads {
+        thread.join().unwrap();
+    }
 }
 
 fn waits_asleep() {
@@ -229,7 +256,7 @@ fn waits_asleep() {
         assert_eq!(look.load(SeqCst), 1, "permits that were added when acquire got one");
         drop(permit);
     });
-    until_others_block();
+    until_limits_pass();
     added.store(1, SeqCst);
     semaphore.add(1);
     waiter.join().unwrap();
@@ -288,6 +315,32 @@ fn panic_gives_back() {
     waits.join().unwrap();
     let permit = semaphore.try_acquire();
     assert!(permit.is_some(), "a permit was dropped in a panic, but try_acquire got none");
+
+    // Permits are taken and added while a panic unwinds.
+    let semaphore = Arc::new(Semaphore::new(1));
+    let tried = Arc::new(AtomicBool::new(false));
+    let clears_up = ClearsUp { semaphore: semaphore.clone(), tried: tried.clone() };
+    let panics = start("panics", move || {
+        let _clears_up = clears_up;
+        resume_unwind(Box::new("on purpose"));
+    });
+    assert!(panics.join().is_err(), "a panic was swallowed");
+    assert!(tried.load(SeqCst), "in a panic, try_acquire got none, and there was one");
+    assert_eq!(count(&semaphore, 3), 2, "permits, once a destructor in a panic had added one to one");
+}
+
+/// Whose destructor needs permits.
+struct ClearsUp {
+    semaphore: Arc<Semaphore>,
+    tried: Arc<AtomicBool>,
+}
+
+impl Drop for ClearsUp {
+    fn drop(&mut self) {
+        drop(self.semaphore.acquire());
+        self.tried.store(self.semaphore.try_acquire().is_some(), SeqCst);
+        self.semaphore.add(1);
+    }
 }
 
 /// As many as try_acquire gives, up to `most`; all go back.
@@ -296,8 +349,11 @@ fn count(semaphore: &Semaphore, most: usize) -> usize {
     permits.len()
 }
 
-/// Hundreds of permits, from the beginning and added later; more than two bytes can count; and dozens
-/// who wait.
+/// How many wait at once: more than can be told apart by a byte with a sign.
+const WAITING: usize = 130;
+
+/// Hundreds of permits, from the beginning and added later; more than two bytes can count; and more than
+/// a hundred who wait.
 fn many() {
     set_most_steps(ENOUGH);
     for permits in [300, 2000] {
@@ -317,7 +373,7 @@ fn many() {
 
     let semaphore = Arc::new(Semaphore::new(0));
     let free = Arc::new(AtomicUsize::new(0));
-    let threads: Vec<_> = (0..40)
+    let threads: Vec<_> = (0..WAITING)
         .map(|number| {
             let (semaphore, got) = (semaphore.clone(), free.clone());
             start(&format!("thread {number}"), move || {
@@ -327,10 +383,10 @@ fn many() {
         })
         .collect();
     until_others_block();
-    for (added, now) in [(1, 1), (30, 31), (9, 40)] {
+    for (added, now) in [(1, 1), (30, 31), (WAITING - 31, WAITING)] {
         semaphore.add(added);
         until_others_block();
-        assert_eq!(free.load(SeqCst), now, "threads of 40 that got one of {now} permits");
+        assert_eq!(free.load(SeqCst), now, "threads of {WAITING} that got one of {now} permits");
     }
     for thread in threads {
         thread.join().unwrap();

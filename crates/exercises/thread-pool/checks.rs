@@ -6,7 +6,7 @@ use std::sync::mpsc::channel;
 use std::sync::{Arc, Barrier, Mutex};
 use std::thread;
 
-use harness::{Check, serve, set_most_steps, threads, until_others_block};
+use harness::{Check, serve, set_most_steps, threads, until_limits_pass, until_others_block};
 use thread_pool::ThreadPool;
 
 /// The types that a submission must have: with others, `==` would be its own.
@@ -83,8 +83,8 @@ fn drop_waits() {
 
 fn in_parallel() {
     meet(2, 4);
-    meet(3, 3);
-    meet(5, 5);
+    meet(3, 6);
+    meet(5, 10);
 }
 
 /// Jobs of which always as many wait for each other as there are threads; one more must not be seen.
@@ -218,9 +218,18 @@ fn idle_asleep() {
     }
     let threads = threads.len();
     assert!(threads <= 2, "{threads} threads ran jobs one after the other, in a pool of 2");
-    until_others_block();
+    two_at_once(&pool);
+    for _ in 0..3 {
+        pool.execute(|| resume_unwind(Box::new("on purpose")));
+        until_others_block();
+    }
+    two_at_once(&pool);
+}
 
-    // Two jobs at once, for two threads that are asleep.
+/// Two jobs that wait for each other, for two threads that are asleep, and have been for longer than
+/// anybody waits who does not wait for a job alone.
+fn two_at_once(pool: &ThreadPool) {
+    until_limits_pass();
     let meeting = Arc::new(Barrier::new(2));
     let (ends, end) = channel();
     for _ in 0..2 {
@@ -270,7 +279,7 @@ fn many() {
         end.recv().expect("two jobs run at the same time, after 300 that panicked");
     }
 
-    meet(300, 300);
+    meet(300, 600);
 }
 
 /// Steps for a check with hundreds of threads, or thousands of operations.

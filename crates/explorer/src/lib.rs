@@ -49,8 +49,8 @@
 //! - Time as a clock that stands still while threads run, and goes on to the end of a sleep or of a
 //!   wait with a limit when the scheduler lets that end. So a thread sleeps at least as long as it
 //!   says, and sleeping orders nothing. A limit that is more than a minute off passes only when nobody
-//!   can run, the nearest first, or not at all ([`explored::set_patience`]), and one that is later than
-//!   the last `Instant` never does.
+//!   can run, the nearest first, or not at all ([`explored::set_patience`]), or when the program says so
+//!   ([`explored::until_limits_pass`]), and one that is later than the last `Instant` never does.
 //! - Giving way. Every second execution passes over `yield_now`, `spin_loop` and `sleep`, up to 32
 //!   times in a row, and in the others many in a row are a few. So nobody keeps apart in time what is
 //!   to be tried together.

@@ -25,7 +25,8 @@ pub use channel::{ANSWER, DESCRIPTOR, LONGEST, WHERE_ARE_YOU};
 pub use explorer::CHECKS;
 #[cfg(feature = "explored")]
 pub use explorer::explored::{
-    any_of, barriers, set_most_steps, set_processors, threads, until_others_block,
+    any_of, barriers, set_most_steps, set_processors, threads, until_limits_pass,
+    until_others_block,
 };
 #[cfg(feature = "weak")]
 pub use explorer::weak::{allocated, last_wait, operations, silent_spins, waits};

@@ -47,6 +47,9 @@ fn endless(world: &World) -> (Kind, String, Option<Place>) {
     let names: Vec<String> = running.iter().map(name).collect();
     let blocked = world.tasks.iter().filter(|it| !it.ended).count() - running.len();
     let who = match &names[..] {
+        [one, two, three, _, _, ..] => {
+            format!("{one}, {two}, {three} and {} more", names.len() - 3)
+        }
         [] => "nobody".to_owned(),
         [one] => one.clone(),
         [all @ .., last] => format!("{} and {last}", all.join(", ")),
@@ -54,12 +57,12 @@ fn endless(world: &World) -> (Kind, String, Option<Place>) {
     let verb = if names.len() == 1 { "runs" } else { "run" };
     let others = match blocked {
         0 => String::new(),
-        1 => ", and the one that is blocked is not woken".to_owned(),
-        number => format!(", and the {number} that are blocked are not woken"),
+        1 => ", and one is blocked".to_owned(),
+        number => format!(", and {number} are blocked"),
     };
     let message = format!(
-        "after {} steps {who} still {verb}: the same is looked at again and again, and nobody \
-         changes it{others}",
+        "after {} steps {who} still {verb}{others}: either the same is looked at for ever, or far \
+         more often than it needs to be",
         world.most_steps
     );
     (Kind::Livelock, message, place)

@@ -96,7 +96,9 @@ pub fn until_others_block() {
             others.map(|number| (number, world.tasks[number].steps)).collect::<Vec<_>>()
         })
     };
-    for _ in 0..ROUNDS {
+    // Where many want the same lock, one after the other gets it.
+    let crowd = trace::with(|world| world.tasks.iter().filter(|it| !it.ended).count());
+    for _ in 0..ROUNDS * (1 + crowd / 8) {
         let before = others();
         if before.is_empty() {
             return;
@@ -107,18 +109,42 @@ pub fn until_others_block() {
         }
     }
     if let Some((number, _)) = others().first() {
-        let (name, place) = trace::with(|world| {
+        let (name, place, woken_by_time) = trace::with(|world| {
             world.really = Some(Kind::Livelock);
             let task = &world.tasks[*number];
             let place = task.at.map(|at| format!(" at {}", crate::report::Place::from(at)));
-            (trace::name(task, *number), place.unwrap_or_default())
+            let woken_by_time = task.timed_out || matches!(task.state, execution::State::Timed(_));
+            (trace::name(task, *number), place.unwrap_or_default(), woken_by_time)
         });
+        if woken_by_time {
+            panic!(
+                "{name} wakes up again and again{place} because its time is up: it should block \
+                 until somebody wakes it"
+            );
+        }
         panic!("{name} spins{place}: it keeps running where it should block");
     }
 }
 
-/// How often all other threads run before the one that still does is held to spin.
-const ROUNDS: u32 = 200;
+/// Lets the other threads run until each of them is blocked or has ended, then lets every limit pass with
+/// which one of them waits, however far off it is, and does so once more.
+///
+/// For checks that nobody takes the end of its patience for what it has waited for.
+#[track_caller]
+pub fn until_limits_pass() {
+    until_others_block();
+    trace::with(|world| {
+        let ends = world.timed.iter().filter_map(|number| match world.tasks[*number].state {
+            execution::State::Timed(end) => Some(end),
+            _ => None,
+        });
+        world.clock = ends.fold(world.clock, Ord::max);
+    });
+    until_others_block();
+}
+
+/// How often all other threads run before the one that still does is held to spin, if they are few.
+const ROUNDS: usize = 200;
 
 /// An execution that failed.
 struct Found {

@@ -44,6 +44,7 @@ fn what_std_does_happens_and_what_it_allows_is_tried() {
     let plain = |failure: Failure| failure.message;
     let message = |body| explore(body, &order).failure.map(plain);
     let messages = [waits_for_one_that_panicked, panics_in_a_scope, catches_a_panic].map(message);
+    let keeps_running = [spins, looks_each_millisecond, many_run_for_ever].map(message);
     let alone = explore(one_of_three_meets, &order).failure.unwrap();
     let first = explore(lock_order, &order).failure.map(|failure| failure.replay);
     let again = Search { replay: first.clone().flatten(), ..Search::default() };
@@ -53,6 +54,7 @@ fn what_std_does_happens_and_what_it_allows_is_tried() {
     let same = Search { replay: same, ..Search::default() };
     let same = explore(fails_in_one_of_seven_cases, &same).failure;
     let few = Search { schedules: 8, seed: 1, ..Search::default() };
+    let crowd = explore(crowd_blocks, &few).failure;
     let one_after_the_other = explore(starts_one_after_the_other, &few).failure;
     let walked = walked(first.clone().flatten());
     let spins = [one_of_two_spins, runs_for_ever].map(|body| {
@@ -65,6 +67,16 @@ fn what_std_does_happens_and_what_it_allows_is_tried() {
     });
     let _ = std::panic::take_hook();
     assert_eq!(one_after_the_other.map(|failure| failure.message), None, "one after the other");
+    assert_eq!(crowd.map(|failure| failure.message), None, "a crowd that blocks");
+    let parts = [
+        "it keeps running where it should block",
+        "because its time is up",
+        " and 3 more still run",
+    ];
+    for (said, part) in keeps_running.into_iter().zip(parts) {
+        let said = said.expect("who keeps running is found");
+        assert!(said.contains(part), "{part:?} in {said:?}");
+    }
     assert_eq!(first, again, "a replay");
     let message = |failure: Option<Failure>| failure.map(|failure| failure.message);
     assert_eq!(message(case), message(same), "the case of a replay");
@@ -394,6 +406,57 @@ fn spins() {
     });
     until_others_block();
     thread.join().unwrap();
+}
+
+fn looks_each_millisecond() {
+    let pair = Arc::new((Mutex::new(false), Condvar::new()));
+    let there = pair.clone();
+    let thread = thread::spawn(move || {
+        let mut set = there.0.lock().unwrap();
+        while !*set {
+            set = there.1.wait_timeout(set, Duration::from_millis(1)).unwrap().0;
+        }
+    });
+    until_others_block();
+    *pair.0.lock().unwrap() = true;
+    thread.join().unwrap();
+}
+
+fn many_run_for_ever() {
+    let threads = [(); 5].map(|()| {
+        thread::spawn(|| {
+            loop {
+                thread::yield_now()
+            }
+        })
+    });
+    loop {
+        if threads.iter().any(|thread| thread.is_finished()) {
+            return;
+        }
+        thread::yield_now();
+    }
+}
+
+/// Hundreds that want the same lock, each of them several times, before they block.
+fn crowd_blocks() {
+    super::set_most_steps(1_000_000);
+    let pair = Arc::new((Mutex::new(false), Condvar::new()));
+    let threads: Vec<_> = (0..300)
+        .map(|_| {
+            let pair = pair.clone();
+            thread::spawn(move || {
+                for _ in 0..5 {
+                    drop(pair.0.lock().unwrap());
+                }
+                drop(pair.1.wait_while(pair.0.lock().unwrap(), |set| !*set).unwrap());
+            })
+        })
+        .collect();
+    until_others_block();
+    *pair.0.lock().unwrap() = true;
+    pair.1.notify_all();
+    threads.into_iter().for_each(|thread| thread.join().unwrap());
 }
 
 fn sleeps_for_order() {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use explorer::explored::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use explorer::explored::sync::{Arc, Condvar, Mutex, mpsc};
 use explorer::explored::time::Instant;
-use explorer::explored::{thread, until_others_block};
+use explorer::explored::{thread, until_limits_pass, until_others_block};
 use explorer::report::Kind;
 
 use crate::Case;
@@ -17,6 +17,8 @@ pub const CASES: &[Case] = &[
     ("an hour again and again is as good as none", hours, None),
     ("an hour is over if nobody can run, the nearest first", hour_is_over, None),
     ("who waits for an hour is blocked", blocked_for_an_hour, None),
+    ("an hour can be let pass", hour_passes, None),
+    ("a wait without an end outlasts all limits", endless_wait_goes_on, None),
     ("who looks each millisecond is not blocked", looks_often, Some(Kind::Livelock)),
     ("looking each millisecond keeps nobody out", looks_often_and_goes_on, None),
     ("a wait without an end never ends by time", endless_wait, Some(Kind::Deadlock)),
@@ -107,6 +109,35 @@ fn blocks(limit: Duration) {
 
 fn blocked_for_an_hour() {
     blocks(HOUR);
+}
+
+/// Whether one that waits with this limit is done once limits have passed.
+fn is_done_in_time(limit: Duration) -> bool {
+    let pair = Arc::new(Pair::default());
+    let done = Arc::new(AtomicBool::new(false));
+    let (there, ends) = (pair.clone(), done.clone());
+    let other = thread::spawn(move || {
+        let value = there.0.lock().unwrap();
+        drop(there.1.wait_timeout_while(value, limit, |value| !*value).unwrap());
+        ends.store(true, SeqCst);
+    });
+    until_others_block();
+    assert!(!done.load(SeqCst));
+    until_limits_pass();
+    let is_done = done.load(SeqCst);
+    *pair.0.lock().unwrap() = true;
+    pair.1.notify_all();
+    other.join().unwrap();
+    is_done
+}
+
+fn hour_passes() {
+    assert!(is_done_in_time(HOUR));
+    assert!(is_done_in_time(HOUR * 24 * 365));
+}
+
+fn endless_wait_goes_on() {
+    assert!(!is_done_in_time(Duration::MAX));
 }
 
 fn looks_often() {
