@@ -42,9 +42,9 @@ fn counts(run: &Run) {
     new(&submission);
     run.expect("a new counter", &get(&submission, 0), &0);
     let mut sum = 0;
-    // At last the sum has 64 bits, of which the lowest is set.
+    // At last the sum has 64 bits, of which the lowest is set, and is added to once more.
     let some = run.random().within(1..1 << 49) * 2;
-    for number in [3, u64::from(u32::MAX), 0, 1 << 40, some, (1 << 53) + 1, 1 << 62, 1 << 63] {
+    for number in [3, u64::from(u32::MAX), 0, 1 << 40, some, (1 << 53) + 1, 1 << 62, 1 << 63, 8] {
         let what = format!("what was there before {number} was added");
         run.expect(&what, &add(&submission, 0, number), &sum);
         sum += number;
@@ -242,7 +242,7 @@ fn tickets(run: &Run) {
 
 fn independent(run: &Run) {
     let submission = run.submission();
-    const COUNT: u64 = 150;
+    const COUNT: u64 = 320;
     (0..COUNT).for_each(|_| new(&submission));
     let child = submission.fork();
     let mut sums = vec![0; COUNT as usize];
@@ -284,7 +284,13 @@ fn unmapped(run: &Run) {
     add(&submission, 0, 5);
     let what = "a counter to which a child added 2 before it dropped it, and the parent 5";
     run.expect(what, &get(&submission, 0), &7);
+    // Nor does the one that has made it, from those that are left.
+    let heir = submission.fork();
     submission.call::<()>("drop", &0_u64);
+    let what = "a counter with 7 that its maker has dropped, in a forked process";
+    run.expect(what, &add(&heir, 0, 1), &7);
+    run.expect("the same, when 1 was added there", &get(&heir, 0), &8);
+    heir.ends(&submission);
     run.expect("shared mappings when no counter is left", &mappings(), &before.saturating_sub(1));
 }
 
@@ -322,6 +328,15 @@ fn no_room(run: &Run) {
     for which in 1..=made {
         run.expect("a counter that was made with little room", &add(&submission, which, 1), &0);
     }
+    // What is no error is a counter for several processes.
+    let child = submission.fork();
+    for which in 1..=made {
+        let what = "a counter that was made with little room, in a forked process";
+        run.expect(what, &add(&child, which, 2), &1);
+        let what = "the same in the parent, when the other has added 2";
+        run.expect(what, &get(&submission, which), &3);
+    }
+    child.ends(&submission);
     run.expect("a counter that was there before", &get(&submission, 0), &3);
     new(&submission);
     (0..=made + 1).for_each(|which| submission.call("drop", &which));
