@@ -25,9 +25,19 @@ pub fn status_number(pid: i32, field: &str, radix: u32) -> Option<u64> {
 
 /// How long the threads of a process have waited for a processor so far, in nanoseconds.
 pub fn waited_for_processor(pid: i32) -> u64 {
+    most_scheduled(pid, 1)
+}
+
+/// How long the threads of a process have had a processor so far, in nanoseconds.
+pub fn had_processor(pid: i32) -> u64 {
+    most_scheduled(pid, 0)
+}
+
+/// The largest number in this column of /proc/PID/schedstat, of all threads.
+fn most_scheduled(pid: i32, column: usize) -> u64 {
     let of = |thread: &i32| -> Option<u64> {
         let text = fs::read_to_string(format!("/proc/{pid}/task/{thread}/schedstat")).ok()?;
-        text.split_whitespace().nth(1)?.parse().ok()
+        text.split_whitespace().nth(column)?.parse().ok()
     };
     threads(pid).iter().filter_map(of).max().unwrap_or(0)
 }

@@ -153,6 +153,8 @@ struct Play<'a> {
     now: Duration,
     /// How often every wait is interrupted.
     interruptions: usize,
+    /// How much longer than asked each pause lasts.
+    oversleeps: Duration,
 }
 
 impl Play<'_> {
@@ -160,7 +162,7 @@ impl Play<'_> {
         let submission = run.submission();
         // A clock that has begun a moment ago: there is nothing to be taken away from it.
         let now = ms(run.random().within(0..50));
-        Play { run, submission, role: run.command(), now, interruptions: 0 }
+        Play { run, submission, role: run.command(), now, interruptions: 0, oversleeps: Duration::ZERO }
     }
 
     /// Supervises a command whose run number n goes as `courses[n]` says, and after the last of them as
@@ -176,7 +178,7 @@ impl Play<'_> {
                     let time: Duration = arguments.take();
                     pauses.push(time);
                     self.look_for_children(pauses.len());
-                    self.now = self.now.saturating_add(time);
+                    self.now = self.now.saturating_add(time).saturating_add(self.oversleeps);
                     self.submission.reply(&());
                 }
                 Some(Event::Question(..)) => self.submission.reply(&self.now),
@@ -208,9 +210,12 @@ impl Play<'_> {
 
     /// Lets a run go its course, once the submission waits for it.
     fn play(&mut self, puppet: &Puppet, course: Option<&Course>) {
-        let start = std::time::Instant::now();
-        // Who is never seen to wait asks again and again, and gets a moment for what it has to ask.
-        while start.elapsed() < Duration::from_millis(60) {
+        let (start, pid) = (std::time::Instant::now(), self.submission.pid());
+        // Who is never seen to wait asks again and again, and gets a moment for what it has to ask, and some
+        // of a processor's time, which on a busy machine comes late.
+        let had = || Duration::from_nanos(observe::had_processor(pid));
+        let enough = had() + ms(3);
+        while start.elapsed() < ms(60) || (had() < enough && start.elapsed() < ms(1000)) {
             match self.submission.event() {
                 Some(Event::Question(name, _)) if name == "now" => {
                     self.submission.reply(&self.now);
@@ -280,9 +285,9 @@ fn done(run: &Run) {
 fn starts_again(run: &Run) {
     let mut play = Play::new(run);
     let any = run.random().within(1..126) as i32;
-    let story = play.supervise(&POLICY, &at_once(&[any, 200, 255, 0]));
-    let what = format!("a command that exits with {any}, 200, 255 and 0");
-    expect(run, &what, &story, DONE, 4);
+    let story = play.supervise(&POLICY, &at_once(&[any, 1, 2, 127, 128, 200, 255, 0]));
+    let what = format!("a command that exits with {any}, 1, 2, 127, 128, 200, 255 and 0");
+    expect(run, &what, &story, DONE, 8);
 }
 
 fn signals(run: &Run) {
@@ -310,6 +315,10 @@ fn back_off(run: &Run) {
     let expected: Vec<Duration> =
         [10, 20, 40, 80].map(ms).into_iter().chain([ms(100); 36]).collect();
     expect_pauses(run, "a command that fails 40 times", &story, &expected);
+    // Who has nothing to wait for need not ask for it.
+    let mut story = play.supervise(&Policy { longest: Duration::ZERO, ..POLICY }, &fails(3));
+    story.pauses.retain(|pause| *pause > Duration::ZERO);
+    expect_pauses(run, "a command that fails three times, the longest pause being 0", &story, &[]);
 }
 
 fn recovers(run: &Run) {
@@ -330,7 +339,16 @@ fn recovers(run: &Run) {
     // A nanosecond makes a difference, whatever the clock says.
     let mut late = after_centuries(run);
     let nanosecond = Duration::from_nanos(1);
+    let [year, age] = [31_556_952, 1 << 35].map(Duration::from_secs);
+    // As many nanoseconds as a word of 64 bits no longer counts.
+    let word = Duration::new(18_446_744_073, 709_551_616);
     for (lasts, steady, expected) in [
+        (Duration::ZERO, Duration::ZERO, [10; 3]),
+        (year, year, [10; 3]),
+        (year - nanosecond, year, [10, 20, 40]),
+        (age, age, [10; 3]),
+        (word, ms(5000), [10; 3]),
+        (age - nanosecond, age, [10, 20, 40]),
         (ms(5000), ms(5000), [10; 3]),
         (ms(5000) - nanosecond, ms(5000), [10, 20, 40]),
         (ms(5000), ms(5000) + nanosecond, [10, 20, 40]),
@@ -439,6 +457,16 @@ fn window(run: &Run) {
     expect(run, "a command whose runs last 5 s, with 1 restart in 5 s", &story, DONE, 4);
     let story = play.supervise(&exact, &lasting(4999, 3));
     expect(run, "a command whose runs last 4.999 s, with 1 restart in 5 s", &story, exit(1), 2);
+    // No restart is younger than 0.
+    let never = Policy { restarts: 1, window: Duration::ZERO, ..POLICY };
+    let story = play.supervise(&never, &at_once(&[1, 1, 1, 1, 0]));
+    expect(run, "a command that fails four times, with 1 restart in 0 s", &story, DONE, 5);
+    // A pause may last longer than it is asked to: a restart begins when it begins.
+    let late = Policy { restarts: 1, window: ms(5000), ..POLICY };
+    let mut lazy = Play { oversleeps: ms(3000), ..Play::new(run) };
+    let story = lazy.supervise(&late, &lasting(3000, 3));
+    let what = "a command whose runs last 3 s, with 1 restart in 5 s, when pauses last 3 s longer than asked";
+    expect(run, what, &story, exit(1), 2);
     // A nanosecond makes a difference, whatever the clock says.
     let mut play = after_centuries(run);
     let story = play.supervise(&exact, &four(ms(5000)));
@@ -507,9 +535,10 @@ fn ages_without_end(run: &Run) {
     }
 }
 
-/// A clock that has gone on for centuries: as a number with 53 bits, it has no nanoseconds.
+/// A clock that has gone on for centuries: as a number with 53 bits, it has no nanoseconds, and as one of
+/// nanoseconds it has more than 64.
 fn after_centuries(run: &Run) -> Play<'_> {
-    let now = Duration::new(run.random().within(1 << 32..1 << 33), 999_999_999);
+    let now = Duration::new(run.random().within(1 << 35..1 << 36), 999_999_999);
     Play { now, ..Play::new(run) }
 }
 
