@@ -12,7 +12,7 @@ use anyhow::{Context, Result, bail, ensure};
 use crate::catalogue::{Exercise, Kind};
 use crate::inspect::Shape;
 use crate::linker;
-use crate::machine::{hindrance, lacks_memory, speaks_of_memory};
+use crate::machine::{hindrance, lacks_memory};
 use crate::model::in_the_words_of_std;
 use crate::tokens;
 use crate::toolchain::{self, Toolchain, places};
@@ -78,8 +78,7 @@ pub fn compile(
         }
         // The starter may just fit where what is longer does not.
         if let Made::Hindered { why, .. } = &made
-            && lacks_memory()
-            && speaks_of_memory(why)
+            && lacks_memory(why)
         {
             bail!("this machine hinders the compiler: {}", hindrance(why, &places()));
         }
@@ -221,7 +220,7 @@ impl Build<'_> {
             // Only with a place in the source does it speak of that. No space, no linker, a missing
             // library have none.
             How::Exited(1) | How::TooMuchOutput
-                if self.has_place(output) && !(lacks_memory() && speaks_of_memory(output)) =>
+                if self.has_place(output) && !lacks_memory(output) =>
             {
                 Made::Not(Compiled::Rejected(output.clone()))
             }
@@ -407,7 +406,7 @@ pub fn driver(exercise: &Exercise, toolchain: &Toolchain, without: &[String]) ->
     Ok(program)
 }
 
-/// Writes the program, and after it a number that is made of all its bytes.
+/// Writes the program, and after it its checksum.
 fn keep(program: &OwnedFd, directory: &Path, kept: &Path) -> io::Result<()> {
     fs::create_dir_all(directory)?;
     let new = tempfile::NamedTempFile::new_in(directory)?;
@@ -415,7 +414,7 @@ fn keep(program: &OwnedFd, directory: &Path, kept: &Path) -> io::Result<()> {
     from.rewind()?;
     let mut bytes = Vec::new();
     from.read_to_end(&mut bytes)?;
-    bytes.extend(made_of(&bytes));
+    bytes.extend(checksum(&bytes));
     new.as_file().write_all(&bytes)?;
     new.persist(kept)?;
     Ok(())
@@ -425,15 +424,15 @@ fn keep(program: &OwnedFd, directory: &Path, kept: &Path) -> io::Result<()> {
 /// has failed. Whoever is judged by such a program loses all points.
 fn kept_whole(kept: &Path) -> Option<Vec<u8>> {
     let mut bytes = fs::read(kept).ok()?;
-    let (program, number) = bytes.split_last_chunk()?;
-    if made_of(program) != *number {
+    let (program, sum) = bytes.split_last_chunk()?;
+    if checksum(program) != *sum {
         return None;
     }
     bytes.truncate(bytes.len() - size_of::<u64>());
     Some(bytes)
 }
 
-fn made_of(bytes: &[u8]) -> [u8; size_of::<u64>()] {
+fn checksum(bytes: &[u8]) -> [u8; size_of::<u64>()] {
     let mut hasher = DefaultHasher::new();
     bytes.hash(&mut hasher);
     hasher.finish().to_le_bytes()

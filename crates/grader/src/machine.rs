@@ -42,14 +42,20 @@ fn limit(said: &str) -> Option<&'static str> {
     let about = |words: &&[&str]| words.iter().any(|word| said.contains(word));
     let (_, limit) = LIMITS.iter().find(|(words, _)| about(words))?;
     // No room for a thread's stack is told in the same words as one thread too many.
-    match *limit == TASKS && lacks_memory() {
+    match *limit == TASKS && has_little_memory() {
         true => Some(MEMORY),
         false => Some(limit),
     }
 }
 
+/// Whether a compiler that says this was refused memory by a limit of this process: it has to map its own
+/// libraries, and speaks of a line of the submission where it cannot.
+pub fn lacks_memory(said: &str) -> bool {
+    has_little_memory() && speaks_of_memory(said)
+}
+
 /// Whether a limit leaves this process less memory than a compiler needs.
-pub fn lacks_memory() -> bool {
+fn has_little_memory() -> bool {
     [Resource::RLIMIT_AS, Resource::RLIMIT_DATA].into_iter().any(is_narrow)
 }
 
@@ -59,7 +65,7 @@ fn is_narrow(resource: Resource) -> bool {
 }
 
 /// Whether a compiler says that it was refused memory, or could not map a library of its own.
-pub fn speaks_of_memory(said: &str) -> bool {
+fn speaks_of_memory(said: &str) -> bool {
     let own =
         ["only metadata stub found", "crate for `std`", "crate for `core`", "crate for `alloc`"];
     limit(said) == Some(MEMORY) || own.iter().any(|words| said.contains(words))
